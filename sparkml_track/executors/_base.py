@@ -1,0 +1,186 @@
+"""The contract of executors: attempts go in, events come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkml_track.trial import Attempt, Outcome, Report
+
+__all__ = [
+    "Capabilities",
+    "Ended",
+    "Event",
+    "Executor",
+    "Lost",
+    "Reported",
+    "Resources",
+    "SlotsChanged",
+    "Started",
+    "Work",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an executor can do; the conformance case selects by these.
+
+    Attributes:
+        kills: ``stop`` ends an attempt that does not listen, and ``timeout`` is hard.
+        streams: reports arrive while the attempt runs, and ``answer`` reaches it.
+        isolates: a crash of the objective's process ends with its attempt.
+        gangs: a unit may take several slots.
+    """
+
+    kills: bool
+    streams: bool
+    isolates: bool
+    gangs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one slot has.
+
+    Attributes:
+        cpus: cores for each attempt; thread pools in it are capped to this.
+        gpus: accelerators for each attempt.
+        memory: bytes of data an attempt may allocate, None for no limit.
+    """
+
+    cpus: int = 1
+    gpus: int = 0
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all attempts of a sweep share; sent to slots once.
+
+    Attributes:
+        objective: called with a trial context.
+        metric: the name a bare number is recorded under; or several.
+        data: by name; ndarrays, Arrow tables, pandas or Spark data frames.
+        code: folders whose modules the objective is imported from; shipped to slots.
+        isolation: "recycled" or "fresh".
+        resources: of a slot.
+        parallelism: how many slots at most, None for all there are.
+        seed: of the sweep.
+    """
+
+    objective: Callable[[object], object]
+    metric: Sequence[str] = ("loss",)
+    data: Mapping[str, object] = field(default_factory=dict)
+    code: Sequence[str] = ()
+    isolation: str = "recycled"
+    resources: Resources = field(default_factory=Resources)
+    parallelism: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An attempt began in a slot."""
+
+    attempt: str
+    host: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """An attempt reported; an executor that streams waits for ``answer(attempt, index, …)``.
+
+    Attributes:
+        index: counts the reports of the attempt, from 0.
+    """
+
+    attempt: str
+    index: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt ended by itself, by ``stop`` or by its limits."""
+
+    attempt: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An attempt ended because what it ran on went away; nothing is known of it.
+
+    Attributes:
+        message: what was lost, for a person.
+        charged: the attempt had begun, so a trial that kills its worker each time is found by counting these.
+    """
+
+    attempt: str
+    message: str
+    charged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsChanged:
+    """How many slots there are now."""
+
+    slots: int
+
+
+Event = Started | Reported | Ended | Lost | SlotsChanged
+
+
+class Executor(ABC):
+    """Executes attempts.
+
+    Ownership: whoever makes an executor closes it; ``close`` ends every attempt and leaves no process. Threads:
+    ``submit``, ``answer``, ``stop`` and ``events`` from one thread; an executor has its own threads and tells
+    through ``events`` alone. Order: Started, then Reported in the order made, then exactly one of Ended or Lost for
+    each submitted attempt; an attempt lost or ended before it began may have no Started. Answers from attempts that
+    already ended are dropped and counted in ``stale``.
+    Retries: none; a lost attempt is told and the loop decides. Errors: ``submit`` never raises for a failed
+    attempt. ``events`` raises ``ExecutorError`` once no attempt can be executed any more, and when a thread of the
+    executor died.
+
+    Attributes:
+        name: "resident", "jobs", "driver", "inline".
+        capabilities: see ``Capabilities``.
+        stale: late answers that were refused.
+    """
+
+    name: str
+    capabilities: Capabilities
+    stale: int
+
+    @property
+    @abstractmethod
+    def slots(self) -> int:
+        """How many attempts run at one time now, at least 1 once the executor is ready."""
+
+    @property
+    @abstractmethod
+    def room(self) -> int:
+        """How many more attempts are worth submitting now: free slots, and a little ahead where trials are short."""
+
+    @abstractmethod
+    def submit(self, attempt: Attempt) -> None:
+        """Takes an attempt; it waits for a slot."""
+
+    @abstractmethod
+    def events(self, timeout: float | None = None) -> Sequence[Event]:
+        """Waits for events and takes all there are; empty after ``timeout`` seconds without any."""
+
+    @abstractmethod
+    def answer(self, attempt: str, index: int, stop: bool) -> None:
+        """Gives the decision on a report to ``should_stop()`` of the attempt."""
+
+    @abstractmethod
+    def stop(self, attempt: str, reason: str) -> None:
+        """Ends an attempt by force where the executor kills; Ended(KILLED, reason) follows, if it had not ended."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends everything. May be called twice."""

@@ -1,0 +1,44 @@
+"""The contract of plots: trials in, one self-contained HTML fragment out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sparkml_track.trial import State
+
+__all__ = ["Plot", "PlotTrial", "Plotted"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlotTrial:
+    """A trial as plots need it: flattened params, and its value in the user's direction (None if it has none)."""
+
+    number: int
+    state: State
+    params: Mapping[str, object]
+    value: float | None
+    started: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plotted:
+    """A plot's output: a title, one sentence on how to read it, and an HTML fragment."""
+
+    title: str
+    caption: str
+    html: str
+
+
+class Plot(ABC):
+    """Draws one view of a sweep.
+
+    No state, any thread. Fragments assume that the page has loaded plotly.js once. Too few trials, or no finished
+    one, give a fragment that says so in a sentence; nothing is raised for that.
+    """
+
+    @abstractmethod
+    def draw(self, trials: Sequence[PlotTrial], metric: str, direction: str) -> Plotted:
+        """Draws the trials; ``direction`` is "minimize" or "maximize"."""

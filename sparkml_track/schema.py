@@ -1,0 +1,76 @@
+"""The public names that outlive a process: run tags, journal records, failure reasons, artifact names.
+
+Dashboards, queries and older releases depend on these. Adding is free; renaming is a breaking change.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ARTIFACT_LOG",
+    "ARTIFACT_REPORT",
+    "ARTIFACT_SPEC",
+    "ARTIFACT_TRIALS",
+    "REASONS",
+    "RECORDS",
+    "TAG_ATTEMPTS",
+    "TAG_DIGEST",
+    "TAG_HOST",
+    "TAG_KEY",
+    "TAG_KIND",
+    "TAG_MESSAGE",
+    "TAG_NUMBER",
+    "TAG_PARENT",
+    "TAG_REASON",
+    "TAG_STATE",
+    "TAG_SWEEP",
+]
+
+# Run tags. TAG_PARENT is MLflow's own: its UI nests by it.
+TAG_PARENT = "mlflow.parentRunId"
+TAG_KIND = "sparkml.kind"  # sweep, trial, model, scoring, monitoring
+TAG_SWEEP = "sparkml.sweep"  # the sweep id, on the parent run and each child run
+TAG_KEY = "sparkml.key"  # "<sweep id>/<trial number>": the identity of a child run
+TAG_NUMBER = "sparkml.number"  # the trial's number
+TAG_STATE = "sparkml.state"  # finished, pruned, failed, killed, running
+TAG_REASON = "sparkml.reason"  # one of REASONS
+TAG_MESSAGE = "sparkml.message"  # for a person, clipped
+TAG_ATTEMPTS = "sparkml.attempts"  # how many attempts the trial had
+TAG_HOST = "sparkml.host"  # where the accepted attempt ran
+TAG_DIGEST = "sparkml.digest"  # on the parent: over (trial, state, value) of all accepted results
+
+# Journal records, in the order a trial makes them.
+RECORDS = frozenset(
+    {
+        "plan",  # the sweep: spec, space, fingerprint
+        "parent",  # the parent run was created
+        "asked",  # a trial exists: number, params, seed
+        "submitted",  # an attempt was given to the executor
+        "reported",  # metrics of a step
+        "lost",  # an attempt ended without an outcome
+        "accepted",  # the outcome of a trial: the accounting rests on these
+        "published",  # child runs up to here are in the tracking store
+        "ended",  # the sweep ended, with its counts
+    }
+)
+
+# Why an attempt did not finish. "a user's error" is recorded and the sweep goes on; "lost" is retried.
+REASONS = frozenset(
+    {
+        "exception",  # the objective raised
+        "signal",  # killed by a signal (segmentation fault)
+        "exit",  # the process ended by itself
+        "timeout",  # over trial_timeout
+        "memory",  # over the memory limit
+        "result",  # returned something that is no metric
+        "data",  # the data could not be read
+        "pruned",  # a pruner's decision
+        "cancelled",  # the user or a limit of the sweep ended it
+        "worker lost",  # the worker or its Spark executor is gone
+    }
+)
+
+# Artifacts of the parent run.
+ARTIFACT_SPEC = "sweep/spec.json"
+ARTIFACT_TRIALS = "sweep/trials.json"  # MLflow table format
+ARTIFACT_REPORT = "sweep/report.html"
+ARTIFACT_LOG = "log.txt"  # of a child run

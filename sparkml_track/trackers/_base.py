@@ -1,0 +1,171 @@
+"""The contract of trackers: one parent run, one child run for each started trial."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sparkml_track.refs import DataRef
+from sparkml_track.trial import Report, State
+
+__all__ = ["Aggregate", "ChildRun", "ParentEnd", "ParentRun", "StoredChild", "Tracker"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParentRun:
+    """What is known of a sweep when it starts.
+
+    Attributes:
+        sweep: the sweep id; a tracker finds the run again by it.
+        name: shown in the UI.
+        experiment: the experiment's name; made if missing.
+        params: the flattened spec, shown as the run's params.
+        tags: code version, environment, Spark facts.
+        data: logged as dataset inputs.
+        started: seconds since the epoch.
+    """
+
+    sweep: str
+    name: str
+    experiment: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    data: Sequence[DataRef] = ()
+    started: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRun:
+    """A trial as it is published.
+
+    Attributes:
+        number: the trial's.
+        params: flattened with dots, plain values.
+        state: RUNNING shows the trial while it runs; a terminal state ends the run.
+        metrics: the final metrics.
+        reports: metrics by step with true times, in the order they came.
+        started: seconds since the epoch.
+        duration: seconds; 0 while running.
+        attempts: how many there were.
+        reason: one of ``schema.REASONS``, empty if finished.
+        message: for a person; at most 4 KB.
+        log: kept as the artifact ``log.txt`` when not empty.
+        host: of the accepted attempt.
+        artifacts: folder on the driver with what the attempt left, None for nothing.
+    """
+
+    number: int
+    params: Mapping[str, object]
+    state: State
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    reports: Sequence[Report] = ()
+    started: float = 0.0
+    duration: float = 0.0
+    attempts: int = 1
+    reason: str = ""
+    message: str = ""
+    log: str = ""
+    host: str = ""
+    artifacts: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One child metric over all finished trials."""
+
+    count: int
+    mean: float
+    std: float
+    min: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParentEnd:
+    """How a sweep ended.
+
+    Attributes:
+        state: FINISHED only if the accounting invariants hold; KILLED when a person ended it.
+        metrics: the best value, counts and aggregates, flattened.
+        tags: the digest, the best trial.
+        artifacts: artifact path to text (JSON, HTML).
+        ended: seconds since the epoch.
+    """
+
+    state: State
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    ended: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChild:
+    """A child run as the store has it, for ``verify``.
+
+    Attributes:
+        run_id: the store's.
+        number: the trial's.
+        state: from ``sparkml.state``.
+        metrics: the latest value of each.
+        params: as stored, text.
+        attempts: as stored.
+    """
+
+    run_id: str
+    number: int
+    state: State
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+    attempts: int
+
+
+class Tracker(ABC):
+    """Writes runs to a tracking store. Only the driver has one.
+
+    Ownership: whoever makes a tracker closes it. Threads: one thread at a time (the publisher's, after ``start``).
+    Idempotence: every method may be called again with the same values after a failure whose outcome is unknown,
+    and leaves the store as if it had been called once. ``start`` finds the parent by the sweep id, ``publish`` finds
+    child runs by ``sparkml.key``; a child that is terminal in the store stays as it is.
+    Errors: ``TrackingUnavailable`` (try again), ``TrackingDenied``, ``TrackingSchemaError``, else ``TrackingError``.
+    Never anything foreign.
+
+    Attributes:
+        uri: of the store, without secrets, for messages.
+    """
+
+    uri: str
+
+    @abstractmethod
+    def start(self, parent: ParentRun) -> tuple[str, str]:
+        """Creates or finds the parent run, RUNNING.
+
+        Returns:
+            The run id and the experiment id.
+        """
+
+    @abstractmethod
+    def publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
+        """Creates or brings up to date the child runs of one parent, all or those before an error.
+
+        Returns:
+            Trial number to run id, for those given.
+        """
+
+    @abstractmethod
+    def finish(self, run_id: str, end: ParentEnd) -> None:
+        """Writes the summary to the parent run, then ends it."""
+
+    @abstractmethod
+    def children(self, run_id: str) -> Iterator[StoredChild]:
+        """All active child runs of a parent, by complete paging, in no given order; duplicates included."""
+
+    @abstractmethod
+    def find(self, sweep: str) -> str | None:
+        """The parent run of a sweep id, None if there is none."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of connections. May be called twice."""
