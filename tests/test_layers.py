@@ -1,0 +1,168 @@
+"""The arrows and doors that import-linter's contracts in pyproject.toml cannot express.
+
+Read from the source, so typing-only imports, imports inside functions and ``import_module("name")`` all count.
+There is no list of exceptions.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "sparkml_track"
+
+
+# Which modules may import a foreign library, as patterns of paths inside the package.
+DOORS = {
+    "deltalake": ("tables/*",),
+    "duckdb": (),
+    "hyperopt": ("*/_hyperopt*.py", "frontdoors/hyperopt.py"),
+    "joblib": ("frontdoors/*",),
+    "mlflow": ("_mlflow*.py", "*/_mlflow*.py", "scoring*", "serving*"),
+    "optuna": ("*/_optuna*.py", "frontdoors/optuna.py"),
+    "plotly": ("plots/*",),
+    "py4j": ("executors/_spark*.py", "tables/*", "session.py"),
+    "pydantic": ("settings.py",),
+    "pyspark": (
+        "executors/_spark*.py",
+        "features/*",
+        "frontdoors/groups.py",
+        "frontdoors/sparkml.py",
+        "monitoring*",
+        "scoring*",
+        "session.py",
+        "tables/*",
+        "testing/*",
+    ),
+    "rich": ("cli.py", "progress.py"),
+    "ray": (),
+    "sqlalchemy": ("*/_mlflow*.py",),
+    "typer": ("cli.py",),
+    "yaml": ("settings.py",),
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def inside(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that is imported, with the line."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(path, node)
+            # `from sparkml_track import x` imports the module x, not what the root exports.
+            if module != "sparkml_track":
+                yield module, node.lineno
+            yield from ((f"{module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call):
+            yield from dynamic(node)
+
+
+def absolute(path: Path, node: ast.ImportFrom) -> str:
+    """What ``from .x import y`` means in this file."""
+    parents = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+    return ".".join([*parents, *([node.module] if node.module else [])])
+
+
+def dynamic(node: ast.Call) -> Iterator[tuple[str, int]]:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if name in {"import_module", "__import__"} and node.args and isinstance(node.args[0], ast.Constant):
+        yield str(node.args[0].value), node.lineno
+
+
+def floor_0() -> list[Path]:
+    """The modules of the layer that holds ``errors``, as pyproject.toml names them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layer = next(layer for layer in contracts[0]["layers"] if "errors" in layer)
+    paths = [PACKAGE / f"{name}.py" for name in re.findall(r"\w+", layer)]
+    return [path for path in paths if path.exists()]
+
+
+def violations(paths: list[Path], forbidden: object) -> list[str]:
+    assert callable(forbidden)
+    found = {f"{inside(p)}:{line} imports {name}" for p in paths for name, line in imports(p) if forbidden(p, name)}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("library", sorted(DOORS))
+def test_a_foreign_library_has_its_doors_and_no_others(library: str) -> None:
+    outside = [path for path in modules() if not any(fnmatch(inside(path), door) for door in DOORS[library])]
+    assert violations(outside, lambda _, name: name.split(".")[0] == library) == []
+
+
+def test_floor_0_and_slots_import_the_standard_library_only() -> None:
+    known = {*sys.stdlib_module_names, "sparkml_track"}
+    assert (
+        violations(
+            [*floor_0(), *sorted((PACKAGE / "slot").rglob("*.py"))], lambda _, name: name.split(".")[0] not in known
+        )
+        == []
+    )
+
+
+def test_what_runs_in_a_slot_imports_nothing_of_ours() -> None:
+    def ours(_: Path, name: str) -> bool:
+        return name.startswith("sparkml_track") and not name.startswith("sparkml_track.slot")
+
+    assert violations(sorted((PACKAGE / "slot").rglob("*.py")), ours) == []
+
+
+def test_private_modules_are_imported_inside_their_own_folder_only() -> None:
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path.parent for path in modules()}
+    private = {name: folder for name, folder in names.items() if name.rpartition(".")[2].startswith("_")}
+    private = {name: folder for name, folder in private.items() if not name.endswith("__")}
+
+    def stranger(path: Path, name: str) -> bool:
+        return name in private and private[name] not in path.parents
+
+    assert violations([*modules(), *sorted((ROOT / "jobs").rglob("*.py"))], stranger) == []
+
+
+def test_nothing_in_the_package_imports_the_conformance_cases() -> None:
+    outside = [path for path in modules() if not inside(path).startswith("testing/")]
+    assert violations(outside, lambda _, name: name.startswith("sparkml_track.testing")) == []
+
+
+def test_nothing_imports_the_package_root() -> None:
+    """The root imports every floor, lazily, so an import of it would be an arrow that points up."""
+    public = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+
+    def of_root(_: Path, name: str) -> bool:
+        head, _, rest = name.partition(".")
+        return head == "sparkml_track" and rest.split(".")[0] not in public
+
+    assert violations(modules(), of_root) == []
+
+
+def test_no_file_is_longer_than_350_lines() -> None:
+    files = [path for folder in ("sparkml_track", "jobs") for path in (ROOT / folder).rglob("*.py")]
+    lengths = {path: len(path.read_text().splitlines()) for path in files}
+    assert {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > 350} == {}
+
+
+def test_the_import_is_light_and_quick() -> None:
+    code = (
+        "import sys, time; t = time.perf_counter(); import sparkml_track; t = time.perf_counter() - t;"
+        "heavy = {'pyspark', 'mlflow', 'pandas', 'numpy', 'optuna', 'hyperopt'} & set(sys.modules);"
+        "print(t, *sorted(heavy))"
+    )
+    # The best of five: another process on the machine must not fail it.
+    answers = [subprocess.check_output([sys.executable, "-c", code], text=True).split() for _ in range(5)]
+    assert {name for answer in answers for name in answer[1:]} == set()
+    assert min(float(answer[0]) for answer in answers) < 0.2
