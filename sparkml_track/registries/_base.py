@@ -1,0 +1,162 @@
+"""The contract of model registries: versions with checked files, aliases, and the runs that speak of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkml_track.refs import DataRef, ModelRef
+
+__all__ = [
+    "ALIAS_CHALLENGER",
+    "ALIAS_CHAMPION",
+    "TAG_FILES",
+    "TAG_TABLE",
+    "Column",
+    "Package",
+    "Registry",
+    "Run",
+    "Signature",
+]
+
+ALIAS_CHAMPION = "champion"  # the version that scores
+ALIAS_CHALLENGER = "challenger"  # the latest version that did not beat it
+
+TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
+TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One input of a model.
+
+    Attributes:
+        name: of the column.
+        type: "boolean", "integer", "long", "float", "double" or "string".
+    """
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and how it is asked.
+
+    Attributes:
+        inputs: the columns, in the order the model takes them.
+        method: "predict_proba" gives one column for each class, "predict" one value for each row.
+    """
+
+    inputs: tuple[Column, ...]
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A fitted model with what is needed to ask it later.
+
+    Attributes:
+        model: has ``method``; takes a pandas data frame.
+        sample: a pandas data frame of a few input rows: gives the signature and the input example.
+        method: see ``Signature``.
+        requirements: pip requirements of whoever loads it, with versions; empty takes the library's own.
+    """
+
+    model: object
+    sample: object
+    method: str = "predict_proba"
+    requirements: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that is no sweep, written whole when its work is done.
+
+    Attributes:
+        kind: the tag ``sparkml.kind``: "model", "scoring" or "monitoring".
+        name: shown in the UI.
+        experiment: the experiment's name; made if missing.
+        params: plain values.
+        metrics: numbers.
+        tags: more tags.
+        data: logged as dataset inputs and as tags ``sparkml.table.<name>``, with table versions.
+        artifacts: artifact path to text.
+        started: seconds since the epoch; 0 for the time of writing.
+    """
+
+    kind: str
+    name: str
+    experiment: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    data: Sequence[DataRef] = ()
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    started: float = 0.0
+
+
+class Registry(ABC):
+    """Keeps model versions. Only the driver has one.
+
+    Ownership: whoever makes a registry closes it. Threads: one at a time. Retries: none; a ``register`` that fails
+    leaves no version, perhaps a FAILED run; everything else may be called again. A version is immutable: the SHA-256 of
+    each of its files is kept with it, and ``load`` checks them before it reads anything else. Aliases are pointers; a
+    move is one step.
+    Errors: ``RegistryError``, never anything foreign. A missing model, version or alias is one too, except where None
+    is said.
+
+    Attributes:
+        uri: of the store, without secrets, for messages.
+    """
+
+    uri: str
+
+    @abstractmethod
+    def record(self, run: Run) -> str:
+        """Writes a FINISHED run.
+
+        Returns:
+            The run id.
+        """
+
+    @abstractmethod
+    def register(self, name: str, package: Package, run: Run) -> ModelRef:
+        """Writes a FINISHED run with the model, and the next version of ``name``."""
+
+    @abstractmethod
+    def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Adds metrics to the run of a version, and tags to both."""
+
+    @abstractmethod
+    def tags(self, ref: ModelRef) -> Mapping[str, str]:
+        """The tags of a version."""
+
+    @abstractmethod
+    def version(self, name: str, version: int) -> ModelRef:
+        """One version."""
+
+    @abstractmethod
+    def alias(self, name: str, alias: str) -> ModelRef | None:
+        """The version an alias points to now; None if there is no such model or alias."""
+
+    @abstractmethod
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Points an alias to a version, away from where it pointed before."""
+
+    @abstractmethod
+    def drop_alias(self, name: str, alias: str) -> None:
+        """Removes an alias; one that is not there is fine."""
+
+    @abstractmethod
+    def signature(self, ref: ModelRef) -> Signature:
+        """What a version takes, from checked files."""
+
+    @abstractmethod
+    def load(self, ref: ModelRef) -> object:
+        """The fitted model, from checked files; has the method its signature names."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of connections. May be called twice."""

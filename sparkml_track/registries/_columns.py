@@ -1,0 +1,40 @@
+"""From a sample of input rows to the columns of a signature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparkml_track.errors import RegistryError
+from sparkml_track.registries._base import Column, Package, Signature
+
+__all__ = ["signature_of"]
+
+# numpy kind and item size to the name; other sizes widen.
+_TYPES = {"b": "boolean", "i4": "integer", "f4": "float"}
+_WIDE = {"i": "long", "u": "long", "f": "double", "O": "string", "U": "string"}
+
+
+def signature_of(package: Package) -> Signature:
+    """The signature a package is registered with.
+
+    Raises:
+        RegistryError: the sample is no data frame with rows, a column has a type that models do not take, or the model
+            lacks the method.
+    """
+    sample: Any = package.sample
+    if not len(getattr(sample, "columns", ())) or not len(sample):
+        raise RegistryError(f"the sample of a model must be a pandas data frame with rows, got {sample!r:.80}")
+    if not callable(getattr(package.model, package.method, None)):
+        raise RegistryError(f"{type(package.model).__name__} has no method {package.method!r} to be asked by")
+    inputs = tuple(Column(str(name), _type(str(name), sample[name].dtype)) for name in sample.columns)
+    return Signature(inputs, package.method)
+
+
+def _type(name: str, dtype: Any) -> str:
+    kind = getattr(dtype, "kind", "?")
+    found = _TYPES.get(kind) or _TYPES.get(f"{kind}{dtype.itemsize}") or _WIDE.get(kind)
+    if found is None:
+        raise RegistryError(
+            f"column {name!r} of the sample is {dtype}, models take booleans, integers, floats and strings"
+        )
+    return found

@@ -1,0 +1,109 @@
+"""Models in this process: the twin for tests and for trying things out."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sparkml_track.errors import RegistryError
+from sparkml_track.refs import ModelRef
+from sparkml_track.registries._base import Package, Registry, Run, Signature
+from sparkml_track.registries._columns import signature_of
+
+__all__ = ["MemoryRegistry"]
+
+
+@dataclass(slots=True)
+class _Version:
+    ref: ModelRef
+    signature: Signature
+    blob: bytes
+    digest: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class MemoryRegistry(Registry):
+    """Keeps all in this object; gone with it.
+
+    Attributes:
+        runs: run id to the run as recorded, annotations included.
+    """
+
+    uri = "memory:"
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self._models: dict[str, list[_Version]] = {}
+        self._aliases: dict[tuple[str, str], int] = {}
+
+    def record(self, run: Run) -> str:
+        """See the contract."""
+        run_id = uuid.uuid4().hex
+        self.runs[run_id] = run
+        return run_id
+
+    def register(self, name: str, package: Package, run: Run) -> ModelRef:
+        """See the contract."""
+        signature = signature_of(package)
+        # A copy by value, so that a later fit of the same object changes no version.
+        blob = pickle.dumps(package.model)
+        versions = self._models.setdefault(name, [])
+        number = len(versions) + 1
+        ref = ModelRef(name, number, self.record(run), f"memory:/{name}/{number}")
+        versions.append(_Version(ref, signature, blob, hashlib.sha256(blob).hexdigest()))
+        return ref
+
+    def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """See the contract."""
+        stored, run = self._stored(ref), self.runs[ref.run_id]
+        stored.tags.update(tags)
+        self.runs[ref.run_id] = replace(run, metrics={**run.metrics, **metrics}, tags={**run.tags, **tags})
+
+    def tags(self, ref: ModelRef) -> Mapping[str, str]:
+        """See the contract."""
+        return dict(self._stored(ref).tags)
+
+    def version(self, name: str, version: int) -> ModelRef:
+        """See the contract."""
+        versions = self._models.get(name, [])
+        if not 1 <= version <= len(versions):
+            raise RegistryError(f"there is no version {version} of the model {name!r}, it has {len(versions)}")
+        return versions[version - 1].ref
+
+    def alias(self, name: str, alias: str) -> ModelRef | None:
+        """See the contract."""
+        number = self._aliases.get((name, alias))
+        return None if number is None else self.version(name, number)
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """See the contract."""
+        self._aliases[name, alias] = self.version(name, version).version
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """See the contract."""
+        self._aliases.pop((name, alias), None)
+
+    def signature(self, ref: ModelRef) -> Signature:
+        """See the contract."""
+        return self._checked(ref).signature
+
+    def load(self, ref: ModelRef) -> object:
+        """See the contract."""
+        # Written by ``register`` of this same object, and checked.
+        return pickle.loads(self._checked(ref).blob)  # noqa: S301
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _stored(self, ref: ModelRef) -> _Version:
+        self.version(ref.name, ref.version)
+        return self._models[ref.name][ref.version - 1]
+
+    def _checked(self, ref: ModelRef) -> _Version:
+        stored = self._stored(ref)
+        if hashlib.sha256(stored.blob).hexdigest() != stored.digest:
+            raise RegistryError(f"{ref} is not what was registered, so it is not loaded. Register the model again.")
+        return stored

@@ -1,0 +1,268 @@
+"""MLflow's model registry. All through its client: no active run, no global tracking URI."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sparkml_track.errors import RegistryError, SparkmlError
+from sparkml_track.refs import DataRef, ModelRef
+from sparkml_track.registries._base import TAG_FILES, TAG_TABLE, Package, Registry, Run, Signature
+from sparkml_track.registries._files import check_files, digest_files
+from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
+from sparkml_track.schema import TAG_KIND
+
+__all__ = ["MlflowRegistry"]
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+class MlflowRegistry(Registry):
+    """Models in MLflow, by SQLite file, database or server.
+
+    Args:
+        uri: of the tracking store, which is the registry too.
+        artifacts: where new experiments keep their artifacts (a path or URI); None leaves it to the store.
+    """
+
+    def __init__(self, uri: str, artifacts: str | None = None) -> None:
+        self.uri = _SECRET.sub("***@", uri)
+        self._full_uri = uri
+        self._artifacts = artifacts
+        with _translated("open the registry"):
+            from mlflow import MlflowClient
+
+            self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def record(self, run: Run) -> str:
+        """See the contract."""
+        with _translated(f"write the {run.kind} run {run.name!r}"), self._run(run) as (run_id, _):
+            return run_id
+
+    def register(self, name: str, package: Package, run: Run) -> ModelRef:
+        """See the contract."""
+        if not _NAME.fullmatch(name):
+            raise RegistryError(f"a model name has letters, digits, '_', '.', '-' and at most 64 of them, got {name!r}")
+        with _translated(f"register the model {name!r}"), self._run(run) as (run_id, experiment):
+            logged, files = self._log_model(name, package, run_id, experiment)
+            tags = {TAG_FILES: json.dumps(files), TAG_KIND: run.kind}
+            return self._create_version(name, logged, run_id, tags)
+
+    def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """See the contract."""
+        with _translated(f"annotate {ref}"):
+            self._log_values(ref.run_id, metrics, tags, {})
+            for key, value in tags.items():
+                self._client.set_model_version_tag(ref.name, str(ref.version), key, value)
+
+    def tags(self, ref: ModelRef) -> Mapping[str, str]:
+        """See the contract."""
+        with _translated(f"read {ref}"):
+            return dict(self._client.get_model_version(ref.name, str(ref.version)).tags)
+
+    def version(self, name: str, version: int) -> ModelRef:
+        """See the contract."""
+        with _translated(f"find version {version} of the model {name!r}"):
+            return _ref(self._client.get_model_version(name, str(version)))
+
+    def alias(self, name: str, alias: str) -> ModelRef | None:
+        """See the contract."""
+        with _translated(f"look up the alias {alias!r} of the model {name!r}"):
+            model = self._find_model(name)
+        if model is None or alias not in model.aliases:
+            return None
+        return self.version(name, int(model.aliases[alias]))
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """See the contract."""
+        with _translated(f"point the alias {alias!r} of the model {name!r} to version {version}"):
+            self._client.set_registered_model_alias(name, alias, str(version))
+
+    def drop_alias(self, name: str, alias: str) -> None:
+        """See the contract."""
+        with _translated(f"drop the alias {alias!r} of the model {name!r}"):
+            if self._find_model(name) is not None:
+                self._client.delete_registered_model_alias(name, alias)
+
+    def signature(self, ref: ModelRef) -> Signature:
+        """See the contract."""
+        with _translated(f"read the signature of {ref}"), self._files(ref) as folder:
+            return read_signature(folder)
+
+    def load(self, ref: ModelRef) -> object:
+        """See the contract."""
+        with _translated(f"load {ref}"), self._files(ref) as folder:
+            return read_model(folder)
+
+    def close(self) -> None:
+        """MLflow keeps its stores by URI for the process; nothing to let go of."""
+
+    @contextmanager
+    def _files(self, ref: ModelRef) -> Iterator[Path]:
+        """A checked copy of the files of a version, for as long as the block runs."""
+        recorded = self.tags(ref).get(TAG_FILES)
+        if recorded is None:
+            raise RegistryError(
+                f"{ref} has no recorded digests (tag {TAG_FILES}), so its files cannot be checked; register it with "
+                "sparkml_track"
+            )
+        source = self._client.get_model_version_download_uri(ref.name, str(ref.version))
+        with tempfile.TemporaryDirectory(prefix="sparkml-model-") as scratch:
+            # The copy is what is checked and what is loaded: nobody can change it between the two.
+            folder = _copied(source, Path(scratch) / "model", self._full_uri)
+            check_files(folder, json.loads(recorded), str(ref))
+            yield folder
+
+    @contextmanager
+    def _run(self, run: Run) -> Iterator[tuple[str, str]]:
+        """A run that is FINISHED after the block, FAILED if the block raised; gives run and experiment id."""
+        experiment = self._experiment(run.experiment)
+        started = int((run.started or time.time()) * 1000)
+        tags = {**_table_tags(run.data), **run.tags, TAG_KIND: run.kind}
+        made = self._client.create_run(experiment, start_time=started, tags=tags, run_name=run.name)
+        run_id: str = made.info.run_id
+        status = "FAILED"
+        try:
+            self._log_values(run_id, run.metrics, {}, run.params)
+            self._log_inputs(run_id, run.data)
+            for path, text in run.artifacts.items():
+                self._client.log_text(run_id, text, path)
+            yield run_id, experiment
+            status = "FINISHED"
+        finally:
+            self._client.set_terminated(run_id, status)
+
+    def _log_model(self, name: str, package: Package, run_id: str, experiment: str) -> tuple[Any, dict[str, str]]:
+        """Logs the model under a run; gives MLflow's entity and the digests of the files."""
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+        from mlflow.models import Model
+
+        logged = self._client.create_logged_model(experiment, name=name, source_run_id=run_id)
+        with tempfile.TemporaryDirectory(prefix="sparkml-model-") as scratch:
+            folder = Path(scratch) / "model"
+            ids = {"run_id": run_id, "model_id": logged.model_id, "model_uuid": logged.model_id}
+            write_model(package, folder, Model(artifact_path=logged.artifact_location, **ids))
+            files = digest_files(folder)
+            self._client.log_model_artifacts(logged.model_id, str(folder))
+        self._client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        self._client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        return logged, files
+
+    def _create_version(self, name: str, logged: Any, run_id: str, tags: Mapping[str, str]) -> ModelRef:
+        self._ensure_model(name)
+        # Not "models:/<id>" as the source: MLflow's SQL store looks that up in the global tracking store.
+        ids = {"source": logged.artifact_location, "run_id": run_id, "model_id": logged.model_id}
+        ref = _ref(self._client.create_model_version(name, **ids, tags=tags))
+        # The UI finds the version from the logged model by this tag.
+        versions = json.dumps([{"name": name, "version": ref.version}])
+        self._client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": versions})
+        return ref
+
+    def _log_values(
+        self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str], params: Mapping[str, object]
+    ) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(key, float(value), now, 0) for key, value in metrics.items()],
+            params=[Param(key, str(value)) for key, value in params.items()],
+            tags=[RunTag(key, value) for key, value in tags.items()],
+        )
+
+    def _log_inputs(self, run_id: str, data: Any) -> None:
+        from mlflow.entities import DatasetInput, InputTag
+
+        inputs = [DatasetInput(_dataset(ref), [InputTag("mlflow.data.context", ref.name)]) for ref in data]
+        if inputs:
+            self._client.log_inputs(run_id, inputs)
+
+    def _experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                made: str = self._client.create_experiment(name, artifact_location=self._artifacts)
+            except MlflowException as error:
+                # Another driver made it meanwhile.
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                found = self._client.get_experiment_by_name(name)
+            else:
+                return made
+        experiment_id: str = found.experiment_id
+        return experiment_id
+
+    def _ensure_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _find_model(self, name: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+
+
+def _ref(version: Any) -> ModelRef:
+    return ModelRef(version.name, int(version.version), version.run_id, f"models:/{version.name}/{version.version}")
+
+
+def _copied(source: str, folder: Path, tracking_uri: str) -> Path:
+    """A copy of the artifacts at ``source``, inside or at ``folder``."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    if is_local_uri(source):
+        # MLflow's own download draws a progress bar for a handful of small local files.
+        return Path(shutil.copytree(local_file_uri_to_path(source), folder))
+    folder.mkdir()
+    return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri))
+
+
+def _table_tags(data: Any) -> dict[str, str]:
+    return {f"{TAG_TABLE}{ref.name}": str(ref.table) for ref in data if ref.table is not None}
+
+
+def _dataset(ref: DataRef) -> Any:
+    from mlflow.entities import Dataset
+
+    table = ref.table
+    source = {} if table is None else {"path": table.path, "delta_table_version": table.version}
+    profile = json.dumps({"num_rows": ref.rows})
+    # MLflow keeps at most 36 characters of a digest.
+    kind = "code" if table is None else "delta_table"
+    return Dataset(ref.name, ref.digest[:36], kind, json.dumps(source), profile=profile)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turns what MLflow, its stores and its transport raise into ``RegistryError``."""
+    try:
+        yield
+    except SparkmlError:
+        raise
+    # MLflow lets errors of SQLAlchemy, requests, skops and the file system through: one door, so all of them.
+    except Exception as error:
+        text = _SECRET.sub("***@", str(error)).strip().split("\n")[0]
+        raise RegistryError(f"could not {what}: {type(error).__name__}: {text:.500}") from error

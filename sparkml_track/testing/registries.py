@@ -1,0 +1,124 @@
+"""What every model registry must do. Subclass ``RegistryCase`` with a fixture ``registry`` and a way to damage one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sparkml_track.errors import RegistryError
+from sparkml_track.refs import DataRef, ModelRef, TableRef
+from sparkml_track.registries import Column, Package, Registry, Run
+
+__all__ = ["RegistryCase"]
+
+NAME = "delay"
+RUN = Run("model", "refit", "tests", params={"C": 1.0}, data=(DataRef("test", "abc", 10, TableRef("t", "/t", 3)),))
+
+
+class RegistryCase(ABC):
+    """The cases. A subclass has a pytest fixture ``registry`` that gives each test a new, empty one."""
+
+    @abstractmethod
+    def damage(self, registry: Registry, ref: ModelRef) -> None:
+        """Changes one byte of the stored model behind the registry's back."""
+
+    def test_versions_count_from_1_and_are_found_again(self, registry: Registry) -> None:
+        """Two registrations make versions 1 and 2."""
+        first, second = (registry.register(NAME, _package(), RUN) for _ in range(2))
+        assert (first.version, second.version) == (1, 2)
+        assert first.run_id != second.run_id
+        assert registry.version(NAME, 2) == second
+
+    def test_a_loaded_model_predicts_as_the_registered_one(self, registry: Registry) -> None:
+        """Bit for bit, and a later fit of the same object changes no version."""
+        package = _package()
+        expected = package.model.predict_proba(package.sample)  # type: ignore[attr-defined]
+        ref = registry.register(NAME, package, RUN)
+        package.model.set_params(logisticregression__C=1e-6).fit(_inputs(), _labels())  # type: ignore[attr-defined]
+        loaded = registry.load(ref)
+        assert np.array_equal(loaded.predict_proba(package.sample), expected)  # type: ignore[attr-defined]
+
+    def test_the_signature_names_the_inputs_in_order(self, registry: Registry) -> None:
+        """With their types, and the method."""
+        signature = registry.signature(registry.register(NAME, _package(), RUN))
+        assert signature.inputs == (Column("wind", "double"), Column("seats", "long"), Column("gust", "float"))
+        assert signature.method == "predict_proba"
+
+    def test_an_alias_moves(self, registry: Registry) -> None:
+        """It points to one version at a time, and two aliases do not disturb each other."""
+        first, second = (registry.register(NAME, _package(), RUN) for _ in range(2))
+        registry.set_alias(NAME, "champion", first.version)
+        registry.set_alias(NAME, "challenger", second.version)
+        assert registry.alias(NAME, "champion") == first
+        registry.set_alias(NAME, "champion", second.version)
+        registry.drop_alias(NAME, "challenger")
+        registry.drop_alias(NAME, "challenger")
+        assert registry.alias(NAME, "champion") == second
+        assert registry.alias(NAME, "challenger") is None
+
+    def test_no_alias_is_none_and_no_version_is_an_error(self, registry: Registry) -> None:
+        """A registry nobody used has no champion."""
+        assert registry.alias("nobody", "champion") is None
+        with pytest.raises(RegistryError, match="version 7"):
+            registry.version(NAME, 7)
+        registry.register(NAME, _package(), RUN)
+        with pytest.raises(RegistryError):
+            registry.set_alias(NAME, "champion", 7)
+
+    def test_a_damaged_model_is_refused_before_it_is_loaded(self, registry: Registry) -> None:
+        """The others still load."""
+        broken, whole = (registry.register(NAME, _package(), RUN) for _ in range(2))
+        self.damage(registry, broken)
+        with pytest.raises(RegistryError, match="not what was registered"):
+            registry.load(broken)
+        with pytest.raises(RegistryError, match="not what was registered"):
+            registry.signature(broken)
+        registry.load(whole)
+
+    def test_annotations_add_to_what_is_there(self, registry: Registry) -> None:
+        """Tags of a version can be read back."""
+        ref = registry.register(NAME, _package(), RUN)
+        registry.annotate(ref, {"auc": 0.7}, {"verdict": "champion"})
+        registry.annotate(ref, {"brier": 0.1}, {"why": "better"})
+        tags = registry.tags(ref)
+        assert (tags["verdict"], tags["why"]) == ("champion", "better")
+
+    def test_a_model_that_cannot_be_asked_is_refused(self, registry: Registry) -> None:
+        """No version is left by it."""
+        with pytest.raises(RegistryError, match="has no method"):
+            registry.register(NAME, Package(StandardScaler(), _inputs()), RUN)
+        with pytest.raises(RegistryError, match="sample"):
+            registry.register(NAME, Package(_package().model, _inputs().head(0)), RUN)
+        with pytest.raises(RegistryError):
+            registry.version(NAME, 1)
+
+    def test_runs_of_other_kinds_are_recorded(self, registry: Registry) -> None:
+        """Each gets an id of its own."""
+        run = Run("monitoring", "november", "tests", metrics={"psi": 0.1}, artifacts={"monitoring/report.html": "<p>"})
+        assert registry.record(run) != registry.record(run)
+
+    def test_close_may_be_called_twice(self, registry: Registry) -> None:
+        """Without complaint."""
+        registry.close()
+        registry.close()
+
+
+def _inputs() -> pd.DataFrame:
+    random = np.random.default_rng(7)
+    numbers = {"wind": random.normal(size=60), "seats": random.integers(20, 300, 60), "gust": random.normal(size=60)}
+    return pd.DataFrame(numbers).astype({"gust": "float32"})
+
+
+def _labels() -> object:
+    return (_inputs()["wind"] > 0).astype(int)
+
+
+def _package() -> Package:
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(_inputs(), _labels())
+    return Package(model, _inputs().head(5))
