@@ -1,0 +1,235 @@
+"""The broker: the driver's end of all worker connections, served by whoever calls ``poll``.
+
+One thread, one selector, no lock: the loop that waits for results is the one that reads them, so a result or a
+report costs no hand-over between threads. Nothing is decoded before both sides proved the secret; until then a
+connection may send 48 bytes and take five seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import tempfile
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from sparkml_track.slot.wire import (
+    REPLY_SIZE,
+    Address,
+    Message,
+    Opener,
+    Sealer,
+    WireError,
+    greeting,
+    pack,
+    unpack,
+    verify_reply,
+)
+
+__all__ = ["Broker", "Connection", "Received"]
+
+#: Seconds a stranger has for the handshake.
+HANDSHAKE = 5.0
+#: Strangers at one time; more are closed at once.
+STRANGERS = 256
+#: Bytes that may wait for a worker that does not read.
+BACKLOG = 64 << 20
+
+
+@dataclass(eq=False)
+class Connection:
+    """One worker's connection."""
+
+    sock: socket.socket
+    greeting: bytes
+    since: float
+    reply: bytes = b""
+    opener: Opener | None = None
+    sealer: Sealer | None = None
+    waiting: deque[bytes] = field(default_factory=deque)
+    backlog: int = 0
+    closed: bool = False
+    heard: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came: a message, or None for the end of the connection."""
+
+    connection: Connection
+    message: Message | None
+    blob: bytes = b""
+
+
+def _short_folder() -> str | None:
+    """The path of a Unix socket may have 107 bytes; a long TMPDIR leaves too few."""
+    return "/tmp" if len(tempfile.gettempdir()) > 60 else None  # noqa: S108
+
+
+class Broker:
+    """Listens, authenticates, takes messages in and sends them out. Not for more than one thread."""
+
+    def __init__(self, secret: bytes, host: str | None = None, port: int = 0, advertise: str | None = None) -> None:
+        """Starts to listen.
+
+        Args:
+            secret: what workers must know.
+            host: address to bind TCP to, None for a Unix socket in a private folder.
+            port: 0 for any free one.
+            advertise: name or address that workers connect to, if not ``host``.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._secret = secret
+        self._folder: str | None = None
+        self._selector = selectors.DefaultSelector()
+        self._connections: set[Connection] = set()
+        self._strangers: set[Connection] = set()
+        self.refused = 0
+        self._listener, self.address = self._listen(host, port, advertise)
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+
+    def _listen(self, host: str | None, port: int, advertise: str | None) -> tuple[socket.socket, Address]:
+        if host is None:
+            self._folder = tempfile.mkdtemp(prefix="sparkml-", dir=_short_folder())
+            path = os.path.join(self._folder, "broker")
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            listener.bind(path)
+            os.chmod(path, 0o700)
+            listener.listen(1024)
+            return listener, ("unix", path)
+        listener = socket.create_server((host, port), backlog=1024)
+        return listener, ("tcp", advertise or host, listener.getsockname()[1])
+
+    def poll(self, timeout: float) -> list[Received]:
+        """Waits up to ``timeout`` seconds and returns what came."""
+        received: list[Received] = []
+        for key, mask in self._selector.select(timeout):
+            connection = key.data
+            if connection is None:
+                self._accept()
+                continue
+            if mask & selectors.EVENT_WRITE:
+                self._flush(connection)
+            if mask & selectors.EVENT_READ and not connection.closed:
+                self._read(connection, received)
+        if self._strangers:
+            self._drop_slow_strangers()
+        return received
+
+    def send(self, connection: Connection, message: Message, blob: bytes = b"") -> None:
+        """Sends without waiting; what the socket does not take is sent by later polls."""
+        if connection.closed or connection.sealer is None:
+            return
+        frame = connection.sealer.seal(pack(message, blob))
+        if not connection.waiting:
+            frame = frame[self._try_send(connection, frame) :]
+        if frame and not connection.closed:
+            connection.waiting.append(frame)
+            connection.backlog += len(frame)
+            self._selector.modify(connection.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)
+            if connection.backlog > BACKLOG:
+                self.drop(connection)
+
+    def drop(self, connection: Connection) -> None:
+        """Closes a connection; nothing more comes from it."""
+        if connection.closed:
+            return
+        connection.closed = True
+        self._strangers.discard(connection)
+        self._connections.discard(connection)
+        self._selector.unregister(connection.sock)
+        connection.sock.close()
+
+    def close(self) -> None:
+        """Closes everything."""
+        for connection in [*self._connections, *self._strangers]:
+            self.drop(connection)
+        if self._selector.get_map() is None:
+            return
+        self._selector.close()
+        self._listener.close()
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._folder, "broker"))
+                os.rmdir(self._folder)
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(self._strangers) >= STRANGERS:
+            self.refused += 1
+            sock.close()
+            return
+        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(sock, greeting(), time.monotonic())
+        self._strangers.add(connection)
+        self._selector.register(sock, selectors.EVENT_READ, connection)
+        self._try_send(connection, connection.greeting)
+
+    def _read(self, connection: Connection, received: list[Received]) -> None:
+        try:
+            data = connection.sock.recv(1 << 18 if connection.opener else REPLY_SIZE - len(connection.reply))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        try:
+            if not data:
+                raise WireError("closed")
+            if connection.opener is None:
+                self._authenticate(connection, data)
+                return
+            connection.heard = time.monotonic()
+            for body in connection.opener.feed(data):
+                received.append(Received(connection, *unpack(body)))
+        except WireError:
+            known = connection in self._connections
+            self.refused += not known
+            self.drop(connection)
+            if known:
+                received.append(Received(connection, None))
+
+    def _authenticate(self, connection: Connection, data: bytes) -> None:
+        connection.reply += data
+        if len(connection.reply) < REPLY_SIZE:
+            return
+        keys = verify_reply(self._secret, connection.greeting, connection.reply)
+        connection.opener, connection.sealer = Opener(keys.to_server), Sealer(keys.to_client)
+        connection.heard = time.monotonic()
+        self._strangers.discard(connection)
+        self._connections.add(connection)
+        self._try_send(connection, keys.proof(b"server"))
+
+    def _try_send(self, connection: Connection, data: bytes) -> int:
+        try:
+            return connection.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            return len(data)  # its end is seen when the socket is read
+
+    def _flush(self, connection: Connection) -> None:
+        while connection.waiting:
+            frame = connection.waiting.popleft()
+            sent = self._try_send(connection, frame)
+            connection.backlog -= sent
+            if sent < len(frame):
+                connection.waiting.appendleft(frame[sent:])
+                return
+        self._selector.modify(connection.sock, selectors.EVENT_READ, connection)
+
+    def _drop_slow_strangers(self) -> None:
+        now = time.monotonic()
+        for connection in [c for c in self._strangers if now - c.since > HANDSHAKE]:
+            self.refused += 1
+            self.drop(connection)

@@ -1,0 +1,102 @@
+"""Who starts workers: a contract with two members, so that the resident executor can be tested without a JVM."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+
+from sparkml_track.slot.host import package_root
+from sparkml_track.slot.worker import Config
+
+__all__ = ["Launcher", "LocalLauncher"]
+
+_BOOT = "import sys, pickle; sys.path.insert(0, sys.argv[1]); c = pickle.load(sys.stdin.buffer); "
+_BOOT += "from sparkml_track.slot.worker import main; main(c)"
+
+
+class Launcher(ABC):
+    """Starts one worker in each slot.
+
+    Ownership: of the executor, which closes it. Threads: one. A worker that ended may be launched again under the
+    same number; ``failure`` tells of a worker that ended without saying goodbye.
+
+    Attributes:
+        shared_host: slots are on the driver's host, so a Unix socket and the driver's sys.path will do.
+    """
+
+    shared_host: bool
+
+    @abstractmethod
+    def slots(self) -> int:
+        """How many workers can run at one time."""
+
+    @abstractmethod
+    def launch(self, config: Config) -> None:
+        """Starts worker ``config.slot``; returns before it runs."""
+
+    @abstractmethod
+    def failure(self, slot: int) -> str | None:
+        """Why the worker is not running any more, empty if it left in good order; None while it runs or may start."""
+
+    @abstractmethod
+    def cancel(self, slot: int) -> None:
+        """Ends one worker by force."""
+
+    @abstractmethod
+    def close(self, patience: float) -> None:
+        """Waits ``patience`` seconds for all workers to leave, then ends them by force."""
+
+
+class LocalLauncher(Launcher):
+    """Workers as plain processes of this host: the in-process twin of Spark tasks."""
+
+    shared_host = True
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def slots(self) -> int:
+        """See ``Launcher``."""
+        return self._slots
+
+    def launch(self, config: Config) -> None:
+        """See ``Launcher``."""
+        root = package_root(os.path.abspath(__file__), __package__ or "")
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", _BOOT, root], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert process.stdin is not None
+        process.stdin.write(pickle.dumps(config))
+        process.stdin.close()
+        self._processes[config.slot] = process
+
+    def pid(self, slot: int) -> int:
+        """Of a worker."""
+        return self._processes[slot].pid
+
+    def failure(self, slot: int) -> str | None:
+        """See ``Launcher``."""
+        process = self._processes.get(slot)
+        if process is None or process.poll() is None:
+            return None
+        return "" if process.returncode == 0 else f"worker process ended with status {process.returncode}"
+
+    def cancel(self, slot: int) -> None:
+        """See ``Launcher``."""
+        process = self._processes.pop(slot, None)
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def close(self, patience: float) -> None:
+        """See ``Launcher``."""
+        for slot, process in list(self._processes.items()):
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self.cancel(slot)
+        self._processes.clear()

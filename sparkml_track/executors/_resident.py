@@ -1,0 +1,403 @@
+"""The resident executor: workers that stay in their slots and pull attempts from a broker on the driver."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import secrets
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
+from sparkml_track.executors._base import (
+    Capabilities,
+    Ended,
+    Event,
+    Executor,
+    Lost,
+    Reported,
+    SlotsChanged,
+    Started,
+    Work,
+)
+from sparkml_track.executors._broker import Broker, Connection, Received
+from sparkml_track.executors._launchers import Launcher
+from sparkml_track.executors._work import pack_work
+from sparkml_track.slot.host import Host, folder_for
+from sparkml_track.slot.wire import Message
+from sparkml_track.slot.worker import Config
+from sparkml_track.trial import Attempt, Outcome, Report, State
+
+__all__ = ["Limits", "ResidentExecutor"]
+
+_log = logging.getLogger(__name__)
+_PIECE = 1 << 20
+_CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of waiting, in seconds.
+
+    Attributes:
+        first: until the first worker is there.
+        silent: without a sign of life, after which a worker counts as lost.
+        none: without any worker, after which the executor gives up.
+        check: between looks at the launcher.
+        leave: for workers to leave at the end before they are ended by force.
+    """
+
+    first: float = 120.0
+    silent: float = 15.0
+    none: float = 60.0
+    check: float = 0.25
+    leave: float = 3.0
+
+
+@dataclass(eq=False)
+class _Slot:
+    """One worker's place."""
+
+    number: int
+    connection: Connection | None = None
+    host: str = ""
+    ready: bool = False
+    ahead: deque[Attempt] = field(default_factory=deque)
+    launches: int = 0
+
+
+class ResidentExecutor(Executor):
+    """See the module and ``Executor``.
+
+    Args:
+        work: what all attempts share.
+        launcher: starts the workers.
+        token: names this instance on all hosts.
+        limits: bounds of waiting.
+        address: host to listen on and port, None for a Unix socket on a shared host.
+    """
+
+    name = "resident"
+    capabilities = Capabilities(kills=True, streams=True, isolates=True)
+
+    def __init__(
+        self,
+        work: Work,
+        launcher: Launcher,
+        token: str,
+        limits: Limits = Limits(),
+        address: tuple[str, int] | None = None,
+    ) -> None:
+        self.stale = 0
+        self._launcher = launcher
+        self._limits = limits
+        self._host = Host(folder_for(token))
+        self._pending: deque[Attempt] = deque()
+        self._events: list[Event] = []
+        self._place: dict[str, _Slot] = {}
+        self._by_connection: dict[Connection, _Slot] = {}
+        self._mean = 1.0
+        self._closed = False
+        self._last_failure = ""
+        packed = pack_work(work, self._host.folder)
+        secret = secrets.token_bytes(32)
+        self._broker = self._listen(secret, address)
+        wanted = launcher.slots() if work.parallelism is None else min(work.parallelism, launcher.slots())
+        self._slots = [_Slot(number) for number in range(max(1, wanted))]
+        path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
+        env = tuple((name, str(work.resources.cpus)) for name in _CAPS)
+        self._config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
+        self._config = _with(self._config, fresh=work.isolation == "fresh")
+        self._known = {packed.work, *packed.data}
+        self._alive = self._checked = time.monotonic()
+        self._bound = limits.first
+        for slot in self._slots:
+            self._launch(slot)
+
+    def _listen(self, secret: bytes, address: tuple[str, int] | None) -> Broker:
+        if address is None and self._launcher.shared_host:
+            return Broker(secret)
+        host, port = address or (_own_address(), 0)
+        return Broker(secret, host, port)
+
+    @property
+    def slots(self) -> int:
+        """See ``Executor``."""
+        return sum(slot.ready for slot in self._slots) or len(self._slots)
+
+    @property
+    def room(self) -> int:
+        """See ``Executor``; attempts wait at the slots only while trials are so short that the way would show."""
+        return self.slots * self._depth() - len(self._place) - len(self._pending)
+
+    def _depth(self) -> int:
+        return 1 if self._mean > 0.02 else min(8, 2 + int(0.002 / max(self._mean, 1e-4)))
+
+    def submit(self, attempt: Attempt) -> None:
+        """See ``Executor``."""
+        self._pending.append(attempt)
+        self._dispatch()
+
+    def events(self, timeout: float | None = None) -> Sequence[Event]:
+        """See ``Executor``.
+
+        Raises:
+            PreflightError: slots cannot execute the objective.
+            SlotsLost: no worker is left and none came back in time.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._events:
+            now = time.monotonic()
+            if until is not None and now >= until:
+                break
+            self._turn(self._limits.check if until is None else min(self._limits.check, until - now))
+        events, self._events = self._events, []
+        return events
+
+    def _turn(self, wait: float) -> None:
+        for received in self._broker.poll(wait):
+            self._take(received)
+        now = time.monotonic()
+        if now - self._checked >= self._limits.check:
+            self._checked = now
+            self._check(now)
+        if self._pending:
+            self._dispatch()
+
+    def answer(self, attempt: str, index: int, stop: bool) -> None:
+        """See ``Executor``."""
+        slot = self._place.get(attempt)
+        if slot is not None and slot.connection is not None:
+            self._broker.send(slot.connection, {"op": "answer", "attempt": attempt, "index": index, "stop": stop})
+
+    def stop(self, attempt: str, reason: str) -> None:
+        """See ``Executor``."""
+        slot = self._place.get(attempt)
+        if slot is not None and slot.connection is not None:
+            self._broker.send(slot.connection, {"op": "stop", "attempt": attempt, "reason": reason})
+            return
+        for waiting in self._pending:
+            if waiting.id == attempt:
+                self._pending.remove(waiting)
+                outcome = Outcome(State.KILLED, reason=reason, message=f"ended before it began: {reason}")
+                self._events.append(Ended(attempt, outcome))
+                return
+
+    def close(self) -> None:
+        """See ``Executor``."""
+        if self._closed:
+            return
+        self._closed = True
+        for slot in self._slots:
+            if slot.connection is not None:
+                self._broker.send(slot.connection, {"op": "bye"})
+        self._broker.poll(0)
+        # Workers that connect from now on find nobody and leave.
+        self._broker.close()
+        self._launcher.close(self._limits.leave)
+        self._host.remove()
+
+    # -- messages
+
+    def _take(self, received: Received) -> None:
+        slot = self._by_connection.get(received.connection)
+        message = received.message
+        if message is None:
+            if slot is not None:
+                self._lose(slot, "its connection ended")
+            return
+        if message.get("op") == "hello":
+            self._hello(received.connection, message)
+        elif slot is None:
+            self._broker.drop(received.connection)
+        else:
+            self._hear(slot, message)
+
+    def _hear(self, slot: _Slot, message: Message) -> None:
+        op = message.get("op")
+        if op == "done":
+            self._done(slot, message)
+        elif op == "report":
+            self._report(slot, message)
+        elif op == "get":
+            self._give(slot, message)
+        elif op == "ready":
+            self._ready(slot)
+        elif op == "broken":
+            raise PreflightError(f"the objective cannot be loaded on {slot.host}: {message['message']}")
+        elif op == "warning":
+            _log.warning("%s: %s", slot.host, message["message"])
+
+    def _hello(self, connection: Connection, message: Message) -> None:
+        theirs, ours = str(message["python"]), platform.python_version()
+        if theirs.split(".")[:2] != ours.split(".")[:2]:
+            text = (
+                f"slots run Python {theirs} (on {message['host']}), the driver Python {ours}; "
+                "set PYSPARK_PYTHON to the same interpreter on all hosts"
+            )
+            self._broker.send(connection, {"op": "refuse", "message": text})
+            raise PreflightError(text)
+        slot = self._slots[int(message["slot"])]  # type: ignore[call-overload]
+        if slot.connection is not None:
+            self._lose(slot, "another worker came for its slot")
+        slot.connection, slot.host = connection, str(message["host"])
+        self._by_connection[connection] = slot
+        self._broker.send(connection, {"op": "welcome"})
+
+    def _ready(self, slot: _Slot) -> None:
+        slot.ready = True
+        slot.launches = 0
+        self._bound = self._limits.none
+        self._events.append(SlotsChanged(sum(each.ready for each in self._slots)))
+        self._dispatch()
+
+    def _give(self, slot: _Slot, message: Message) -> None:
+        digest, offset = str(message["digest"]), int(message["offset"])  # type: ignore[call-overload]
+        assert slot.connection is not None
+        if digest not in self._known:
+            self._broker.drop(slot.connection)
+            return
+        path = self._host.blob_path(digest)
+        with open(path, "rb") as file:
+            file.seek(offset)
+            piece = file.read(_PIECE)
+        head: Message = {"op": "piece", "digest": digest, "offset": offset, "size": os.path.getsize(path)}
+        self._broker.send(slot.connection, head, piece)
+
+    def _report(self, slot: _Slot, message: Message) -> None:
+        attempt = str(message["attempt"])
+        if self._place.get(attempt) is not slot:
+            self.stale += 1
+            return
+        report = Report(message["metrics"], int(message["step"]), float(message["time"]))  # type: ignore[arg-type,call-overload]
+        self._events.append(Reported(attempt, int(message["index"]), report))  # type: ignore[call-overload]
+
+    def _done(self, slot: _Slot, message: Message) -> None:
+        attempt = str(message["attempt"])
+        if self._place.get(attempt) is not slot:
+            self.stale += 1
+            return
+        del self._place[attempt]
+        slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
+        outcome = _outcome(message, slot.host)
+        self._mean += 0.2 * (outcome.duration - self._mean)
+        self._events.append(Ended(attempt, outcome))
+        self._begin(slot)
+        self._fill(slot)
+
+    # -- giving out
+
+    def _dispatch(self) -> None:
+        for slot in sorted((s for s in self._slots if s.ready), key=lambda s: len(s.ahead)):
+            if not self._pending:
+                return
+            self._fill(slot)
+
+    def _fill(self, slot: _Slot) -> None:
+        while self._pending and slot.ready and len(slot.ahead) < self._depth():
+            attempt = self._pending.popleft()
+            slot.ahead.append(attempt)
+            self._place[attempt.id] = slot
+            assert slot.connection is not None
+            self._broker.send(slot.connection, _run(attempt))
+            if len(slot.ahead) == 1:
+                self._begin(slot)
+
+    def _begin(self, slot: _Slot) -> None:
+        if slot.ahead:
+            self._events.append(Started(slot.ahead[0].id, slot.host, time.time()))
+
+    # -- losses
+
+    def _lose(self, slot: _Slot, why: str) -> None:
+        """The worker is gone: what it ran is lost, what only waited there is not charged."""
+        if slot.connection is not None:
+            self._by_connection.pop(slot.connection, None)
+            self._broker.drop(slot.connection)
+        was_ready, slot.ready, slot.connection = slot.ready, False, None
+        ahead, slot.ahead = slot.ahead, deque()
+        for place, attempt in enumerate(ahead):
+            del self._place[attempt.id]
+            self._events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged=place == 0))
+        if was_ready:
+            _log.warning("lost the worker of slot %d on %s: %s", slot.number, slot.host, why)
+            self._events.append(SlotsChanged(sum(each.ready for each in self._slots)))
+
+    def _check(self, now: float) -> None:
+        for slot in self._slots:
+            if slot.connection is not None and now - slot.connection.heard > self._limits.silent:
+                self._launcher.cancel(slot.number)
+                self._lose(slot, f"no sign of life for {self._limits.silent:g} s")
+            if slot.connection is None:
+                self._relaunch(slot)
+        if any(slot.ready for slot in self._slots):
+            self._alive = now
+        elif now - self._alive > self._bound:
+            raise SlotsLost(self._nobody())
+
+    def _relaunch(self, slot: _Slot) -> None:
+        failure = self._launcher.failure(slot.number)
+        if failure is None:
+            return
+        self._last_failure = failure or self._last_failure
+        if slot.launches >= 5:
+            if all(each.launches >= 5 and not each.ready for each in self._slots):
+                raise ExecutorError(f"workers end as soon as they start: {self._last_failure}")
+            return
+        self._launch(slot)
+
+    def _launch(self, slot: _Slot) -> None:
+        slot.launches += 1
+        self._launcher.launch(_with(self._config, slot=slot.number))
+
+    def _nobody(self) -> str:
+        last = f" (last failure: {self._last_failure})" if self._last_failure else ""
+        return (
+            f"no worker is left and none came within {self._bound:g} s{last}; results so far are kept: look at the "
+            "Spark executors, then resume the sweep"
+        )
+
+
+def _with(config: Config, **changes: object) -> Config:
+    return Config(**{**{name: getattr(config, name) for name in config.__dataclass_fields__}, **changes})
+
+
+def _run(attempt: Attempt) -> Message:
+    trial = attempt.trial
+    message: Message = {"op": "run", "attempt": attempt.id, "number": trial.number, "params": trial.params}
+    return {
+        **message,
+        "seed": trial.seed,
+        "unit": attempt.unit.index,
+        "try": attempt.number,
+        "timeout": attempt.timeout,
+    }
+
+
+def _outcome(message: Message, host: str) -> Outcome:
+    return Outcome(
+        state=State(message["state"]),
+        metrics=message.get("metrics", {}),  # type: ignore[arg-type]
+        reason=str(message.get("reason", "")),
+        message=str(message.get("message", "")),
+        log=str(message.get("log", "")),
+        started=float(message["started"]),  # type: ignore[arg-type]
+        duration=float(message["duration"]),  # type: ignore[arg-type]
+        host=host,
+    )
+
+
+def _own_address() -> str:
+    """The address by which other hosts reach this one, as Spark would choose it."""
+    chosen = os.environ.get("SPARK_LOCAL_IP")
+    if chosen:
+        return chosen
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"

@@ -1,0 +1,171 @@
+"""The process that executes attempts: forked from the template, talks to its worker over a socket.
+
+worker -> child   run, answer
+child -> worker   born (pid), report, done (clean: whether this process may be used again)
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .context import Data, TrialContext
+from .execute import Stopped, execute
+from .wire import Message, Opener, Sealer, pack, unpack
+
+__all__ = ["Loaded", "serve"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the template imported and its children execute.
+
+    Attributes:
+        objective: the user's function.
+        data: digest of the file and its opener, by name.
+        metric: names the sweep optimises.
+        folder: of the host; the files lie in its ``blobs``.
+        memory: bytes an attempt may allocate, None for no limit.
+    """
+
+    objective: Callable[[TrialContext], object]
+    data: Mapping[str, tuple[str, Callable[[str], object]]]
+    metric: Sequence[str]
+    folder: str
+    memory: int | None = None
+
+
+class _Gone(Stopped):
+    """The worker closed the socket."""
+
+
+class _WorkerLink:
+    """The socket to the worker, as an attempt's link."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._opener = Opener()
+        self._sealer = Sealer()
+        self._waiting: list[bytes] = []
+        self.attempt: object = ""
+
+    def send(self, message: Message) -> None:
+        """Sends one message."""
+        try:
+            self._sock.sendall(self._sealer.seal(pack(message)))
+        except OSError:
+            raise _Gone from None
+
+    def receive(self) -> Message:
+        """Waits for one message."""
+        while not self._waiting:
+            data = self._sock.recv(1 << 16)
+            if not data:
+                raise _Gone
+            self._waiting = self._opener.feed(data)
+        return unpack(self._waiting.pop(0))[0]
+
+    def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
+        """See ``context.Link``."""
+        body: Message = {"op": "report", "attempt": self.attempt, "index": index}
+        self.send({**body, "metrics": metrics, "step": step, "time": when})
+
+    def decision(self, index: int) -> bool:
+        """See ``context.Link``."""
+        while True:
+            message = self.receive()
+            if message["op"] == "answer" and message["index"] == index:
+                return bool(message["stop"])
+
+
+def serve(sock: socket.socket, loaded: Loaded) -> None:
+    """Executes attempts until the worker closes the socket. Called in the forked child; the caller exits after it."""
+    link = _WorkerLink(sock)
+    if loaded.memory is not None:
+        _limit_memory(loaded.memory)
+    try:
+        link.send({"op": "born", "pid": os.getpid()})
+        data = Data(loaded.data, os.path.join(loaded.folder, "blobs"))
+        clean = _Clean()
+        while True:
+            message = link.receive()
+            if message["op"] == "run":
+                link.attempt = message["attempt"]
+                clean.seed(message["seed"])
+                done = execute(loaded.objective, message, data, link, loaded.metric, loaded.folder)
+                flush_output()
+                done["clean"] = clean.restore()
+                link.send(done)
+    except _Gone:
+        return
+
+
+def flush_output() -> None:
+    """Python's buffers of stdout and stderr go out before the attempt is told to be done."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            continue
+
+
+def _limit_memory(limit: int) -> None:
+    # RLIMIT_DATA, not RLIMIT_AS: the latter counts mapped files and breaks memory-mapped data.
+    with open("/proc/self/statm") as statm:
+        used = int(statm.read().split()[5]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_DATA, (used + limit, used + limit))
+
+
+class _Clean:
+    """What every attempt finds as the first one did: cwd, environment, umask, seeds; and whether more was left."""
+
+    def __init__(self) -> None:
+        self._cwd = os.getcwd()
+        self._environ = dict(os.environ)
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
+        self._threads = _thread_count()
+
+    def seed(self, seed: object) -> None:
+        """Seeds the global generators for one attempt."""
+        number = int(seed)  # type: ignore[call-overload]
+        random.seed(number)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(number)
+
+    def restore(self) -> bool:
+        """Puts back what can be; returns whether no thread or process was left."""
+        os.umask(self._umask)
+        if os.environ != self._environ:
+            os.environ.clear()
+            os.environ.update(self._environ)
+        try:
+            if os.getcwd() != self._cwd:
+                os.chdir(self._cwd)
+        except OSError:
+            os.chdir(self._cwd)
+        return not _children_left() and _thread_count() <= self._threads
+
+
+def _children_left() -> bool:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _thread_count() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:  # not Linux
+        import threading
+
+        return threading.active_count()

@@ -1,0 +1,207 @@
+"""The processes of one worker: asked of the template, spoken to over a socket, ended through the template."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from .logs import HeadTail
+from .wire import Message, Opener, Sealer, pack, unpack
+
+__all__ = ["Child", "Children", "TemplateLost"]
+
+
+class TemplateLost(RuntimeError):
+    """The template is gone, and with it every child."""
+
+
+@dataclass(eq=False)
+class Child:
+    """A forked process, as its worker knows it.
+
+    Attributes:
+        sock: to it.
+        out: the reading end of its stdout and stderr.
+        log: what was kept of them since the last attempt began.
+        pid: 0 until it was born.
+        worked: seconds of attempts so far.
+        doomed: it was told to end; what it says no longer counts.
+        status: exit code or minus the signal, once known.
+    """
+
+    sock: socket.socket
+    out: int
+    opener: Opener = field(default_factory=Opener)
+    sealer: Sealer = field(default_factory=Sealer)
+    log: HeadTail = field(default_factory=HeadTail)
+    pid: int = 0
+    worked: float = 0.0
+    doomed: bool = False
+    status: int | None = None
+    closed: bool = False
+
+    def send(self, message: Message) -> None:
+        """Sends; a dead child is found out when its socket is read."""
+        with contextlib.suppress(OSError):
+            self.sock.sendall(self.sealer.seal(pack(message)))
+
+    def drain(self) -> None:
+        """Takes what it has printed."""
+        while not self.closed:
+            try:
+                data = os.read(self.out, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            self.log.add(data)
+
+
+class Children:
+    """The worker's end of the template, and the children it was given.
+
+    Args:
+        template: connected socket.
+        poll: of the worker; children are registered with it.
+        sources: of the worker; descriptor to what is called when it is ready.
+        on_message: called with a child, its message and the message's bytes.
+        on_end: called with a child whose process has ended and whose status is known (None if it never will be).
+    """
+
+    def __init__(
+        self,
+        template: socket.socket,
+        poll: select.poll,
+        sources: dict[int, Callable[[], None]],
+        on_message: Callable[[Child, Message, bytes], None],
+        on_end: Callable[[Child], None],
+    ) -> None:
+        self._template = template
+        self._poll = poll
+        self._sources = sources
+        self._on_message = on_message
+        self._on_end = on_end
+        self._opener = Opener()
+        self._born: dict[int, Child] = {}
+        self._exits: dict[int, int] = {}
+
+    def new(self) -> Child:
+        """Asks for a child; it can be sent to at once and reads when it is there."""
+        ours, theirs = socket.socketpair()
+        out, theirs_out = os.pipe()
+        os.set_blocking(out, False)
+        child = Child(ours, out)
+        try:
+            socket.send_fds(self._template, [Sealer().seal(pack({"op": "child"}))], [theirs.fileno(), theirs_out])
+        except OSError:
+            raise TemplateLost("the template process of this host died") from None
+        finally:
+            theirs.close()
+            os.close(theirs_out)
+        self._watch(ours.fileno(), lambda: self._read(child))
+        self._watch(out, lambda: self._read_output(child))
+        return child
+
+    def kill(self, child: Child) -> None:
+        """Ends its process group; through the template, for which the pid cannot be someone else's."""
+        child.doomed = True
+        if child.pid:
+            with contextlib.suppress(OSError):
+                self._template.sendall(Sealer().seal(pack({"op": "kill", "pid": child.pid})))
+
+    def retire(self, child: Child) -> None:
+        """Lets it go: it leaves when it finds its socket closed."""
+        if child.closed:
+            return
+        child.closed = True
+        for fd in (child.sock.fileno(), child.out):
+            self._poll.unregister(fd)
+            del self._sources[fd]
+        child.sock.close()
+        os.close(child.out)
+
+    def read_template(self) -> Iterator[Message]:
+        """Takes what the template said; exits are dealt with, the rest is returned.
+
+        Raises:
+            TemplateLost: it is gone.
+        """
+        try:
+            data = self._template.recv(1 << 16)
+        except OSError:
+            data = b""
+        if not data:
+            raise TemplateLost("the template process of this host died")
+        for body in self._opener.feed(data):
+            message = unpack(body)[0]
+            if message["op"] == "exit":
+                self._exited(int(message["pid"]), int(message["status"]))  # type: ignore[call-overload]
+            else:
+                yield message
+
+    def close(self) -> None:
+        """Leaves the template, which ends our children."""
+        self._template.close()
+
+    def _watch(self, fd: int, read: Callable[[], None]) -> None:
+        self._sources[fd] = read
+        self._poll.register(fd, select.POLLIN)
+
+    def _read(self, child: Child) -> None:
+        if child.closed:
+            return
+        try:
+            data = child.sock.recv(1 << 16, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._gone(child)
+            return
+        for body in child.opener.feed(data):
+            message = unpack(body)[0]
+            if message["op"] == "born":
+                self._on_birth(child, int(message["pid"]))  # type: ignore[call-overload]
+            elif not child.doomed:
+                self._on_message(child, message, body)
+
+    def _on_birth(self, child: Child, pid: int) -> None:
+        child.pid = pid
+        child.status = self._exits.pop(pid, None)
+        if child.status is None:
+            self._born[pid] = child
+        if child.doomed:
+            self.kill(child)
+
+    def _gone(self, child: Child) -> None:
+        child.drain()
+        self.retire(child)
+        if child.status is not None or not child.pid:
+            self._on_end(child)
+
+    def _exited(self, pid: int, status: int) -> None:
+        child = self._born.pop(pid, None)
+        if child is None:  # its birth is not read yet
+            self._exits[pid] = status
+            return
+        child.status = status
+        if child.closed:
+            self._on_end(child)
+
+    def _read_output(self, child: Child) -> None:
+        if child.closed:
+            return
+        try:
+            data = os.read(child.out, 1 << 16)
+        except BlockingIOError:
+            return
+        if data:
+            child.log.add(data)
+        else:  # nobody can write any more; the process itself may live on
+            self._poll.unregister(child.out)
+            self._poll.register(child.out, 0)

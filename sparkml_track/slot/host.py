@@ -1,0 +1,128 @@
+"""What the slots of one host share: a folder (mode 0700) with the blobs they fetched once, and the template."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+__all__ = ["Host", "folder_for", "package_root"]
+
+_BOOT = "import sys, json, importlib; c = json.loads(sys.argv[1]); sys.path.insert(0, c['root']); "
+_BOOT += "importlib.import_module(c['package'] + '.template').main(c)"
+#: Longest path of a Unix socket on Linux is 107 bytes; what we add to the folder is short.
+_LONGEST = 90
+
+
+def folder_for(token: str) -> str:
+    """The shared folder of one sweep on this host; made if missing, private to this user."""
+    base = tempfile.gettempdir()
+    if len(base) > _LONGEST - 40:
+        base = "/tmp"
+    user = os.path.join(base, f"sparkml-{os.getuid()}")
+    os.makedirs(user, mode=0o700, exist_ok=True)
+    stat = os.stat(user, follow_symlinks=False)
+    if stat.st_uid != os.getuid() or stat.st_mode & 0o077:
+        raise PermissionError(f"{user} belongs to someone else or is open to others; remove it or set TMPDIR")
+    folder = os.path.join(user, token)
+    os.makedirs(os.path.join(folder, "blobs"), mode=0o700, exist_ok=True)
+    return folder
+
+
+def package_root(file: str, package: str) -> str:
+    """What must be on sys.path for ``package`` to be imported as it was here; a folder or a zip."""
+    for _ in range(package.count(".") + 2):
+        file = os.path.dirname(file)
+    return file
+
+
+class Host:
+    """The shared folder, seen from one worker or from the driver."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def blob_path(self, digest: str) -> str:
+        """Where a blob lies, or will."""
+        return os.path.join(self.folder, "blobs", digest)
+
+    def blob(self, digest: str, fetch: Callable[[], Iterator[bytes]]) -> str:
+        """The path of a blob, fetched by the first who asks on this host.
+
+        Args:
+            digest: names it.
+            fetch: gives its bytes in pieces.
+        """
+        path = self.blob_path(digest)
+        if os.path.exists(path):
+            return path
+        with self._lock(digest):
+            if not os.path.exists(path):
+                with open(path + ".part", "wb") as file:
+                    for piece in fetch():
+                        file.write(piece)
+                os.rename(path + ".part", path)
+        return path
+
+    def join_template(self, work: str, path: Sequence[str], env: Mapping[str, str]) -> socket.socket:
+        """Connects to the host's template; the first starts it."""
+        name = os.path.join(self.folder, "template")
+        sock = _try_connect(name)
+        if sock is not None:
+            return sock
+        with self._lock("template"):
+            sock = _try_connect(name)
+            if sock is None:
+                self._start_template(name, work, path, env)
+                sock = _try_connect(name)
+        if sock is None:
+            raise OSError("the template process left before it could be reached")
+        return sock
+
+    def _start_template(self, name: str, work: str, path: Sequence[str], env: Mapping[str, str]) -> None:
+        if os.path.exists(name):
+            os.unlink(name)
+        package = __package__ or ""
+        root = package_root(os.path.abspath(__file__), package)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(name)
+            listener.listen(1024)
+            config = {"listener": listener.fileno(), "socket": name, "work": work, "folder": self.folder}
+            config |= {"path": list(path), "root": root, "package": package}
+            with open(os.path.join(self.folder, "template.log"), "ab") as log:
+                subprocess.Popen(
+                    [sys.executable, "-c", _BOOT, json.dumps(config)],
+                    pass_fds=[listener.fileno()],
+                    env={**os.environ, **env},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        with open(os.path.join(self.folder, f"{name}.lock"), "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def remove(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _try_connect(name: str) -> socket.socket | None:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.connect(name)
+    except OSError:
+        sock.close()
+        return None
+    return sock

@@ -1,0 +1,90 @@
+"""What an objective may return, and how its failure is told in a few bounded words."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from numbers import Real
+
+__all__ = ["MESSAGE_LIMIT", "BadResult", "clip", "metrics_of", "number_of", "tell"]
+
+MESSAGE_LIMIT = 4096
+METRICS_LIMIT = 1000
+
+
+class BadResult(Exception):
+    """The objective returned, or reported, something that is no metric."""
+
+
+def metrics_of(value: object, metric: Sequence[str]) -> dict[str, float]:
+    """Turns what an objective returned into metrics.
+
+    Args:
+        value: a number, which is the value of ``metric[0]``, or a mapping of names to numbers that holds all of
+            ``metric``.
+        metric: the names the sweep optimises.
+
+    Raises:
+        BadResult: it is neither; names the key, what came and what is allowed.
+    """
+    if isinstance(value, Mapping):
+        return _mapping(value, metric)
+    if len(metric) > 1:
+        raise BadResult(f"objective returned {_show(value)}; allowed is a mapping with the metrics {', '.join(metric)}")
+    return {metric[0]: number_of(value, "what the objective returned")}
+
+
+def _mapping(value: Mapping[object, object], metric: Sequence[str]) -> dict[str, float]:
+    missing = [name for name in metric if name not in value]
+    if missing:
+        got = ", ".join(map(str, list(value)[:20])) or "an empty mapping"
+        raise BadResult(f"objective returned no metric {missing[0]!r}, only: {got}")
+    if len(value) > METRICS_LIMIT:
+        raise BadResult(f"objective returned {len(value)} metrics; allowed are {METRICS_LIMIT}")
+    for name in value:
+        if not isinstance(name, str) or len(name) > 250:
+            raise BadResult(f"objective returned a metric named {_show(name)}; allowed are 250 characters of text")
+    return {str(name): number_of(number, f"metric {name!r}") for name, number in value.items()}
+
+
+def number_of(value: object, what: str) -> float:
+    """A float of a Python, numpy or one-element tensor number; bool is none.
+
+    Raises:
+        BadResult: it is no number.
+    """
+    if type(value) is float:
+        return value
+    item = getattr(value, "item", None)
+    plain: object = item() if callable(item) and getattr(value, "shape", None) == () else value
+    if not isinstance(plain, bool) and isinstance(plain, Real):
+        return float(plain)
+    raise BadResult(f"{what} is {_show(value)}; allowed is a number, or a mapping of metric names to numbers")
+
+
+def tell(error: BaseException) -> str:
+    """The error and where it was raised, at most 4 KB, whatever the error's own methods do."""
+    try:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line or ''}" for frame in frames[-8:]]
+    except Exception:
+        lines = []
+    try:
+        said = str(error)
+    except BaseException as second:
+        said = f"<no message: its __str__ raised {type(second).__name__}>"
+    return clip(f"{type(error).__name__}: {clip(said, 2048)}\n" + "\n".join(lines))
+
+
+def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """At most ``limit`` bytes of UTF-8."""
+    data = text[:limit].encode("utf-8", "replace")
+    return data.decode() if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
+
+
+def _show(value: object) -> str:
+    try:
+        shown = repr(value)[:80] if isinstance(value, str | bool | int | float | type(None)) else ""
+    except Exception:
+        shown = ""
+    return f"{shown} ({type(value).__name__})" if shown else f"a {type(value).__name__}"

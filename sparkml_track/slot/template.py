@@ -1,0 +1,272 @@
+"""The template: imports the objective once for a host, then forks a child for each request.
+
+It stays single-threaded and never calls the objective, because a fork copies no threads and an OpenMP pool that was
+used before it makes children hang. Workers connect over a Unix socket and pass the child's ends along:
+
+    worker -> template   child (with two descriptors: socket, output pipe), kill (pid)
+    template -> worker   ready | broken (message), warning (message), exit (pid, status)
+
+It ends its children with the worker that asked for them, and itself with the last worker.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import gc
+import os
+import pickle
+import selectors
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+
+from .child import Loaded, serve
+from .result import tell
+from .wire import Message, Opener, Sealer, pack, unpack
+
+__all__ = ["main", "receive_with_fds"]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+#: Seconds without any worker after which a template that nobody came to leaves.
+_LONELY = 30.0
+
+
+@dataclass
+class _Client:
+    """A connected worker."""
+
+    sock: socket.socket
+    opener: Opener = field(default_factory=Opener)
+    sealer: Sealer = field(default_factory=Sealer)
+    children: set[int] = field(default_factory=set)
+    fds: list[int] = field(default_factory=list)
+
+
+class Template:
+    """The serving loop."""
+
+    def __init__(self, listener: socket.socket, config: Message) -> None:
+        self._listener = listener
+        self._config = config
+        self._clients: dict[int, _Client] = {}
+        self._owner: dict[int, _Client] = {}
+        self._state: list[Message] = []
+        self._loaded: Loaded | None = None
+        self._lonely_since = time.monotonic()
+        self._selector = selectors.DefaultSelector()
+        self._wake_in, self._wake_out = os.pipe()
+
+    def run(self) -> None:
+        """Loads, then serves until the last worker has left."""
+        self._load()
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        for end in (self._wake_in, self._wake_out):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._wake_out, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ, "listener")
+        self._selector.register(self._wake_in, selectors.EVENT_READ, "wake")
+        gc.collect()
+        gc.freeze()
+        while not self._left_alone():
+            for key, _ in self._selector.select(1.0):
+                self._handle(key.data)
+            self._reap()
+
+    def _load(self) -> None:
+        try:
+            with open(str(self._config["work"]), "rb") as file:
+                # From the driver, over the authenticated broker. The other direction never unpickles.
+                work = pickle.load(file)
+            self._loaded = Loaded(folder=str(self._config["folder"]), **work)
+            self._state = [{"op": "ready"}]
+            threads = len(os.listdir("/proc/self/task"))
+            if threads > 1:
+                text = f"importing the objective started {threads - 1} threads; attempts are forked without them"
+                self._state.insert(0, {"op": "warning", "message": text})
+        except BaseException as error:
+            self._state = [{"op": "broken", "message": tell(error)}]
+
+    def _left_alone(self) -> bool:
+        if self._clients or self._lonely_since is None:
+            return False
+        return time.monotonic() - self._lonely_since > _LONELY
+
+    def _handle(self, source: object) -> None:
+        if source == "listener":
+            self._accept()
+        elif source == "wake":
+            os.read(self._wake_in, 4096)
+        elif isinstance(source, _Client):
+            self._read(source)
+
+    def _accept(self) -> None:
+        sock, _ = self._listener.accept()
+        client = _Client(sock)
+        self._clients[sock.fileno()] = client
+        self._selector.register(sock, selectors.EVENT_READ, client)
+        for message in self._state:
+            self._send(client, message)
+
+    def _read(self, client: _Client) -> None:
+        try:
+            data, fds = receive_with_fds(client.sock, 4)
+        except OSError:
+            data, fds = b"", []
+        client.fds += fds
+        if not data:
+            self._leave(client)
+            return
+        for body in client.opener.feed(data):
+            message = unpack(body)[0]
+            if message["op"] == "child":
+                self._fork(client)
+            elif message["op"] == "kill" and message["pid"] in client.children:
+                _kill_group(int(str(message["pid"])))
+
+    def _leave(self, client: _Client) -> None:
+        self._selector.unregister(client.sock)
+        del self._clients[client.sock.fileno()]
+        client.sock.close()
+        for pid in client.children:
+            _kill_group(pid)
+        for fd in client.fds:
+            os.close(fd)
+        if not self._clients:
+            self._finish()
+
+    def _finish(self) -> None:
+        # Nothing new may join between the last worker's leaving and the exit: a late one finds no socket and
+        # starts a template of its own.
+        os.unlink(str(self._config["socket"]))
+        self._reap(wait=True)
+        os._exit(0)
+
+    def _send(self, client: _Client, message: Message) -> None:
+        with contextlib.suppress(OSError):  # its end is seen when the socket is read
+            client.sock.sendall(client.sealer.seal(pack(message)))
+
+    def _fork(self, client: _Client) -> None:
+        sock_fd, out_fd = client.fds[:2]
+        del client.fds[:2]
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._send(client, {"op": "nofork", "message": str(error)})
+            os.close(sock_fd)
+            os.close(out_fd)
+            return
+        if pid == 0:
+            self._become_child(parent, sock_fd, out_fd)
+        os.close(sock_fd)
+        os.close(out_fd)
+        client.children.add(pid)
+        self._owner[pid] = client
+
+    def _become_child(self, parent: int, sock_fd: int, out_fd: int) -> None:
+        status = 1
+        try:
+            os.setpgid(0, 0)
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.dup2(out_fd, 1)
+            os.dup2(out_fd, 2)
+            sock = socket.socket(fileno=os.dup(sock_fd))
+            self._close_inherited(sock_fd, out_fd)
+            assert self._loaded is not None
+            serve(sock, self._loaded)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _close_inherited(self, *fds: int) -> None:
+        self._selector.close()
+        self._listener.close()
+        for client in self._clients.values():
+            client.sock.close()
+            for fd in client.fds:
+                os.close(fd)
+        for fd in (*fds, self._wake_in, self._wake_out):
+            os.close(fd)
+
+    def _reap(self, wait: bool = False) -> None:
+        while True:
+            try:
+                # Look first, so that the pid is still ours while its group is ended.
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | (0 if wait else os.WNOHANG))
+            except ChildProcessError:
+                return
+            if found is None:
+                return
+            self._bury(found.si_pid)
+
+    def _bury(self, pid: int) -> None:
+        owner = self._owner.pop(pid, None)
+        if owner is not None:
+            _kill_group(pid)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if owner is None:
+            return  # a grandchild that came to us as the nearest reaper
+        owner.children.discard(pid)
+        self._kill_strays()
+        self._send(owner, {"op": "exit", "pid": pid, "status": status})
+
+    def _kill_strays(self) -> None:
+        """Ends what a dead child left in process groups of its own; as their nearest reaper they come to us."""
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children") as file:
+                strays = [int(pid) for pid in file.read().split() if int(pid) not in self._owner]
+        except OSError:
+            return
+        for pid in strays:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def _kill_group(pid: int) -> None:
+    for kill in (os.killpg, os.kill):  # the group may not be there yet
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def receive_with_fds(sock: socket.socket, most: int) -> tuple[bytes, list[int]]:
+    """Receives bytes and the descriptors that came with them."""
+    fds = array.array("i")
+    data, control, _, _ = sock.recvmsg(1 << 16, socket.CMSG_SPACE(most * fds.itemsize))
+    for level, kind, piece in control:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(piece[: len(piece) - len(piece) % fds.itemsize])
+    return data, list(fds)
+
+
+def main(config: Message) -> None:
+    """The template process; ``config`` is what ``host.Host`` gives it.
+
+    listener   descriptor of the listening socket
+    socket     its path
+    work       file with a pickled mapping of the fields of ``Loaded``
+    folder     of the host
+    path       entries for sys.path
+    """
+    sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]  # type: ignore[attr-defined]
+    listener = socket.socket(fileno=int(config["listener"]))  # type: ignore[call-overload]
+    Template(listener, config).run()

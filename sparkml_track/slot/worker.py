@@ -1,0 +1,313 @@
+"""The worker: lives in a Spark task, takes attempts from the broker and watches the process that executes them.
+
+    worker -> broker   hello, get (digest, offset), ready, broken, warning, beat, report, done
+    broker -> worker   welcome | refuse, piece, run, answer, stop, bye
+
+One attempt runs at a time; ``run`` messages beyond it wait here, which hides the way to the driver for short trials.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .children import Child, Children
+from .host import Host, folder_for
+from .wire import Address, Message, WireError, connect, pack, unpack
+
+__all__ = ["Config", "Worker", "main"]
+
+#: Seconds between signs of life.
+BEAT = 2.0
+#: Seconds of work after which a recycled child is replaced.
+RECYCLE_AFTER = 1.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a worker is told in the task's closure.
+
+    Attributes:
+        address: of the broker.
+        secret: shared with it.
+        token: names the executor instance; the host's folder is called so.
+        work: digest of the blob with the objective.
+        data: digests of the files it reads.
+        path: entries for sys.path, where slots share the driver's file system.
+        env: for the template: thread caps.
+        fresh: a new child for each attempt.
+        slot: numbers this worker.
+        connect_timeout: seconds.
+    """
+
+    address: Address
+    secret: bytes
+    token: str
+    work: str
+    data: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    fresh: bool = False
+    slot: int = 0
+    connect_timeout: float = 10.0
+
+
+class _Bye(Exception):
+    """The broker has no more for us, or is gone."""
+
+
+class Worker:
+    """See the module. ``run`` returns when the broker says goodbye or is gone."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._sock, self._sealer, self._opener = connect(config.address, config.secret, config.connect_timeout)
+        self._inbox: deque[tuple[Message, bytes]] = deque()
+        self._queue: deque[Message] = deque()
+        self._current: Message | None = None
+        self._deadline: float | None = None
+        self._children: Children | None = None
+        self._child: Child | None = None
+        self._spare: Child | None = None
+        self._poll = select.poll()
+        self._sources: dict[int, Callable[[], None]] = {}
+        self._sent = time.monotonic()
+
+    def run(self) -> None:
+        """Takes and executes attempts until goodbye.
+
+        Raises:
+            RuntimeError: the driver refused this slot, or the template died; the Spark task fails with it.
+        """
+        try:
+            self._hello()
+            self._children = self._join_template()
+            self._sock.settimeout(None)
+            self._sources[self._sock.fileno()] = self._read_broker
+            self._poll.register(self._sock.fileno(), select.POLLIN)
+            while True:
+                self._take_inbox()
+                self._next()
+                self._wait()
+        except _Bye:
+            return
+        finally:
+            self._sock.close()
+            if self._children is not None:
+                self._children.close()
+
+    # -- the beginning
+
+    def _hello(self) -> None:
+        who: Message = {"host": socket.gethostname(), "pid": os.getpid(), "slot": self._config.slot}
+        self._tell({"op": "hello", "python": platform.python_version(), **who})
+        message, _ = self._receive("welcome", "refuse")
+        if message["op"] == "refuse":
+            raise RuntimeError(str(message["message"]))
+
+    def _join_template(self) -> Children:
+        config = self._config
+        host = Host(folder_for(config.token))
+        for digest in (config.work, *config.data):
+            host.blob(digest, lambda digest=digest: self._fetch(digest))  # type: ignore[misc]
+        path = [*sys.path, *config.path]
+        template = host.join_template(host.blob_path(config.work), path, dict(config.env))
+        children = Children(template, self._poll, self._sources, self._child_said, self._child_ended)
+        self._sources[template.fileno()] = self._read_template
+        self._poll.register(template.fileno(), select.POLLIN)
+        return children
+
+    def _fetch(self, digest: str) -> Iterator[bytes]:
+        offset = 0
+        while True:
+            self._tell({"op": "get", "digest": digest, "offset": offset})
+            message, piece = self._receive("piece")
+            yield piece
+            offset += len(piece)
+            if offset >= int(message["size"]):  # type: ignore[call-overload]
+                return
+
+    def _receive(self, *ops: str) -> tuple[Message, bytes]:
+        """Waits for one of these; other messages keep their place."""
+        while True:
+            for i, (message, blob) in enumerate(self._inbox):
+                if message["op"] == "bye":
+                    raise _Bye
+                if message["op"] in ops:
+                    del self._inbox[i]
+                    return message, blob
+            self._read_broker()
+
+    # -- the broker's side
+
+    def _tell(self, message: Message) -> None:
+        self._tell_body(pack(message))
+
+    def _tell_body(self, body: bytes) -> None:
+        try:
+            self._sock.sendall(self._sealer.seal(body))
+        except OSError:
+            raise _Bye from None
+        self._sent = time.monotonic()
+
+    def _read_broker(self) -> None:
+        try:
+            data = self._sock.recv(1 << 18)
+            if not data:
+                raise _Bye
+            self._inbox.extend(unpack(body) for body in self._opener.feed(data))
+        except (OSError, WireError):
+            raise _Bye from None
+
+    def _take_inbox(self) -> None:
+        while self._inbox:
+            message, _ = self._inbox.popleft()
+            op = message["op"]
+            if op == "run":
+                self._queue.append(message)
+            elif op == "answer":
+                if self._child is not None and self._runs(message["attempt"]):
+                    self._child.send(message)
+            elif op == "stop":
+                self._stop(message["attempt"], str(message["reason"]))
+            elif op == "bye":
+                raise _Bye
+
+    def _runs(self, attempt: object) -> bool:
+        return self._current is not None and self._current["attempt"] == attempt
+
+    def _stop(self, attempt: object, reason: str) -> None:
+        if self._runs(attempt):
+            self._kill(reason)
+            return
+        for waiting in self._queue:
+            if waiting["attempt"] == attempt:
+                self._queue.remove(waiting)
+                self._tell(_killed({**waiting, "since": time.time()}, reason))
+                return
+
+    # -- attempts
+
+    def _next(self) -> None:
+        """Starts the next attempt if none runs; a spare child is asked for as soon as this one is at work."""
+        if self._current is not None or not self._queue or self._children is None:
+            return
+        if self._child is None:
+            self._child, self._spare = self._spare or self._children.new(), None
+        message = self._current = self._queue.popleft()
+        message["since"] = time.time()
+        timeout = message.get("timeout")
+        self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
+        self._child.send(message)
+        if self._spare is None:
+            self._spare = self._children.new()
+
+    def _child_said(self, child: Child, message: Message, body: bytes) -> None:
+        if child is not self._child or not self._runs(message.get("attempt")):
+            return
+        if message["op"] == "report":
+            self._tell_body(body)
+        elif message["op"] == "done":
+            self._done(child, message, body)
+
+    def _done(self, child: Child, message: Message, body: bytes) -> None:
+        assert self._children is not None
+        child.drain()
+        log = child.log.text()
+        if log:
+            message["log"] = log
+            body = pack(message)
+        child.worked += float(message["duration"])  # type: ignore[arg-type]
+        again = message["clean"] and message["state"] != "failed" and child.worked <= RECYCLE_AFTER
+        if again and not self._config.fresh:
+            child.log.clear()
+        else:
+            self._children.retire(child)
+            self._child = None
+        self._end_with(body)
+
+    def _end_with(self, body: bytes) -> None:
+        self._current, self._deadline = None, None
+        self._next()  # before the news goes out: the slot works while the driver reads
+        self._tell_body(body)
+
+    def _kill(self, reason: str) -> None:
+        """Ends the current attempt by force; its slot is free at once, a spare takes over."""
+        child, message = self._child, self._current
+        assert child is not None and message is not None and self._children is not None
+        child.drain()
+        self._children.kill(child)
+        self._child = None
+        self._end_with(pack({**_killed(message, reason), "log": child.log.text()}))
+
+    def _child_ended(self, child: Child) -> None:
+        if child is self._spare:
+            self._spare = None
+        if child is not self._child:
+            return
+        self._child = None
+        if self._current is not None:
+            self._end_with(pack({**_died(self._current, child.status), "log": child.log.text()}))
+
+    def _read_template(self) -> None:
+        assert self._children is not None
+        for message in self._children.read_template():
+            if message["op"] == "nofork":
+                raise RuntimeError(f"no process for an attempt: {message['message']}")
+            self._tell(message)  # ready, broken, warning
+
+    # -- waiting
+
+    def _wait(self) -> None:
+        if self._inbox:
+            return
+        until = self._sent + BEAT
+        if self._deadline is not None:
+            until = min(until, self._deadline)
+        for fd, _ in self._poll.poll(max(0.0, (until - time.monotonic()) * 1000.0)):
+            ready = self._sources.get(fd)
+            if ready is not None:
+                ready()
+        now = time.monotonic()
+        if self._deadline is not None and now >= self._deadline:
+            self._kill("timeout")
+        if now >= self._sent + BEAT:
+            self._tell({"op": "beat"})
+
+
+def _killed(message: Message, reason: str) -> Message:
+    text = f"over the limit of {message.get('timeout')} s" if reason == "timeout" else f"ended: {reason}"
+    return {**_end(message), "state": "killed", "reason": reason, "message": text}
+
+
+def _died(message: Message, status: int | None) -> Message:
+    if status is not None and status < 0:
+        reason, text = "signal", f"the process was ended by signal {-status} ({_signal_name(-status)})"
+    else:
+        reason, text = "exit", f"the process exited by itself with status {status}"
+    return {**_end(message), "state": "failed", "reason": reason, "message": text}
+
+
+def _end(message: Message) -> Message:
+    since = float(message["since"])  # type: ignore[arg-type]
+    return {"op": "done", "attempt": message["attempt"], "started": since, "duration": time.time() - since}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def main(config: Config) -> None:
+    """What the Spark task calls."""
+    Worker(config).run()
