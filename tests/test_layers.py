@@ -31,7 +31,7 @@ DOORS = {
     "optuna": ("*/_optuna*.py", "frontdoors/optuna.py"),
     "plotly": ("plots/*",),
     "py4j": ("executors/_spark*.py", "tables/*", "session.py"),
-    "pydantic": ("settings.py",),
+    "pydantic": ("_complaints.py", "_sections.py", "settings.py"),
     "pyspark": (
         "executors/_spark*.py",
         "features/*",
@@ -47,7 +47,7 @@ DOORS = {
     "ray": (),
     "sqlalchemy": ("*/_mlflow*.py",),
     "typer": ("cli.py",),
-    "yaml": ("settings.py",),
+    "yaml": ("_yaml.py",),
 }
 
 

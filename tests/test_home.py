@@ -1,0 +1,49 @@
+"""The one folder for all state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sparkml_track.errors import SetupError
+from sparkml_track.home import Home
+
+
+def test_everything_lies_under_one_folder(tmp_path: Path) -> None:
+    home = Home.find(tmp_path / "state").make()
+    for path in (home.database, home.artifacts, home.tables, home.journal, home.reports, home.spark):
+        assert path.parent == tmp_path / "state"
+    assert home.tables.is_dir()
+    assert home.tracking_uri == f"sqlite:///{tmp_path}/state/mlflow.db"
+    assert [path.name for path in home.root.iterdir() if path.is_file()] == []
+
+
+def test_making_it_again_keeps_what_is_there(tmp_path: Path) -> None:
+    home = Home.find(tmp_path).make()
+    (home.tables / "kept").write_text("x")
+    assert (home.make().tables / "kept").read_text() == "x"
+
+
+def test_finding_makes_nothing(tmp_path: Path) -> None:
+    Home.find(tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_relative_home_stays_where_it_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = Home.find(environ={})
+    monkeypatch.chdir("/")
+    assert home.root == tmp_path / ".sparkml"
+
+
+def test_a_home_that_cannot_be_made_is_one_sentence_with_the_way_out(tmp_path: Path) -> None:
+    # A file in its way: root may write everywhere, so permission bits would not do here.
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SetupError, match=r"cannot be written \(Not a directory\).*SPARKML_HOME"):
+        Home.find(tmp_path / "file" / "state").make()
+
+
+def test_a_home_on_a_read_only_mount_is_one_sentence() -> None:
+    with pytest.raises(SetupError, match="cannot be written"):
+        Home.find("/proc/sparkml").make()
