@@ -1,0 +1,188 @@
+"""The gate between a sweep and the alias champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+from sparkml_track.errors import DataError, ObjectiveError, RegistryError, SpecError
+from sparkml_track.promotion import Promotion, Recipe, register
+from sparkml_track.refs import DataRef, ModelRef, TableRef
+from sparkml_track.registries import MemoryRegistry, Registry, Run
+
+DATA_REF = DataRef("test", "abc", 400, TableRef("training", "/tables/training", 4))
+SPEC = Promotion("delay", "tests", {"model": {"C": 1.0}}, "log_loss", sweep="s1", sweep_run="r1", data=(DATA_REF,))
+
+
+def table(seed: int, rows: int = 400) -> pa.Table:
+    random = np.random.default_rng(seed)
+    x = random.normal(size=rows)
+    return pa.table({"x": x, "late": (x + random.normal(size=rows) > 0).astype(np.int64)})
+
+
+DATA = {"train": table(1), "valid": table(2), "test": table(3)}
+
+
+def inputs(rows: pa.Table) -> Any:
+    return rows.select(["x"]).to_pandas()
+
+
+def refit(params: Mapping[str, Any], data: Mapping[str, Any], seed: int) -> Any:
+    return LogisticRegression(C=params["model"]["C"]).fit(inputs(data["train"]), data["train"]["late"].to_numpy())
+
+
+def baselines(data: Mapping[str, Any], seed: int) -> Mapping[str, Any]:
+    return {"base_rate": DummyClassifier().fit(inputs(data["train"]), data["train"]["late"].to_numpy())}
+
+
+def evaluate(model: Any, rows: Any) -> dict[str, float]:
+    return {"log_loss": log_loss(rows["late"].to_numpy(), model.predict_proba(inputs(rows))[:, 1])}
+
+
+RECIPE = Recipe(refit, baselines, evaluate, inputs)
+
+
+@pytest.fixture
+def registry() -> MemoryRegistry:
+    return MemoryRegistry()
+
+
+def test_the_first_candidate_that_beats_every_baseline_is_champion(registry: MemoryRegistry) -> None:
+    verdict = register(SPEC, RECIPE, DATA, registry)
+    assert verdict.promoted
+    assert verdict.champion is None
+    assert registry.alias("delay", "champion") == verdict.model
+    assert verdict.candidate.metrics["log_loss"] < verdict.baselines[0].metrics["log_loss"]
+    assert verdict.candidate.metrics == evaluate(refit(SPEC.params, DATA, 0), DATA["test"])
+
+
+def test_a_first_candidate_that_does_not_beat_a_baseline_is_challenger(registry: MemoryRegistry) -> None:
+    verdict = register(replace(SPEC, params={"model": {"C": 1e-9}}, margin=0.01), RECIPE, DATA, registry)
+    assert (verdict.alias, registry.alias("delay", "champion")) == ("challenger", None)
+    assert registry.alias("delay", "challenger") == verdict.model
+    assert "does not beat base_rate" in verdict.reason
+
+
+def test_an_equal_candidate_leaves_the_champion(registry: MemoryRegistry) -> None:
+    first = register(SPEC, RECIPE, DATA, registry)
+    second = register(SPEC, RECIPE, DATA, registry)
+    assert (second.alias, second.model.version) == ("challenger", 2)
+    assert registry.alias("delay", "champion") == first.model
+    assert second.champion is not None
+    assert second.champion.metrics == first.candidate.metrics
+
+
+def test_a_better_candidate_takes_over(registry: MemoryRegistry) -> None:
+    weak = register(replace(SPEC, params={"model": {"C": 1e-3}}), RECIPE, DATA, registry)
+    strong = register(SPEC, RECIPE, DATA, registry)
+    assert weak.promoted
+    assert strong.promoted
+    assert strong.champion is not None
+    assert strong.champion.ref == weak.model
+    assert registry.alias("delay", "champion") == strong.model
+
+
+def test_the_margin_is_asked_of_each_opponent(registry: MemoryRegistry) -> None:
+    register(replace(SPEC, params={"model": {"C": 1e-3}}), RECIPE, DATA, registry)
+    assert not register(replace(SPEC, margin=0.6), RECIPE, DATA, registry).promoted
+
+
+@pytest.mark.parametrize(("direction", "value", "wins"), [("minimize", 0.1, True), ("maximize", 0.1, False)])
+def test_the_direction_decides_what_is_better(direction: str, value: float, wins: bool) -> None:
+    assert replace(SPEC, direction=direction).beats(value, 0.2) is wins
+    assert not replace(SPEC, direction=direction).beats(float("nan"), 0.2)
+    assert not replace(SPEC, direction=direction).beats(0.2, 0.2)
+
+
+def test_a_candidate_whose_metric_is_nan_is_no_champion(registry: MemoryRegistry) -> None:
+    recipe = replace(RECIPE, evaluate=lambda *_: {"log_loss": float("nan")})
+    assert not register(SPEC, recipe, DATA, registry).promoted
+
+
+def test_the_run_has_all_figures_the_sweep_and_the_table_version(registry: MemoryRegistry) -> None:
+    register(SPEC, RECIPE, DATA, registry)
+    verdict = register(SPEC, RECIPE, DATA, registry)
+    run = registry.runs[verdict.model.run_id]
+    assert set(run.metrics) == {"test.log_loss", "base_rate.log_loss", "champion.log_loss"}
+    assert (run.kind, run.tags["sparkml.sweep"], run.tags["sparkml.sweep.run"]) == ("model", "s1", "r1")
+    assert run.params["model.C"] == 1.0
+    assert run.data == (DATA_REF,)
+    assert registry.tags(verdict.model)["sparkml.verdict"] == "challenger"
+
+
+class Meddling(MemoryRegistry):
+    """Somebody else promotes version 1 while the candidate is measured."""
+
+    def load(self, ref: ModelRef) -> object:
+        self.set_alias("delay", "champion", 1)
+        return super().load(ref)
+
+
+def test_a_champion_that_moves_meanwhile_stays() -> None:
+    registry = Meddling()
+    registry.register("delay", _package(), Run("model", "earlier", "tests"))
+    with pytest.raises(RegistryError, match=r"moved from nothing to delay version 1 .* version 2 got no alias"):
+        register(SPEC, RECIPE, DATA, registry)
+    assert _champion(registry) == 1
+
+
+def _package() -> Any:
+    from sparkml_track.registries import Package
+
+    return Package(refit(SPEC.params, DATA, 0), inputs(DATA["test"]).head(3))
+
+
+def _champion(registry: Registry) -> int | None:
+    ref = registry.alias("delay", "champion")
+    return ref and ref.version
+
+
+@pytest.mark.parametrize("change", [{"test": DATA["test"].slice(0, 0)}, {"valid": None}])
+def test_an_empty_or_missing_split_is_named_before_anything_is_fitted(
+    registry: MemoryRegistry, change: dict[str, Any]
+) -> None:
+    data = {name: rows for name, rows in {**DATA, **change}.items() if rows is not None}
+    with pytest.raises(DataError, match=next(iter(change))):
+        register(SPEC, replace(RECIPE, refit=lambda *_: pytest.fail("fitted")), data, registry)
+
+
+def test_what_the_users_function_raised_is_told_by_its_name(registry: MemoryRegistry) -> None:
+    with pytest.raises(ObjectiveError, match="refit raised KeyError: 'model'"):
+        register(replace(SPEC, params={}), RECIPE, DATA, registry)
+    with pytest.raises(ObjectiveError, match="gave log_loss and not 'auc'"):
+        register(replace(SPEC, metric="auc"), RECIPE, DATA, registry)
+    with pytest.raises(ObjectiveError, match="baselines gave no model"):
+        register(SPEC, replace(RECIPE, baselines=lambda *_: {}), DATA, registry)
+    assert registry.alias("delay", "champion") is None
+
+
+def test_a_champion_of_other_columns_is_told_with_the_way_out(registry: MemoryRegistry) -> None:
+    register(SPEC, RECIPE, DATA, registry)
+    renamed = {name: rows.rename_columns(["z", "late"]) for name, rows in DATA.items()}
+
+    def other(rows: pa.Table) -> Any:
+        return rows.select(["z"]).to_pandas()
+
+    def refit_other(params: Mapping[str, Any], data: Mapping[str, Any], seed: int) -> Any:
+        return LogisticRegression().fit(other(data["train"]), data["train"]["late"].to_numpy())
+
+    def measure_other(model: Any, rows: Any) -> dict[str, float]:
+        return {"log_loss": log_loss(rows["late"].to_numpy(), model.predict_proba(other(rows))[:, 1])}
+
+    recipe = Recipe(refit_other, lambda *_: {"own": refit_other({}, renamed, 0)}, measure_other, other)
+    with pytest.raises(DataError, match="the champion delay version 1 cannot be measured"):
+        register(SPEC, recipe, renamed, registry)
+
+
+def test_a_spec_that_makes_no_sense_names_all_problems() -> None:
+    with pytest.raises(SpecError) as caught:
+        Promotion("delay", "tests", {}, "log_loss", direction="down", margin=float("nan"))
+    assert len(caught.value.problems) == 2
