@@ -1,0 +1,52 @@
+"""Journals: what happened in a sweep, on disk before anything else learns of it.
+
+A driver opens one with ``open_journal``; ``read`` and ``sweeps`` look without taking the lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sparkml_track.journals._base import Holder, Journal, Record, SweepEntry
+from sparkml_track.journals._file import check_sweep, list_sweeps, open_file, read_file
+from sparkml_track.journals._home import problem_with_home
+from sparkml_track.journals._memory import open_memory
+
+__all__ = ["Holder", "Journal", "Record", "SweepEntry", "open_journal", "problem_with_home", "read", "sweeps"]
+
+
+def open_journal(home: Path | None, sweep: str) -> Journal:
+    """Opens the journal of a sweep for its driver, and takes the lease; makes the journal if there is none.
+
+    Args:
+        home: the folder that holds all state; None keeps the journal in memory, where nobody can open it again.
+        sweep: the sweep id, 1 to 64 letters, digits, "_" and "-".
+
+    Raises:
+        SpecError: the id is not valid.
+        LeaseHeld: a live driver has the sweep. One on another host is watched for a heartbeat for at most 30 s.
+        JournalError: the journal cannot be written, is damaged, or was written by a newer release.
+    """
+    return open_memory(check_sweep(sweep)) if home is None else open_file(home, sweep)
+
+
+def read(home: Path, sweep: str) -> Iterator[Record]:
+    """The records of a sweep, oldest first, without the lease; also while its driver writes more.
+
+    What is torn at the end is left out without a word: it may be what the driver is writing now.
+
+    Raises:
+        SpecError: the id is not valid.
+        JournalError: there is no such journal, it is damaged, or was written by a newer release.
+    """
+    return read_file(home, sweep)
+
+
+def sweeps(home: Path) -> Sequence[SweepEntry]:
+    """All sweeps with a journal under a home, the last modified first.
+
+    Raises:
+        JournalError: the folder cannot be read.
+    """
+    return list_sweeps(home)

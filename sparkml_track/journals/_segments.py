@@ -1,0 +1,135 @@
+"""The journal itself: records in numbered segments of a store, under a lease."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+
+from sparkml_track import schema
+from sparkml_track.errors import JournalError, LeaseHeld
+from sparkml_track.journals._base import Journal, Record
+from sparkml_track.journals._chain import Link, newest, records, walk
+from sparkml_track.journals._lines import FORMAT, encode, frame
+from sparkml_track.journals._store import SEGMENT_BYTES, Lease, SegmentName, Store
+
+__all__ = ["SegmentJournal"]
+
+_log = logging.getLogger(__name__)
+
+# More than this is flushed without being asked, so that a driver's memory stays bounded.
+_BUFFER_BYTES = 4 << 20
+
+
+class SegmentJournal(Journal):
+    """A journal over any store.
+
+    The lease is held before the segments are read, and checked after each write. So what a driver acknowledges is
+    read by its successor: either its write came before that reading, or the check sees the successor's lease.
+
+    Args:
+        sweep: the sweep id.
+        store: is closed with the journal, also when opening fails.
+        lease: is released likewise.
+        durable: see ``Journal``.
+
+    Raises:
+        JournalError: a segment is damaged, missing, or of a newer format.
+    """
+
+    def __init__(self, sweep: str, store: Store, lease: Lease, durable: bool) -> None:
+        self.sweep, self.epoch, self.durable = sweep, lease.epoch, durable
+        self._store, self._lease = store, lease
+        self._closed, self._pid = False, os.getpid()
+        self._broken: JournalError | LeaseHeld | None = None
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._lines = self._groups = 0
+        self._grows = False  # only what this driver created
+        try:
+            chain, self._number = walk(store, sweep), newest(store).number
+        except BaseException:
+            self.close()
+            raise
+        self.repaired, self._opened = chain.repaired, chain.links
+        self._last = chain.links[-1] if chain.links else None
+        if self.repaired:
+            _log.warning("journal of sweep %s: %s", sweep, self.repaired)
+
+    def replay(self) -> Iterator[Record]:
+        """Reads one segment at a time; see ``Journal``."""
+        return records(self._store, self._opened)
+
+    def append(self, records: Sequence[Record]) -> None:
+        """See ``Journal``."""
+        self._usable()
+        payloads = [self._payload(record) for record in records]
+        self._pending += payloads
+        self._pending_bytes += sum(map(len, payloads))
+        if self._pending_bytes > _BUFFER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """See ``Journal``."""
+        self._usable()
+        if not self._pending:
+            return
+        try:
+            self._write()
+            self._lease.check()
+        except (JournalError, LeaseHeld) as error:
+            self._broken = error
+            raise
+        self._pending, self._pending_bytes = [], 0
+
+    def close(self) -> None:
+        """See ``Journal``. In a fork of the driver it does nothing."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        try:
+            if self._broken is None:
+                self.flush()
+        finally:
+            self._closed = True
+            self._store.close()
+            self._lease.release()
+
+    def _payload(self, record: Record) -> bytes:
+        if record.kind not in schema.RECORDS:
+            raise JournalError(f"{record.kind!r} is no kind of record; there are {', '.join(sorted(schema.RECORDS))}")
+        return encode(record.kind, record.body)
+
+    def _usable(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+        if self._closed:
+            raise JournalError(f"the journal of sweep {self.sweep!r} is closed; open it again to write to it")
+        if os.getpid() != self._pid:
+            raise JournalError(
+                f"the journal of sweep {self.sweep!r} belongs to process {self._pid}, which opened it; "
+                f"its fork {os.getpid()} may not write to it"
+            )
+
+    def _write(self) -> None:
+        if self._grows and self._last is not None and self._last.length < SEGMENT_BYTES:
+            data = self._frames(self._pending)
+            self._store.grow(data)
+            self._last = Link(self._last.name, self._last.length + len(data))
+            return
+        name = SegmentName(self.epoch, self._number + 1)
+        self._lines = self._groups = 0
+        data = self._frames([self._header(name), *self._pending])
+        self._store.create(name, data)
+        self._last, self._number, self._grows = Link(name, len(data)), name.number, self._store.grows
+
+    def _frames(self, payloads: Sequence[bytes]) -> bytes:
+        """One group of lines, numbered on from where the segment is."""
+        data = b"".join([frame(number, self._groups, payload) for number, payload in enumerate(payloads, self._lines)])
+        self._lines, self._groups = self._lines + len(payloads), self._groups + 1
+        return data
+
+    def _header(self, name: SegmentName) -> bytes:
+        follows = self._last and [str(self._last.name), self._last.length]
+        body = {"format": FORMAT, "sweep": self.sweep, "segment": str(name), "epoch": self.epoch, "time": time.time()}
+        return encode("segment", {**body, "follows": follows})
