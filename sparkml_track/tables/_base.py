@@ -1,0 +1,232 @@
+"""The contract of a family of tables: versions that never change, written whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from sparkml_track.errors import TableError
+from sparkml_track.refs import TableRef
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+    #: What can be written: a Spark DataFrame, or an Arrow table where no session is needed.
+    Frame: TypeAlias = DataFrame | pa.Table
+
+Mode = Literal["error", "append", "overwrite"]
+
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
+_NAME = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER}){{0,2}}")
+
+
+@dataclass(frozen=True, slots=True)
+class TableExpectations:
+    """What must hold before a write is committed.
+
+    Attributes:
+        columns: every column with its Delta type ("string", "long", "integer", "double", "boolean", "date",
+            "timestamp", "decimal(10,2)"); empty means: not checked.
+        keys: columns that are never null and, together with ``timestamp`` and ``created``, unique in what is written.
+        timestamp: the column that says from when on a row was true and known.
+        created: the column that orders two rows of the same keys and timestamp: the later one holds.
+        rows: the exact number of rows, None for any.
+        min_rows: the least number of rows.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    timestamp: str | None = None
+    created: str | None = None
+    rows: int | None = None
+    min_rows: int = 0
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Column to role ("key", "timestamp", "created"): these are never null, and unique together."""
+        roles = dict.fromkeys(self.keys, "key")
+        if self.timestamp:
+            roles[self.timestamp] = "timestamp"
+        if self.created:
+            roles[self.created] = "created"
+        return roles
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """What is known about one version of a table without reading its rows.
+
+    Attributes:
+        ref: which version.
+        columns: name to Delta type, in order.
+        keys: see ``TableExpectations``.
+        timestamp: see ``TableExpectations``.
+        created: see ``TableExpectations``.
+        description: what the first writer said.
+    """
+
+    ref: TableRef
+    columns: Mapping[str, str]
+    keys: tuple[str, ...]
+    timestamp: str | None
+    created: str | None
+    description: str
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Column to role, as in ``TableExpectations.roles``."""
+        return TableExpectations(keys=self.keys, timestamp=self.timestamp, created=self.created).roles
+
+
+@dataclass(frozen=True, slots=True)
+class TableVersion:
+    """One line of a table's history.
+
+    Attributes:
+        version: counts from 0.
+        time: seconds since the epoch.
+        operation: what made it, as the log names it ("WRITE", "MERGE", ...).
+    """
+
+    version: int
+    time: float
+    operation: str
+
+
+class Tables(ABC):
+    """Named tables under one root, each a chain of versions that never change.
+
+    Names are one to three identifiers joined by dots. Every write makes exactly one new version or none: what is
+    checked is checked before, so a reader sees all of a write or nothing of it, and what a killed writer left behind is
+    never seen. Reads pin a version; a table named without one is read at its latest.
+
+    Threads and processes: any number may read and write. Writes that meet are ordered, the later one is retried on what
+    the earlier one left; an append is never lost. Appends keep the table's columns and types, an overwrite may change
+    them. Timestamps are instants with microseconds (UTC); those without a time zone are refused.
+
+    Ownership: the tables do not own the session they are given and never stop it. ``spark`` says whether ``read`` can
+    give DataFrames and ``write`` takes them; Arrow goes in and out without a session.
+
+    Raises:
+        DataError: what is to be written does not meet the expectations, or has types or column names no table can hold.
+        TableError: a name that is no identifier, no such table or version, a table that needs what this member cannot
+            read, a table that is there already (mode "error"), a write that the storage refused or that lost every
+            retry.
+    """
+
+    #: Whether this member was given a session.
+    spark: bool
+    #: Whether versions outlive the process.
+    durable: ClassVar[bool]
+
+    @abstractmethod
+    def write(
+        self,
+        name: str,
+        data: Frame,
+        *,
+        mode: Mode = "error",
+        expect: TableExpectations | None = None,
+        description: str = "",
+    ) -> TableRef:
+        """Write one version.
+
+        Args:
+            name: of the table.
+            data: its rows.
+            mode: "error" makes a new table and refuses an existing one; "append" and "overwrite" make it if need be.
+            expect: checked before the commit; its keys, timestamp and created stay with the table. None keeps what the
+                table has.
+            description: kept from the first write.
+
+        Returns:
+            The version that this call made.
+        """
+
+    @abstractmethod
+    def merge(self, name: str, data: Frame, *, keys: Sequence[str]) -> TableRef:
+        """Update the rows whose keys are there, insert the others.
+
+        Args:
+            name: of a table that exists and has the columns of ``data``.
+            data: unique and never null in ``keys``. A DataFrame is collected to the driver (the table is not).
+            keys: the columns to match.
+
+        Returns:
+            The version that this call made.
+        """
+
+    @abstractmethod
+    def read(self, table: TableRef | str, version: int | None = None) -> DataFrame:
+        """Give one version as a Spark DataFrame, lazily.
+
+        Args:
+            table: a reference (which pins the version), or a name.
+            version: for a name; None means the latest.
+
+        Raises:
+            TableError: also when this member has no session.
+        """
+
+    @abstractmethod
+    def to_arrow(self, table: TableRef | str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Give one version as an Arrow table, in memory. Row order is not kept.
+
+        Args:
+            table: a reference, or a name for the latest version.
+            columns: only these, in this order.
+        """
+
+    @abstractmethod
+    def describe(self, table: TableRef | str) -> TableInfo:
+        """Tell columns, keys and description of one version."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Tell whether a table of this name is there."""
+
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """List the tables under the root, sorted."""
+
+    @abstractmethod
+    def history(self, name: str) -> tuple[TableVersion, ...]:
+        """List the versions, newest first."""
+
+    @abstractmethod
+    def vacuum(self, name: str, keep: timedelta = timedelta(days=7)) -> int:
+        """Delete files that no version of the last ``keep`` needs, and what killed writers left before it.
+
+        Older versions can no longer be read afterwards. A ``keep`` shorter than the longest write takes the files of
+        writers at work.
+
+        Args:
+            name: of the table.
+            keep: rounded up to whole hours where the log counts so.
+
+        Returns:
+            How many files were deleted.
+        """
+
+    def latest(self, name: str) -> TableRef:
+        """Name the latest version."""
+        return self.describe(name).ref
+
+
+def check_name(name: str) -> str:
+    """Give ``name`` back if it can name a table.
+
+    Raises:
+        TableError: it cannot; names become folders, so nothing else is let through.
+    """
+    if not _NAME.fullmatch(name):
+        raise TableError(
+            f"{name!r} cannot name a table: allowed are one to three identifiers (letters, digits, underscore, not "
+            "starting with a digit, at most 128 characters) joined by dots, like flights or main.air.flights"
+        )
+    return name

@@ -1,0 +1,40 @@
+"""What tables say when they refuse, the same words from every member."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from sparkml_track.errors import TableError
+from sparkml_track.refs import TableRef
+
+
+def no_table(name: str, names: Sequence[str], where: str) -> TableError:
+    """Nothing of this name is there."""
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(names) or 'none yet'}"
+    return TableError(f"there is no table {name} in {where}. {hint}")
+
+
+def no_version(ref: TableRef, last: int | None = None) -> TableError:
+    """The version is not there, or no longer."""
+    known = "" if last is None else f"; the latest is {last}"
+    return TableError(f"table {ref.name} has no version {ref.version}{known} (older ones may have been vacuumed)")
+
+
+def already_there(name: str) -> TableError:
+    """A new table was asked for under a name that is taken."""
+    return TableError(f'table {name} is there already: write with mode="append" or mode="overwrite"')
+
+
+def no_session(name: str) -> TableError:
+    """A DataFrame was asked for or given, and there is no session."""
+    return TableError(
+        f"table {name}: DataFrames need a Spark session, and these tables were opened without one. "
+        "Pass spark=..., or use Arrow (to_arrow, or write a pyarrow.Table)"
+    )
+
+
+def no_columns(ref: TableRef, missing: Iterable[str], columns: Iterable[str]) -> TableError:
+    """Columns were asked for that the version does not have."""
+    return TableError(f"{ref} has no column {', '.join(missing)}; it has {', '.join(columns)}")

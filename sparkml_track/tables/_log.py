@@ -1,0 +1,248 @@
+"""The Delta transaction log, through delta-rs: the one place that knows ``deltalake``.
+
+Each commit is tried for exactly the version after the one that was looked at, and not at all if another writer took it.
+So a write knows its version, and what it checked still holds when it is committed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from sparkml_track.errors import TableError
+from sparkml_track.refs import TableRef
+from sparkml_track.tables._base import TableVersion
+from sparkml_track.tables._errors import no_version
+from sparkml_track.tables._files import StagedFile
+
+_ATTEMPTS = 40
+_PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again
+# What this release reads right. Each is in the conformance tests or changes nothing for a reader.
+_READABLE = frozenset({"vacuumProtocolCheck", "v2Checkpoint"})
+_ONCE = CommitProperties(max_commit_retries=0)
+
+
+#: A table at one version.
+Log: TypeAlias = DeltaTable
+
+
+class Taken(Exception):
+    """Another writer made this version first."""
+
+
+@contextmanager
+def door(action: str) -> Iterator[None]:
+    """Translate what delta-rs, Arrow and the file system raise.
+
+    Raises:
+        Taken: the commit lost to another writer.
+        TableError: anything else, with the first line of the cause.
+    """
+    try:
+        yield
+    except CommitFailedError as error:
+        raise Taken(str(error)) from error
+    except (DeltaError, pa.ArrowException, OSError, ValueError) as error:
+        raise TableError(f"{action} failed: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The part of a foreign message that a person reads."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:500]
+
+
+def retried(action: str, attempt: Callable[[], int]) -> int:
+    """Call ``attempt`` until no other writer is in the way.
+
+    Raises:
+        TableError: every attempt lost, which points at a disk that refuses writes rather than at other writers.
+    """
+    for number in range(_ATTEMPTS):
+        try:
+            return attempt()
+        except Taken as lost:
+            last = lost
+            time.sleep(_PAUSE * min(number, 10) * random.random())
+    raise TableError(
+        f"{action} lost {_ATTEMPTS} times to other writers ({last}). Nothing was written: try again, and check that "
+        "the table's folder can be written and its disk is not full"
+    ) from last
+
+
+def open_log(path: Path, version: int | None = None) -> Log | None:
+    """Open a version of a table, None if there is no table.
+
+    Raises:
+        TableError: no such version, an unreadable log, or one that needs features this release lacks.
+    """
+    with door(f"opening table {path.name}"):
+        try:
+            log = DeltaTable(str(path))
+        except TableNotFoundError:
+            return None
+        if version is not None and version != log.version():
+            log = _earlier(log, path, version)
+    refuse_features(log, path.name)
+    return log
+
+
+def is_table(path: Path) -> bool:
+    """Whether a Delta log lies in this folder."""
+    return (path / "_delta_log").is_dir() and bool(DeltaTable.is_deltatable(str(path)))
+
+
+def refuse_features(log: Log, name: str) -> None:
+    """Refuse a table whose rows would be read wrong.
+
+    Raises:
+        TableError: names the features.
+    """
+    protocol, config = log.protocol(), log.metadata().configuration
+    lacking = set(protocol.reader_features or ()) - _READABLE
+    if config.get("delta.columnMapping.mode", "none") != "none":
+        lacking.add("columnMapping")
+    if lacking:
+        raise TableError(
+            f"table {name} needs reader features that are not supported here: {', '.join(sorted(lacking))}. "
+            f"Supported are: {', '.join(sorted(_READABLE))}. Rewrite it without them (ALTER TABLE ... DROP FEATURE)"
+        )
+
+
+def schema_of(log: Log) -> str:
+    """The version's schema in the JSON of the Delta protocol."""
+    return str(log.schema().to_json())
+
+
+def files_of(log: Log, path: Path) -> list[Path]:
+    """The version's files.
+
+    Raises:
+        TableError: some lie outside of the table's folder (a shallow clone).
+    """
+    # Not file_uris(): that encodes the folder and leaves the rest as it is.
+    with door(f"listing table {path.name}"):
+        relative = [unquote(name) for name in pa.table(log.get_add_actions())["path"].to_pylist()]
+    if any("://" in name or name.startswith(("/", "file:")) for name in relative):
+        raise TableError(f"table {path.name} names files outside of its folder; copy it whole to read it here")
+    return [path / name for name in relative]
+
+
+def ever_named(path: Path) -> set[str]:
+    """Relative paths that any commit still in the log added or removed."""
+    named = set()
+    for commit_file in (path / "_delta_log").glob("*.json"):
+        for line in commit_file.read_text().splitlines():
+            action = json.loads(line)
+            named |= {unquote(action[kind]["path"]) for kind in ("add", "remove") if kind in action}
+    return named
+
+
+def partitions_of(log: Log) -> list[str]:
+    """The columns a table is partitioned by; only other writers make such tables."""
+    return list(log.metadata().partition_columns)
+
+
+def description_of(log: Log) -> str:
+    """What the first writer said."""
+    return str(log.metadata().description or "")
+
+
+def create(path: Path, schema: str, files: Sequence[StagedFile], description: str) -> int:
+    """Commit version 0.
+
+    Raises:
+        Taken: a table appeared meanwhile.
+    """
+    with door(f"creating table {path.name}"):
+        try:
+            create_table_with_add_actions(
+                str(path),
+                Schema.from_json(schema),
+                _actions(files),
+                mode="error",
+                name=path.name,
+                description=description,
+                commit_properties=_ONCE,
+            )
+        except DeltaError as error:
+            if DeltaTable.is_deltatable(str(path)):
+                raise Taken(first_line(error)) from error
+            raise
+    return 0
+
+
+def commit(log: Log, path: Path, schema: str, files: Sequence[StagedFile], mode: str) -> int:
+    """Commit the version after ``log``'s: its files and these ("append"), or these alone ("overwrite").
+
+    Raises:
+        Taken: another writer made that version.
+    """
+    with door(f"writing table {path.name}"):
+        log.create_write_transaction(
+            _actions(files), mode=mode, schema=Schema.from_json(schema), commit_properties=_ONCE
+        )
+    return int(log.version()) + 1
+
+
+def merge(log: Log, rows: pa.Table, keys: Sequence[str]) -> int:
+    """Commit the version after ``log``'s with ``rows`` updated or inserted.
+
+    Raises:
+        Taken: another writer made that version.
+    """
+    predicate = " AND ".join(f"target.{_quoted(key)} = source.{_quoted(key)}" for key in keys)
+    before = int(log.version())
+    with door("merging"):
+        merger = log.merge(rows, predicate, source_alias="source", target_alias="target", commit_properties=_ONCE)
+        merger.when_matched_update_all().when_not_matched_insert_all().execute()
+    return before + 1
+
+
+def versions(log: Log) -> tuple[TableVersion, ...]:
+    """The history the log keeps, newest first."""
+    return tuple(
+        TableVersion(int(one["version"]), one["timestamp"] / 1000, str(one.get("operation", "")))
+        for one in log.history()
+    )
+
+
+def vacuum(log: Log, name: str, keep: timedelta) -> int:
+    """Delete files that only versions older than ``keep`` name."""
+    hours = math.ceil(keep.total_seconds() / 3600)
+    with door(f"vacuuming table {name}"):
+        return len(log.vacuum(hours, dry_run=False, enforce_retention_duration=False))
+
+
+def _earlier(latest: Log, path: Path, version: int) -> Log:
+    try:
+        return DeltaTable(str(path), version=version)
+    except DeltaError as error:
+        raise no_version(TableRef(path.name, str(path), version), int(latest.version())) from error
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+def _actions(files: Sequence[StagedFile]) -> list[AddAction]:
+    modified = int(time.time() * 1000)
+    return [AddAction(file.path, file.size, {}, modified, True, file.stats) for file in files]
+
+
+def to_arrow(log: Log, name: str, columns: Sequence[str] | None) -> pa.Table:
+    """Read a version into memory."""
+    with door(f"reading table {name}"):
+        return log.to_pyarrow_table(columns=None if columns is None else list(columns))

@@ -1,0 +1,172 @@
+"""The in-process twin: versions are Arrow tables held by this object."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+import pyarrow as pa
+
+from sparkml_track.refs import TableRef
+from sparkml_track.tables._arrow import arrow_schema, first_duplicate, normalised, null_counts
+from sparkml_track.tables._base import Mode, TableExpectations, TableInfo, Tables, TableVersion, check_name
+from sparkml_track.tables._columns import column_names, parse_columns
+from sparkml_track.tables._errors import already_there, no_columns, no_session, no_table, no_version
+from sparkml_track.tables._expect import Written, check_append, check_columns, check_written, duplicate_error, settle
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from sparkml_track.tables._base import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    rows: pa.Table | None  # None once vacuumed
+    operation: str
+    expect: TableExpectations
+    description: str
+    time: float = field(default_factory=time.time)
+
+
+class MemoryTables(Tables):
+    """Tables that live and die with this object.
+
+    Args:
+        spark: gives DataFrames from ``read`` and lets ``write`` take them; without it only Arrow goes in and out.
+    """
+
+    durable: ClassVar[bool] = False
+
+    def __init__(self, spark: SparkSession | None = None) -> None:
+        self.spark = spark is not None
+        self._session = spark
+        self._chains: dict[str, list[_Version]] = {}
+        self._lock = threading.RLock()
+
+    def write(
+        self,
+        name: str,
+        data: Frame,
+        *,
+        mode: Mode = "error",
+        expect: TableExpectations | None = None,
+        description: str = "",
+    ) -> TableRef:
+        rows = self._arrow(data, check_name(name))
+        with self._lock:
+            info = self.describe(name) if self.exists(name) else None
+            if info and mode == "error":
+                raise already_there(name)
+            settled = settle(expect, info)
+            _check(name, rows, settled)
+            if info and mode == "append":
+                settled = settle(None, info)
+                check_append(name, _columns(rows, name), info.columns)
+                _check(name, rows, settled)
+                before = self.to_arrow(info.ref)
+                rows = pa.concat_tables([before, rows.select(before.column_names)])
+            return self._commit(name, _Version(rows, "WRITE", settled, info.description if info else description))
+
+    def merge(self, name: str, data: Frame, *, keys: Sequence[str]) -> TableRef:
+        rows = self._arrow(data, check_name(name))
+        with self._lock:
+            info = self.describe(name)
+            check_append(name, _columns(rows, name), info.columns)
+            _check(name, rows, TableExpectations(keys=tuple(keys)))
+            before = self.to_arrow(info.ref)
+            kept = before.filter(pa.array(_absent(before, rows, keys), pa.bool_()))
+            merged = pa.concat_tables([kept, rows.select(before.column_names)])
+            return self._commit(name, replace(self._chains[name][-1], rows=merged, operation="MERGE", time=time.time()))
+
+    def read(self, table: TableRef | str, version: int | None = None) -> DataFrame:
+        ref = self._ref(table, version)
+        if self._session is None:
+            raise no_session(ref.name)
+        return self._session.createDataFrame(self.to_arrow(ref))
+
+    def to_arrow(self, table: TableRef | str, columns: Sequence[str] | None = None) -> pa.Table:
+        ref = self._ref(table)
+        rows = self._version(ref).rows
+        if rows is None:
+            raise no_version(ref)
+        missing = [column for column in columns or () if column not in rows.column_names]
+        if missing:
+            raise no_columns(ref, missing, rows.column_names)
+        return rows if columns is None else rows.select(list(columns))
+
+    def describe(self, table: TableRef | str) -> TableInfo:
+        ref = self._ref(table)
+        version, columns = self._version(ref), _columns(self.to_arrow(ref), ref.name)
+        expect = version.expect
+        return TableInfo(ref, columns, expect.keys, expect.timestamp, expect.created, version.description)
+
+    def exists(self, name: str) -> bool:
+        return check_name(name) in self._chains
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted(self._chains))
+
+    def history(self, name: str) -> tuple[TableVersion, ...]:
+        self._ref(name)
+        chain = enumerate(self._chains[name])
+        return tuple(TableVersion(number, one.time, one.operation) for number, one in chain)[::-1]
+
+    def vacuum(self, name: str, keep: timedelta = timedelta(days=7)) -> int:
+        self._ref(name)
+        with self._lock:
+            chain, limit = self._chains[name], time.time() - keep.total_seconds()
+            # A version was the latest until the next one came.
+            old = [n for n, later in enumerate(chain[1:]) if later.time < limit and chain[n].rows is not None]
+            for number in old:
+                chain[number] = replace(chain[number], rows=None)
+            return len(old)
+
+    def _ref(self, table: TableRef | str, version: int | None = None) -> TableRef:
+        if isinstance(table, TableRef):
+            return table
+        if not self.exists(table):
+            raise no_table(table, self.names(), "memory")
+        last = len(self._chains[table]) - 1
+        return TableRef(table, f"memory:{table}", last if version is None else version)
+
+    def _version(self, ref: TableRef) -> _Version:
+        chain = self._chains.get(ref.name)
+        if chain is None:
+            raise no_table(ref.name, self.names(), "memory")
+        if not 0 <= ref.version < len(chain):
+            raise no_version(ref, len(chain) - 1)
+        return chain[ref.version]
+
+    def _commit(self, name: str, version: _Version) -> TableRef:
+        self._chains.setdefault(name, []).append(version)
+        return self._ref(name)
+
+    def _arrow(self, data: Frame, name: str) -> pa.Table:
+        if isinstance(data, pa.Table):
+            return normalised(data, name)
+        if self._session is None:
+            raise no_session(name)
+        return normalised(data.toArrow(), name)
+
+
+def _columns(rows: pa.Table, name: str) -> dict[str, str]:
+    return column_names(parse_columns(arrow_schema(rows.schema), name))
+
+
+def _check(name: str, rows: pa.Table, expect: TableExpectations) -> None:
+    check_columns(name, _columns(rows, name), expect)
+    check_written(name, Written(rows.num_rows, null_counts(rows)), expect)
+    twice = first_duplicate(rows, tuple(expect.roles))
+    if twice:
+        raise duplicate_error(name, expect.roles, twice)
+
+
+def _absent(before: pa.Table, rows: pa.Table, keys: Sequence[str]) -> list[bool]:
+    """For each row of ``before``, whether its key is not in ``rows``."""
+    new = {tuple(row.values()) for row in rows.select(list(keys)).to_pylist()}
+    return [tuple(row.values()) not in new for row in before.select(list(keys)).to_pylist()]
