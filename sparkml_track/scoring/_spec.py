@@ -1,0 +1,67 @@
+"""What is scored, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkml_track.refs import ModelRef, TableRef
+from sparkml_track.registries import ALIAS_CHAMPION
+
+__all__ = ["ADDED", "Scored", "Scoring"]
+
+#: Columns that scoring adds, with their Spark types, in order.
+ADDED = {
+    "score": "double",  # probability of the second class, or the prediction; null in a bad row
+    "problem": "string",  # why there is no score; null in a good row
+    "model_name": "string",
+    "model_version": "long",
+    "run_id": "string",  # of the run that made the model
+    "scored_at": "timestamp",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """One scoring job.
+
+    Attributes:
+        model: registered name.
+        source: table and version to score.
+        target: name of the table with the scores.
+        experiment: where the scoring run goes.
+        alias: looked up once, at the start; not used if ``version`` is given.
+        version: of the model.
+        where: column to allowed values; empty scores all rows.
+        keep: columns of the source to carry over; empty carries all.
+    """
+
+    model: str
+    source: TableRef
+    target: str
+    experiment: str
+    alias: str = ALIAS_CHAMPION
+    version: int | None = None
+    where: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    keep: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a scoring job wrote.
+
+    Attributes:
+        table: the version it made.
+        model: the version that scored all rows.
+        run_id: of the scoring run.
+        rows: written.
+        bad: rows without a score, by problem.
+        seconds: the whole job.
+    """
+
+    table: TableRef
+    model: ModelRef
+    run_id: str
+    rows: int
+    bad: Mapping[str, int]
+    seconds: float
