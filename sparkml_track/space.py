@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -46,6 +46,7 @@ from sparkml_track.tree import (
     Leaf,
     build,
     choice,
+    combinations,
     flatten,
     leaves,
     match,
@@ -160,6 +161,22 @@ class Space:
             SpaceError: as ``encode``.
         """
         return self.from_point(flat)
+
+    def points(self) -> Iterator[dict[str, object]]:
+        """All points, the last name changing fastest, made as they are taken. Those of equal options come repeatedly.
+
+        Raises:
+            SpaceError: some values are not countable; one sentence for each.
+        """
+        if self.size is None:
+            raise SpaceError(
+                *(
+                    f"{leaf.name!r} is {leaf.what}, whose values cannot be counted; use quniform, randint or choice"
+                    for leaf in self.leaves.values()
+                    if isinstance(leaf.what, Distribution) and leaf.what.size is None
+                )
+            )
+        return map(self.decode, combinations(self.tree))
 
     def spec(self) -> dict[str, object]:
         """The form that config files have, JSON-able; ``parse`` of it gives this space."""

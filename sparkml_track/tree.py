@@ -20,6 +20,7 @@ __all__ = [
     "Match",
     "build",
     "choice",
+    "combinations",
     "flatten",
     "leaves",
     "match",
@@ -180,6 +181,31 @@ def build(node: object, key: str, decide: Callable[[str], object]) -> object:
         assert isinstance(index, int)
         return build(node.options[index], f"{key}[{index}]", decide)
     return decide(key) if isinstance(node, Distribution) else plain(node)
+
+
+def combinations(node: object, key: str = "") -> Iterator[dict[str, object]]:
+    """All decisions that a node can take, by key, the last name changing fastest; its values must be countable."""
+    if isinstance(node, Group):
+        yield from _product(node.items, key)
+    elif isinstance(node, Choice):
+        for index, option in enumerate(node.options):
+            for below in combinations(option, f"{key}[{index}]"):
+                yield {key: index, **below}
+    elif isinstance(node, Distribution):
+        for index in range(node.size or 0):
+            yield {key: node.at(index)}
+    else:
+        yield {}
+
+
+def _product(items: tuple[tuple[str, object], ...], key: str) -> Iterator[dict[str, object]]:
+    if not items:
+        yield {}
+        return
+    name, node = items[0]
+    for first in combinations(node, _join(key, name)):
+        for rest in _product(items[1:], key):
+            yield {**first, **rest}
 
 
 def spec(node: object) -> object:
