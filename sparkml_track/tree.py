@@ -254,7 +254,7 @@ def _match_distribution(node: Distribution, flat: Mapping[str, object], key: str
         return Match(used=used, problems=(f"{name!r} is {value!r}; allowed: {node}",))
     assert isinstance(value, int | float)
     ours = node.coerce(value)
-    return Match({key: ours}, used, doubts=int(type(ours) is not type(value)))
+    return Match({key: ours}, used, doubts=int(repr(ours) != repr(value)))
 
 
 def _match_choice(node: Choice, flat: Mapping[str, object], key: str, name: str) -> Match:
