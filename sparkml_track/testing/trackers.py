@@ -1,0 +1,261 @@
+"""The conformance case of trackers. Subclass it in a test module as ``Test...`` and give ``open``."""
+
+# ruff: noqa: D102  the names of the tests say it
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sparkml_track.errors import TrackingError
+from sparkml_track.refs import DataRef, TableRef
+from sparkml_track.trackers import ChildRun, ParentEnd, ParentRun, StoredChild, Tracker
+from sparkml_track.trial import Report, State
+
+__all__ = ["TrackerCase", "sample_child", "sample_parent"]
+
+_START = 1_700_000_000.0
+
+
+def sample_parent(sweep: str = "sweep-1") -> ParentRun:
+    """A parent run with params, tags and data, with and without a table."""
+    table = TableRef("flights.train", "/tables/flights/train", 0)
+    return ParentRun(
+        sweep=sweep,
+        name=f"name of {sweep}",
+        experiment="conformance",
+        params={"metric": "loss", "space.lr.low": 0.001, "max_trials": 40},
+        tags={"sparkml.code": "abc123"},
+        data=(DataRef("train", "d" * 64, 100, table), DataRef("valid", "e" * 8)),
+        started=_START,
+    )
+
+
+def sample_child(number: int, state: State = State.FINISHED) -> ChildRun:
+    """A trial with steps, odd numbers, a log and everything else a child run can have."""
+    at = _START + number
+    steps = tuple(Report({"loss": 1 / step, "odd": math.nan}, step, at + step / 10) for step in (1, 2, 3))
+    ended = state.terminal
+    return ChildRun(
+        number=number,
+        params={"lr": 0.1 * (number + 1), "model.kind": "forest", "model.depth": 7, "flag": True, "none": None},
+        state=state,
+        metrics={"loss": 0.25, "auc": 0.9, "worst": -math.inf, "undefined": math.nan} if ended else {},
+        reports=steps,
+        started=at,
+        duration=1.5 if ended else 0.0,
+        attempts=2,
+        reason="" if state in {State.FINISHED, State.RUNNING} else "exception",
+        message="ValueError: no" if state is State.FAILED else "",
+        log="line 1\nline 2 é\n" if ended else "",
+        host="127.0.0.1",
+    )
+
+
+class TrackerCase:
+    """What every tracker must do, read back through its own contract.
+
+    ``open`` is called several times in a test and must open the same store each time; each test has a store of its
+    own, or sweep ids that no other test of the store has (``sweep``).
+    """
+
+    def open(self) -> Tracker:
+        """Opens the store under test."""
+        raise NotImplementedError
+
+    def sweep(self) -> str:
+        """A sweep id that is new in the store."""
+        return "sweep-1"
+
+    def test_start_makes_a_parent_that_is_found_by_its_sweep(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        assert tracker.find(sweep) is None
+        run_id, experiment_id = tracker.start(sample_parent(sweep))
+        assert run_id
+        assert experiment_id
+        assert tracker.find(sweep) == run_id
+        assert list(tracker.children(run_id)) == []
+        tracker.close()
+
+    def test_start_again_finds_the_same_parent(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        first = tracker.start(sample_parent(sweep))
+        assert tracker.start(sample_parent(sweep)) == first
+        other = self.open()
+        assert other.start(sample_parent(sweep)) == first
+        other.close()
+        tracker.close()
+
+    def test_a_parent_that_ended_is_started_again_by_a_resumed_sweep(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        first = tracker.start(sample_parent(sweep))
+        tracker.finish(first[0], ParentEnd(State.KILLED, ended=_START + 5))
+        changed = replace(sample_parent(sweep), params={"metric": "loss", "max_trials": 80, "added": 1})
+        assert tracker.start(changed) == first
+        tracker.close()
+
+    def test_children_are_stored_as_published(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        states = [State.FINISHED, State.PRUNED, State.FAILED, State.KILLED, State.RUNNING]
+        given = [sample_child(number, state) for number, state in enumerate(states)]
+        ids = tracker.publish(run_id, given)
+        stored = _by_number(tracker, run_id)
+        assert sorted(stored) == [0, 1, 2, 3, 4]
+        for child in given:
+            one = stored[child.number]
+            assert one.run_id == ids[child.number]
+            assert one.state is child.state
+            assert one.attempts == 2
+            assert one.params == {name: str(value) for name, value in child.params.items()}
+        tracker.close()
+
+    def test_metrics_keep_the_latest_value_nan_and_the_largest_number(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        tracker.publish(run_id, [sample_child(0)])
+        metrics = _by_number(tracker, run_id)[0].metrics
+        assert metrics["loss"] == 0.25  # the result, not the last report
+        assert metrics["auc"] == 0.9
+        assert metrics["worst"] == -1.7976931348623157e308
+        assert math.isnan(metrics["undefined"])
+        assert math.isnan(metrics["odd"])
+        tracker.close()
+
+    def test_publishing_again_leaves_one_child_run(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        given = [sample_child(number) for number in range(3)]
+        ids = tracker.publish(run_id, given[:2])
+        assert tracker.publish(run_id, given) == {**ids, 2: _by_number(tracker, run_id)[2].run_id}
+        other = self.open()
+        assert other.publish(run_id, given) == tracker.publish(run_id, given)
+        assert len(list(other.children(run_id))) == 3
+        other.close()
+        tracker.close()
+
+    def test_a_terminal_child_stays_as_it_is(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        tracker.publish(run_id, [sample_child(0)])
+        before = _by_number(tracker, run_id)[0]
+        tracker.publish(run_id, [replace(sample_child(0, State.FAILED), metrics={"loss": 9.0})])
+        tracker.publish(run_id, [sample_child(0, State.RUNNING)])
+        after = _by_number(tracker, run_id)[0]
+        assert (after.state, after.metrics["loss"]) == (before.state, before.metrics["loss"])
+        tracker.close()
+
+    def test_a_running_child_is_completed_under_the_same_run(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        running = tracker.publish(run_id, [sample_child(0, State.RUNNING)])
+        assert _by_number(tracker, run_id)[0].state is State.RUNNING
+        assert tracker.publish(run_id, [sample_child(0)]) == running
+        assert _by_number(tracker, run_id)[0].state is State.FINISHED
+        tracker.close()
+
+    def test_reports_of_a_lost_attempt_do_not_outlive_it(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        lost = tuple(Report({"loss": 0.01, "gone": 1.0}, step, _START + step) for step in range(50))
+        tracker.publish(run_id, [replace(sample_child(0, State.RUNNING), reports=lost)])
+        tracker.publish(run_id, [sample_child(0)])
+        metrics = _by_number(tracker, run_id)[0].metrics
+        assert metrics["loss"] == 0.25
+        assert "gone" not in metrics
+        tracker.close()
+
+    def test_names_and_values_that_the_store_does_not_take_are_kept_in_a_form_it_does(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        odd = replace(
+            sample_child(0), params={"a?b": 1, "long": "x" * 7000}, metrics={"loss": 1.0, "R²%": 0.5, "../up": 2.0}
+        )
+        tracker.publish(run_id, [odd])
+        stored = _by_number(tracker, run_id)[0]
+        assert stored.params == {"a_b": "1", "long": "x" * 6000}
+        assert set(stored.metrics) >= {"loss", "R²_"}
+        assert len(stored.metrics) == 4
+        tracker.close()
+
+    def test_a_child_with_more_than_one_request_holds_is_complete(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        large = replace(
+            sample_child(0),
+            params={f"p{index}": "é" * 3000 for index in range(130)},
+            metrics={f"m{index}": float(index) for index in range(1200)},
+        )
+        tracker.publish(run_id, [large])
+        stored = _by_number(tracker, run_id)[0]
+        assert len(stored.params) == 130
+        assert len(stored.metrics) == 1200 + 2
+        tracker.close()
+
+    def test_sweeps_do_not_see_each_other(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        first, _ = tracker.start(sample_parent(sweep))
+        second, _ = tracker.start(sample_parent(sweep + "-b"))
+        assert first != second
+        tracker.publish(first, [sample_child(0)])
+        tracker.publish(second, [sample_child(0), sample_child(1)])
+        assert len(list(tracker.children(first))) == 1
+        assert len(list(tracker.children(second))) == 2
+        tracker.close()
+
+    def test_artifacts_of_a_trial_are_taken(self, tmp_path: Path) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        left = tmp_path / "left"
+        (left / "deep").mkdir(parents=True)
+        (left / "deep" / "model.txt").write_text("weights")
+        child = replace(sample_child(0), artifacts=left)
+        ids = tracker.publish(run_id, [child])
+        found = self.artifacts(tracker, ids[0])
+        assert found["deep/model.txt"] == "weights"
+        assert found["log.txt"] == child.log
+        tracker.close()
+
+    def test_finish_again_leaves_the_same_parent(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        end = ParentEnd(
+            State.FINISHED,
+            metrics={"best_value": 0.25, "loss.mean": math.nan},
+            tags={"sparkml.digest": "d1"},
+            artifacts={"sweep/spec.json": "{}", "sweep/trials.json": '{"columns":[],"data":[]}'},
+            ended=_START + 9,
+        )
+        tracker.finish(run_id, end)
+        tracker.finish(run_id, end)
+        assert self.artifacts(tracker, run_id) == dict(end.artifacts)
+        assert tracker.find(sweep) == run_id
+        tracker.close()
+
+    def test_an_unknown_run_is_refused(self) -> None:
+        tracker = self.open()
+        for call in (lambda: tracker.publish("0" * 32, [sample_child(0)]), lambda: tracker.finish("0" * 32, _END)):
+            with pytest.raises(TrackingError, match="0" * 32):
+                call()
+        tracker.close()
+
+    def test_close_may_be_called_twice(self) -> None:
+        tracker = self.open()
+        tracker.close()
+        tracker.close()
+
+    def artifacts(self, tracker: Tracker, run_id: str) -> Mapping[str, str]:
+        """All artifacts of a run: path to text."""
+        raise NotImplementedError
+
+
+_END = ParentEnd(State.FINISHED, ended=_START)
+
+
+def _by_number(tracker: Tracker, run_id: str) -> dict[int, StoredChild]:
+    stored = list(tracker.children(run_id))
+    assert len({one.number for one in stored}) == len(stored), "a trial has two child runs"
+    return {one.number: one for one in stored}

@@ -1,0 +1,61 @@
+"""Trackers: where runs are written. Importing this imports no MLflow; ``open_tracker`` does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, Tracker
+from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
+from sparkml_track.trackers._names import problems
+from sparkml_track.trackers._uri import redacted
+
+__all__ = [
+    "Aggregate",
+    "ChildRun",
+    "MemoryRun",
+    "MemoryTracker",
+    "ParentEnd",
+    "ParentRun",
+    "StoredChild",
+    "Tracker",
+    "default_uri",
+    "open_tracker",
+    "problems",
+    "redacted",
+]
+
+
+def default_uri(home: Path) -> str:
+    """Where runs are written unless a URI is given: a SQLite file in ``home``."""
+    return f"sqlite:///{home.absolute() / 'mlflow.db'}"
+
+
+def open_tracker(uri: str | None, home: Path) -> Tracker:
+    """Opens the tracker for a store; the caller closes it.
+
+    Args:
+        uri: of an MLflow server or database; None for ``mlflow.db`` in ``home``; "memory:" for none.
+        home: artifacts of experiments made here lie under its ``artifacts``, unless a server keeps them.
+
+    Returns:
+        The bulk member for SQLite files at a schema it knows, else the public client.
+
+    Raises:
+        TrackingUnavailable: the store cannot be reached now.
+        TrackingSchemaError: the database is at another schema; the message names the command that brings it up.
+        TrackingError: anything else.
+    """
+    if uri == "memory:":
+        return MemoryTracker()
+    # MLflow reads this once, when it is first imported. A choice the user made stays.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    uri = uri or default_uri(home)
+    root = str(home.absolute() / "artifacts")
+    if uri.startswith("sqlite:"):
+        from sparkml_track.trackers._mlflow_sqlite import open_sqlite
+
+        return open_sqlite(uri, root)
+    from sparkml_track.trackers._mlflow import MlflowTracker
+
+    return MlflowTracker(uri, None if "://" not in uri or uri.startswith(("http", "databricks")) else root)

@@ -1,0 +1,148 @@
+"""The in-process twin: runs in a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkml_track import schema
+from sparkml_track.errors import TrackingError
+from sparkml_track.refs import DataRef
+from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, Tracker
+from sparkml_track.trackers._names import MAX_PARAM, clipped, key
+from sparkml_track.trackers._rows import (
+    Parent,
+    child_params,
+    child_points,
+    child_tags,
+    latest,
+    millis,
+    point,
+    status,
+    user,
+)
+from sparkml_track.trial import State
+
+__all__ = ["MemoryRun", "MemoryTracker"]
+
+
+@dataclass
+class MemoryRun:
+    """A run as kept by ``MemoryTracker``."""
+
+    run_id: str
+    experiment: str
+    status: str = "RUNNING"
+    tags: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    artifacts: dict[str, str] = field(default_factory=dict)
+    data: Sequence[DataRef] = ()
+    started: int = 0
+    ended: int | None = None
+
+
+class MemoryTracker(Tracker):
+    """Keeps runs in memory.
+
+    Args:
+        runs: shared by trackers on the same store; a new one unless given.
+        interrupt: called with "before <method>" and "after <method>" of ``start``, ``publish`` and ``finish``; what it
+            raises leaves the tracker, which is how tests make outages and unknown outcomes.
+    """
+
+    def __init__(
+        self, runs: dict[str, MemoryRun] | None = None, interrupt: Callable[[str], None] | None = None
+    ) -> None:
+        self.uri = "memory:"
+        self.runs: dict[str, MemoryRun] = {} if runs is None else runs
+        self._interrupt = interrupt or (lambda _moment: None)
+
+    def start(self, parent: ParentRun) -> tuple[str, str]:
+        """See ``Tracker.start``."""
+        self._interrupt("before start")
+        run_id = self.find(parent.sweep) or self._add(parent.experiment, millis(parent.started))
+        run = self.runs[run_id]
+        run.status, run.data = "RUNNING", parent.data
+        run.params = {key(name): clipped(value, MAX_PARAM) for name, value in parent.params.items()} | run.params
+        own = {schema.TAG_KIND: "sweep", schema.TAG_SWEEP: parent.sweep, schema.TAG_STATE: State.RUNNING.value}
+        run.tags.update({"mlflow.runName": parent.name, "mlflow.user": user(), **parent.tags, **own})
+        self._interrupt("after start")
+        return run_id, run.experiment
+
+    def publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
+        """See ``Tracker.publish``."""
+        self._interrupt("before publish")
+        tags = self._run(run_id).tags
+        parent = Parent(run_id, tags[schema.TAG_SWEEP], self._run(run_id).experiment, user=tags["mlflow.user"])
+        known = {run.tags[schema.TAG_KEY]: run.run_id for run in self._children(run_id)}
+        published = {child.number: self._publish(parent, child, known) for child in children}
+        self._interrupt("after publish")
+        return published
+
+    def finish(self, run_id: str, end: ParentEnd) -> None:
+        """See ``Tracker.finish``."""
+        self._interrupt("before finish")
+        run = self._run(run_id)
+        points = latest(point(name, value, millis(end.ended), 0) for name, value in end.metrics.items())
+        run.metrics |= {name: one.number for name, one in points.items()}
+        run.tags |= {**end.tags, schema.TAG_STATE: end.state.value}
+        run.artifacts |= end.artifacts
+        run.status, run.ended = status(end.state), millis(end.ended)
+        self._interrupt("after finish")
+
+    def children(self, run_id: str) -> Iterator[StoredChild]:
+        """See ``Tracker.children``."""
+        for run in list(self._children(run_id)):
+            yield StoredChild(
+                run_id=run.run_id,
+                number=int(run.tags[schema.TAG_NUMBER]),
+                state=State(run.tags[schema.TAG_STATE]),
+                metrics=dict(run.metrics),
+                params=dict(run.params),
+                attempts=int(run.tags[schema.TAG_ATTEMPTS]),
+            )
+
+    def find(self, sweep: str) -> str | None:
+        """See ``Tracker.find``."""
+        wanted = {schema.TAG_SWEEP: sweep, schema.TAG_KIND: "sweep"}.items()
+        return next((run.run_id for run in self.runs.values() if wanted <= run.tags.items()), None)
+
+    def close(self) -> None:
+        """See ``Tracker.close``."""
+
+    def _publish(self, parent: Parent, child: ChildRun, known: dict[str, str]) -> str:
+        tags = child_tags(parent, child)
+        run_id = known.get(tags[schema.TAG_KEY])
+        if run_id is None:
+            run_id = known[tags[schema.TAG_KEY]] = self._add(parent.experiment_id, millis(child.started))
+        run = self.runs[run_id]
+        if run.status == "RUNNING":
+            run.tags, run.params = tags, child_params(child)
+            run.metrics = {name: one.number for name, one in latest(child_points(child)).items()}
+            run.artifacts = _texts(child)
+            run.status = status(child.state)
+            run.ended = millis(child.started + child.duration) if child.state.terminal else None
+        return run_id
+
+    def _add(self, experiment: str, started: int) -> str:
+        run_id = f"{len(self.runs):032x}"
+        self.runs[run_id] = MemoryRun(run_id, experiment, started=started)
+        return run_id
+
+    def _run(self, run_id: str) -> MemoryRun:
+        if run_id not in self.runs:
+            raise TrackingError(f"There is no run {run_id!r} in {self.uri}. Give a run id that start() returned.")
+        return self.runs[run_id]
+
+    def _children(self, run_id: str) -> Iterator[MemoryRun]:
+        return (run for run in self.runs.values() if run.tags.get(schema.TAG_PARENT) == run_id)
+
+
+def _texts(child: ChildRun) -> dict[str, str]:
+    texts = {schema.ARTIFACT_LOG: child.log} if child.log else {}
+    if child.artifacts is not None:
+        for path in sorted(child.artifacts.rglob("*")):
+            if path.is_file():
+                texts[path.relative_to(child.artifacts).as_posix()] = path.read_text(errors="replace")
+    return texts

@@ -1,0 +1,58 @@
+"""Calls to a tracking server that the client makes with many retries, or prints about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request, verify_rest_response
+
+__all__ = ["check", "create_run", "end_run", "is_server"]
+
+_CHECK_SECONDS = 10
+_Answer = dict[str, dict[str, dict[str, str]]]
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is an MLflow server."""
+    return urlsplit(uri).scheme in {"http", "https"}
+
+
+def check(uri: str) -> None:
+    """Asks the server one thing, once: MLflow's own retries would take minutes to say that it is away."""
+    endpoint = "/api/2.0/mlflow/experiments/search"
+    params = {"max_results": 1}
+    creds = get_default_host_creds(uri)
+    verify_rest_response(
+        http_request(creds, endpoint, "GET", max_retries=0, timeout=_CHECK_SECONDS, params=params), endpoint
+    )
+
+
+def create_run(uri: str, experiment_id: str, started: int, tags: Mapping[str, str]) -> tuple[str, str]:
+    """Creates a run with one request, never sent again by itself: a lost answer would otherwise make two runs.
+
+    Returns:
+        The run id and the location of its artifacts.
+    """
+    body = {
+        "experiment_id": experiment_id,
+        "user_id": tags.get("mlflow.user", "unknown"),
+        "start_time": started,
+        "run_name": tags.get("mlflow.runName", ""),
+        "tags": [{"key": name, "value": value} for name, value in tags.items()],
+    }
+    info = _post(uri, "runs/create", body)["run"]["info"]
+    return info["run_id"], info["artifact_uri"]
+
+
+def end_run(uri: str, run_id: str, status: str, ended: int) -> None:
+    """Ends a run; the client would print two lines to stdout for each."""
+    _post(uri, "runs/update", {"run_id": run_id, "status": status, "end_time": ended}, retries=None)
+
+
+def _post(uri: str, path: str, body: Mapping[str, object], retries: int | None = 0) -> _Answer:
+    endpoint = f"/api/2.0/mlflow/{path}"
+    response = http_request(get_default_host_creds(uri), endpoint, "POST", max_retries=retries, json=body)
+    answer: _Answer = verify_rest_response(response, endpoint).json()
+    return answer

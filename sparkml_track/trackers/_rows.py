@@ -1,0 +1,159 @@
+"""A trial as rows of a tracking store; every member writes these, so that all stores say the same."""
+
+from __future__ import annotations
+
+import getpass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sparkml_track import schema
+from sparkml_track.trackers._base import ChildRun
+from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, clipped, key
+from sparkml_track.trial import State
+
+__all__ = [
+    "Parent",
+    "Point",
+    "child_params",
+    "child_points",
+    "child_tags",
+    "latest",
+    "millis",
+    "point",
+    "status",
+    "user",
+]
+
+# Floats that SQL cannot hold are written as MLflow's own store does it (sanitize_metric_value).
+_LARGEST = 1.7976931348623157e308
+
+_STATUS = {
+    State.RUNNING: "RUNNING",
+    State.FINISHED: "FINISHED",
+    State.PRUNED: "KILLED",  # MLflow has no pruned state; sparkml.state tells.
+    State.FAILED: "FAILED",
+    State.KILLED: "KILLED",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What child runs take over from their parent run.
+
+    Attributes:
+        run_id: of the parent run.
+        sweep: the sweep id.
+        experiment_id: where the runs are.
+        artifacts: location of the experiment's artifacts.
+        user: who runs the sweep.
+        source: the script that started it.
+    """
+
+    run_id: str
+    sweep: str
+    experiment_id: str
+    artifacts: str = ""
+    user: str = "unknown"
+    source: str = ""
+
+
+class Point(NamedTuple):
+    """One value of a metric, as stored: ``value`` is 0 where ``is_nan``; ``timestamp`` in milliseconds."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+    is_nan: bool
+
+    @property
+    def number(self) -> float:
+        """The value, nan included."""
+        return math.nan if self.is_nan else self.value
+
+
+def status(state: State) -> str:
+    """The run status MLflow shows."""
+    return _STATUS[state]
+
+
+def millis(seconds: float) -> int:
+    """Milliseconds since the epoch, never negative."""
+    return max(0, int(seconds * 1000))
+
+
+def user() -> str:
+    """Who runs this process, as MLflow records it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # an account without a name, as in many containers
+        return "unknown"
+
+
+def point(name: str, value: float, timestamp: int, step: int) -> Point:
+    """One value of a metric; inf becomes the largest number and nan a flag."""
+    if math.isnan(value):
+        return Point(key(name), 0.0, timestamp, step, True)
+    return Point(key(name), max(-_LARGEST, min(_LARGEST, float(value))), timestamp, step, False)
+
+
+def latest(points: Iterable[Point]) -> dict[str, Point]:
+    """The current value of each metric by MLflow's rule: the largest step, then time, then value."""
+    newest: dict[str, Point] = {}
+    for one in points:
+        old = newest.get(one.key)
+        if old is None or (one.step, one.timestamp, one.value) > (old.step, old.timestamp, old.value):
+            newest[one.key] = one
+    return newest
+
+
+def child_points(child: ChildRun) -> list[Point]:
+    """Every metric value of a trial, each once.
+
+    A final metric that repeats the last report is not written again. One that differs is made the current value: it
+    takes the last step and a time not before the end.
+    """
+    points = dict.fromkeys(
+        point(name, value, millis(report.time), report.step)
+        for report in child.reports
+        for name, value in report.metrics.items()
+    )
+    newest = latest(points)
+    end = millis(child.started + child.duration)
+    for name, value in child.metrics.items():
+        final = point(name, value, end, 0)
+        last = newest.get(final.key)
+        if last is not None:
+            if (last.value, last.is_nan) == (final.value, final.is_nan):
+                continue
+            final = final._replace(step=last.step, timestamp=max(end, last.timestamp + 1))
+        points[final] = None
+    return list(points)
+
+
+def child_params(child: ChildRun) -> dict[str, str]:
+    """The params as stored."""
+    return {key(name): clipped(value, MAX_PARAM) for name, value in child.params.items()}
+
+
+def child_tags(parent: Parent, child: ChildRun) -> dict[str, str]:
+    """The tags of a child run."""
+    tags = {
+        schema.TAG_PARENT: parent.run_id,
+        "mlflow.runName": f"trial-{child.number}",
+        "mlflow.user": parent.user,
+        "mlflow.source.name": parent.source,
+        "mlflow.source.type": "LOCAL",
+        schema.TAG_KIND: "trial",
+        schema.TAG_SWEEP: parent.sweep,
+        schema.TAG_KEY: f"{parent.sweep}/{child.number}",
+        schema.TAG_NUMBER: str(child.number),
+        schema.TAG_STATE: child.state.value,
+        schema.TAG_ATTEMPTS: str(child.attempts),
+        schema.TAG_REASON: child.reason,
+        schema.TAG_MESSAGE: clipped(child.message, MAX_TAG),
+        schema.TAG_HOST: child.host,
+    }
+    return {name: value for name, value in tags.items() if value}

@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import uuid
+import warnings
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import mlflow.data
+import pytest
+import requests
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import ViewType
+
+from sparkml_track import schema
+from sparkml_track.errors import TrackingDenied, TrackingError, TrackingSchemaError, TrackingUnavailable
+from sparkml_track.testing.trackers import TrackerCase, sample_child, sample_parent
+from sparkml_track.trackers import ParentEnd, Tracker, _mlflow_sqlite, default_uri, open_tracker
+from sparkml_track.trackers._mlflow import MlflowTracker
+from sparkml_track.trackers._mlflow_bulk import BulkTracker
+from sparkml_track.trial import State
+
+
+class MlflowCase(TrackerCase):
+    uri: str
+
+    def sweep(self) -> str:
+        return uuid.uuid4().hex
+
+    def artifacts(self, tracker: Tracker, run_id: str) -> Mapping[str, str]:
+        folder = Path(download_artifacts(run_id=run_id, tracking_uri=self.uri))
+        return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+class TestBulk(MlflowCase):
+    @pytest.fixture(autouse=True)
+    def store(self, home: Path) -> None:
+        self.home = home
+        self.uri = default_uri(home)
+
+    def open(self) -> Tracker:
+        tracker = open_tracker(None, self.home)
+        assert type(tracker) is BulkTracker
+        return tracker
+
+
+class TestClient(MlflowCase):
+    @pytest.fixture(autouse=True)
+    def store(self, home: Path) -> None:
+        self.home = home
+        self.uri = default_uri(home)
+
+    def open(self) -> Tracker:
+        return MlflowTracker(self.uri, str(self.home / "artifacts"))
+
+
+@pytest.mark.slow
+class TestServer(MlflowCase):
+    @pytest.fixture(autouse=True)
+    def store(self, server: str, tmp_path: Path) -> None:
+        self.uri = server
+        self.home = tmp_path
+
+    def open(self) -> Tracker:
+        return open_tracker(self.uri, self.home)
+
+
+STATES = (State.FINISHED, State.PRUNED, State.FAILED, State.KILLED, State.RUNNING)
+
+
+def _fields(client: MlflowClient, run_id: str, parent: str) -> dict[str, object]:
+    """Everything the public client says about a run, without what names the run or its parent."""
+    run = client.get_run(run_id)
+    tags = {name: value for name, value in run.data.tags.items() if value != parent}
+    history = {
+        name: sorted((m.step, m.timestamp, repr(m.value)) for m in client.get_metric_history(run_id, name))
+        for name in run.data.metrics
+    }
+    info = {name: value for name, value in dict(run.info).items() if name not in {"run_id", "run_uuid"}}
+    info["artifact_uri"] = info["artifact_uri"].replace(run_id, "ID")
+    metrics = {name: repr(value) for name, value in run.data.metrics.items()}
+    return {"info": info, "tags": tags, "params": run.data.params, "metrics": metrics, "history": history}
+
+
+def test_bulk_and_client_write_the_same_child_runs(home: Path) -> None:
+    bulk = open_tracker(None, home)
+    slow = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    client = MlflowClient(default_uri(home))
+    children = [sample_child(number, state) for number, state in enumerate(STATES[:4])]
+    written = []
+    for tracker in (bulk, slow):
+        parent, _ = tracker.start(sample_parent())
+        ids = tracker.publish(parent, children)
+        written.append([_fields(client, ids[number], parent) for number in sorted(ids)])
+        client.delete_run(parent)
+    assert written[0] == written[1]
+    assert written[0][1]["tags"]["sparkml.state"] == "pruned"
+    assert written[0][1]["info"]["status"] == "KILLED"
+    assert len(written[0][0]["history"]["loss"]) == 4
+
+
+def test_mlflow_nests_the_children_and_shows_them_under_their_names(home: Path) -> None:
+    tracker = open_tracker(None, home)
+    parent, experiment = tracker.start(sample_parent())
+    tracker.publish(parent, [sample_child(number) for number in range(3)])
+    client = MlflowClient(default_uri(home))
+    runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}' AND metrics.loss < 0.3")
+    assert sorted(run.info.run_name for run in runs) == ["trial-0", "trial-1", "trial-2"]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert [run.info.end_time - run.info.start_time for run in runs] == [1500] * 3
+    # The client goes on from what the bulk member wrote.
+    client.log_metric(runs[0].info.run_id, "later", 1.0)
+    client.set_tag(runs[0].info.run_id, "note", "seen")
+
+
+def test_the_parent_run_has_its_data_with_table_versions(home: Path) -> None:
+    tracker = open_tracker(None, home)
+    parent, _ = tracker.start(sample_parent())
+    run = MlflowClient(default_uri(home)).get_run(parent)
+    inputs = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
+    source = mlflow.data.get_source(inputs["train"])
+    assert (source.path, source.delta_table_version) == ("/tables/flights/train", 0)
+    assert inputs["train"].name == "flights.train"
+    assert json.loads(inputs["train"].profile) == {"num_rows": 100}
+    assert mlflow.data.get_source(inputs["valid"])._get_source_type() == "code"
+    assert run.info.run_name == "name of sweep-1"
+    assert run.data.tags[schema.TAG_KIND] == "sweep"
+
+
+def test_the_ended_parent_run_has_metrics_state_and_a_table_the_ui_shows(home: Path) -> None:
+    tracker = open_tracker(None, home)
+    parent, _ = tracker.start(sample_parent())
+    table = '{"columns":["number"],"data":[[0]]}'
+    tracker.finish(parent, ParentEnd(State.KILLED, {"best": 1.0}, {"a": "b"}, {schema.ARTIFACT_TRIALS: table}, 2e9))
+    run = MlflowClient(default_uri(home)).get_run(parent)
+    assert (run.info.status, run.info.end_time, run.data.metrics) == ("KILLED", 2_000_000_000_000, {"best": 1.0})
+    assert run.data.tags[schema.TAG_STATE] == "killed"
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"]) == [{"path": "sweep/trials.json", "type": "table"}]
+
+
+def test_a_parent_deleted_by_a_person_is_named(home: Path) -> None:
+    tracker = open_tracker(None, home)
+    parent, _ = tracker.start(sample_parent())
+    MlflowClient(default_uri(home)).delete_run(parent)
+    with pytest.raises(TrackingError, match="was deleted"):
+        tracker.publish(parent, [sample_child(0)])
+
+
+def test_a_deleted_experiment_is_named(home: Path) -> None:
+    tracker = open_tracker(None, home)
+    client = MlflowClient(default_uri(home))
+    client.delete_experiment(client.create_experiment("conformance"))
+    with pytest.raises(TrackingError, match="'conformance' is deleted"):
+        tracker.start(sample_parent())
+
+
+def test_a_batch_that_fails_half_way_leaves_nothing(home: Path) -> None:
+    tracker = open_tracker(None, home)
+    parent, _ = tracker.start(sample_parent())
+    with sqlite3.connect(home / "mlflow.db") as db:
+        db.execute("CREATE TRIGGER no BEFORE INSERT ON latest_metrics BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    with pytest.raises(TrackingError, match="no room"):
+        tracker.publish(parent, [sample_child(0), sample_child(1)])
+    with sqlite3.connect(home / "mlflow.db") as db:
+        db.execute("DROP TRIGGER no")
+        assert db.execute("SELECT count(*) FROM params").fetchone()[0] == 3  # the parent's
+    tracker.publish(parent, [sample_child(0), sample_child(1)])
+    assert len(list(tracker.children(parent))) == 2
+
+
+def test_a_locked_database_is_waited_for_then_named(home: Path) -> None:
+    uri = default_uri(home)
+    tracker = BulkTracker(uri, str(home / "artifacts"), home / "mlflow.db", patience=0.2)
+    parent, _ = tracker.start(sample_parent())
+    other = sqlite3.connect(home / "mlflow.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(TrackingUnavailable, match="locked"):
+        tracker.publish(parent, [sample_child(0)])
+    other.execute("ROLLBACK")
+    other.close()
+    assert tracker.publish(parent, [sample_child(0)])
+
+
+def test_a_child_made_by_a_server_is_completed_under_its_own_id(home: Path) -> None:
+    slow = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    parent, _ = slow.start(sample_parent())
+    running = slow.publish(parent, [sample_child(0, State.RUNNING)])
+    bulk = open_tracker(None, home)
+    assert bulk.publish(parent, [sample_child(0), sample_child(1)])[0] == running[0]
+    assert {one.number for one in bulk.children(parent)} == {0, 1}
+    later = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    assert later.publish(parent, [sample_child(1)])[1] == bulk.publish(parent, [sample_child(1)])[1]
+
+
+def test_two_runs_of_one_lost_answer_become_one(home: Path) -> None:
+    slow = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    parent, experiment = slow.start(sample_parent())
+    client = MlflowClient(default_uri(home))
+    tags = {"mlflow.parentRunId": parent, schema.TAG_NUMBER: "0", schema.TAG_STATE: "running"}
+    twins = [client.create_run(experiment, tags=tags).info.run_id for _ in range(2)]
+    kept = slow.publish(parent, [sample_child(0)])[0]
+    assert kept in twins
+    assert [one.run_id for one in slow.children(parent)] == [kept]
+    assert len(client.search_runs([experiment], "", run_view_type=ViewType.DELETED_ONLY)) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- opening
+
+
+def test_a_new_home_gets_a_database_and_keeps_all_artifacts_inside(tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    tracker = open_tracker(None, home)
+    assert (home / "mlflow.db").is_file()
+    tracker.start(sample_parent())
+    client = MlflowClient(default_uri(home))
+    places = {one.name: one.artifact_location for one in client.search_experiments()}
+    assert all(place.startswith(str(home / "artifacts")) for place in places.values())
+    assert set(places) == {"Default", "conformance"}
+
+
+def _set_revision(home: Path, revision: str) -> None:
+    with sqlite3.connect(home / "mlflow.db") as db:
+        db.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+
+def test_a_database_of_another_schema_is_refused_with_the_command(home: Path) -> None:
+    _set_revision(home, "a5b4c3d2e1f0")
+    with pytest.raises(TrackingSchemaError, match=r"mlflow db upgrade sqlite:///.*mlflow\.db"):
+        open_tracker(None, home)
+
+
+def test_an_unknown_schema_goes_through_the_client_with_one_warning(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_mlflow_sqlite, "KNOWN_REVISIONS", frozenset({"other"}))
+    with pytest.warns(UserWarning, match="does not know") as seen:
+        tracker = open_tracker(None, home)
+    assert len(seen) == 1
+    assert type(tracker) is MlflowTracker
+
+
+def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is no database, whatever it is called, and long enough to be read")
+    with pytest.raises(TrackingError, match="not a database"):
+        open_tracker(None, tmp_path)
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE mine (a)")
+    with pytest.raises(TrackingError, match="none of MLflow's"):
+        open_tracker(f"sqlite:///{other}", tmp_path)
+    with pytest.raises(TrackingError, match="is no file"):
+        open_tracker("sqlite:///:memory:", tmp_path)
+
+
+def test_opening_says_nothing_on_the_terminal(tmp_path: Path) -> None:
+    code = (
+        "import logging, sys; from pathlib import Path; import sparkml_track.trackers as t;"
+        "assert 'mlflow' not in sys.modules;"
+        f"x = t.open_tracker(None, Path({str(tmp_path / 'h')!r})); assert 'mlflow' in sys.modules; x.close();"
+        "from mlflow.telemetry import get_telemetry_client as c; assert c() is None"
+    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTEST", "CI"))}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# ---------------------------------------------------------------------------------------------------- servers
+
+
+def test_a_server_that_is_away_is_named_without_secrets(tmp_path: Path) -> None:
+    uri = "http://ada:s3cr3t%21pw@127.0.0.1:9/"
+    with pytest.raises(TrackingUnavailable, match=r"http://\*\*\*@127.0.0.1:9/ is not available.*refused") as caught:
+        open_tracker(uri, tmp_path)
+    assert "s3cr3t" not in str(caught.value)
+    assert "ada" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    """Passes requests on; loses the answer to the first ``runs/create``; refuses strangers when told to."""
+
+    target = ""
+    lose = itertools.count()
+    refuse = 0
+
+    def do_GET(self) -> None:
+        self._pass("GET")
+
+    def do_POST(self) -> None:
+        self._pass("POST")
+
+    def do_PUT(self) -> None:
+        self._pass("PUT")
+
+    def _pass(self, method: str) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+        if self.refuse:
+            self.send_error(self.refuse)
+            return
+        answer = requests.request(method, self.target + self.path, data=body, headers=headers, timeout=30)
+        if self.path.endswith("runs/create") and next(self.lose) == 0:
+            self.close_connection = True
+            return
+        self.send_response(answer.status_code)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def _proxy(target: str, refuse: int = 0) -> tuple[ThreadingHTTPServer, str]:
+    handler = type("Proxy", (_Proxy,), {"target": target, "lose": itertools.count(), "refuse": refuse})
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    return httpd, f"http://127.0.0.1:{httpd.server_port}"
+
+
+@pytest.mark.slow
+def test_a_lost_answer_leaves_one_parent_and_one_child(server: str, tmp_path: Path) -> None:
+    sweep = uuid.uuid4().hex
+    httpd, uri = _proxy(server)
+    tracker = open_tracker(uri, tmp_path)
+    with pytest.raises(TrackingUnavailable):
+        tracker.start(sample_parent(sweep))
+    parent, experiment = tracker.start(sample_parent(sweep))
+    httpd.shutdown()
+    httpd.server_close()
+    second, uri = _proxy(server)
+    tracker = open_tracker(uri, tmp_path)
+    with pytest.raises(TrackingUnavailable):
+        tracker.publish(parent, [sample_child(0)])
+    tracker.publish(parent, [sample_child(0)])
+    second.shutdown()
+    second.server_close()
+    runs = MlflowClient(server).search_runs([experiment], f"tags.`{schema.TAG_SWEEP}` = '{sweep}'")
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_refused_credentials_are_their_own_error(code: int, tmp_path: Path) -> None:
+    httpd, uri = _proxy("", refuse=code)
+    with pytest.raises(TrackingDenied, match="MLFLOW_TRACKING_TOKEN"):
+        open_tracker(uri, tmp_path)
+    httpd.shutdown()
+    httpd.server_close()
+
+
+@pytest.mark.slow
+def test_the_server_prints_nothing_through_us(server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        tracker = open_tracker(server, tmp_path)
+        parent, _ = tracker.start(sample_parent(uuid.uuid4().hex))
+        tracker.publish(parent, [sample_child(0)])
+        tracker.finish(parent, ParentEnd(State.FINISHED, ended=2e9))
+    assert capsys.readouterr() == ("", "")
