@@ -1,3 +1,77 @@
-"""Hyperparameter sweeps on plain Apache Spark, tracked in MLflow, carrying the model the whole way."""
+"""Hyperparameter sweeps on plain Apache Spark, tracked in MLflow, carrying the model the whole way.
+
+    import sparkml_track as st
+
+    result = st.sweep(objective, {"x": st.uniform(-3, 3)}, max_trials=40)
+
+Importing this package is light: Spark, MLflow and the search libraries are imported by what needs them.
+"""
 
 from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sparkml_track.assembly import sweep
+    from sparkml_track.engine.result import Best, SweepResult
+    from sparkml_track.engine.spec import Failures, Tracking
+    from sparkml_track.errors import SparkmlError
+    from sparkml_track.executors import Resources
+    from sparkml_track.objective import Trial
+    from sparkml_track.space import (
+        choice,
+        lognormal,
+        loguniform,
+        normal,
+        qloguniform,
+        quniform,
+        randint,
+        uniform,
+    )
+
+__all__ = [
+    "Best",
+    "Failures",
+    "Resources",
+    "SparkmlError",
+    "SweepResult",
+    "Tracking",
+    "Trial",
+    "choice",
+    "lognormal",
+    "loguniform",
+    "normal",
+    "qloguniform",
+    "quniform",
+    "randint",
+    "sweep",
+    "uniform",
+]
+
+__version__ = "0.1.0"
+
+_SPACE = ("choice", "lognormal", "loguniform", "normal", "qloguniform", "quniform", "randint", "uniform")
+_HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
+    "Best": "sparkml_track.engine.result",
+    "Failures": "sparkml_track.engine.spec",
+    "Resources": "sparkml_track.executors",
+    "SparkmlError": "sparkml_track.errors",
+    "SweepResult": "sparkml_track.engine.result",
+    "Tracking": "sparkml_track.engine.spec",
+    "Trial": "sparkml_track.objective",
+    "sweep": "sparkml_track.assembly",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -27,6 +27,7 @@ from sparkml_track.executors._base import (
 )
 from sparkml_track.executors._broker import Broker, Connection, Received
 from sparkml_track.executors._launchers import Launcher
+from sparkml_track.executors._outcome import outcome_of, run_message
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
 from sparkml_track.slot.wire import Message
@@ -105,15 +106,16 @@ class ResidentExecutor(Executor):
         self._closed = False
         self._last_failure = ""
         packed = pack_work(work, self._host.folder)
+        data = tuple(digest for digest, _ in packed.entries.values())
         secret = secrets.token_bytes(32)
         self._broker = self._listen(secret, address)
         wanted = launcher.slots() if work.parallelism is None else min(work.parallelism, launcher.slots())
         self._slots = [_Slot(number) for number in range(max(1, wanted))]
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
         env = tuple((name, str(work.resources.cpus)) for name in _CAPS)
-        self._config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
+        self._config = Config(self._broker.address, secret, token, packed.work, data, path, env)
         self._config = _with(self._config, fresh=work.isolation == "fresh")
-        self._known = {packed.work, *packed.data}
+        self._known = {packed.work, *data}
         self._alive = self._checked = time.monotonic()
         self._bound = limits.first
         for slot in self._slots:
@@ -284,7 +286,7 @@ class ResidentExecutor(Executor):
             return
         del self._place[attempt]
         slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
-        outcome = _outcome(message, slot.host)
+        outcome = outcome_of(message, slot.host)
         self._mean += 0.2 * (outcome.duration - self._mean)
         self._events.append(Ended(attempt, outcome))
         self._begin(slot)
@@ -304,7 +306,7 @@ class ResidentExecutor(Executor):
             slot.ahead.append(attempt)
             self._place[attempt.id] = slot
             assert slot.connection is not None
-            self._broker.send(slot.connection, _run(attempt))
+            self._broker.send(slot.connection, run_message(attempt))
             if len(slot.ahead) == 1:
                 self._begin(slot)
 
@@ -365,31 +367,6 @@ class ResidentExecutor(Executor):
 
 def _with(config: Config, **changes: object) -> Config:
     return Config(**{**{name: getattr(config, name) for name in config.__dataclass_fields__}, **changes})
-
-
-def _run(attempt: Attempt) -> Message:
-    trial = attempt.trial
-    message: Message = {"op": "run", "attempt": attempt.id, "number": trial.number, "params": trial.params}
-    return {
-        **message,
-        "seed": trial.seed,
-        "unit": attempt.unit.index,
-        "try": attempt.number,
-        "timeout": attempt.timeout,
-    }
-
-
-def _outcome(message: Message, host: str) -> Outcome:
-    return Outcome(
-        state=State(message["state"]),
-        metrics=message.get("metrics", {}),  # type: ignore[arg-type]
-        reason=str(message.get("reason", "")),
-        message=str(message.get("message", "")),
-        log=str(message.get("log", "")),
-        started=float(message["started"]),  # type: ignore[arg-type]
-        duration=float(message["duration"]),  # type: ignore[arg-type]
-        host=host,
-    )
 
 
 def _own_address() -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cloudpickle
@@ -22,11 +23,11 @@ class Packed:
 
     Attributes:
         work: digest of the pickled work.
-        data: digests of the files it reads.
+        entries: of the data, by name.
     """
 
     work: str
-    data: tuple[str, ...]
+    entries: Mapping[str, Entry]
 
 
 def pack_work(work: Work, folder: str) -> Packed:
@@ -34,12 +35,20 @@ def pack_work(work: Work, folder: str) -> Packed:
 
     Args:
         work: of the sweep.
-        folder: takes the files, each under its digest.
+        folder: takes the files, each under its digest; it goes if the work is refused.
 
     Raises:
         ObjectiveError: it cannot be pickled; names what holds it back.
         DataError: data of a kind that cannot be mapped.
     """
+    try:
+        return _pack(work, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _pack(work: Work, folder: str) -> Packed:
     entries: dict[str, Entry] = {name: place(name, value, folder) for name, value in work.data.items()}
     fields: dict[str, object] = {"objective": work.objective, "data": entries, "metric": tuple(work.metric)}
     fields["memory"] = work.resources.memory
@@ -47,7 +56,7 @@ def pack_work(work: Work, folder: str) -> Packed:
         blob = cloudpickle.dumps(fields, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         raise ObjectiveError(_why_not(work.objective, error)) from None
-    return Packed(place_bytes(blob, folder), tuple(digest for digest, _ in entries.values()))
+    return Packed(place_bytes(blob, folder), entries)
 
 
 def _why_not(objective: Callable[..., object], error: Exception) -> str:

@@ -1,0 +1,3 @@
+"""The flow of a sweep: spec, loop, publishing, summary, report."""
+
+from __future__ import annotations

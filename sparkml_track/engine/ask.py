@@ -1,0 +1,113 @@
+"""Asking: the user's own points first, then the sampler, up to the number of trials planned.
+
+With ``deterministic``, what a trial is asked with depends only on trials that lie ``parallelism`` behind, and they
+are told in the order of their numbers, so timing changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkml_track.samplers import Sampler
+from sparkml_track.trial import Params, State, Trial
+
+__all__ = ["Asker", "trial_seed"]
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial: below 2**31, a hash of the sweep's seed and the trial's number."""
+    digest = hashlib.blake2b(f"{seed}/{number}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    trial: Trial
+    state: State
+    values: tuple[float, ...]
+
+
+class Asker:
+    """Makes trials and tells the sampler how they ended.
+
+    Args:
+        sampler: proposes.
+        points: come first, as given.
+        limit: how many trials at most, None for no limit.
+        seed: of the sweep.
+        behind: None, or how far behind the trials lie that a suggestion may use (``deterministic``).
+    """
+
+    def __init__(
+        self, sampler: Sampler, points: Sequence[Params], limit: int | None, seed: int, behind: int | None = None
+    ) -> None:
+        self._sampler = sampler
+        self._points = deque(points)
+        self._limit = limit
+        self._seed = seed
+        self._behind = behind
+        self._waiting: dict[int, _Told] = {}
+        self._told = 0
+        self._asked = 0
+        self._exhausted = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no trial will come any more; known only after ``next`` returned None for it."""
+        return self._exhausted
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether asking ahead of free slots would cost quality."""
+        return self._sampler.capabilities.adaptive
+
+    @property
+    def asked(self) -> int:
+        """Trials made so far."""
+        return self._asked
+
+    @property
+    def planned(self) -> int | None:
+        """Trials there will be, None while only time ends the sweep."""
+        return self._asked if self._exhausted else self._limit
+
+    def next(self) -> Trial | None:
+        """The next trial; None if there is none, or none yet."""
+        number = self._asked
+        if self._exhausted or (self._limit is not None and number >= self._limit):
+            self._exhausted = True
+            return None
+        if self._behind is not None and not self._tell_in_order(number - self._behind):
+            return None
+        params = self._points.popleft() if self._points else self._sampler.ask(number)
+        if params is None:
+            self._exhausted = True
+            return None
+        self._asked += 1
+        return Trial(number, params, trial_seed(self._seed, number))
+
+    def ended(self, trial: Trial, state: State, values: Sequence[float]) -> None:
+        """Tells the sampler, or keeps it until its turn; a value that is no number counts as a failure."""
+        good = all(math.isfinite(value) for value in values)
+        told = _Told(trial, state if good else State.FAILED, tuple(values) if good else ())
+        if self._behind is None:
+            self._tell(told)
+        else:
+            self._waiting[trial.number] = told
+
+    def _tell_in_order(self, upto: int) -> bool:
+        """Tells all trials up to this number; whether all of them have ended."""
+        while self._told <= upto:
+            told = self._waiting.pop(self._told, None)
+            if told is None:
+                return False
+            self._tell(told)
+            self._told += 1
+        return True
+
+    def _tell(self, told: _Told) -> None:
+        self._sampler.tell(told.trial.number, told.trial.params, told.state, told.values)

@@ -1,0 +1,52 @@
+"""Ctrl-C and SIGTERM: the first ends the sweep in good order, the second quits at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+
+__all__ = ["Interrupts"]
+
+Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+class Interrupts:
+    """While entered on the main thread, keeps the first signal for ``caught``; on other threads it does nothing.
+
+    Attributes:
+        caught: the signal's number, 0 if none came.
+    """
+
+    def __init__(self) -> None:
+        self.caught = 0
+        self._before: dict[int, Handler] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._catch)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _catch(self, number: int, _frame: FrameType | None) -> None:
+        if self.caught:
+            os._exit(128 + number)
+        self.caught = number
+
+    def raise_if_caught(self) -> None:
+        """Goes on as the signal would have.
+
+        Raises:
+            KeyboardInterrupt: for Ctrl-C.
+            SystemExit: 143, for SIGTERM.
+        """
+        if self.caught == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.caught:
+            raise SystemExit(128 + self.caught)

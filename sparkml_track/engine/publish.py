@@ -1,0 +1,122 @@
+"""Publishing: child runs go to the tracking store on a thread of their own, in batches, until the store has them.
+
+An outage delays and loses nothing: what is not published stays queued here and is in the journal. The thread is the
+tracker's only user between ``start`` and ``close``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from sparkml_track.errors import TrackingDenied, TrackingError, TrackingUnavailable
+from sparkml_track.trackers import ChildRun, Tracker
+
+__all__ = ["Publisher"]
+
+_log = logging.getLogger(__name__)
+#: Seconds between batches; child runs that come meanwhile share a transaction.
+_EVERY = 1.0
+_BATCH = 1000
+
+
+class Publisher:
+    """Takes child runs and publishes them in the background.
+
+    Args:
+        tracker: used by the publisher's thread alone from now on until ``close`` returns.
+        run_id: of the parent.
+        published: called on the publisher's thread with the numbers that the store now has as terminal.
+    """
+
+    def __init__(self, tracker: Tracker, run_id: str, published: Callable[[Sequence[int]], None]) -> None:
+        self._tracker = tracker
+        self._run_id = run_id
+        self._published = published
+        self._queue: dict[int, ChildRun] = {}
+        self._wake = threading.Condition()
+        self._closing = False
+        self._until = 0.0
+        self.error: BaseException | None = None
+        self.trouble = ""
+        self._thread = threading.Thread(target=self._serve, name="sparkml-publisher", daemon=True)
+        self._thread.start()
+
+    def put(self, child: ChildRun) -> None:
+        """Queues a child run; a later state of the same trial replaces an earlier one."""
+        with self._wake:
+            self._queue[child.number] = child
+
+    def check(self) -> None:
+        """Raises what stopped the thread.
+
+        Raises:
+            TrackingDenied: the credentials were refused.
+            TrackingError: the store refused for good.
+        """
+        if self.error is not None:
+            raise self.error
+
+    def close(self, patience: float) -> int:
+        """Publishes what is queued, trying for at most ``patience`` seconds.
+
+        Returns:
+            How many child runs could not be published.
+        """
+        with self._wake:
+            self._closing = True
+            self._until = time.monotonic() + patience
+            self._wake.notify_all()
+        self._thread.join(patience + 30.0)
+        with self._wake:
+            return len(self._queue)
+
+    def _serve(self) -> None:
+        wait = _EVERY
+        try:
+            while True:
+                closing = self._pause(wait)
+                wait = self._publish_all(wait)
+                if closing and (not self._queue or time.monotonic() >= self._until):
+                    return
+        except BaseException as error:  # noqa: BLE001 - told by ``check`` on the loop's thread
+            self.error = error
+
+    def _pause(self, seconds: float) -> bool:
+        with self._wake:
+            if not self._closing or seconds > _EVERY:
+                self._wake.wait(seconds)
+            return self._closing
+
+    def _publish_all(self, wait: float) -> float:
+        """One round; returns the seconds to the next."""
+        try:
+            while batch := self._take():
+                self._tracker.publish(self._run_id, batch)
+                self._drop(batch)
+        except TrackingDenied:
+            raise
+        except TrackingUnavailable as error:
+            self.trouble = f"tracking store cannot be reached, {len(self._queue)} child runs wait: {error}"
+            _log.warning(self.trouble)
+            return min(30.0, wait * 2)
+        except TrackingError:
+            raise
+        self.trouble = ""
+        return _EVERY
+
+    def _take(self) -> list[ChildRun]:
+        with self._wake:
+            return list(islice(self._queue.values(), _BATCH))
+
+    def _drop(self, batch: Sequence[ChildRun]) -> None:
+        with self._wake:
+            for child in batch:
+                if self._queue.get(child.number) is child:
+                    del self._queue[child.number]
+        done = [child.number for child in batch if child.state.terminal]
+        if done:
+            self._published(done)

@@ -1,0 +1,225 @@
+"""A sweep as it was asked for: checked as a whole, every problem at once, before anything starts."""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkml_track import objective as objectives
+from sparkml_track import space as spaces
+from sparkml_track.errors import InvalidInput, SpecError
+from sparkml_track.executors import NAMES, Resources
+from sparkml_track.trial import Params
+
+__all__ = ["Failures", "Spec", "Tracking", "check", "new_sweep_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How much is put up with.
+
+    Attributes:
+        retries: further attempts after infrastructure was lost; the user's errors are never retried.
+        max_failed: stop the sweep when more trials than this have failed, None for no limit.
+    """
+
+    retries: int = 2
+    max_failed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """Where and what is tracked.
+
+    Attributes:
+        uri: an MLflow tracking URI; None for SQLite under SPARKML_HOME; "memory" for nothing that stays.
+        child_runs: "all" or "none"; the table of all trials is on the parent run in any case.
+    """
+
+    uri: str | None = None
+    child_runs: str = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a sweep is. Fields as the arguments of ``sparkml_track.sweep``, in their checked form.
+
+    Attributes:
+        metric: one name for each objective.
+        direction: "minimize" or "maximize", one for each.
+        points: the user's own first trials, shaped like the space.
+    """
+
+    objective: Callable[..., object]
+    space: spaces.Space
+    name: str
+    experiment: str
+    metric: tuple[str, ...] = ("loss",)
+    direction: tuple[str, ...] = ("minimize",)
+    sampler: str = "tpe"
+    pruner: object = None
+    max_trials: int | None = None
+    timeout: float | None = None
+    trial_timeout: float | None = None
+    parallelism: int | None = None
+    seed: int = 0
+    points: tuple[Params, ...] = ()
+    executor: str = "auto"
+    isolation: str = "recycled"
+    deterministic: bool = False
+    resume: str = "auto"
+    resources: Resources = field(default_factory=Resources)
+    failures: Failures = field(default_factory=Failures)
+    tracking: Tracking = field(default_factory=Tracking)
+
+    def params(self) -> dict[str, object]:
+        """What is shown as params of the parent run."""
+        shown = ("sampler", "pruner", "max_trials", "timeout", "trial_timeout", "parallelism", "seed", "isolation")
+        flat: dict[str, object] = {name: getattr(self, name) for name in shown if getattr(self, name) is not None}
+        flat |= {"objective": objectives.name_of(self.objective), "deterministic": self.deterministic}
+        flat |= {"metric": ",".join(self.metric), "direction": ",".join(self.direction)}
+        return flat | {"cpus": self.resources.cpus, "retries": self.failures.retries}
+
+
+def new_sweep_id(name: str) -> str:
+    """An id for a sweep: its name, the time and four random digits, in ``[A-Za-z0-9_-]{1,64}``."""
+    clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "sweep"
+    return f"{clean}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def check(given: Mapping[str, object]) -> Spec:
+    """Checks the arguments of a sweep.
+
+    Raises:
+        InvalidInput: one sentence for each problem; ``SpecError`` if any is not of space or objective.
+    """
+    checker = _Checker(given)
+    spec = checker.spec()
+    if checker.problems or spec is None:
+        raise SpecError(*checker.problems)
+    return spec
+
+
+class _Checker:
+    """Collects problems while it turns arguments into fields."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self._given = given
+        self.problems: list[str] = []
+
+    def spec(self) -> Spec | None:
+        given = self._given
+        self.problems += objectives.problems(given["objective"])
+        space = self._space()
+        metric, direction = self._objectives()
+        fields: dict[str, object] = {name: given[name] for name in ("sampler", "pruner", "resources", "failures")}
+        fields |= {name: self._count(name) for name in ("max_trials", "parallelism")}
+        fields |= {name: self._seconds(name) for name in ("timeout", "trial_timeout")}
+        fields |= {"isolation": self._one_of("isolation", ("recycled", "fresh"))}
+        fields |= {"executor": self._one_of("executor", NAMES), "tracking": self._tracking()}
+        fields |= {"seed": self._seed(), "deterministic": bool(given["deterministic"]), "resume": str(given["resume"])}
+        self._limits()
+        self._together()
+        if space is None or self.problems:
+            return None
+        name = str(given["name"] or objectives.name_of(given["objective"]).rpartition(".")[2])
+        fields |= {"points": self._points(space), "name": name, "experiment": str(given["experiment"] or name)}
+        return Spec(given["objective"], space, metric=metric, direction=direction, **fields)  # type: ignore[arg-type]
+
+    def _space(self) -> spaces.Space | None:
+        space = self._given["space"]
+        if isinstance(space, spaces.Space):
+            return space
+        if not isinstance(space, Mapping):
+            self.problems.append(f"space is a {type(space).__name__}; allowed is a mapping of names to distributions")
+            return None
+        try:
+            return spaces.parse(space)
+        except InvalidInput as error:
+            self.problems += [f"space: {problem}" for problem in error.problems]
+            return None
+
+    def _points(self, space: spaces.Space) -> tuple[Params, ...]:
+        points: list[Params] = []
+        for i, point in enumerate(self._given["points_to_evaluate"]):  # type: ignore[arg-type, var-annotated]
+            try:
+                points.append(space.from_point(point))
+            except InvalidInput as error:
+                self.problems += [f"points_to_evaluate[{i}]: {problem}" for problem in error.problems]
+        return tuple(points)
+
+    def _objectives(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        metric, direction = _sequence(self._given["metric"]), _sequence(self._given["direction"])
+        if not metric or not all(isinstance(name, str) and name for name in metric):
+            self.problems.append(f"metric is {self._given['metric']!r}; allowed is a name, or a sequence of names")
+        if len(direction) == 1:
+            direction *= len(metric)
+        if len(direction) != len(metric) or not set(direction) <= {"minimize", "maximize"}:
+            got = self._given["direction"]
+            self.problems.append(f"direction is {got!r}; allowed are 'minimize' and 'maximize', one for each metric")
+        return metric, direction
+
+    def _count(self, name: str) -> int | None:
+        value = self._given[name]
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+            return value
+        self.problems.append(f"{name} is {value!r}; allowed is a whole number of at least 1, or None")
+        return None
+
+    def _seconds(self, name: str) -> float | None:
+        value = self._given[name]
+        if value is None:
+            return None
+        good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+        if not good:
+            self.problems.append(f"{name} is {value!r}; allowed is a number of seconds above 0, or None")
+            return None
+        return float(value)  # type: ignore[arg-type]
+
+    def _one_of(self, name: str, allowed: Sequence[str]) -> str:
+        value = self._given[name]
+        if value not in allowed:
+            self.problems.append(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+        return str(value)
+
+    def _seed(self) -> int:
+        seed = self._given["seed"]
+        if seed is None:
+            return secrets.randbelow(2**31)
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            self.problems.append(f"seed is {seed!r}; allowed is a whole number of at least 0, or None")
+            return 0
+        return seed
+
+    def _tracking(self) -> Tracking:
+        tracking = self._given["tracking"]
+        if not isinstance(tracking, Tracking):
+            self.problems.append(f"tracking is {tracking!r}; allowed is Tracking(uri=..., child_runs=...)")
+            return Tracking()
+        if tracking.child_runs not in ("all", "none"):
+            self.problems.append(f"child_runs is {tracking.child_runs!r}; allowed are 'all' and 'none'")
+        return tracking
+
+    def _limits(self) -> None:
+        resources, failures = self._given["resources"], self._given["failures"]
+        if not isinstance(resources, Resources) or resources.cpus < 1:
+            self.problems.append(f"resources is {resources!r}; allowed is Resources(cpus=1 or more, ...)")
+        elif resources.gpus or (resources.memory is not None and resources.memory < 1):
+            self.problems.append(f"resources is {resources!r}; gpus are not served yet, memory is bytes or None")
+        if not isinstance(failures, Failures) or failures.retries < 0:
+            self.problems.append(f"failures is {failures!r}; allowed is Failures(retries=0 or more, max_failed=...)")
+
+    def _together(self) -> None:
+        given = self._given
+        if given["max_trials"] is None and given["timeout"] is None and given["sampler"] != "grid":
+            self.problems.append("neither max_trials nor timeout is given; one of them must end the sweep")
+        if given["deterministic"] and given["pruner"] is not None:
+            self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
+
+
+def _sequence(value: object) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]

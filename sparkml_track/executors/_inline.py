@@ -1,0 +1,142 @@
+"""The in-process twin: attempts run one at a time on a thread of this process. Nothing is isolated or killed."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+
+from sparkml_track.errors import ExecutorError
+from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Reported, SlotsChanged, Started, Work
+from sparkml_track.executors._outcome import outcome_of, run_message
+from sparkml_track.executors._work import pack_work
+from sparkml_track.slot.context import Data
+from sparkml_track.slot.execute import Stopped, execute
+from sparkml_track.slot.host import Host, folder_for
+from sparkml_track.trial import Attempt, Outcome, Report, State
+
+__all__ = ["InlineExecutor"]
+
+
+class _Closed(Stopped):
+    """The executor was closed while an attempt waited for an answer."""
+
+
+class InlineExecutor(Executor):
+    """See ``Executor``.
+
+    Args:
+        work: what all attempts share.
+        token: names this instance.
+    """
+
+    name = "inline"
+    capabilities = Capabilities(kills=False, streams=True, isolates=False)
+
+    def __init__(self, work: Work, token: str) -> None:
+        self.stale = 0
+        self._work = work
+        self._host = Host(folder_for(token))
+        self._data = Data(pack_work(work, self._host.folder).entries, f"{self._host.folder}/blobs")
+        self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self._out: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[str, int, bool] | None] = queue.SimpleQueue()
+        self._stopped: dict[str, str] = {}
+        self._ahead = 0
+        self._closed = False
+        self._current = ""
+        self._thread = threading.Thread(target=self._serve, name="sparkml-inline", daemon=True)
+        self._out.put(SlotsChanged(1))
+        self._thread.start()
+
+    @property
+    def slots(self) -> int:
+        """See ``Executor``."""
+        return 1
+
+    @property
+    def room(self) -> int:
+        """See ``Executor``."""
+        return 1 - self._ahead
+
+    def submit(self, attempt: Attempt) -> None:
+        """See ``Executor``."""
+        self._ahead += 1
+        self._in.put(attempt)
+
+    def events(self, timeout: float | None = None) -> Sequence[Event]:
+        """See ``Executor``."""
+        until = None if timeout is None else time.monotonic() + timeout
+        events: list[Event] = []
+        while not events and (until is None or time.monotonic() < until):
+            wait = 0.25 if until is None else max(0.0, min(0.25, until - time.monotonic()))
+            events += self._take(wait)
+            if not events and not self._thread.is_alive() and not self._closed:
+                raise ExecutorError("the thread of the inline executor died; results so far are kept")
+        return events
+
+    def _take(self, wait: float) -> list[Event]:
+        events: list[Event] = []
+        try:
+            events.append(self._out.get(timeout=wait))
+            while True:
+                events.append(self._out.get_nowait())
+        except queue.Empty:
+            self._ahead -= sum(isinstance(event, Ended) for event in events)
+            return events
+
+    def answer(self, attempt: str, index: int, stop: bool) -> None:
+        """See ``Executor``."""
+        self._answers.put((attempt, index, stop))
+
+    def stop(self, attempt: str, reason: str) -> None:
+        """See ``Executor``; one that has not begun never does, one that runs is told at its next ``should_stop``."""
+        self._stopped[attempt] = reason
+
+    def close(self) -> None:
+        """See ``Executor``; an attempt that runs on is left to end by itself."""
+        if self._closed:
+            return
+        self._closed = True
+        self._in.put(None)
+        self._answers.put(None)
+        self._thread.join(1.0)
+        self._host.remove()
+
+    # -- the thread
+
+    def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
+        """See ``slot.context.Link``."""
+        self._out.put(Reported(self._current, index, Report(metrics, step, when)))
+
+    def decision(self, index: int) -> bool:
+        """See ``slot.context.Link``."""
+        while True:
+            answer = self._answers.get()
+            if answer is None or self._closed:
+                raise _Closed
+            if answer[:2] == (self._current, index):
+                return answer[2] or self._current in self._stopped
+
+    def _serve(self) -> None:
+        while True:
+            attempt = self._in.get()
+            if attempt is None or self._closed:
+                return
+            try:
+                self._out.put(Ended(attempt.id, self._run(attempt)))
+            except _Closed:
+                return
+
+    def _run(self, attempt: Attempt) -> Outcome:
+        reason = self._stopped.pop(attempt.id, None)
+        if reason is not None:
+            return Outcome(State.KILLED, reason=reason, message=f"ended before it began: {reason}")
+        self._current = attempt.id
+        self._out.put(Started(attempt.id, "driver", time.time()))
+        work = self._work
+        done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._host.folder)
+        outcome = outcome_of(done, "driver")
+        reason = self._stopped.pop(attempt.id, None)
+        return outcome if reason is None else Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")

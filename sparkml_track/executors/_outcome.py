@@ -1,0 +1,37 @@
+"""Attempts and outcomes as messages."""
+
+from __future__ import annotations
+
+from sparkml_track.slot.wire import Message
+from sparkml_track.trial import Attempt, Outcome, State
+
+__all__ = ["outcome_of", "run_message"]
+
+
+def run_message(attempt: Attempt) -> Message:
+    """What a worker is told to do."""
+    trial = attempt.trial
+    message: Message = {"op": "run", "attempt": attempt.id, "number": trial.number, "params": trial.params}
+    message |= {"seed": trial.seed, "unit": attempt.unit.index, "try": attempt.number}
+    return message if attempt.timeout is None else {**message, "timeout": attempt.timeout}
+
+
+def outcome_of(message: Message, host: str) -> Outcome:
+    """What a ``done`` message says.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is malformed.
+    """
+    metrics = message.get("metrics", {})
+    if type(metrics) is not dict:
+        raise TypeError("metrics are no mapping")
+    return Outcome(
+        state=State(message["state"]),
+        metrics={str(name): float(value) for name, value in metrics.items()},
+        reason=str(message.get("reason", "")),
+        message=str(message.get("message", "")),
+        log=str(message.get("log", "")),
+        started=float(str(message["started"])),
+        duration=float(str(message["duration"])),
+        host=host,
+    )

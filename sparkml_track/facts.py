@@ -1,0 +1,61 @@
+"""What a run should say about where it came from: code version, environment, Spark. Best effort, never fails."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__all__ = ["code_tags", "environment_tags", "spark_tags"]
+
+_PACKAGES = ("sparkml-track", "pyspark", "mlflow", "hyperopt", "optuna", "scikit-learn", "numpy", "pandas")
+
+
+def environment_tags() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    tags = {"sparkml.python": platform.python_version(), "sparkml.platform": platform.platform()}
+    for name in _PACKAGES:
+        try:
+            tags[f"sparkml.version.{name}"] = version(name)
+        except PackageNotFoundError:
+            continue
+    return tags
+
+
+def code_tags(folders: Sequence[str | Path] = ()) -> dict[str, str]:
+    """The git commit of the first folder, and whether it holds changes; nothing where there is no git."""
+    folder = Path(folders[0]) if folders else Path.cwd()
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {}
+    dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    return {"mlflow.source.git.commit": commit, "sparkml.code.changed": str(dirty).lower()}
+
+
+def spark_tags(session: object | None) -> dict[str, str]:
+    """Version, master and application of a Spark session."""
+    if session is None:
+        return {}
+    tags = {"sparkml.spark.version": str(getattr(session, "version", ""))}
+    try:
+        context = session.sparkContext  # type: ignore[attr-defined]
+        tags |= {"sparkml.spark.master": context.master, "sparkml.spark.application": context.applicationId}
+    except Exception:  # noqa: BLE001 - Spark Connect has no context, and raises one of several errors of its own
+        tags["sparkml.spark.master"] = "connect"
+    return tags
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

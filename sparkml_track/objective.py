@@ -1,0 +1,101 @@
+"""Objectives: functions of one argument, the trial; named in config files as ``package.module:function``."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Protocol
+
+from sparkml_track.errors import ObjectiveError
+
+__all__ = ["Trial", "name_of", "problems", "resolve", "source_digest"]
+
+Function = Callable[..., object]
+
+
+class Trial(Protocol):
+    """What an objective gets; for annotations. The slot has the real one (``sparkml_track.slot.context``)."""
+
+    params: dict[str, object]
+    number: int
+    seed: int
+    attempt: int
+    data: dict[str, object]
+
+    def report(self, metrics: dict[str, float], step: int) -> None:
+        """Sends metrics of one step; returns at once."""
+
+    def should_stop(self) -> bool:
+        """Waits for the decision on the last report."""
+
+
+def resolve(path: str, code: Sequence[str] = ()) -> Function:
+    """Imports a function.
+
+    Args:
+        path: ``package.module:function``.
+        code: folders put first on ``sys.path``, where they stay, because the objective may import later.
+
+    Raises:
+        ObjectiveError: the path has another form, the module does not import, or has no such function.
+    """
+    module_name, colon, name = path.partition(":")
+    if not (colon and module_name and name.isidentifier()):
+        raise ObjectiveError(f"{path!r} names no function; allowed is package.module:function")
+    for folder in reversed(code):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        where = f" in {', '.join(code)} or" if code else ""
+        raise ObjectiveError(
+            f"{path!r} cannot be imported: no module {error.name!r}{where} among the installed packages; "
+            "name its folder under 'code:', or install it"
+        ) from None
+    except Exception as error:  # noqa: BLE001 - whatever the user's module does when it is imported
+        text = f"{type(error).__name__}: {error}"[:500]
+        raise ObjectiveError(
+            f"{path!r} cannot be imported: {text[:500]} (raised while importing {module_name})"
+        ) from None
+    function: Function | None = getattr(module, name, None)
+    if not callable(function):
+        near = get_close_matches(name, [each for each in vars(module) if callable(getattr(module, each))], 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ObjectiveError(f"{path!r} cannot be found: module {module_name} has no function {name!r}{hint}")
+    return function
+
+
+def problems(function: object) -> list[str]:
+    """Why this is no objective; empty if it is one."""
+    if not callable(function):
+        return [
+            f"objective is {function!r} ({type(function).__name__}); allowed is a function of one argument, the trial"
+        ]
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        return [f"objective {name_of(function)} cannot be called with one argument, the trial: {error}"]
+    except ValueError:  # built in C, without a signature
+        return []
+    return []
+
+
+def name_of(function: object) -> str:
+    """``module.name``, for messages and tags."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__name__)
+    return f"{module}.{name}" if module and module != "__main__" else name
+
+
+def source_digest(function: object) -> str:
+    """Names the objective's code: of its source where there is one, else of its bytecode and name."""
+    try:
+        text = inspect.getsource(function).encode()  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        text = (b"" if code is None else code.co_code + repr(code.co_consts).encode()) + name_of(function).encode()
+    return hashlib.sha256(text).hexdigest()[:16]

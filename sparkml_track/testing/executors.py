@@ -1,0 +1,306 @@
+"""What every executor must do. Subclass ``ExecutorCase`` with a way to open one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from sparkml_track.errors import DataError, ObjectiveError
+from sparkml_track.executors import Ended, Event, Executor, Reported, SlotsChanged, Started, Work
+from sparkml_track.trial import Attempt, Outcome, State, Trial, Unit
+
+__all__ = ["ExecutorCase", "attempt", "outcomes"]
+
+
+def attempt(number: int, params: Mapping[str, object] | None = None, *, timeout: float | None = None) -> Attempt:
+    """The first attempt at a trial."""
+    return Attempt(Trial(number, params or {}, seed=number + 7), Unit(number), timeout=timeout)
+
+
+def outcomes(executor: Executor, wanted: int, seconds: float = 30.0) -> dict[int, Outcome]:
+    """Waits for this many ends, answering every report with "go on"; by trial number."""
+    return {
+        int(event.attempt.partition(".")[0]): event.outcome
+        for event in events_until(executor, wanted, seconds)
+        if isinstance(event, Ended)
+    }
+
+
+def events_until(
+    executor: Executor, wanted: int, seconds: float = 30.0, decide: Callable[[Reported], bool] = lambda _: False
+) -> list[Event]:
+    """All events until this many attempts have ended."""
+    seen: list[Event] = []
+    until = time.monotonic() + seconds
+    while sum(isinstance(event, Ended) for event in seen) < wanted:
+        assert time.monotonic() < until, f"only {seen} within {seconds} s"
+        for event in executor.events(0.5):
+            seen.append(event)
+            if isinstance(event, Reported):
+                executor.answer(event.attempt, event.index, decide(event))
+    return seen
+
+
+def _folders() -> set[str]:
+    base = Path(tempfile.gettempdir()) / f"sparkml-{os.getuid()}"
+    return {path.name for path in base.iterdir()} if base.exists() else set()
+
+
+class ExecutorCase(ABC):
+    """The cases. Objectives are nested, so that they travel by value."""
+
+    @abstractmethod
+    def open(self, work: Work) -> Executor:
+        """Opens an executor with two slots where it can have them."""
+
+    @contextmanager
+    def opened(self, objective: Callable[..., object], **fields: object) -> Iterator[Executor]:
+        """Opens and closes an executor for an objective."""
+        executor = self.open(Work(objective, **fields))  # type: ignore[arg-type]
+        try:
+            yield executor
+        finally:
+            executor.close()
+
+    def one(self, objective: Callable[..., object], params: Mapping[str, object] | None = None) -> Outcome:
+        """The outcome of one attempt."""
+        with self.opened(objective) as executor:
+            executor.submit(attempt(0, params))
+            return outcomes(executor, 1)[0]
+
+    def test_a_number_is_the_value_of_the_metric(self) -> None:
+        """The outcome tells when and for how long."""
+
+        def objective(trial: object) -> float:
+            return trial.params["x"] * 2  # type: ignore[attr-defined,no-any-return]
+
+        before = time.time()
+        outcome = self.one(objective, {"x": 1.5})
+        assert (outcome.state, outcome.metrics) == (State.FINISHED, {"loss": 3.0})
+        assert before - 1 <= outcome.started <= time.time() + 1
+        assert 0 <= outcome.duration < 10
+
+    def test_many_attempts_each_end_once_with_their_own_params_and_seed(self) -> None:
+        """Started comes before Ended."""
+
+        def objective(trial: object) -> dict[str, float]:
+            return {"loss": trial.params["x"], "seed": trial.seed, "number": trial.number}  # type: ignore[attr-defined]
+
+        with self.opened(objective) as executor:
+            for number in range(20):
+                executor.submit(attempt(number, {"x": number / 4}))
+            events = events_until(executor, 20)
+        ended = [event for event in events if isinstance(event, Ended)]
+        assert sorted(event.attempt for event in ended) == sorted(f"{n}.0.1" for n in range(20))
+        for event in ended:
+            number = int(event.attempt.split(".")[0])
+            assert event.outcome.metrics == {"loss": number / 4, "seed": number + 7, "number": number}
+            started = next(i for i, e in enumerate(events) if isinstance(e, Started) and e.attempt == event.attempt)
+            assert started < events.index(event)
+
+    def test_slots_are_told(self) -> None:
+        """At least one, by the first event of that kind."""
+        with self.opened(lambda _: 1.0) as executor:
+            executor.submit(attempt(0))
+            events = events_until(executor, 1)
+            assert any(isinstance(event, SlotsChanged) and event.slots >= 1 for event in events)
+            assert executor.slots >= 1
+
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [("ValueError('no')", "exception"), ("SystemExit(3)", "exception"), ("MemoryError()", "memory")],
+    )
+    def test_what_an_objective_raises_is_a_failed_outcome(self, error: str, reason: str) -> None:
+        """With its type in the message, and the executor goes on."""
+
+        def objective(trial: object) -> float:
+            if trial.number == 0:  # type: ignore[attr-defined]
+                raise eval(error)  # noqa: S307
+            return 1.0
+
+        with self.opened(objective) as executor:
+            executor.submit(attempt(0))
+            executor.submit(attempt(1))
+            ended = outcomes(executor, 2)
+        assert (ended[0].state, ended[0].reason) == (State.FAILED, reason)
+        assert error.split("(", maxsplit=1)[0] in ended[0].message
+        assert ended[1].state is State.FINISHED
+
+    @pytest.mark.parametrize("value", [None, True, "0.5", b"x" * 1000, {"other": 1.0}, {"loss": "low"}, object()])
+    def test_what_is_no_metric_is_a_failed_outcome(self, value: object) -> None:
+        """The message says what came and what is allowed."""
+        kind = value if type(value) is not object else "object"
+
+        def objective(_: object) -> object:
+            return object() if kind == "object" else kind
+
+        outcome = self.one(objective)
+        assert (outcome.state, outcome.reason) == (State.FAILED, "result")
+        assert "loss" in outcome.message or "allowed" in outcome.message
+
+    def test_numbers_of_numpy_count(self) -> None:
+        """Scalars and arrays of no dimension."""
+
+        def objective(_: object) -> dict[str, object]:
+            import numpy
+
+            return {"loss": numpy.float32(0.5), "n": numpy.int64(3), "zero": numpy.array(2.0)}
+
+        assert self.one(objective).metrics == {"loss": 0.5, "n": 3.0, "zero": 2.0}
+
+    def test_nan_and_infinity_arrive_as_they_are(self) -> None:
+        """They are finished; that they are never best is for the summary to see."""
+        metrics = self.one(lambda _: {"loss": float("nan"), "worst": float("-inf")}).metrics
+        assert metrics["loss"] != metrics["loss"]
+        assert metrics["worst"] == float("-inf")
+
+    def test_data_is_read_by_name(self) -> None:
+        """Arrays are mapped read-only, Arrow tables stay Arrow, pandas stays pandas."""
+        import pandas as pd
+
+        def objective(trial: object) -> dict[str, float]:
+            data = trial.data  # type: ignore[attr-defined]
+            total = {"loss": float(data["array"].sum()), "table": float(data["table"].num_rows)}
+            total["frame"] = float(data["frame"]["b"].sum())
+            return total | {"writeable": float(data["array"].flags.writeable), "names": float(len(data))}
+
+        given = {"array": np.arange(10.0), "table": pa.table({"a": [1, 2]}), "frame": pd.DataFrame({"b": [1, 2, 4]})}
+        with self.opened(objective, data=given) as executor:
+            executor.submit(attempt(0))
+            metrics = outcomes(executor, 1)[0].metrics
+        assert metrics == {"loss": 45.0, "table": 2.0, "frame": 7.0, "writeable": 0.0, "names": 3.0}
+
+    def test_data_that_cannot_be_mapped_is_refused_by_name(self) -> None:
+        """Before anything starts, and nothing stays behind."""
+        before = _folders()
+        with pytest.raises(DataError, match=r"'rows' is a list.*allowed are numpy arrays"):
+            self.open(Work(lambda _: 1.0, data={"rows": [1, 2]}))
+        assert _folders() <= before
+
+    def test_an_objective_that_cannot_be_pickled_is_refused_with_the_reason(self) -> None:
+        """Before anything starts; the captured object is named."""
+        import threading
+
+        lock = threading.Lock()
+
+        def objective(_: object) -> float:
+            with lock:
+                return 1.0
+
+        with pytest.raises(ObjectiveError, match="captures 'lock'"):
+            self.open(Work(objective))
+
+    def test_reports_arrive_and_the_answer_reaches_the_objective(self) -> None:
+        """An objective that was told to stop has the state pruned, with what it returned."""
+
+        def objective(trial: object) -> float:
+            for step in range(5):
+                trial.report({"loss": 1.0 - step / 10}, step=step)  # type: ignore[attr-defined]
+                if trial.should_stop():  # type: ignore[attr-defined]
+                    return 0.5
+            return 0.1
+
+        with self.opened(objective) as executor:
+            if not executor.capabilities.streams:
+                pytest.skip("reports arrive with the outcome")
+            executor.submit(attempt(0))
+            events = events_until(executor, 1, decide=lambda event: event.report.step == 2)
+        reports = [event for event in events if isinstance(event, Reported)]
+        assert [(event.index, event.report.step, event.report.metrics["loss"]) for event in reports] == [
+            (0, 0, 1.0),
+            (1, 1, 0.9),
+            (2, 2, 0.8),
+        ]
+        ended = next(event for event in events if isinstance(event, Ended))
+        assert (ended.outcome.state, ended.outcome.metrics) == (State.PRUNED, {"loss": 0.5})
+
+    def test_a_hung_attempt_ends_at_its_timeout_and_its_slot_goes_on(self) -> None:
+        """Whatever it hangs in."""
+
+        def objective(trial: object) -> float:
+            if trial.number == 0:  # type: ignore[attr-defined]
+                import ctypes
+
+                ctypes.PyDLL(None).sleep(60)  # holds the GIL
+            return 1.0
+
+        with self.opened(objective, parallelism=1) as executor:
+            if not executor.capabilities.kills:
+                pytest.skip("cannot kill")
+            executor.submit(attempt(0, timeout=0.3))
+            executor.submit(attempt(1))
+            ended = outcomes(executor, 2, seconds=20)
+        assert (ended[0].state, ended[0].reason) == (State.KILLED, "timeout")
+        assert 0.3 <= ended[0].duration < 1.3
+        assert "0.3 s" in ended[0].message
+        assert ended[1].state is State.FINISHED
+
+    def test_stop_ends_what_runs_and_what_waits(self) -> None:
+        """With the reason given."""
+
+        def objective(_: object) -> float:
+            import time
+
+            time.sleep(60)
+            return 1.0
+
+        with self.opened(objective, parallelism=1) as executor:
+            if not executor.capabilities.kills:
+                pytest.skip("cannot kill")
+            for number in range(3):
+                executor.submit(attempt(number))
+            while not any(isinstance(event, Started) for event in executor.events(1.0)):
+                pass
+            for number in range(3):
+                executor.stop(f"{number}.0.1", "cancelled")
+            ended = outcomes(executor, 3, seconds=20)
+        assert {(outcome.state, outcome.reason) for outcome in ended.values()} == {(State.KILLED, "cancelled")}
+
+    @pytest.mark.parametrize(
+        ("crash", "reason", "said"),
+        [
+            ("os.abort()", "signal", "SIGABRT"),
+            ("os._exit(0)", "exit", "status 0"),
+            ("os.kill(os.getpid(), 9)", "signal", "9"),
+        ],
+    )
+    def test_a_crash_ends_with_its_attempt(self, crash: str, reason: str, said: str) -> None:
+        """And is never a success."""
+
+        def objective(trial: object) -> float:
+            import os  # noqa: F401
+
+            if trial.number == 0:  # type: ignore[attr-defined]
+                print("last words", flush=True)  # noqa: T201
+                eval(crash)  # noqa: S307
+            return 1.0
+
+        with self.opened(objective, parallelism=1) as executor:
+            if not executor.capabilities.isolates:
+                pytest.skip("does not isolate")
+            for number in range(3):
+                executor.submit(attempt(number))
+            ended = outcomes(executor, 3)
+        assert (ended[0].state, ended[0].reason) == (State.FAILED, reason)
+        assert said in ended[0].message
+        assert "last words" in ended[0].log
+        assert [ended[n].state for n in (1, 2)] == [State.FINISHED] * 2
+
+    def test_close_may_be_called_twice_and_leaves_no_folder(self) -> None:
+        """Nothing of ours stays behind."""
+        with self.opened(lambda _: 1.0) as executor:
+            executor.submit(attempt(0))
+            outcomes(executor, 1)
+            folder = executor._host.folder  # type: ignore[attr-defined]  # noqa: SLF001
+            assert os.path.isdir(folder)  # noqa: PTH112
+            executor.close()
+        assert not os.path.exists(folder)  # noqa: PTH110

@@ -1,0 +1,298 @@
+"""The resident executor on plain processes: everything but Spark."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import replace
+
+import pytest
+
+from sparkml_track.errors import ExecutorError, PreflightError
+from sparkml_track.executors import Executor, Lost, SlotsChanged, Started, Work, open_executor
+from sparkml_track.executors._launchers import LocalLauncher
+from sparkml_track.executors._resident import Limits, ResidentExecutor
+from sparkml_track.testing.executors import ExecutorCase, attempt, outcomes
+from sparkml_track.trial import State
+
+
+class TestProcesses(ExecutorCase):
+    def open(self, work: Work) -> Executor:
+        return open_executor("processes", replace(work, parallelism=work.parallelism or 2), None)
+
+
+class TestFresh(ExecutorCase):
+    def open(self, work: Work) -> Executor:
+        return open_executor("processes", replace(work, parallelism=work.parallelism or 2, isolation="fresh"), None)
+
+
+def opened(objective: object, slots: int = 1, limits: Limits = Limits(), **fields: object) -> ResidentExecutor:
+    work = Work(objective, **fields)  # type: ignore[arg-type]
+    return ResidentExecutor(work, LocalLauncher(slots), f"test-{os.urandom(4).hex()}", limits)
+
+
+def run_all(executor: ResidentExecutor, count: int) -> dict[int, object]:
+    try:
+        for number in range(count):
+            executor.submit(attempt(number))
+        return dict(outcomes(executor, count))
+    finally:
+        executor.close()
+
+
+def probe(trial: object) -> dict[str, float]:
+    """Leaves everything changed, and tells how it found it."""
+    import os
+    import random
+    import threading
+
+    found = {
+        "loss": 0.0,
+        "cwd": float(os.getcwd() == "/"),
+        "environ": float("LEAK" in os.environ),
+        "umask": float(os.umask(0o022)),
+        "random": random.random(),
+        "threads": float(threading.active_count()),
+        "pid": float(os.getpid()),
+    }
+    os.chdir("/")
+    os.environ["LEAK"] = "1"
+    os.umask(0o777)
+    random.seed(1)
+    return found
+
+
+@pytest.mark.parametrize("isolation", ["recycled", "fresh"])
+def test_an_attempt_finds_cwd_environment_umask_and_seeds_as_the_first_one_did(isolation: str) -> None:
+    def objective(trial: object) -> dict[str, float]:
+        return probe(trial)
+
+    ended = run_all(opened(objective, isolation=isolation), 4)
+    metrics = [outcome.metrics for outcome in ended.values()]  # type: ignore[attr-defined]
+    assert all(found["cwd"] == found["environ"] == 0.0 for found in metrics)
+    assert len({found["umask"] for found in metrics}) == 1
+    assert len({found["random"] for found in metrics}) == 4, "each trial has a seed of its own"
+    assert len({found["pid"] for found in metrics}) == (1 if isolation == "recycled" else 4)
+
+
+def test_the_same_trial_has_the_same_random_numbers_wherever_it_runs() -> None:
+    def objective(_: object) -> float:
+        import random
+
+        return random.random()
+
+    first, second = (run_all(opened(objective, slots=2), 6) for _ in range(2))
+    values = [[ended[n].metrics["loss"] for n in range(6)] for ended in (first, second)]  # type: ignore[attr-defined]
+    assert values[0] == values[1]
+
+
+def test_threads_and_processes_that_are_left_end_with_the_attempt() -> None:
+    def objective(trial: object) -> dict[str, float]:
+        import os
+        import subprocess
+        import threading
+
+        others = threading.active_count()
+        if trial.number == 0:  # type: ignore[attr-defined]
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+            left = subprocess.Popen(["sleep", "600"])
+            # A second one in a session of its own, as a daemon has.
+            far = subprocess.Popen(["sleep", "601"], start_new_session=True)
+            return {"loss": 1.0, "left": left.pid, "far": far.pid, "pid": os.getpid()}
+        return {"loss": 1.0, "others": others, "pid": os.getpid()}
+
+    executor = opened(objective)
+    try:
+        executor.submit(attempt(0))
+        first = outcomes(executor, 1)[0]
+        executor.submit(attempt(1))
+        second = outcomes(executor, 1)[1]
+    finally:
+        executor.close()
+    assert second.metrics["others"] == 1
+    assert second.metrics["pid"] != first.metrics["pid"]
+    wait_until(lambda: not any(alive(int(first.metrics[name])) for name in ("left", "far")))
+
+
+def test_a_killed_worker_is_replaced_and_its_attempt_told_as_lost() -> None:
+    def objective(trial: object) -> float:
+        import time
+
+        time.sleep(600 if trial.attempt == 1 else 0)  # type: ignore[attr-defined]
+        return 1.0
+
+    executor = opened(objective)
+    try:
+        first = attempt(0)
+        executor.submit(first)
+        wait_for(executor, Started)
+        os.kill(executor._launcher.pid(0), signal.SIGKILL)  # type: ignore[attr-defined]
+        lost = wait_for(executor, Lost)
+        assert (lost.attempt, lost.charged) == ("0.0.1", True)
+        executor.submit(replace(first, number=2))
+        assert outcomes(executor, 1)[0].state is State.FINISHED
+    finally:
+        executor.close()
+
+
+def test_what_only_waited_at_a_lost_worker_is_not_charged() -> None:
+    def objective(_: object) -> float:
+        return 1.0
+
+    executor = opened(objective)
+    try:
+        for number in range(60):
+            executor.submit(attempt(number))
+        outcomes(executor, 60)  # short trials: from now on attempts are sent ahead
+        os.kill(executor._launcher.pid(0), signal.SIGSTOP)  # type: ignore[attr-defined]
+        for number in range(60, 63):
+            executor.submit(attempt(number))
+        os.kill(executor._launcher.pid(0), signal.SIGKILL)  # type: ignore[attr-defined]
+        lost = [wait_for(executor, Lost)]
+        lost += [event for event in executor.events(0.1) if isinstance(event, Lost)]
+        assert [event.charged for event in lost] == [True, False][: len(lost)] or sum(e.charged for e in lost) == 1
+    finally:
+        executor.close()
+
+
+def test_a_template_that_dies_loses_attempts_and_comes_back() -> None:
+    def objective(trial: object) -> float:
+        import os
+        import time
+
+        if trial.attempt == 1:  # type: ignore[attr-defined]
+            os.kill(os.getppid(), 9)
+            time.sleep(60)
+        return 1.0
+
+    executor = opened(objective)
+    try:
+        executor.submit(attempt(0))
+        wait_for(executor, Lost)
+        executor.submit(replace(attempt(0), number=2))
+        assert outcomes(executor, 1)[0].state is State.FINISHED
+    finally:
+        executor.close()
+
+
+def test_output_is_kept_bounded_head_and_tail() -> None:
+    def objective(_: object) -> float:
+        import os
+
+        print("first line", flush=True)
+        for _ in range(400):
+            os.write(1, b"x" * (1 << 16))
+        print("last line", flush=True)
+        raise ValueError("after much output")
+
+    outcome = run_all(opened(objective), 1)[0]
+    log = outcome.log  # type: ignore[attr-defined]
+    assert log.startswith("first line")
+    assert log.rstrip().endswith("last line")
+    assert "bytes cut" in log
+    assert len(log) < 100_000
+
+
+def test_a_message_is_clipped_whatever_the_error_does() -> None:
+    def objective(trial: object) -> float:
+        class Rude(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no")
+
+        if trial.number == 0:  # type: ignore[attr-defined]
+            raise Rude
+        raise ValueError("x" * 20_000_000)
+
+    ended = run_all(opened(objective), 2)
+    assert "Rude" in ended[0].message  # type: ignore[attr-defined]
+    assert all(len(outcome.message) <= 4096 for outcome in ended.values())  # type: ignore[attr-defined]
+
+
+def test_memory_over_the_limit_fails_the_attempt() -> None:
+    from sparkml_track.executors import Resources
+
+    def objective(trial: object) -> float:
+        import numpy
+
+        return float(numpy.ones((trial.number * 400 + 1) * 131072).sum())  # type: ignore[attr-defined]
+
+    executor = opened(objective, resources=Resources(memory=100 << 20))
+    ended = run_all(executor, 2)
+    assert ended[0].state is State.FINISHED  # type: ignore[attr-defined]
+    assert (ended[1].state, ended[1].reason) == (State.FAILED, "memory")  # type: ignore[attr-defined]
+
+
+def test_an_objective_that_does_not_load_in_slots_is_refused_before_trial_0() -> None:
+    class Poison:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (exec, ("raise ImportError('no module named secret_sauce')",))
+
+    poison = Poison()
+
+    def objective(_: object) -> float:
+        return float(poison is None)
+
+    executor = opened(objective)
+    try:
+        executor.submit(attempt(0))
+        with pytest.raises(PreflightError, match="secret_sauce"):
+            outcomes(executor, 1)
+    finally:
+        executor.close()
+
+
+def test_workers_that_never_come_are_told_with_the_reason() -> None:
+    class Broken(LocalLauncher):
+        def launch(self, config: object) -> None:
+            self._processes[config.slot] = subprocess.Popen(["false"])  # type: ignore[attr-defined]
+
+    executor = ResidentExecutor(Work(lambda _: 1.0), Broken(1), f"test-{os.urandom(4).hex()}", Limits(check=0.05))
+    try:
+        executor.submit(attempt(0))
+        with pytest.raises(ExecutorError, match=r"workers end as soon as they start: worker.*status 1"):
+            outcomes(executor, 1)
+    finally:
+        executor.close()
+
+
+def test_close_leaves_no_process() -> None:
+    def objective(_: object) -> float:
+        import os
+        import time
+
+        time.sleep(0.01)
+        return float(os.getpid())
+
+    executor = opened(objective, slots=2)
+    for number in range(4):
+        executor.submit(attempt(number))
+    pids = {int(outcome.metrics["loss"]) for outcome in outcomes(executor, 4).values()}
+    workers = {executor._launcher.pid(slot) for slot in range(2)}  # type: ignore[attr-defined]
+    executor.close()
+    wait_until(lambda: not any(alive(pid) for pid in pids | workers))
+
+
+def wait_for(executor: Executor, kind: type, seconds: float = 20.0) -> object:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for event in executor.events(0.5):
+            if isinstance(event, kind) and not isinstance(event, SlotsChanged):
+                return event
+    raise AssertionError(f"no {kind.__name__} within {seconds} s")
+
+
+def wait_until(holds: object, seconds: float = 5.0) -> None:
+    until = time.monotonic() + seconds
+    while not holds():  # type: ignore[operator]
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

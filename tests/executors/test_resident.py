@@ -1,0 +1,37 @@
+"""The resident executor on Spark tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sparkml_track.executors import Executor, Work, open_executor
+from sparkml_track.testing.executors import ExecutorCase, attempt, outcomes
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+
+class TestResident(ExecutorCase):
+    @pytest.fixture(autouse=True)
+    def _session(self, spark: SparkSession) -> Iterator[None]:
+        self.spark = spark
+        yield
+        assert spark.sparkContext.statusTracker().getActiveJobsIds() == []
+
+    def open(self, work: Work) -> Executor:
+        return open_executor("auto", work, self.spark)
+
+
+def test_spark_works_on_after_a_sweep_and_keeps_the_callers_job_group(spark: SparkSession) -> None:
+    spark.sparkContext.setJobGroup("mine", "of the caller")
+    executor = open_executor("resident", Work(lambda _: 1.0), spark)
+    executor.submit(attempt(0))
+    outcomes(executor, 1)
+    executor.close()
+    assert spark.sparkContext.getLocalProperty("spark.jobGroup.id") == "mine"
+    assert spark.range(100).count() == 100
