@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PlainValidator, model_validator
 
+from sparkml_track import executors, samplers
 from sparkml_track._complaints import one_of
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "TrackingSettings",
 ]
 
-_SAMPLERS = ("anneal", "atpe", "cmaes", "gp", "grid", "nsga2", "optuna-tpe", "quasi-random", "random", "tpe")
 _PRUNERS = ("asha", "hyperband", "median", "patience", "percentile", "threshold")
 
 
@@ -48,14 +48,27 @@ def _moment(value: object) -> datetime:
     return made if made.tzinfo else made.replace(tzinfo=UTC)
 
 
-def _sampler(value: str) -> str:
-    one_of(value, (*_SAMPLERS, *entry_points(group="sparkml_track.samplers").names))
-    return value
+def _named(names: Callable[[], Iterable[str]]) -> PlainValidator:
+    """A name, or a mapping of one name to its options."""
+
+    def check(value: object) -> str | dict[str, JsonValue]:
+        if isinstance(value, dict) and len(value) == 1 and all(isinstance(v, dict | None) for v in value.values()):
+            one_of(next(iter(value)), names())
+            return value
+        if not isinstance(value, str):
+            raise ValueError("a name, or a mapping of one name to its options")
+        one_of(value, names())
+        return value
+
+    return PlainValidator(check)
 
 
-def _pruner(value: str) -> str:
-    one_of(value, _PRUNERS)
-    return value
+def _one_of(names: Iterable[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        one_of(value, names)
+        return value
+
+    return AfterValidator(check)
 
 
 Word = Annotated[str, _matching(r"[A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, '_' or '-'")]
@@ -170,15 +183,15 @@ class SweepSettings(_Section):
     name: Word | None = None
     metric: Text = "loss"
     direction: Direction = "minimize"
-    sampler: Annotated[str, AfterValidator(_sampler)] = "tpe"
-    pruner: Annotated[str, AfterValidator(_pruner)] | None = None
+    sampler: Annotated[str | Options, _named(samplers.names)] = "tpe"
+    pruner: Annotated[str | Options, _named(lambda: _PRUNERS)] | None = None
     max_trials: Positive | None = None
     timeout: Seconds | None = None
     trial_timeout: Seconds | None = None
     parallelism: Positive | None = None
     seed: Whole | None = None
     points_to_evaluate: tuple[Options, ...] = ()
-    executor: Literal["auto", "resident", "jobs", "driver", "inline"] = "auto"
+    executor: Annotated[str, _one_of(executors.NAMES)] = "auto"
     isolation: Literal["recycled", "fresh"] = "recycled"
     deterministic: bool = False
     resume: Word = "auto"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -59,7 +59,7 @@ class Settings:
     """A config file.
 
     Attributes:
-        file: where it was read from.
+        file: where it was read from, as it was given.
         home: the folder of all state.
         code: folders whose modules the functions named in the file are imported from; shipped to slots.
         name: of the project; the default name of its sweeps and experiment.
@@ -67,6 +67,7 @@ class Settings:
         sweep: the search.
         tracking: where runs go.
         prepare: None where the file has no such section; so are the others.
+        lines: of each key, from 1.
     """
 
     file: Path
@@ -81,6 +82,11 @@ class Settings:
     register: RegisterSettings | None = None
     score: ScoreSettings | None = None
     monitor: MonitorSettings | None = None
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def at(self, key: str) -> str:
+        """Begins a message about a key: ``conf/flights.yaml:12: sweep.objective``."""
+        return f"{self.file}:{self.lines.get(key, 1)}: {key}"
 
 
 def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -102,7 +108,8 @@ def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings
     if found or made is None:
         placed = sorted((document.line(path), sentence) for path, sentence in found)
         raise ConfigError(*(f"{file}:{line}: {sentence}" for line, sentence in dict.fromkeys(placed)))
-    return _settings(made, file, os.environ if environ is None else environ)
+    lines = {dotted(path): line for path, line in document.lines.items()}
+    return replace(_settings(made, file, os.environ if environ is None else environ), lines=lines)
 
 
 def _settings(made: File, file: Path, environ: Mapping[str, str]) -> Settings:
@@ -111,7 +118,7 @@ def _settings(made: File, file: Path, environ: Mapping[str, str]) -> Settings:
     fields = {field.alias or name: name for name, field in File.model_fields.items()}
     sections = {key: getattr(made, name) for key, name in fields.items() if key not in {"home", "code"}}
     code = tuple(os.path.normpath(folder / item) for item in made.code)
-    return Settings(file=file.absolute(), home=Home.find(given, environ), code=code, **sections)
+    return Settings(file=file, home=Home.find(given, environ), code=code, **sections)
 
 
 def _text(file: Path) -> str:
@@ -148,7 +155,7 @@ def _folders(code: object, folder: Path) -> Iterator[Complaint]:
 
 
 def _sweep(sweep: dict[str, object]) -> Iterator[Complaint]:
-    if sweep.get("max_trials") is None and sweep.get("timeout") is None and sweep.get("sampler") != "grid":
+    if sweep.get("max_trials") is None and sweep.get("timeout") is None and not _is_grid(sweep):
         yield ("sweep",), "sweep: max_trials or timeout must be given, or it would never end"
     raw = sweep.get("space")
     if not isinstance(raw, dict):
@@ -160,6 +167,11 @@ def _sweep(sweep: dict[str, object]) -> Iterator[Complaint]:
         return
     points = sweep.get("points_to_evaluate")
     yield from _points(points if isinstance(points, list) else [], space)
+
+
+def _is_grid(sweep: dict[str, object]) -> bool:
+    sampler = sweep.get("sampler")
+    return sampler == "grid" or (isinstance(sampler, dict) and "grid" in sampler)
 
 
 def _placed(problem: str) -> Complaint:

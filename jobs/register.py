@@ -1,0 +1,8 @@
+"""Refits, compares and registers: ``spark-submit jobs/register.py --config conf/flights.yaml``."""
+
+from __future__ import annotations
+
+from sparkml_track.cli import job
+
+if __name__ == "__main__":
+    job("register")

@@ -1,0 +1,308 @@
+"""The command line: exit codes, one message for each error, nothing heavy before a command begins."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import sparkml_track
+from sparkml_track.cli import STEPS, main
+from sparkml_track.errors import DataError
+from sparkml_track.settings import Settings
+
+WORK = """\
+def tables(spark): ...
+def build(spark): ...
+def train(trial): return 0.5
+def nothing(): ...
+raised = None
+"""
+
+CONF = """\
+name: mine
+home: state
+code: [code]
+prepare: {tables: mywork:tables}
+sweep:
+  objective: mywork:train
+  sampler: random
+  max_trials: 3
+  space: {x: {uniform: [0, 1]}}
+"""
+
+Ran = list[tuple[str, Settings]]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A project of one's own."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "mywork.py").write_text(WORK)
+    path = tmp_path / "conf.yaml"
+    path.write_text(CONF)
+    return path
+
+
+Step = Callable[[str, Settings, object], dict[str, object]]
+
+
+@pytest.fixture
+def assembled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Step], None]:
+    """Puts a function in the place of the assembly's steps."""
+
+    def put(run_step: Step) -> None:
+        fake = SimpleNamespace(run_step=run_step)
+        monkeypatch.setitem(sys.modules, "sparkml_track.assembly", fake)
+        monkeypatch.setattr(sparkml_track, "assembly", fake, raising=False)
+
+    return put
+
+
+@pytest.fixture
+def ran(assembled: Callable[[Step], None]) -> Ran:
+    """The steps that a command asked the assembly for."""
+    asked: Ran = []
+
+    def run_step(step: str, settings: Settings, console: object) -> dict[str, object]:
+        asked.append((step, settings))
+        return {"said": step, "table": {"candidate": {"log_loss": 0.25}, "base rate": {"log_loss": 0.5, "auc": 1}}}
+
+    assembled(run_step)
+    return asked
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command in this process: exit code, stdout, stderr."""
+    before, path = signal.getsignal(signal.SIGTERM), list(sys.path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            with pytest.raises(SystemExit) as caught:
+                main([str(argument) for argument in arguments])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            sys.path[:] = path
+            sys.modules.pop("mywork", None)
+        out = capsys.readouterr()
+        return int(caught.value.code or 0), out.out, " ".join(out.err.split())
+
+    return run
+
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+def test_run_takes_the_steps_that_have_a_section_in_order(config: Path, ran: Ran, call: Call) -> None:
+    code, out, err = call("run", config)
+    assert (code, err) == (0, "")
+    assert [step for step, _ in ran] == ["prepare", "sweep"]
+    assert "==> sweep (2 of 2)" in out
+
+
+def test_run_ends_with_what_the_steps_gave_and_how_to_open_the_ui(config: Path, ran: Ran, call: Call) -> None:
+    _, out, _ = call("run", config)
+    summary = out[out.index("mine: summary") :]
+    assert re.search(r"candidate\s.*0\.25", summary)
+    assert re.search(r"base rate\s.*0\.5\s.*1", summary)
+    assert "sparkml-track ui --config" in summary
+    assert str(config.parent / "state") in summary
+
+
+def test_each_step_is_a_command(config: Path, ran: Ran, call: Call) -> None:
+    assert call("sweep", "--config", config)[0] == 0
+    assert [step for step, _ in ran] == ["sweep"]
+    assert ran[0][1].name == "mine"
+
+
+def test_a_step_without_a_section_is_wrong_input(config: Path, ran: Ran, call: Call) -> None:
+    code, _, err = call("monitor", "--config", config)
+    assert code == 2
+    assert err == f"error: {config}: there is no section 'monitor', so there is nothing to monitor; add one"
+    assert ran == []
+
+
+def test_a_wrong_config_exits_2_with_every_problem_and_starts_nothing(config: Path, ran: Ran, call: Call) -> None:
+    config.write_text(CONF.replace("max_trials: 3", "max_trials: 0") + "monitr: {}\n")
+    code, _, err = call("run", config)
+    assert code == 2
+    assert "2 problems:" in err
+    assert f"{config}:8: sweep.max_trials: must be at least 1, not 0" in err
+    assert f"{config}:10: monitr: unknown key" in err
+    assert "Traceback" not in err
+    assert ran == []
+    assert not (config.parent / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "line", "words"),
+    [
+        ("mywork:train", "mywork:trian", 6, "has no function 'trian'; did you mean 'train'?"),
+        ("mywork:train", "nowhere.work:train", 6, "no module 'nowhere'"),
+        ("mywork:train", "mywork:nothing", 6, "cannot be called with one argument"),
+        ("mywork:tables", "mywork:tabels", 4, "has no function 'tabels'"),
+        ("sampler: random", "sampler: {random: {speed: 3}}", 7, "option 'speed' of sampler 'random' is unknown"),
+    ],
+)
+def test_what_a_config_names_is_checked_before_the_first_step(
+    was: str, now: str, line: int, words: str, config: Path, ran: Ran, call: Call
+) -> None:
+    config.write_text(CONF.replace(was, now))
+    code, _, err = call("run", config)
+    assert (code, ran) == (2, [])
+    assert f"{config}:{line}: " in err
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_an_error_of_the_package_is_one_message_with_its_exit_code(
+    config: Path, call: Call, assembled: Callable[[Step], None]
+) -> None:
+    def run_step(*_: object) -> dict[str, object]:
+        raise DataError("the split 'valid' [2013] is empty")
+
+    assembled(run_step)
+    assert call("run", config)[::2] == (1, "error: the split 'valid' [2013] is empty")
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_an_interrupted_command_has_the_exit_code_of_its_signal(
+    error: BaseException, code: int, config: Path, call: Call, assembled: Callable[[Step], None]
+) -> None:
+    def run_step(*_: object) -> dict[str, object]:
+        raise error
+
+    assembled(run_step)
+    assert call("run", config)[0] == code
+
+
+def test_a_defect_keeps_its_traceback(config: Path, assembled: Callable[[Step], None]) -> None:
+    def run_step(*_: object) -> dict[str, object]:
+        raise ZeroDivisionError("ours")
+
+    assembled(run_step)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            main(["run", str(config)])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_an_unwritable_home_is_one_sentence(config: Path, ran: Ran, call: Call) -> None:
+    (config.parent / "state").write_text("a file in its way")
+    code, _, err = call("run", config)
+    assert (code, ran) == (1, [])
+    assert err.startswith(f"error: the home folder {config.parent}/state cannot be written (")
+
+
+# -------------------------------------------------------------------------------------------------- ui
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_the_ui_of_an_empty_home_says_what_to_do(config: Path, call: Call) -> None:
+    code, _, err = call("ui", "--config", config)
+    assert code == 1
+    assert err.startswith(f"error: nothing was tracked in {config.parent}/state yet; run a job first")
+
+
+def test_a_port_in_use_is_one_sentence(config: Path, call: Call) -> None:
+    (config.parent / "state").mkdir()
+    (config.parent / "state" / "mlflow.db").touch()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, err = call("ui", "--config", config, "--port", port)
+    assert (code, err) == (1, f"error: port {port} is in use; give another one with --port")
+
+
+def test_a_tracking_server_has_its_own_ui(config: Path, call: Call) -> None:
+    config.write_text(CONF + "tracking: {uri: 'https://me:hunter2@tracking.example'}\n")
+    code, _, err = call("ui", "--config", config)
+    assert code == 1
+    assert "has its own UI" in err
+    assert "hunter2" not in err
+
+
+@pytest.mark.slow
+def test_the_ui_serves_the_home_on_loopback_until_it_is_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    port = free_port()
+    command = [sys.executable, "-c", "from sparkml_track.cli import main; main()", "ui", "--port", str(port)]
+    environ = {**os.environ, "SPARKML_HOME": str(tmp_path)}
+    server = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert wait_for(f"http://127.0.0.1:{port}/health", server) == b"OK"
+        assert b"<html" in wait_for(f"http://127.0.0.1:{port}/", server)
+    finally:
+        server.send_signal(signal.SIGINT)
+        output, _ = server.communicate(timeout=60)
+    assert f"MLflow's UI on {tmp_path}: http://127.0.0.1:{port}" in output
+
+
+def wait_for(address: str, server: subprocess.Popen[str]) -> bytes:
+    """The answer of a server that is starting, for a minute at most."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                body: bytes = answer.read()
+                return body
+        except OSError:
+            assert server.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server did not answer"
+            time.sleep(0.2)
+
+
+# -------------------------------------------------------------------------------------------------- the process
+
+
+def in_a_process(arguments: Sequence[str], code: str = "") -> subprocess.CompletedProcess[str]:
+    program = f"from sparkml_track.cli import main\ntry: main({list(arguments)!r})\nfinally:\n pass\n {code}"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+
+
+def test_help_lists_every_step_and_imports_nothing_heavy() -> None:
+    heavy = "import sys; print('heavy', {'pyspark', 'mlflow', 'pandas', 'hyperopt', 'optuna'} & set(sys.modules))"
+    done = in_a_process(["--help"], heavy)
+    assert done.returncode == 0
+    assert [step for step in (*STEPS, "run", "ui", "version") if f" {step} " not in done.stdout] == []
+    assert done.stdout.rstrip().endswith("heavy set()")
+
+
+def test_no_arguments_show_the_help() -> None:
+    assert "Usage: sparkml-track" in in_a_process([]).stdout
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    done = in_a_process(["sweeep"])
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_job_is_the_command_of_its_step(step: str, root: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "no.yaml"
+    command = [sys.executable, str(root / "jobs" / f"{step}.py"), "--config", str(missing)]
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, cwd=tmp_path)
+    assert done.returncode == 2
+    assert " ".join(done.stderr.split()).startswith(f"error: {missing}: there is no such file")
