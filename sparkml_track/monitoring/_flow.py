@@ -1,0 +1,129 @@
+"""A monitoring job: count, judge, write tables, record a run with plots."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from sparkml_track.errors import DataError
+from sparkml_track.monitoring import _worker
+from sparkml_track.monitoring._counts import Counted, count
+from sparkml_track.monitoring._findings import drift, profile, quality
+from sparkml_track.monitoring._spec import DRIFT, FEW, Drift, Monitored, Monitoring, Quality
+from sparkml_track.plots.monitoring import draw_drift, draw_quality, draw_scores, page
+from sparkml_track.refs import DataRef, TableRef
+from sparkml_track.registries import Registry, Run
+from sparkml_track.tables import Tables
+
+__all__ = ["ARTIFACT_MONITORING", "monitor"]
+
+ARTIFACT_MONITORING = "monitoring/report.html"
+
+
+def monitor(spec: Monitoring, tables: Tables, registry: Registry) -> Monitored:
+    """Compares windows with the baseline, and scores with what came true.
+
+    Args:
+        spec: what to watch.
+        tables: with a Spark session; takes the result tables.
+        registry: takes the run.
+
+    Raises:
+        DataError: a column is missing or not numeric, the baseline is empty, or scores are no probabilities though
+            there is a label.
+        TableError: the tables refused.
+        RegistryError: the run could not be written.
+    """
+    started = time.time()
+    counted = count(spec, tables)
+    _check_scores(counted)
+    found, judged = drift(spec, counted), quality(spec, counted)
+    written = _written(spec, tables, profile(spec, counted), found, judged)
+    run_id = registry.record(_run(spec, counted, found, judged, written, started))
+    return Monitored(written, run_id, tuple(found), tuple(judged), time.time() - started)
+
+
+def _check_scores(counted: Counted) -> None:
+    for window, columns in counted.windows.items():
+        sums = columns.get(_worker.QUALITY)
+        if sums is not None and sums.bins.sum() and not 0 <= sums.low <= sums.high <= 1:
+            raise DataError(
+                f"scores from {sums.low} to {sums.high} in window {window} are no probabilities, so their quality "
+                "cannot be told; leave the label out"
+            )
+
+
+def _written(
+    spec: Monitoring,
+    tables: Tables,
+    profiles: Sequence[Mapping[str, object]],
+    found: Sequence[Drift],
+    judged: Sequence[Quality],
+) -> dict[str, TableRef]:
+    rows: dict[str, list[dict[str, Any]]] = {
+        "profile": [dict(row) for row in profiles],
+        "drift": [asdict(each) for each in found],
+        "quality": [asdict(each) for each in judged],
+    }
+    return {
+        name: tables.write(f"{spec.target}_{name}", pa.Table.from_pylist(content), mode="overwrite")
+        for name, content in rows.items()
+        if content
+    }
+
+
+def _run(
+    spec: Monitoring,
+    counted: Counted,
+    found: Sequence[Drift],
+    judged: Sequence[Quality],
+    written: Mapping[str, TableRef],
+    started: float,
+) -> Run:
+    model = spec.model
+    sources = [DataRef(source.name, str(source), None, source) for source in spec.sources]
+    results = [DataRef(f"{spec.target}_{name}", str(table), None, table) for name, table in written.items()]
+    return Run(
+        kind="monitoring",
+        name=f"{spec.target} of {model}" if model else spec.target,
+        experiment=spec.experiment,
+        params={
+            "window": spec.window,
+            "baseline": ", ".join(map(str, spec.baseline)),
+            **{f"guards.{name}": value for name, value in asdict(spec.guards).items()},
+        },
+        metrics=_metrics(spec, found, judged) | {"seconds": time.time() - started},
+        tags={"sparkml.model": f"{model.name}/{model.version}", "sparkml.model.run": model.run_id} if model else {},
+        data=(*sources, *results),
+        artifacts={ARTIFACT_MONITORING: _page(spec, counted, found, judged)},
+        started=started,
+    )
+
+
+def _metrics(spec: Monitoring, found: Sequence[Drift], judged: Sequence[Quality]) -> dict[str, float]:
+    metrics: dict[str, float] = {
+        "alarms": sum(each.verdict == DRIFT for each in found),
+        "thin": sum(each.verdict == FEW for each in found),
+    }
+    metrics |= {f"score_psi.{each.window}": each.psi for each in found if each.column == spec.score}
+    for each in judged:
+        values = {"log_loss": each.log_loss, "auc": each.auc, "brier": each.brier, "calibration": each.calibration}
+        metrics |= {f"{name}.{each.window}": value for name, value in values.items()}
+    return metrics
+
+
+def _page(spec: Monitoring, counted: Counted, found: Sequence[Drift], judged: Sequence[Quality]) -> str:
+    known = {str(value) for value in spec.baseline}
+    drifts = [(each.column, each.window, each.psi, each.verdict) for each in found]
+    figures = [(q.window, q.in_baseline, q.log_loss, q.auc, q.base_rate, q.mean_score) for q in judged]
+    histograms = [
+        (window, window in known, columns[_worker.QUALITY].bins.reshape(2, -1).sum(axis=0))
+        for window, columns in counted.windows.items()
+        if _worker.QUALITY in columns
+    ]
+    title = f"{spec.target}: windows of {spec.window} against {', '.join(map(str, spec.baseline))}"
+    return page(title, [draw_drift(drifts), draw_quality(figures), draw_scores(histograms)])

@@ -1,0 +1,159 @@
+"""What is watched, what counts as alarm, and what came of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sparkml_track.errors import SpecError
+from sparkml_track.refs import ModelRef, TableRef
+
+__all__ = ["DRIFT", "FEW", "OK", "Drift", "Guards", "Monitored", "Monitoring", "Quality"]
+
+#: Verdicts on one column in one window.
+OK, DRIFT, FEW = "ok", "drift", "too few rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """When a drift is worth an alarm.
+
+    An alarm needs all three: enough rows, a shift that matters, and a shift that rows drawn from the baseline would
+    seldom show.
+
+    Attributes:
+        min_rows: in the window and in the baseline.
+        psi: the shift that matters; 0.1 is often called moderate, 0.25 large.
+        alpha: how often, at most, rows of the baseline's own distribution may exceed the limit.
+        bins: of the baseline, by equal counts, for PSI, JS and TV.
+    """
+
+    min_rows: int = 500
+    psi: float = 0.2
+    alpha: float = 0.001
+    bins: int = 10
+
+    def __post_init__(self) -> None:
+        wrong = []
+        if self.min_rows < 1:
+            wrong.append(f"min_rows is {self.min_rows}, at least 1")
+        if not (math.isfinite(self.psi) and self.psi >= 0):
+            wrong.append(f"psi is {self.psi}, a number from 0")
+        if not 0 < self.alpha < 1:
+            wrong.append(f"alpha is {self.alpha}, between 0 and 1")
+        if not 2 <= self.bins <= 100:
+            wrong.append(f"bins is {self.bins}, from 2 to 100")
+        if wrong:
+            raise SpecError(*wrong)
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """One monitoring job.
+
+    Attributes:
+        sources: scored tables at pinned versions, with the same columns; together they hold baseline and windows.
+        window: the column that says which window a row belongs to (a month, a day, a batch).
+        baseline: its values that make up the baseline; all others are windows of their own.
+        target: prefix of the tables that are written: ``_profile``, ``_drift``, ``_quality``.
+        experiment: where the monitoring run goes.
+        columns: numeric or boolean columns to watch; the score is watched anyway.
+        score: the column of predictions.
+        label: the column of what came true, 0 or 1, null where not known yet; None for no quality table.
+        model: what made the scores, kept as a tag.
+        guards: against false alarms.
+    """
+
+    sources: Sequence[TableRef]
+    window: str
+    baseline: Sequence[object]
+    target: str
+    experiment: str
+    columns: Sequence[str]
+    score: str = "score"
+    label: str | None = None
+    model: ModelRef | None = None
+    guards: Guards = field(default_factory=Guards)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One column in one window against the baseline.
+
+    Attributes:
+        column: name.
+        window: value of the window column, as text.
+        rows: in the window.
+        baseline_rows: in the baseline.
+        psi: population stability index, nats.
+        psi_null: what PSI is on average if nothing changed.
+        psi_limit: what PSI exceeds with probability ``alpha`` if nothing changed.
+        ks: largest distance of the two distribution functions, at the edges of about 100 bins.
+        js: Jensen-Shannon distance, 0 to 1.
+        tv: total variation distance, 0 to 1.
+        verdict: ``OK``, ``DRIFT`` or ``FEW``.
+    """
+
+    column: str
+    window: str
+    rows: int
+    baseline_rows: int
+    psi: float
+    psi_null: float
+    psi_limit: float
+    ks: float
+    js: float
+    tv: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good the scores of one window were.
+
+    Attributes:
+        window: value of the window column, as text.
+        in_baseline: the model may have seen these rows: its figures flatter.
+        rows: with score and label.
+        base_rate: share of label 1.
+        mean_score: average probability.
+        calibration: ``mean_score`` less ``base_rate``.
+        log_loss: nats.
+        brier: mean squared error.
+        auc: area under the ROC curve, from 1,000 bins; nan if one class is missing.
+    """
+
+    window: str
+    in_baseline: bool
+    rows: int
+    base_rate: float
+    mean_score: float
+    calibration: float
+    log_loss: float
+    brier: float
+    auc: float
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """What a monitoring job found.
+
+    Attributes:
+        tables: "profile", "drift" and, with a label, "quality" to the versions written.
+        run_id: of the monitoring run.
+        drift: one for each column and window.
+        quality: one for each window, those of the baseline too; empty without a label.
+        seconds: the whole job.
+    """
+
+    tables: Mapping[str, TableRef]
+    run_id: str
+    drift: Sequence[Drift]
+    quality: Sequence[Quality]
+    seconds: float
+
+    @property
+    def alarms(self) -> Sequence[Drift]:
+        """The drifts that passed all guards, largest first."""
+        return sorted((each for each in self.drift if each.verdict == DRIFT), key=lambda each: -each.psi)

@@ -1,0 +1,177 @@
+"""Monitoring jobs on Spark: what is written is what numpy and scikit-learn say of the same rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from sparkml_track.errors import DataError, SpecError
+from sparkml_track.monitoring import ARTIFACT_MONITORING, DRIFT, FEW, OK, Guards, Monitored, Monitoring, monitor
+from sparkml_track.registries import MemoryRegistry
+from sparkml_track.tables import DeltaTables
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROWS = {1: 4_000, 2: 4_000, 3: 3_000, 11: 3_000, 12: 20}
+
+
+def rows() -> pa.Table:
+    """Month 11 has other wind and more holes; month 12 has 20 rows; month 3 is as the baseline (1 and 2)."""
+    random = np.random.default_rng(2)
+    month = np.repeat(list(ROWS), list(ROWS.values()))
+    wind = random.normal(np.where(month == 11, 1.0, 0.0))
+    score = 1 / (1 + np.exp(-wind))
+    gust = np.where(
+        random.random(len(month)) < np.where(month == 11, 0.5, 0.1), np.nan, random.normal(1e6, 1, len(month))
+    )
+    late: list[int | None] = (random.random(len(month)) < score).astype(int).tolist()
+    late[-1] = None
+    return pa.table(
+        {
+            "month": month,
+            "wind": wind,
+            "gust": pa.array(gust, from_pandas=True),
+            "weekday": random.integers(0, 7, len(month)),
+            "holiday": random.random(len(month)) < 0.02,
+            "none": pa.nulls(len(month), pa.float64()),
+            "score": score,
+            "late": pa.array(late, pa.int64()),
+            "carrier": ["UA"] * len(month),
+        }
+    )
+
+
+COLUMNS = ("wind", "gust", "weekday", "holiday", "none")
+
+
+@pytest.fixture(scope="module")
+def tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DeltaTables:
+    return DeltaTables(tmp_path_factory.mktemp("tables"), spark)
+
+
+@pytest.fixture(scope="module")
+def spec(tables: DeltaTables) -> Monitoring:
+    table = rows()
+    early = pa.compute.less(table["month"], 4)
+    sources = (tables.write("early", table.filter(early)), tables.write("late", table.filter(pa.compute.invert(early))))
+    return Monitoring(sources, "month", (1, 2), "watched", "tests", COLUMNS, label="late")
+
+
+@pytest.fixture(scope="module")
+def registry() -> MemoryRegistry:
+    return MemoryRegistry()
+
+
+@pytest.fixture(scope="module")
+def result(spec: Monitoring, tables: DeltaTables, registry: MemoryRegistry) -> Monitored:
+    return monitor(spec, tables, registry)
+
+
+def of_month(month: int) -> Any:
+    frame = rows().to_pandas()
+    return frame[frame["month"] == month]
+
+
+pytestmark = pytest.mark.spark
+
+
+def test_what_moved_is_an_alarm_and_nothing_else(result: Monitored) -> None:
+    verdicts = {(each.column, each.window): each.verdict for each in result.drift}
+    moved = {("wind", "11"), ("gust", "11"), ("score", "11")}
+    assert {key for key, verdict in verdicts.items() if verdict == DRIFT} == moved
+    assert {verdict for (_, window), verdict in verdicts.items() if window == "12"} == {FEW}
+    assert {verdict for (_, window), verdict in verdicts.items() if window == "3"} == {OK}
+    assert [each.psi for each in result.alarms] == sorted((each.psi for each in result.alarms), reverse=True)
+
+
+def test_thin_windows_would_alarm_without_the_guards(spec: Monitoring, tables: DeltaTables) -> None:
+    bold = monitor(replace(spec, guards=Guards(min_rows=1, psi=0.0, alpha=0.9999)), tables, MemoryRegistry())
+    assert any(each.verdict == DRIFT for each in bold.drift if each.window == "12")
+
+
+def test_quality_by_window_agrees_with_scikit_learn(result: Monitored) -> None:
+    assert [(each.window, each.in_baseline) for each in result.quality] == [
+        ("1", True), ("2", True), ("3", False), ("11", False), ("12", False),
+    ]  # fmt: skip
+    for each in result.quality:
+        frame = of_month(int(each.window)).dropna(subset=["late"])
+        late, score = frame["late"].to_numpy(), frame["score"].to_numpy()
+        assert each.rows == len(frame)
+        assert each.log_loss == pytest.approx(log_loss(late, score))
+        assert each.brier == pytest.approx(brier_score_loss(late, score))
+        assert each.auc == pytest.approx(roc_auc_score(late, score), abs=1e-2)
+        assert each.calibration == pytest.approx(score.mean() - late.mean())
+
+
+def test_the_profile_agrees_with_pandas(result: Monitored, tables: DeltaTables) -> None:
+    profile = tables.to_arrow(result.tables["profile"]).to_pandas().set_index(["window", "column"])
+    frame = of_month(11)
+    # gust lies at a million with a spread of one: plain sums of squares would lose it.
+    for column in ("wind", "gust", "weekday"):
+        row, values = profile.loc[("11", column)], frame[column]
+        assert (row["rows"], row["nulls"]) == (3_000, values.isna().sum())
+        assert row["mean"] == pytest.approx(values.mean())
+        assert row["std"] == pytest.approx(values.std(ddof=0))
+        assert (row["min"], row["max"]) == (values.min(), values.max())
+    assert profile.loc[("11", "wind"), "p50"] == pytest.approx(frame["wind"].median(), abs=0.05)
+    assert profile.loc[("baseline", "wind"), "rows"] == 8_000
+    assert profile.loc[("11", "none"), "nulls"] == 3_000
+    assert math.isnan(profile.loc[("11", "none"), "mean"])
+
+
+def test_psi_is_that_of_deciles_of_the_baseline(result: Monitored) -> None:
+    wind = rows().to_pandas()
+    base, now = wind[wind["month"] < 3]["wind"], wind[wind["month"] == 11]["wind"]
+    edges = np.quantile(base, np.arange(1, 10) / 10)
+    p, q = (np.bincount(np.searchsorted(edges, x), minlength=10) / len(x) for x in (base, now))
+    found = next(each for each in result.drift if (each.column, each.window) == ("wind", "11"))
+    assert found.psi == pytest.approx(np.sum((p - q) * np.log(p / q)), rel=0.03)
+    assert found.psi_null == pytest.approx(9 * (1 / 8_000 + 1 / 3_000))
+
+
+def test_the_run_has_figures_a_page_and_all_table_versions(
+    result: Monitored, spec: Monitoring, registry: MemoryRegistry
+) -> None:
+    run = registry.runs[result.run_id]
+    assert run.kind == "monitoring"
+    assert run.metrics["alarms"] == 3
+    assert run.metrics["log_loss.11"] == result.quality[3].log_loss
+    assert {ref.table for ref in run.data} == {*spec.sources, *result.tables.values()}
+    page = run.artifacts[ARTIFACT_MONITORING]
+    assert all(text in page for text in ("Drift by column and window", "Quality by window", "wind", "plotly"))
+
+
+def test_without_a_label_there_is_no_quality(spec: Monitoring, tables: DeltaTables) -> None:
+    found = monitor(replace(spec, label=None, target="unlabelled"), tables, MemoryRegistry())
+    assert found.quality == ()
+    assert set(found.tables) == {"profile", "drift"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"columns": ("wind", "gusts")}, "early@v0 cannot be watched.*no column 'gusts'"),
+        ({"columns": ("carrier",)}, "column 'carrier' is string"),
+        ({"window": "week"}, "no column 'week'"),
+        ({"baseline": (7,)}, r"no row has a baseline value \(7\) in 'month'; there are 1, 11, 12, 2, 3"),
+        ({"score": "wind"}, "are no probabilities"),
+    ],
+)
+def test_what_cannot_be_watched_is_named(
+    spec: Monitoring, tables: DeltaTables, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        monitor(replace(spec, **change), tables, MemoryRegistry())
+
+
+def test_guards_that_make_no_sense_are_all_told() -> None:
+    with pytest.raises(SpecError) as caught:
+        Guards(min_rows=0, psi=float("nan"), alpha=1, bins=1)
+    assert len(caught.value.problems) == 4
