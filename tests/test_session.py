@@ -118,10 +118,4 @@ def test_the_master_and_settings_of_spark_submit_come_first(tmp_path: Path, root
     submit += ["--conf", "spark.my.key=theirs", "--conf", f"spark.sql.warehouse.dir={tmp_path}/warehouse"]
     lines, _ = session_of(submit, tmp_path, root)
     assert lines[0].split()[:5] == ["local[3]", "mine", "UTC", "3", "theirs"]
-        "local[3]",
-        "mine",
-        "UTC",
-        "3",
-        "theirs",
-    ]
     assert (tmp_path / "warehouse" / "kept").is_dir()
