@@ -90,8 +90,8 @@ _step("monitor", "Compare features, predictions and quality with the training ro
 
 def _steps(settings: Settings, steps: Sequence[str]) -> None:
     settings.home.make()
-    from sparkml_track import assembly
     from sparkml_track.preflight import preflight
+    from sparkml_track.steps import run_step
 
     preflight(settings, steps)
     # Paths and commands are for copying: never broken.
@@ -99,7 +99,7 @@ def _steps(settings: Settings, steps: Sequence[str]) -> None:
     told: dict[str, Mapping[str, object]] = {}
     for number, step in enumerate(steps, start=1):
         console.print(f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
-        told[step] = assembly.run_step(step, settings, console)
+        told[step] = run_step(step, settings)
     _summary(told, settings, console)
 
 

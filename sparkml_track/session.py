@@ -15,7 +15,8 @@ from sparkml_track.home import Home
 from sparkml_track.settings import SparkSettings
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    # For annotations elsewhere: this module is the door.
+    from pyspark.sql import SparkSession as SparkSession  # noqa: PLC0414
 
 __all__ = ["java_problem", "local_or_active"]
 

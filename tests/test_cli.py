@@ -54,27 +54,27 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-Step = Callable[[str, Settings, object], dict[str, object]]
+Step = Callable[[str, Settings], dict[str, object]]
 
 
 @pytest.fixture
 def assembled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Step], None]:
-    """Puts a function in the place of the assembly's steps."""
+    """Puts a function in the place of the real steps."""
 
     def put(run_step: Step) -> None:
-        fake = SimpleNamespace(run_step=run_step)
-        monkeypatch.setitem(sys.modules, "sparkml_track.assembly", fake)
-        monkeypatch.setattr(sparkml_track, "assembly", fake, raising=False)
+        fake = SimpleNamespace(run_step=run_step, STEPS=STEPS)
+        monkeypatch.setitem(sys.modules, "sparkml_track.steps", fake)
+        monkeypatch.setattr(sparkml_track, "steps", fake, raising=False)
 
     return put
 
 
 @pytest.fixture
 def ran(assembled: Callable[[Step], None]) -> Ran:
-    """The steps that a command asked the assembly for."""
+    """The steps that a command asked for."""
     asked: Ran = []
 
-    def run_step(step: str, settings: Settings, console: object) -> dict[str, object]:
+    def run_step(step: str, settings: Settings) -> dict[str, object]:
         asked.append((step, settings))
         return {"said": step, "table": {"candidate": {"log_loss": 0.25}, "base rate": {"log_loss": 0.5, "auc": 1}}}
 
@@ -286,6 +286,12 @@ def test_help_lists_every_step_and_imports_nothing_heavy() -> None:
     assert done.returncode == 0
     assert [step for step in (*STEPS, "run", "ui", "version") if f" {step} " not in done.stdout] == []
     assert done.stdout.rstrip().endswith("heavy set()")
+
+
+def test_the_commands_are_the_steps_there_are() -> None:
+    from sparkml_track import steps
+
+    assert steps.STEPS == STEPS
 
 
 def test_no_arguments_show_the_help() -> None:

@@ -25,10 +25,10 @@ PACKAGE = ROOT / "sparkml_track"
 DOORS = {
     "deltalake": ("tables/*",),
     "duckdb": (),
-    "hyperopt": ("*/_hyperopt*.py", "frontdoors/hyperopt.py"),
+    "hyperopt": ("*/_hyperopt*.py", "frontdoors/hyperopt.py", "plots/*"),
     "joblib": ("frontdoors/*",),
     "mlflow": ("_mlflow*.py", "*/_mlflow*.py", "scoring*", "serving*"),
-    "optuna": ("*/_optuna*.py", "frontdoors/optuna.py"),
+    "optuna": ("*/_optuna*.py", "frontdoors/optuna.py", "plots/*"),
     "plotly": ("plots/*",),
     "py4j": ("executors/_spark*.py", "tables/*", "session.py"),
     "pydantic": ("_complaints.py", "_sections.py", "settings.py"),
