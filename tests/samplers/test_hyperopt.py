@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import math
+from random import Random
+
+import pytest
+from hyperopt import Domain, Trials, anneal, hp, space_eval, tpe
+from hyperopt.base import JOB_STATE_DONE
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from sparkml_track import space as sp
+from sparkml_track.errors import SpaceError
+from sparkml_track.samplers import build
+from sparkml_track.samplers._hyperopt import TpeSampler
+from sparkml_track.samplers._hyperopt_space import SpaceLabels
+from sparkml_track.samplers._unfinished import seed_of
+from sparkml_track.trial import State
+
+ALL = sp.parse(
+    {
+        "u": sp.uniform(-1, 2),
+        "lu": sp.loguniform(1e-3, 10),
+        "qu": sp.quniform(0.25, 9.75, 0.5),
+        "ql": sp.qloguniform(3, 100, 5),
+        "n": sp.normal(5, 2),
+        "ln": sp.lognormal(0, 1),
+        "r": sp.randint(2, 7),
+        "m": sp.choice({"k": "a"}, {"k": "b", "d": sp.randint(0, 3)}, sp.uniform(0, 1), None),
+        "c": [1, 2],
+    }
+)
+EXPRESSION = {"lr": hp.loguniform("lr", -5, 0), "m": hp.choice("m", ["a", {"d": hp.randint("d", 2, 6)}])}
+
+
+@given(some.integers(0, 10**6))
+@settings(deadline=None)
+def test_points_go_to_hyperopt_and_come_back(seed: int) -> None:
+    labels = SpaceLabels(ALL)
+    params = ALL.sample(Random(seed))
+    assert labels.params(labels.values(params)) == params
+
+
+@given(some.integers(0, 2**31 - 1))
+@settings(deadline=None, max_examples=60)
+def test_what_hyperopt_draws_is_of_the_space(seed: int) -> None:
+    assert ALL.contains(build("tpe", ALL, seed=seed).ask(0) or {})
+
+
+def test_random_start_has_the_distribution_of_the_space() -> None:
+    sampler = build("tpe", ALL, seed=1)
+    points = [sampler.ask(number) or {} for number in range(600)]
+    assert {point["r"] for point in points} == set(range(2, 7))
+    assert all(90 < sum(point["r"] == value for point in points) < 150 for value in range(2, 7))
+    assert 0.4 < sum(point["lu"] < 0.1 for point in points) / 600 < 0.6  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("name", "algorithm"), [("tpe", tpe), ("anneal", anneal)])
+def test_suggestions_are_those_of_the_library(name: str, algorithm: object) -> None:
+    """Up to 500 trials nothing is left out, and the history is told as fmin would have it."""
+    sampler = build(name, EXPRESSION, seed=7)
+    domain, trials = Domain(lambda point: 0, EXPRESSION), Trials()
+    for number in range(60):
+        document = algorithm.suggest([number], domain, trials, seed_of(7, number))[0]  # type: ignore[attr-defined]
+        values = {label: value[0] for label, value in document["misc"]["vals"].items() if len(value)}
+        params = sampler.ask(number)
+        assert params == values
+        loss = math.sin(number * 7)
+        sampler.tell(number, params, State.FINISHED, [loss])
+        document |= {"state": JOB_STATE_DONE, "result": {"status": "ok", "loss": loss}}
+        trials.insert_trial_doc(document)
+        trials.refresh()
+
+
+def test_a_long_history_costs_no_more_and_keeps_the_best() -> None:
+    sampler = build("tpe", sp.parse({"x": sp.uniform(0, 1)}), seed=0)
+    assert isinstance(sampler, TpeSampler)
+    sampler.tell(0, {"x": 0.123}, State.FINISHED, [-5.0])
+    for number in range(1, 2000):
+        sampler.tell(number, {"x": number / 2000}, State.FINISHED, [1.0])
+    shown = sampler._history.trials().trials
+    assert 500 <= len(shown) <= 550
+    assert shown[0]["tid"] == 0
+    assert [document["tid"] for document in shown] == sorted(document["tid"] for document in shown)
+
+
+def test_failed_and_killed_trials_do_not_count_as_start() -> None:
+    sampler = build({"tpe": {"startup": 5}}, sp.parse({"x": sp.uniform(0, 1)}), seed=0)
+    assert isinstance(sampler, TpeSampler)
+    for number, state in enumerate([State.FAILED, State.KILLED, State.FINISHED, State.PRUNED]):
+        sampler.tell(number, {"x": 0.1}, state, [1.0] if state in {State.FINISHED, State.PRUNED} else [])
+    assert sampler._history.total == 2
+
+
+def test_an_expression_is_searched_as_it_is() -> None:
+    sampler = build("tpe", EXPRESSION, seed=0)
+    for number in range(30):
+        params = sampler.ask(number)
+        assert params is not None
+        point = space_eval(EXPRESSION, params)
+        assert math.exp(-5) <= point["lr"] <= 1
+        assert point["m"] == "a" or 2 <= point["m"]["d"] < 6
+        sampler.tell(number, params, State.FINISHED, [point["lr"]])
+
+
+def test_an_expression_is_searched_at_random_by_number() -> None:
+    one, two = (build("random", EXPRESSION, seed=3) for _ in range(2))
+    every = [one.ask(number) for number in range(10)]
+    assert two.ask(7) == every[7]
+
+
+def test_what_is_no_expression_is_refused() -> None:
+    with pytest.raises(SpaceError, match="no hp"):
+        build("tpe", {"x": 3}, seed=0)
+    with pytest.raises(SpaceError, match="labels"):
+        build("tpe", EXPRESSION, seed=0).tell(0, {"nope": 3}, State.FINISHED, [0.0])
+    with pytest.raises(SpaceError, match="takes a space"):
+        build("grid", EXPRESSION, seed=0)
