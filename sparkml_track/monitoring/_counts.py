@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,13 @@ from pyspark.errors import PySparkException
 
 from sparkml_track.errors import DataError
 from sparkml_track.monitoring import _worker
-from sparkml_track.monitoring._spec import Monitoring
+from sparkml_track.monitoring._spec import EVERY, ByTime, ByValue, Monitoring
 from sparkml_track.tables import Tables
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
-__all__ = ["Counted", "Sums", "count"]
+__all__ = ["Counted", "Sums", "Window", "count"]
 
 _WINDOW = "window"
 _FINE = 100  # bins of each column, by equal counts of the baseline
@@ -50,6 +50,13 @@ class Sums:
         return Sums(head, self.bins + other.bins, min(self.low, other.low), max(self.high, other.high))
 
 
+class Window(NamedTuple):
+    """The rows of one label, in the baseline or not."""
+
+    label: str
+    in_baseline: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """All counts of a job.
@@ -60,7 +67,7 @@ class Counted:
         shifts: what was taken from values before they were summed.
     """
 
-    windows: Mapping[str, Mapping[str, Sums]]
+    windows: Mapping[Window, Mapping[str, Sums]]
     edges: Mapping[str, NDArray[np.float64]]
     shifts: Mapping[str, float]
 
@@ -77,26 +84,35 @@ def count(spec: Monitoring, tables: Tables) -> Counted:
         shifts = {name: float(inner[len(inner) // 2]) if len(inner) else 0.0 for name, inner in edges.items()}
         names = (spec.score, spec.label) if spec.label else (None, None)
         found = _summed(rows, _worker.Pass(_WINDOW, edges, shifts, *names))
-    windows: dict[str, dict[str, Sums]] = {}
+    windows: dict[Window, dict[str, Sums]] = {}
     for window, column, sums in _read(found, {name: len(inner) + 1 for name, inner in edges.items()}):
-        windows.setdefault(window, {})[column] = sums
+        windows.setdefault(Window(window[1:], window[0] == "+"), {})[column] = sums
     return Counted(windows, edges, shifts)
 
 
 def _rows(spec: Monitoring, tables: Tables) -> DataFrame:
-    from pyspark.sql.functions import coalesce, col, lit
-
     label = [spec.label] if spec.label else []
     names = list(dict.fromkeys([*spec.columns, spec.score, *label]))
-    parts = [tables.read(source) for source in spec.sources]
-    for source, part in zip(spec.sources, parts, strict=True):
-        _check(names, spec.window, dict(part.dtypes), str(source))
-    window = coalesce(col(spec.window).cast("string"), lit("null")).alias(_WINDOW)
-    chosen = [part.select(window, *(part[name].cast("double") for name in names)) for part in parts]
-    rows = chosen[0]
-    for more in chosen[1:]:
-        rows = rows.unionByName(more)
-    return rows
+    chosen = []
+    for source in spec.sources:
+        part = tables.read(source)
+        _check(names, spec.windows.column, dict(part.dtypes), str(source))
+        window = _window(spec.windows, part[spec.windows.column]).alias(_WINDOW)
+        chosen.append(part.select(window, *(part[name].cast("double") for name in names)))
+    return reduce(lambda rows, more: rows.unionByName(more), chosen)
+
+
+def _window(windows: ByTime | ByValue, column: Column) -> Column:
+    """The label of a row's window, after "+" in the baseline and "-" outside."""
+    from pyspark.sql import functions as f
+
+    if isinstance(windows, ByTime):
+        inside = (column >= windows.start) & (column < windows.end)
+        label = f.date_format(f.date_trunc(windows.every, column), EVERY[windows.every])
+    else:
+        inside = column.cast("string").isin([str(value) for value in windows.baseline])
+        label = column.cast("string")
+    return f.concat(f.when(inside, "+").otherwise("-"), f.coalesce(label, f.lit("null")))
 
 
 def _check(names: list[str], window: str, columns: Mapping[str, str], what: str) -> None:
@@ -108,14 +124,11 @@ def _check(names: list[str], window: str, columns: Mapping[str, str], what: str)
 
 
 def _edges(spec: Monitoring, rows: DataFrame) -> dict[str, NDArray[np.float64]]:
-    baseline = rows.where(rows[_WINDOW].isin([str(value) for value in spec.baseline]))
+    baseline = rows.where(rows[_WINDOW].startswith("+"))
     total = baseline.count()
     if not total:
-        there = sorted(str(row[0]) for row in rows.select(_WINDOW).distinct().limit(20).collect())
-        raise DataError(
-            f"no row has a baseline value ({', '.join(map(str, spec.baseline)) or 'none given'}) in {spec.window!r}; "
-            f"there are {', '.join(there) or 'no rows at all'}"
-        )
+        there = sorted(str(row[0])[1:] for row in rows.select(_WINDOW).distinct().limit(20).collect())
+        raise DataError(f"no row is in the baseline ({spec.windows}); there are {', '.join(there) or 'no rows at all'}")
     # Edges need no more than a sample: whatever they are, both distributions are counted between the same ones.
     sample: Any = baseline.sample(fraction=min(1.0, _SAMPLE / total), seed=0).toArrow()
     if not sample.num_rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import add
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from sparkml_track.monitoring import _measures as measures
 from sparkml_track.monitoring import _worker
-from sparkml_track.monitoring._counts import Counted, Sums
-from sparkml_track.monitoring._spec import DRIFT, FEW, OK, Drift, Guards, Monitoring, Quality
+from sparkml_track.monitoring._counts import Counted, Sums, Window
+from sparkml_track.monitoring._spec import DRIFT, FEW, OK, Drift, Guards, Quality
 
 __all__ = ["BASELINE", "drift", "order", "profile", "quality"]
 
@@ -21,47 +21,45 @@ BASELINE = "baseline"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def order(windows: Sequence[str]) -> list[str]:
-    """Windows in their natural order: numbers by value, then text."""
-    return sorted(windows, key=lambda window: (0, float(window), "") if _numeric(window) else (1, 0.0, window))
+def order(windows: Iterable[Window]) -> list[Window]:
+    """Windows in their natural order: numbers by value, then text; what is in the baseline first."""
+    return sorted(windows, key=lambda window: (*_place(window.label), not window.in_baseline))
 
 
-def profile(spec: Monitoring, counted: Counted) -> list[dict[str, object]]:
-    """One row for each column of the baseline and of each other window: how many, how large, how spread."""
+def profile(counted: Counted) -> list[dict[str, object]]:
+    """One row for each column of the baseline and of each window outside: how many, how large, how spread."""
     return [
-        {"window": window, "column": column, **_profiled(sums, counted.edges[column], counted.shifts[column])}
-        for window, columns in [(BASELINE, _baseline(spec, counted)), *_others(spec, counted)]
+        {"window": label, "column": column, **_profiled(sums, counted.edges[column], counted.shifts[column])}
+        for label, columns in [(BASELINE, _baseline(counted)), *_others(counted)]
         for column, sums in columns.items()
         if column != _worker.QUALITY
     ]
 
 
-def drift(spec: Monitoring, counted: Counted) -> list[Drift]:
+def drift(counted: Counted, guards: Guards) -> list[Drift]:
     """Each column of each window that is not in the baseline, against the baseline."""
-    base = _baseline(spec, counted)
+    base = _baseline(counted)
     return [
-        _drifted(column, window, base[column], sums, spec.guards)
-        for window, columns in _others(spec, counted)
+        _drifted((column, label), base[column], sums, guards)
+        for label, columns in _others(counted)
         for column, sums in columns.items()
         if column != _worker.QUALITY
     ]
 
 
-def quality(spec: Monitoring, counted: Counted) -> list[Quality]:
+def quality(counted: Counted) -> list[Quality]:
     """Each window with score and label, those of the baseline too."""
-    known = {str(value) for value in spec.baseline}
-    found = ((window, counted.windows[window].get(_worker.QUALITY)) for window in order(list(counted.windows)))
-    return [_judged(window, window in known, sums) for window, sums in found if sums is not None and sums.bins.sum()]
+    found = ((window, counted.windows[window].get(_worker.QUALITY)) for window in order(counted.windows))
+    return [_judged(window, sums) for window, sums in found if sums is not None and sums.bins.sum()]
 
 
-def _baseline(spec: Monitoring, counted: Counted) -> Mapping[str, Sums]:
-    parts = [counted.windows[str(value)] for value in spec.baseline if str(value) in counted.windows]
+def _baseline(counted: Counted) -> Mapping[str, Sums]:
+    parts = [columns for window, columns in counted.windows.items() if window.in_baseline]
     return {column: reduce(add, [part[column] for part in parts]) for column in parts[0]}
 
 
-def _others(spec: Monitoring, counted: Counted) -> Iterator[tuple[str, Mapping[str, Sums]]]:
-    known = {str(value) for value in spec.baseline}
-    return ((window, counted.windows[window]) for window in order(list(counted.windows)) if window not in known)
+def _others(counted: Counted) -> Iterator[tuple[str, Mapping[str, Sums]]]:
+    return ((each.label, counted.windows[each]) for each in order(counted.windows) if not each.in_baseline)
 
 
 def _profiled(sums: Sums, edges: np.ndarray, shift: float) -> dict[str, object]:
@@ -88,7 +86,7 @@ def _quantile(sums: Sums, edges: np.ndarray, q: float) -> float:
     return float(np.interp(q * total, np.concatenate([[0.0], np.cumsum(sums.bins)]), borders))
 
 
-def _drifted(column: str, window: str, base: Sums, now: Sums, guards: Guards) -> Drift:
+def _drifted(what: tuple[str, str], base: Sums, now: Sums, guards: Guards) -> Drift:
     groups = measures.regroup(base.bins, guards.bins)
     p, q = (_grouped(sums, groups, base, now) for sums in (base, now))
     limit = measures.psi_limit(p, q, guards.alpha)
@@ -97,8 +95,8 @@ def _drifted(column: str, window: str, base: Sums, now: Sums, guards: Guards) ->
     if min(p.sum(), q.sum()) < guards.min_rows:
         verdict = FEW
     return Drift(
-        column=column,
-        window=window,
+        column=what[0],
+        window=what[1],
         rows=int(q.sum()),
         baseline_rows=int(p.sum()),
         psi=value,
@@ -118,13 +116,13 @@ def _grouped(sums: Sums, groups: np.ndarray, base: Sums, now: Sums) -> np.ndarra
     return np.append(counts, sums.head[_worker.MISSING]) if holes else counts
 
 
-def _judged(window: str, in_baseline: bool, sums: Sums) -> Quality:
+def _judged(window: Window, sums: Sums) -> Quality:
     positives, negatives = sums.bins[: _worker.SCORE_BINS], sums.bins[_worker.SCORE_BINS :]
     rows = float(sums.bins.sum())
     rate, mean = float(positives.sum()) / rows, sums.head[_worker.SCORES] / rows
     return Quality(
-        window=window,
-        in_baseline=in_baseline,
+        window=window.label,
+        in_baseline=window.in_baseline,
         rows=int(rows),
         base_rate=rate,
         mean_score=mean,
@@ -135,8 +133,9 @@ def _judged(window: str, in_baseline: bool, sums: Sums) -> Quality:
     )
 
 
-def _numeric(text: str) -> bool:
+def _place(label: str) -> tuple[int, float, str]:
     try:
-        return math.isfinite(float(text))
+        number = float(label)
     except ValueError:
-        return False
+        return 1, 0.0, label
+    return (0, number, label) if math.isfinite(number) else (1, 0.0, label)

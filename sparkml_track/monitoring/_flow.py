@@ -12,7 +12,7 @@ import pyarrow as pa
 from sparkml_track.errors import DataError
 from sparkml_track.monitoring import _worker
 from sparkml_track.monitoring._counts import Counted, count
-from sparkml_track.monitoring._findings import drift, profile, quality
+from sparkml_track.monitoring._findings import drift, order, profile, quality
 from sparkml_track.monitoring._spec import DRIFT, FEW, Drift, Monitored, Monitoring, Quality
 from sparkml_track.plots.monitoring import draw_drift, draw_quality, draw_scores, page
 from sparkml_track.refs import DataRef, TableRef
@@ -41,8 +41,8 @@ def monitor(spec: Monitoring, tables: Tables, registry: Registry) -> Monitored:
     started = time.time()
     counted = count(spec, tables)
     _check_scores(counted)
-    found, judged = drift(spec, counted), quality(spec, counted)
-    written = _written(spec, tables, profile(spec, counted), found, judged)
+    found, judged = drift(counted, spec.guards), quality(counted)
+    written = _written(spec, tables, profile(counted), found, judged)
     run_id = registry.record(_run(spec, counted, found, judged, written, started))
     return Monitored(written, run_id, tuple(found), tuple(judged), time.time() - started)
 
@@ -52,7 +52,7 @@ def _check_scores(counted: Counted) -> None:
         sums = columns.get(_worker.QUALITY)
         if sums is not None and sums.bins.sum() and not 0 <= sums.low <= sums.high <= 1:
             raise DataError(
-                f"scores from {sums.low} to {sums.high} in window {window} are no probabilities, so their quality "
+                f"scores from {sums.low} to {sums.high} in window {window.label} are no probabilities: their quality "
                 "cannot be told; leave the label out"
             )
 
@@ -92,8 +92,7 @@ def _run(
         name=f"{spec.target} of {model}" if model else spec.target,
         experiment=spec.experiment,
         params={
-            "window": spec.window,
-            "baseline": ", ".join(map(str, spec.baseline)),
+            "windows": spec.windows,
             **{f"guards.{name}": value for name, value in asdict(spec.guards).items()},
         },
         metrics=_metrics(spec, found, judged) | {"seconds": time.time() - started},
@@ -117,13 +116,12 @@ def _metrics(spec: Monitoring, found: Sequence[Drift], judged: Sequence[Quality]
 
 
 def _page(spec: Monitoring, counted: Counted, found: Sequence[Drift], judged: Sequence[Quality]) -> str:
-    known = {str(value) for value in spec.baseline}
     drifts = [(each.column, each.window, each.psi, each.verdict) for each in found]
     figures = [(q.window, q.in_baseline, q.log_loss, q.auc, q.base_rate, q.mean_score) for q in judged]
     histograms = [
-        (window, window in known, columns[_worker.QUALITY].bins.reshape(2, -1).sum(axis=0))
-        for window, columns in counted.windows.items()
+        (window.label, window.in_baseline, columns[_worker.QUALITY].bins.reshape(2, -1).sum(axis=0))
+        for window, columns in ((each, counted.windows[each]) for each in order(counted.windows))
         if _worker.QUALITY in columns
     ]
-    title = f"{spec.target}: windows of {spec.window} against {', '.join(map(str, spec.baseline))}"
+    title = f"{spec.target}: {spec.windows}"
     return page(title, [draw_drift(drifts), draw_quality(figures), draw_scores(histograms)])

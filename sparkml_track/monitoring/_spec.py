@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sparkml_track.errors import SpecError
 from sparkml_track.refs import ModelRef, TableRef
 
-__all__ = ["DRIFT", "FEW", "OK", "Drift", "Guards", "Monitored", "Monitoring", "Quality"]
+__all__ = ["DRIFT", "EVERY", "FEW", "OK", "ByTime", "ByValue", "Drift", "Guards", "Monitored", "Monitoring", "Quality"]
 
+#: How long windows of time may be, and the form of their labels.
+EVERY = {"day": "yyyy-MM-dd", "week": "yyyy-MM-dd", "month": "yyyy-MM"}
 #: Verdicts on one column in one window.
 OK, DRIFT, FEW = "ok", "drift", "too few rows"
 
@@ -49,13 +52,55 @@ class Guards:
 
 
 @dataclass(frozen=True, slots=True)
+class ByTime:
+    """Windows are days, weeks or months; the baseline is a stretch of time.
+
+    Labels are ``2013-11`` for a month, ``2013-11-04`` for a day and for the Monday of a week, in the session's time
+    zone. A window that the baseline cuts is two: the part inside and the part outside.
+
+    Attributes:
+        column: a timestamp.
+        every: "day", "week" or "month".
+        start: the first moment of the baseline.
+        end: the first moment after it. Both with a time zone.
+    """
+
+    column: str
+    every: str
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.every not in EVERY:
+            raise SpecError(f"every is {self.every!r}, allowed are {', '.join(EVERY)}")
+
+    def __str__(self) -> str:
+        return f"{self.column} by {self.every}, baseline {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+
+
+@dataclass(frozen=True, slots=True)
+class ByValue:
+    """Each value of a column is a window (a batch, a region); some of them make up the baseline.
+
+    Attributes:
+        column: of any type that has a text form.
+        baseline: its values.
+    """
+
+    column: str
+    baseline: Sequence[object]
+
+    def __str__(self) -> str:
+        return f"{self.column} by value, baseline {', '.join(map(str, self.baseline)) or 'none'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Monitoring:
     """One monitoring job.
 
     Attributes:
         sources: scored tables at pinned versions, with the same columns; together they hold baseline and windows.
-        window: the column that says which window a row belongs to (a month, a day, a batch).
-        baseline: its values that make up the baseline; all others are windows of their own.
+        windows: which window a row belongs to, and which rows are the baseline.
         target: prefix of the tables that are written: ``_profile``, ``_drift``, ``_quality``.
         experiment: where the monitoring run goes.
         columns: numeric or boolean columns to watch; the score is watched anyway.
@@ -66,8 +111,7 @@ class Monitoring:
     """
 
     sources: Sequence[TableRef]
-    window: str
-    baseline: Sequence[object]
+    windows: ByTime | ByValue
     target: str
     experiment: str
     columns: Sequence[str]
@@ -83,7 +127,7 @@ class Drift:
 
     Attributes:
         column: name.
-        window: value of the window column, as text.
+        window: its label.
         rows: in the window.
         baseline_rows: in the baseline.
         psi: population stability index, nats.
@@ -113,7 +157,7 @@ class Quality:
     """How good the scores of one window were.
 
     Attributes:
-        window: value of the window column, as text.
+        window: its label.
         in_baseline: the model may have seen these rows: its figures flatter.
         rows: with score and label.
         base_rate: share of label 1.

@@ -21,7 +21,7 @@ from sparkml_track.schema import TAG_KIND
 
 __all__ = ["MlflowRegistry"]
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,127}")
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -50,7 +50,7 @@ class MlflowRegistry(Registry):
     def register(self, name: str, package: Package, run: Run) -> ModelRef:
         """See the contract."""
         if not _NAME.fullmatch(name):
-            raise RegistryError(f"a model name has letters, digits, '_', '.', '-' and at most 64 of them, got {name!r}")
+            raise RegistryError(f"a model name has letters, digits, '_', '.', '-', at most 128, got {name!r}")
         with _translated(f"register the model {name!r}"), self._run(run) as (run_id, experiment):
             logged, files = self._log_model(name, package, run_id, experiment)
             tags = {TAG_FILES: json.dumps(files), TAG_KIND: run.kind}

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from sparkml_track.scoring._flow import score
-from sparkml_track.scoring._spec import ADDED, Scored, Scoring
+from sparkml_track.scoring._spec import ADDED, Period, Scored, Scoring
 
-__all__ = ["ADDED", "Scored", "Scoring", "score"]
+__all__ = ["ADDED", "Period", "Scored", "Scoring", "score"]

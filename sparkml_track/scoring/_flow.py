@@ -77,11 +77,14 @@ def _pinned(spec: Scoring, registry: Registry) -> ModelRef:
 
 def _rows(spec: Scoring, tables: Tables) -> DataFrame:
     rows = tables.read(spec.source)
-    unknown = sorted({*spec.where, *spec.keep} - set(rows.columns))
+    period = spec.period
+    unknown = sorted({*spec.where, *spec.keep, *([period.column] if period else [])} - set(rows.columns))
     if unknown:
         raise DataError(f"{spec.source} has no column {', '.join(unknown)}; it has {', '.join(rows.columns)}")
     for name, values in spec.where.items():
         rows = rows.where(rows[name].isin(list(values)))
+    if period:
+        rows = rows.where((rows[period.column] >= period.start) & (rows[period.column] < period.end))
     return rows
 
 

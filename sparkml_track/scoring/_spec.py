@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.registries import ALIAS_CHAMPION
 
-__all__ = ["ADDED", "Scored", "Scoring"]
+__all__ = ["ADDED", "Period", "Scored", "Scoring"]
 
 #: Columns that scoring adds, with their Spark types, in order.
 ADDED = {
@@ -22,6 +23,21 @@ ADDED = {
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """Rows of a stretch of time.
+
+    Attributes:
+        column: a timestamp.
+        start: the first moment that belongs to it.
+        end: the first moment after it. Both with a time zone.
+    """
+
+    column: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Scoring:
     """One scoring job.
 
@@ -32,7 +48,8 @@ class Scoring:
         experiment: where the scoring run goes.
         alias: looked up once, at the start; not used if ``version`` is given.
         version: of the model.
-        where: column to allowed values; empty scores all rows.
+        where: column to allowed values; empty allows all.
+        period: only rows of this time; None takes all.
         keep: columns of the source to carry over; empty carries all.
     """
 
@@ -43,6 +60,7 @@ class Scoring:
     alias: str = ALIAS_CHAMPION
     version: int | None = None
     where: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    period: Period | None = None
     keep: Sequence[str] = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,18 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from sparkml_track.errors import DataError, SpecError
-from sparkml_track.monitoring import ARTIFACT_MONITORING, DRIFT, FEW, OK, Guards, Monitored, Monitoring, monitor
+from sparkml_track.monitoring import (
+    ARTIFACT_MONITORING,
+    DRIFT,
+    FEW,
+    OK,
+    ByTime,
+    ByValue,
+    Guards,
+    Monitored,
+    Monitoring,
+    monitor,
+)
 from sparkml_track.registries import MemoryRegistry
 from sparkml_track.tables import DeltaTables
 
@@ -61,7 +73,7 @@ def spec(tables: DeltaTables) -> Monitoring:
     table = rows()
     early = pa.compute.less(table["month"], 4)
     sources = (tables.write("early", table.filter(early)), tables.write("late", table.filter(pa.compute.invert(early))))
-    return Monitoring(sources, "month", (1, 2), "watched", "tests", COLUMNS, label="late")
+    return Monitoring(sources, ByValue("month", (1, 2)), "watched", "tests", COLUMNS, label="late")
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +160,29 @@ def test_the_run_has_figures_a_page_and_all_table_versions(
     assert all(text in page for text in ("Drift by column and window", "Quality by window", "wind", "plotly"))
 
 
+def test_windows_of_time_are_cut_where_the_baseline_ends(tables: DeltaTables) -> None:
+    days = [datetime(2013, 1, 1, 12, tzinfo=UTC) + timedelta(days=day) for day in range(59)]
+    random = np.random.default_rng(3)
+    table = pa.table(
+        {
+            "at": pa.array(np.repeat(np.array(days, dtype=object), 100).tolist(), pa.timestamp("us", "UTC")),
+            "score": random.random(5_900),
+            "late": random.integers(0, 2, 5_900),
+        }
+    )
+    by = ByTime("at", "month", datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 21, tzinfo=UTC))
+    spec = Monitoring((tables.write("timed", table),), by, "timed", "tests", (), label="late")
+    found = monitor(spec, tables, MemoryRegistry())
+    assert [(each.window, each.in_baseline, each.rows) for each in found.quality] == [
+        ("2013-01", True, 2_000), ("2013-01", False, 1_100), ("2013-02", False, 2_800),
+    ]  # fmt: skip
+    assert [(each.column, each.window, each.verdict) for each in found.drift] == [
+        ("score", "2013-01", OK), ("score", "2013-02", OK),
+    ]  # fmt: skip
+    weekly = monitor(replace(spec, windows=replace(by, every="week")), tables, MemoryRegistry())
+    assert [each.window for each in weekly.drift][:2] == ["2013-01-21", "2013-01-28"]
+
+
 def test_without_a_label_there_is_no_quality(spec: Monitoring, tables: DeltaTables) -> None:
     found = monitor(replace(spec, label=None, target="unlabelled"), tables, MemoryRegistry())
     assert found.quality == ()
@@ -159,8 +194,8 @@ def test_without_a_label_there_is_no_quality(spec: Monitoring, tables: DeltaTabl
     [
         ({"columns": ("wind", "gusts")}, "early@v0 cannot be watched.*no column 'gusts'"),
         ({"columns": ("carrier",)}, "column 'carrier' is string"),
-        ({"window": "week"}, "no column 'week'"),
-        ({"baseline": (7,)}, r"no row has a baseline value \(7\) in 'month'; there are 1, 11, 12, 2, 3"),
+        ({"windows": ByValue("week", (1,))}, "no column 'week'"),
+        ({"windows": ByValue("month", (7,))}, r"no row is in the baseline .*7\); there are 1, 11, 12, 2, 3"),
         ({"score": "wind"}, "are no probabilities"),
     ],
 )
@@ -175,3 +210,8 @@ def test_guards_that_make_no_sense_are_all_told() -> None:
     with pytest.raises(SpecError) as caught:
         Guards(min_rows=0, psi=float("nan"), alpha=1, bins=1)
     assert len(caught.value.problems) == 4
+
+
+def test_a_window_of_unknown_length_is_refused() -> None:
+    with pytest.raises(SpecError, match="every is 'year', allowed are day, week, month"):
+        ByTime("at", "year", datetime(2013, 1, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC))

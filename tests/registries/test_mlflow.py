@@ -125,7 +125,7 @@ def test_artifacts_of_a_run_are_text_files(registry: MlflowRegistry) -> None:
     assert (folder / "monitoring" / "report.html").read_text() == "<p>hello"
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a/b", "a" * 65, "a b"])
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "a" * 129, "a:b"])
 def test_names_that_are_no_names_are_refused(registry: MlflowRegistry, name: str) -> None:
     with pytest.raises(RegistryError, match="a model name has"):
         registry.register(name, _package(), RUN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sparkml_track.errors import DataError, RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import MemoryRegistry, Package, Run
-from sparkml_track.scoring import ADDED, Scoring, score
+from sparkml_track.scoring import ADDED, Period, Scoring, score
 from sparkml_track.tables import DeltaTables
 
 if TYPE_CHECKING:
@@ -157,6 +158,14 @@ def test_a_missing_alias_or_column_is_named(spec: Scoring, tables: DeltaTables, 
         score(replace(spec, alias="canary"), tables, registry)
     with pytest.raises(DataError, match="has no column quarter"):
         score(replace(spec, where={"quarter": (4,)}), tables, registry)
+
+
+def test_only_the_rows_of_the_period_are_scored(tables: DeltaTables, registry: MemoryRegistry) -> None:
+    hours = [datetime(2013, 10, 31, 23, tzinfo=UTC) + timedelta(minutes=30 * step) for step in range(6)]
+    source = tables.write("timed", rows(6).append_column("at", pa.array(hours, pa.timestamp("us", "UTC"))))
+    period = Period("at", hours[2], hours[4])
+    scored = score(Scoring("delay", source, "timed_scores", "tests", period=period), tables, registry)
+    assert frame(tables, scored.table)["flight"].tolist() == [2, 3]
 
 
 def test_only_the_columns_asked_for_are_kept(spec: Scoring, tables: DeltaTables, registry: MemoryRegistry) -> None:
