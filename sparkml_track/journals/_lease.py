@@ -79,7 +79,8 @@ class FileLease(Lease):
             finally:
                 self._draft.unlink(missing_ok=True)
         self._next = lease_path(folder, self.epoch + 1)
-        threading.Thread(target=self._beat, name=f"lease of {folder.name}", daemon=True).start()
+        self._heart = threading.Thread(target=self._beat, name=f"lease of {folder.name}", daemon=True)
+        self._heart.start()
 
     def check(self) -> None:
         """See ``Lease``."""
@@ -115,15 +116,17 @@ class FileLease(Lease):
     def _wait_until_free(self, epoch: int) -> None:
         """Returns once the lease is given back or stale; raises if its driver lives."""
         path = lease_path(self._folder, epoch)
-        first = path.stat().st_mtime_ns
+        first, told = path.stat().st_mtime_ns, False
         while (verdict := judge(self._folder, claim := read_claim(self._folder, epoch))) is not Verdict.FREE:
             if verdict is Verdict.HELD or path.stat().st_mtime_ns != first:
                 raise LeaseHeld(held_message(self._folder.name, claim.holder, epoch))
             left = self._pulse.stale - self._age(path)
             if left <= 0:
-                _log.warning("no heartbeat of %s for %s s: its sweep is taken over", claim.holder, self._pulse.stale)
+                _log.warning("no heartbeat of %s for %.0f s: its sweep is taken over", _named(claim), self._pulse.stale)
                 return
-            _log.info("waiting up to %.0f s for a heartbeat of %s", left, claim.holder)
+            if not told:
+                _log.warning("waiting up to %.0f s for a heartbeat of %s", left, _named(claim))
+            told = True
             self._pulse.sleep(min(left, self._pulse.every / 2))
 
     def _age(self, path: Path) -> float:
@@ -162,6 +165,10 @@ class FileLease(Lease):
                 if not self._done.is_set():
                     self._failed = str(error)
                 return
+
+
+def _named(claim: Claim) -> str:
+    return f"pid {claim.pid} on host {claim.host}"
 
 
 def _lock(fd: int) -> bool:

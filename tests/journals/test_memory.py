@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from sparkml_track.errors import SpecError
+from sparkml_track.journals import Journal, Record, open_journal
+from sparkml_track.journals._memory import MemoryHome, open_memory
+from sparkml_track.testing.journals import JournalCase
+
+
+class TestMemoryJournal(JournalCase):
+    @pytest.fixture(autouse=True)
+    def home(self) -> None:
+        self._home = MemoryHome()
+
+    def open(self, sweep: str) -> Journal:
+        return open_memory(sweep, self._home)
+
+    def abandon(self, journal: Journal) -> None:
+        self._home.abandon(journal.sweep)
+
+    def test_each_flush_is_one_whole_object_with_a_header(self) -> None:
+        journal = self.open("sweep")
+        for number in range(3):
+            journal.append([Record("accepted", {"number": number})])
+            journal.flush()
+        segments = self._home.sweeps["sweep"].segments
+        assert [str(name) for name in segments] == [f"0000000{n}-e0001.seg" for n in (1, 2, 3)]
+        assert [data.count(b"\n") for data in segments.values()] == [2, 2, 2]
+
+
+def test_without_a_home_each_journal_is_alone() -> None:
+    first, second = open_journal(None, "sweep"), open_journal(None, "sweep")
+    first.append([Record("plan", {})])
+    first.flush()
+    assert (first.epoch, second.epoch, list(second.replay()), first.durable) == (1, 1, [], False)
+
+
+def test_a_bad_id_is_refused_without_a_home_too() -> None:
+    with pytest.raises(SpecError):
+        open_journal(None, "a/b")
