@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sparkml_track.engine.report import Page, render, write_report
+from sparkml_track.engine.summary import Result, summarise
+from sparkml_track.plots import standard
+from sparkml_track.trial import State
+
+HOSTILE = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>"
+ONE = (("auc",), ("maximize",))
+
+
+def finished(number: int, value: float, **params: object) -> Result:
+    kind = {"kind": "forest", "depth": number + 2}
+    return Result(number, {"model": kind, **params}, State.FINISHED, {"auc": value}, (value,), 1, 1.7e9 + number, 2.0)
+
+
+def failed(number: int, message: str, reason: str = "exception") -> Result:
+    return Result(number, {"model": {"kind": "linear"}}, State.FAILED, reason=reason, message=message, started=1.7e9)
+
+
+def page(results: list[Result], **facts: str) -> Page:
+    return Page("flights", summarise(results, len(results) + 3, 0, *ONE), results, facts)
+
+
+class Reader(HTMLParser):
+    """Tags, and the text outside scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "href"} or name.startswith("on")]
+        if tag not in {"meta", "br", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in {"script", "style"}:
+            self.text += " " + data
+
+
+def test_the_page_has_counts_best_plots_table_and_failures() -> None:
+    results = [finished(number, 0.5 + number / 100) for number in range(8)]
+    results += [failed(8, "Traceback\nValueError: no rows"), failed(9, "other\nValueError: no rows")]
+    results += [failed(10, "took longer than 60 s", "timeout")]
+    read = Reader(render(page(results, **{"Parent run": "abc"}), standard()))
+    assert read.open == []
+    text = re.sub(r"\s+", " ", read.text)
+    for part in ("14 planned", "8 finished", "3 failed", "3 not started", "Trial 7: auc = 0.57", "maximize auc"):
+        assert part in text
+    for title in ("Optimisation history", "Parameter importances", "Parallel coordinates", "Top trials", "Failures"):
+        assert title in text
+    assert "exception: 2 trials Trial 8, 9 Traceback ValueError: no rows" in text
+    assert "timeout: 1 trial " in text
+    assert text.index("exception: 2") < text.index("timeout: 1")
+    assert "Parent run abc" in text
+    assert "2023-11-14 22:13:20 UTC" in text
+
+
+def test_the_page_needs_nothing_else_and_holds_the_library_once() -> None:
+    html = render(page([finished(number, 0.5 + number / 100) for number in range(8)]), standard())
+    read = Reader(html)
+    assert read.links == []
+    assert html.count("plotly.js v") == 1
+    assert read.tags.count("script") == 4
+    assert "link" not in read.tags
+
+
+def test_all_text_is_escaped() -> None:
+    results = [finished(number, 0.5 + number / 100, **{HOSTILE: HOSTILE}) for number in range(8)]
+    results += [failed(8, HOSTILE, HOSTILE)]
+    summary = summarise(results, 9, 0, (HOSTILE,), ("maximize",))
+    html = render(Page(HOSTILE, summary, results, {HOSTILE: HOSTILE}), standard())
+    read = Reader(html)
+    assert "img" not in read.tags
+    assert read.tags.count("script") == 4
+    assert read.links == []
+    assert "alert(1)" in read.text
+
+
+@pytest.mark.parametrize(
+    "results",
+    [[], [failed(0, "")], [finished(0, math.nan)], [Result(0, {}, State.PRUNED, {"auc": 0.5}), finished(1, math.inf)]],
+)
+def test_a_sweep_without_a_best_trial_still_has_a_page(results: list[Result]) -> None:
+    read = Reader(render(page(results), standard()))
+    assert "No trial finished with a finite value" in read.text
+    assert read.open == []
+
+
+def test_several_objectives_show_plots_for_each_and_the_front_first() -> None:
+    results = [
+        Result(n, {"x": n}, State.FINISHED, {"a": float(n), "b": float((n - 3) ** 2)}, (float(n), float((n - 3) ** 2)))
+        for n in range(8)
+    ]
+    summary = summarise(results, 8, 0, ("a", "b"), ("minimize", "minimize"))
+    text = re.sub(r"\s+", " ", Reader(render(Page("two", summary, results), standard())).text)
+    assert "4 trials lie on the Pareto front" in text
+    assert "Optimisation history: a" in text
+    assert "Optimisation history: b" in text
+
+
+def test_many_failures_are_grouped_and_clipped() -> None:
+    results = [failed(number, f"KeyError: {number % 5}") for number in range(500)]
+    text = re.sub(r"\s+", " ", Reader(render(page(results), ())).text)
+    assert "exception: 500 trials" in text
+    assert "200 more with other messages" in text
+    assert "Trial 0, 5, 10, 15, 20, 25, 30, 35, 40, 45, ..." in text
+
+
+def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "sweep.html"
+    results = [finished(number, 0.5) for number in range(3)]
+    for title in ("first", "second"):
+        write_report(path, title, summarise(results, 3, 0, *ONE), results)
+        assert f"<h1>{title}</h1>" in path.read_text(encoding="utf-8")
+    assert [one.name for one in path.parent.iterdir()] == ["sweep.html"]
