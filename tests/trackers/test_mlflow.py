@@ -9,7 +9,8 @@ import sys
 import threading
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,10 +24,33 @@ from mlflow.entities import ViewType
 from sparkml_track import schema
 from sparkml_track.errors import TrackingDenied, TrackingError, TrackingSchemaError, TrackingUnavailable
 from sparkml_track.testing.trackers import TrackerCase, sample_child, sample_parent
-from sparkml_track.trackers import ParentEnd, Tracker, _mlflow_sqlite, default_uri, open_tracker
+from sparkml_track.trackers import ParentEnd, Tracker, _mlflow_sqlite, default_uri
+from sparkml_track.trackers import open_tracker as really_open
 from sparkml_track.trackers._mlflow import MlflowTracker
 from sparkml_track.trackers._mlflow_bulk import BulkTracker
 from sparkml_track.trial import State
+
+_opened: list[Tracker] = []
+
+
+def open_tracker(uri: str | None, home: Path) -> Tracker:
+    _opened.append(really_open(uri, home))
+    return _opened[-1]
+
+
+@pytest.fixture(autouse=True)
+def close_all() -> Iterator[None]:
+    yield
+    while _opened:
+        _opened.pop().close()
+
+
+@contextmanager
+def database(path: Path) -> Iterator[sqlite3.Connection]:
+    db = sqlite3.connect(path)
+    with db:
+        yield db
+    db.close()
 
 
 class MlflowCase(TrackerCase):
@@ -165,11 +189,11 @@ def test_a_deleted_experiment_is_named(home: Path) -> None:
 def test_a_batch_that_fails_half_way_leaves_nothing(home: Path) -> None:
     tracker = open_tracker(None, home)
     parent, _ = tracker.start(sample_parent())
-    with sqlite3.connect(home / "mlflow.db") as db:
+    with database(home / "mlflow.db") as db:
         db.execute("CREATE TRIGGER no BEFORE INSERT ON latest_metrics BEGIN SELECT RAISE(ABORT, 'no room'); END")
     with pytest.raises(TrackingError, match="no room"):
         tracker.publish(parent, [sample_child(0), sample_child(1)])
-    with sqlite3.connect(home / "mlflow.db") as db:
+    with database(home / "mlflow.db") as db:
         db.execute("DROP TRIGGER no")
         assert db.execute("SELECT count(*) FROM params").fetchone()[0] == 3  # the parent's
     tracker.publish(parent, [sample_child(0), sample_child(1)])
@@ -187,6 +211,7 @@ def test_a_locked_database_is_waited_for_then_named(home: Path) -> None:
     other.execute("ROLLBACK")
     other.close()
     assert tracker.publish(parent, [sample_child(0)])
+    tracker.close()
 
 
 def test_a_child_made_by_a_server_is_completed_under_its_own_id(home: Path) -> None:
@@ -227,7 +252,7 @@ def test_a_new_home_gets_a_database_and_keeps_all_artifacts_inside(tmp_path: Pat
 
 
 def _set_revision(home: Path, revision: str) -> None:
-    with sqlite3.connect(home / "mlflow.db") as db:
+    with database(home / "mlflow.db") as db:
         db.execute("UPDATE alembic_version SET version_num = ?", (revision,))
 
 
@@ -252,7 +277,7 @@ def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="not a database"):
         open_tracker(None, tmp_path)
     other = tmp_path / "other.db"
-    with sqlite3.connect(other) as db:
+    with database(other) as db:
         db.execute("CREATE TABLE mine (a)")
     with pytest.raises(TrackingError, match="none of MLflow's"):
         open_tracker(f"sqlite:///{other}", tmp_path)
