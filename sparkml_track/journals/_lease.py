@@ -93,7 +93,7 @@ class FileLease(Lease):
 
     def release(self) -> None:
         """See ``Lease``."""
-        if self._done.is_set() or os.getpid() != self._pid:
+        if self._done.is_set():
             return
         self._done.set()
         # Without the mark (disk full) the next driver still sees that the lock is gone, or this process.

@@ -92,4 +92,4 @@ class Lease(ABC):
 
     @abstractmethod
     def release(self) -> None:
-        """Gives it back. May be called twice; never raises."""
+        """Gives it back. May be called twice; never raises. Not to be called in a fork of the driver."""

@@ -150,13 +150,19 @@ def epoch_taken(home: Path, sleep: Callable[[float], None] = never) -> int:
 
 
 def test_a_pid_that_was_given_to_another_process_does_not_hold(home: Path) -> None:
-    forge(home, start="1")
+    forge(home, start="1", locked=False)
     assert epoch_taken(home) == 2
 
 
 def test_a_living_process_without_its_lock_has_let_go(home: Path) -> None:
     forge(home)
     assert epoch_taken(home) == 2
+
+
+def test_two_who_look_at_the_same_time_do_not_take_each_other_for_the_holder(home: Path) -> None:
+    with forge(home).open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert epoch_taken(home) == 2
 
 
 def test_a_living_process_that_could_not_lock_holds(home: Path) -> None:
