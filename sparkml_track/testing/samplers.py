@@ -6,7 +6,6 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from statistics import median
 
 import pytest
 
@@ -36,10 +35,10 @@ class SamplerCase(ABC):
     """The cases, selected by the sampler's capabilities.
 
     Attributes:
-        learns_after: how many told trials an adaptive sampler needs to do better than chance.
+        trials: how many an adaptive sampler needs to do better than chance.
     """
 
-    learns_after = 60
+    trials = 100
 
     @abstractmethod
     def make(self, space: Space, seed: int = 0, objectives: int = 1) -> Sampler:
@@ -167,19 +166,19 @@ class SamplerCase(ABC):
         assert first not in points
 
     def test_an_adaptive_sampler_does_better_than_chance(self) -> None:
-        """The median distance from the best point halves, with four trials under way."""
+        """A tenth of the proposals, with four under way, come within 0.1 of the best point: chance gives 3 %."""
         sampler = self.make(COUNTABLE if self.make(COUNTABLE).capabilities.finite else LINE)
         if not sampler.capabilities.adaptive:
             return
         asked: dict[int, Params] = {}
         losses = []
-        for number in range(self.learns_after + 40):
+        for number in range(self.trials):
             asked[number] = _asked(sampler, number)
             losses.append(_bowl(asked[number]))
             if len(asked) == 4:
                 done = min(asked)
                 sampler.tell(done, asked.pop(done), State.FINISHED, [losses[done]])
-        assert median(losses[-40:]) < median(losses[:10]) / 2
+        assert sum(loss < 0.1 for loss in losses) >= len(losses) / 10
 
     def test_several_objectives(self) -> None:
         """Where the sampler says so."""

@@ -45,6 +45,7 @@ class TestAnneal(Case):
     spec = "anneal"
 
 
+@pytest.mark.slow
 @needs("lightgbm")
 class TestAtpe(Case):
     spec = "atpe"
@@ -67,7 +68,9 @@ class TestCmaes(Case):
     spec = "cmaes"
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Clip non-finite values:UserWarning")
 @needs("torch")
 class TestGp(Case):
     spec = "gp"
-    learns_after = 20
+    trials = 60

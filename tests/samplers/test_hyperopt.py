@@ -30,13 +30,14 @@ ALL = sp.parse(
         "c": [1, 2],
     }
 )
+LABELS = SpaceLabels(ALL)
 EXPRESSION = {"lr": hp.loguniform("lr", -5, 0), "m": hp.choice("m", ["a", {"d": hp.randint("d", 2, 6)}])}
 
 
 @given(some.integers(0, 10**6))
 @settings(deadline=None)
 def test_points_go_to_hyperopt_and_come_back(seed: int) -> None:
-    labels = SpaceLabels(ALL)
+    labels = LABELS
     params = ALL.sample(Random(seed))
     assert labels.params(labels.values(params)) == params
 
