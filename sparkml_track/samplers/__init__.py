@@ -43,7 +43,7 @@ def names() -> tuple[str, ...]:
 
 
 def build(
-    sampler: str | Mapping[str, Mapping[str, object]] | Sampler,
+    sampler: object,
     space: object,
     *,
     seed: int,
@@ -71,12 +71,11 @@ def build(
     return _checked(name, make(space, seed=seed, objectives=len(directions), **options), len(directions))
 
 
-def _named(sampler: str | Mapping[str, Mapping[str, object]]) -> tuple[str, Mapping[str, object]]:
+def _named(sampler: object) -> tuple[str, Mapping[str, object]]:
     if isinstance(sampler, str):
         return sampler, {}
-    given: object = sampler
-    if isinstance(given, Mapping) and len(given) == 1:
-        name, options = next(iter(given.items()))
+    if isinstance(sampler, Mapping) and len(sampler) == 1:
+        name, options = next(iter(sampler.items()))
         if isinstance(name, str) and (options is None or isinstance(options, Mapping)):
             return name, options or {}
     raise SpecError(f"sampler is {sampler!r}; give a name, {{name: {{option: value}}}} or a Sampler")

@@ -47,7 +47,7 @@ def test_a_sampler_is_given_back() -> None:
 )
 def test_wrong_settings_are_refused_by_name(spec: object, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        samplers.build(spec, SPACE, seed=0)  # type: ignore[arg-type]
+        samplers.build(spec, SPACE, seed=0)
 
 
 @pytest.mark.parametrize("name", ["tpe", "anneal"])
