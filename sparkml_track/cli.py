@@ -89,11 +89,11 @@ _step("monitor", "Compare features, predictions and quality with the training ro
 
 
 def _steps(settings: Settings, steps: Sequence[str]) -> None:
-    settings.home.make()
     from sparkml_track.preflight import preflight
     from sparkml_track.steps import run_step
 
     preflight(settings, steps)
+    settings.home.make()
     # Paths and commands are for copying: never broken.
     console = Console(highlight=False, soft_wrap=True)
     told: dict[str, Mapping[str, object]] = {}

@@ -161,6 +161,7 @@ def test_what_a_config_names_is_checked_before_the_first_step(
     config.write_text(CONF.replace(was, now))
     code, _, err = call("run", config)
     assert (code, ran) == (2, [])
+    assert not (config.parent / "state").exists()
     assert f"{config}:{line}: " in err
     assert words in err
     assert "Traceback" not in err
