@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparkml_track.engine.progress import ProgressListener
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.run import Surroundings, run_sweep
-from sparkml_track.engine.spec import Failures, Spec, Tracking, check
+from sparkml_track.engine.spec import Failures, Tracking, check
 from sparkml_track.executors import Resources
 from sparkml_track.facts import code_tags, environment_tags, spark_tags
 from sparkml_track.home import Home
@@ -17,9 +17,9 @@ from sparkml_track.session import local_or_active
 from sparkml_track.space import Space
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from sparkml_track.session import SparkSession
 
-__all__ = ["needs_spark", "sweep"]
+__all__ = ["run", "sweep"]
 
 _RESOURCES, _FAILURES, _TRACKING = Resources(), Failures(), Tracking()
 
@@ -89,20 +89,32 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         SparkmlError: as its subclasses say.
     """
     given = dict(locals())
+    home = Home.find()
+    return run(given, home, lambda: spark or local_or_active(home=home), data=data or {}, progress=progress)
+
+
+def run(
+    given: Mapping[str, object],
+    home: Home,
+    session: Callable[[], SparkSession],
+    *,
+    data: Mapping[str, object],
+    progress: ProgressListener | None = None,
+    **more: Any,
+) -> SweepResult:
+    """Runs a sweep from its arguments.
+
+    Args:
+        given: the arguments of ``sweep``; all problems are told before anything starts.
+        home: the state folder; made if missing.
+        session: gives the Spark session, if the executor needs one.
+        data: for the objective.
+        progress: see ``sweep``.
+        more: further fields of ``Surroundings``.
+    """
     spec = check(given)
-    home = Home.find().make()
-    session = spark or (local_or_active(home=home) if needs_spark(spec) else None)
+    home.make()
+    found = None if spec.executor in ("inline", "processes") else session()
+    tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found)}
     with display(spec.name, spec.max_trials, progress) as listener:
-        around = Surroundings(
-            home=home.root,
-            session=session,
-            data=data or {},
-            tags={**environment_tags(), **code_tags(), **spark_tags(session)},
-            listener=listener,
-        )
-        return run_sweep(spec, around)
-
-
-def needs_spark(spec: Spec) -> bool:
-    """Whether the executor asked for is one on Spark."""
-    return spec.executor not in ("inline", "processes")
+        return run_sweep(spec, Surroundings(home.root, found, data, tags=tags, listener=listener, **more))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     # For annotations elsewhere: this module is the door.
     from pyspark.sql import SparkSession as SparkSession  # noqa: PLC0414
 
-__all__ = ["java_problem", "local_or_active"]
+__all__ = ["SparkSession", "java_problem", "local_or_active"]
 
 _JAVA = 17
 _INSTALL = "install it (on Debian or Ubuntu: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"

@@ -83,12 +83,19 @@ class Asker:
             return None
         if self._behind is not None and not self._tell_in_order(number - self._behind):
             return None
-        params = self._points.popleft() if self._points else self._sampler.ask(number)
+        params = self._propose(number)
         if params is None:
             self._exhausted = True
             return None
         self._asked += 1
         return Trial(number, params, trial_seed(self._seed, number))
+
+    def _propose(self, number: int) -> Params | None:
+        if not self._points:
+            return self._sampler.ask(number)
+        params = self._points.popleft()
+        self._sampler.note(number, params)
+        return params
 
     def ended(self, trial: Trial, state: State, values: Sequence[float]) -> None:
         """Tells the sampler, or keeps it until its turn; a value that is no number counts as a failure."""

@@ -74,7 +74,7 @@ class _Run:
     def run(self) -> SweepResult:
         spec, around = self._spec, self._around
         sampler = samplers.build(spec.sampler, spec.space, seed=spec.seed, directions=spec.direction)
-        pruner = pruners.build(spec.pruner, seed=spec.seed)
+        pruner = pruners.build(spec.pruner, seed=spec.seed, direction=spec.direction[0])
         with ExitStack() as stack:
             journal = stack.enter_context(closing(open_journal(around.home, self._sweep)))
             # Workers start while the tracking store is opened: what takes longest begins first.

@@ -60,7 +60,7 @@ class Spec:
     experiment: str
     metric: tuple[str, ...] = ("loss",)
     direction: tuple[str, ...] = ("minimize",)
-    sampler: str = "tpe"
+    sampler: object = "tpe"
     pruner: object = None
     max_trials: int | None = None
     timeout: float | None = None
@@ -154,7 +154,7 @@ class _Checker:
 
     def _objectives(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         metric, direction = _sequence(self._given["metric"]), _sequence(self._given["direction"])
-        if not metric or not all(isinstance(name, str) and name for name in metric):
+        if not metric or not all(metric):
             self.problems.append(f"metric is {self._given['metric']!r}; allowed is a name, or a sequence of names")
         if len(direction) == 1:
             direction *= len(metric)
@@ -222,4 +222,4 @@ class _Checker:
 
 
 def _sequence(value: object) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)  # type: ignore[arg-type]
+    return (value,) if isinstance(value, str) else tuple(map(str, value))  # type: ignore[call-overload]

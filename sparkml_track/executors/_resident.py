@@ -6,12 +6,10 @@ import logging
 import os
 import platform
 import secrets
-import socket
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._base import (
@@ -28,6 +26,7 @@ from sparkml_track.executors._base import (
 from sparkml_track.executors._broker import Broker, Connection, Received
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._outcome import outcome_of, run_message
+from sparkml_track.executors._slots import Limits, Slot, own_address, with_changes
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
 from sparkml_track.slot.wire import Message
@@ -41,37 +40,6 @@ _PIECE = 1 << 20
 _CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of waiting, in seconds.
-
-    Attributes:
-        first: until the first worker is there.
-        silent: without a sign of life, after which a worker counts as lost.
-        none: without any worker, after which the executor gives up.
-        check: between looks at the launcher.
-        leave: for workers to leave at the end before they are ended by force.
-    """
-
-    first: float = 120.0
-    silent: float = 15.0
-    none: float = 60.0
-    check: float = 0.25
-    leave: float = 3.0
-
-
-@dataclass(eq=False)
-class _Slot:
-    """One worker's place."""
-
-    number: int
-    connection: Connection | None = None
-    host: str = ""
-    ready: bool = False
-    ahead: deque[Attempt] = field(default_factory=deque)
-    launches: int = 0
-
-
 class ResidentExecutor(Executor):
     """See the module and ``Executor``.
 
@@ -79,7 +47,7 @@ class ResidentExecutor(Executor):
         work: what all attempts share.
         launcher: starts the workers.
         token: names this instance on all hosts.
-        limits: bounds of waiting.
+        limits: bounds of waiting; the usual ones if None.
         address: host to listen on and port, None for a Unix socket on a shared host.
     """
 
@@ -91,17 +59,17 @@ class ResidentExecutor(Executor):
         work: Work,
         launcher: Launcher,
         token: str,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         address: tuple[str, int] | None = None,
     ) -> None:
         self.stale = 0
         self._launcher = launcher
-        self._limits = limits
+        self._limits = limits = limits or Limits()
         self._host = Host(folder_for(token))
         self._pending: deque[Attempt] = deque()
         self._events: list[Event] = []
-        self._place: dict[str, _Slot] = {}
-        self._by_connection: dict[Connection, _Slot] = {}
+        self._place: dict[str, Slot] = {}
+        self._by_connection: dict[Connection, Slot] = {}
         self._mean = 1.0
         self._closed = False
         self._last_failure = ""
@@ -110,11 +78,11 @@ class ResidentExecutor(Executor):
         secret = secrets.token_bytes(32)
         self._broker = self._listen(secret, address)
         wanted = launcher.slots() if work.parallelism is None else min(work.parallelism, launcher.slots())
-        self._slots = [_Slot(number) for number in range(max(1, wanted))]
+        self._slots = [Slot(number) for number in range(max(1, wanted))]
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
         env = tuple((name, str(work.resources.cpus)) for name in _CAPS)
         self._config = Config(self._broker.address, secret, token, packed.work, data, path, env)
-        self._config = _with(self._config, fresh=work.isolation == "fresh")
+        self._config = with_changes(self._config, fresh=work.isolation == "fresh")
         self._known = {packed.work, *data}
         self._alive = self._checked = time.monotonic()
         self._bound = limits.first
@@ -124,7 +92,7 @@ class ResidentExecutor(Executor):
     def _listen(self, secret: bytes, address: tuple[str, int] | None) -> Broker:
         if address is None and self._launcher.shared_host:
             return Broker(secret)
-        host, port = address or (_own_address(), 0)
+        host, port = address or (own_address(), 0)
         return Broker(secret, host, port)
 
     @property
@@ -220,7 +188,7 @@ class ResidentExecutor(Executor):
         else:
             self._hear(slot, message)
 
-    def _hear(self, slot: _Slot, message: Message) -> None:
+    def _hear(self, slot: Slot, message: Message) -> None:
         op = message.get("op")
         if op == "done":
             self._done(slot, message)
@@ -251,14 +219,14 @@ class ResidentExecutor(Executor):
         self._by_connection[connection] = slot
         self._broker.send(connection, {"op": "welcome"})
 
-    def _ready(self, slot: _Slot) -> None:
+    def _ready(self, slot: Slot) -> None:
         slot.ready = True
         slot.launches = 0
         self._bound = self._limits.none
         self._events.append(SlotsChanged(sum(each.ready for each in self._slots)))
         self._dispatch()
 
-    def _give(self, slot: _Slot, message: Message) -> None:
+    def _give(self, slot: Slot, message: Message) -> None:
         digest, offset = str(message["digest"]), int(message["offset"])  # type: ignore[call-overload]
         assert slot.connection is not None
         if digest not in self._known:
@@ -271,7 +239,7 @@ class ResidentExecutor(Executor):
         head: Message = {"op": "piece", "digest": digest, "offset": offset, "size": os.path.getsize(path)}
         self._broker.send(slot.connection, head, piece)
 
-    def _report(self, slot: _Slot, message: Message) -> None:
+    def _report(self, slot: Slot, message: Message) -> None:
         attempt = str(message["attempt"])
         if self._place.get(attempt) is not slot:
             self.stale += 1
@@ -279,7 +247,7 @@ class ResidentExecutor(Executor):
         report = Report(message["metrics"], int(message["step"]), float(message["time"]))  # type: ignore[arg-type,call-overload]
         self._events.append(Reported(attempt, int(message["index"]), report))  # type: ignore[call-overload]
 
-    def _done(self, slot: _Slot, message: Message) -> None:
+    def _done(self, slot: Slot, message: Message) -> None:
         attempt = str(message["attempt"])
         if self._place.get(attempt) is not slot:
             self.stale += 1
@@ -300,7 +268,7 @@ class ResidentExecutor(Executor):
                 return
             self._fill(slot)
 
-    def _fill(self, slot: _Slot) -> None:
+    def _fill(self, slot: Slot) -> None:
         while self._pending and slot.ready and len(slot.ahead) < self._depth():
             attempt = self._pending.popleft()
             slot.ahead.append(attempt)
@@ -310,13 +278,13 @@ class ResidentExecutor(Executor):
             if len(slot.ahead) == 1:
                 self._begin(slot)
 
-    def _begin(self, slot: _Slot) -> None:
+    def _begin(self, slot: Slot) -> None:
         if slot.ahead:
             self._events.append(Started(slot.ahead[0].id, slot.host, time.time()))
 
     # -- losses
 
-    def _lose(self, slot: _Slot, why: str) -> None:
+    def _lose(self, slot: Slot, why: str) -> None:
         """The worker is gone: what it ran is lost, what only waited there is not charged."""
         if slot.connection is not None:
             self._by_connection.pop(slot.connection, None)
@@ -342,7 +310,7 @@ class ResidentExecutor(Executor):
         elif now - self._alive > self._bound:
             raise SlotsLost(self._nobody())
 
-    def _relaunch(self, slot: _Slot) -> None:
+    def _relaunch(self, slot: Slot) -> None:
         failure = self._launcher.failure(slot.number)
         if failure is None:
             return
@@ -353,9 +321,9 @@ class ResidentExecutor(Executor):
             return
         self._launch(slot)
 
-    def _launch(self, slot: _Slot) -> None:
+    def _launch(self, slot: Slot) -> None:
         slot.launches += 1
-        self._launcher.launch(_with(self._config, slot=slot.number))
+        self._launcher.launch(with_changes(self._config, slot=slot.number))
 
     def _nobody(self) -> str:
         last = f" (last failure: {self._last_failure})" if self._last_failure else ""
@@ -363,18 +331,3 @@ class ResidentExecutor(Executor):
             f"no worker is left and none came within {self._bound:g} s{last}; results so far are kept: look at the "
             "Spark executors, then resume the sweep"
         )
-
-
-def _with(config: Config, **changes: object) -> Config:
-    return Config(**{**{name: getattr(config, name) for name in config.__dataclass_fields__}, **changes})
-
-
-def _own_address() -> str:
-    """The address by which other hosts reach this one, as Spark would choose it."""
-    chosen = os.environ.get("SPARK_LOCAL_IP")
-    if chosen:
-        return chosen
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return "127.0.0.1"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from .context import Data, TrialContext
 from .execute import Stopped, execute
+from .threads import thread_count
 from .wire import Message, Opener, Sealer, pack, unpack
 
 __all__ = ["Loaded", "serve"]
@@ -129,7 +130,7 @@ class _Clean:
         self._environ = dict(os.environ)
         self._umask = os.umask(0o077)
         os.umask(self._umask)
-        self._threads = _thread_count()
+        self._threads = thread_count()
 
     def seed(self, seed: object) -> None:
         """Seeds the global generators for one attempt."""
@@ -150,7 +151,7 @@ class _Clean:
                 os.chdir(self._cwd)
         except OSError:
             os.chdir(self._cwd)
-        return not _children_left() and _thread_count() <= self._threads
+        return not _children_left() and thread_count() <= self._threads
 
 
 def _children_left() -> bool:
@@ -160,12 +161,3 @@ def _children_left() -> bool:
     except ChildProcessError:
         return False
     return True
-
-
-def _thread_count() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:  # not Linux
-        import threading
-
-        return threading.active_count()

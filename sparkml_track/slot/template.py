@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 from .child import Loaded, serve
 from .result import tell
+from .threads import thread_count
 from .wire import Message, Opener, Sealer, pack, unpack
 
 __all__ = ["main", "receive_with_fds"]
@@ -86,7 +87,7 @@ class Template:
                 work = pickle.load(file)
             self._loaded = Loaded(folder=str(self._config["folder"]), **work)
             self._state = [{"op": "ready"}]
-            threads = len(os.listdir("/proc/self/task"))
+            threads = thread_count()
             if threads > 1:
                 text = f"importing the objective started {threads - 1} threads; attempts are forked without them"
                 self._state.insert(0, {"op": "warning", "message": text})

@@ -1,0 +1,61 @@
+"""The places of workers, and the bounds of waiting for them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from dataclasses import dataclass, field
+
+from sparkml_track.executors._broker import Connection
+from sparkml_track.slot.worker import Config
+from sparkml_track.trial import Attempt
+
+__all__ = ["Limits", "Slot", "own_address", "with_changes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of waiting, in seconds.
+
+    Attributes:
+        first: until the first worker is there.
+        silent: without a sign of life, after which a worker counts as lost.
+        none: without any worker, after which the executor gives up.
+        check: between looks at the launcher.
+        leave: for workers to leave at the end before they are ended by force.
+    """
+
+    first: float = 120.0
+    silent: float = 15.0
+    none: float = 60.0
+    check: float = 0.25
+    leave: float = 3.0
+
+
+@dataclass(eq=False)
+class Slot:
+    """One worker's place."""
+
+    number: int
+    connection: Connection | None = None
+    host: str = ""
+    ready: bool = False
+    ahead: deque[Attempt] = field(default_factory=deque)
+    launches: int = 0
+
+
+def with_changes(config: Config, **changes: object) -> Config:
+    """A copy with other fields."""
+    return Config(**{**{name: getattr(config, name) for name in config.__dataclass_fields__}, **changes})
+
+
+def own_address() -> str:
+    """The address by which other hosts reach this one, as Spark would choose it."""
+    chosen = os.environ.get("SPARK_LOCAL_IP")
+    if chosen:
+        return chosen
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import sparkml_track as st
+from sparkml_track.engine.spec import Failures, Tracking, check, new_sweep_id
+from sparkml_track.errors import SpecError
+from sparkml_track.executors import Resources
+
+
+def objective(trial: object) -> float:
+    return 0.0
+
+
+GOOD: dict[str, object] = {
+    "objective": objective,
+    "space": {"x": st.uniform(0, 1)},
+    "name": None,
+    "experiment": None,
+    "metric": "loss",
+    "direction": "minimize",
+    "sampler": "tpe",
+    "pruner": None,
+    "max_trials": 10,
+    "timeout": None,
+    "trial_timeout": None,
+    "parallelism": None,
+    "seed": None,
+    "points_to_evaluate": (),
+    "executor": "auto",
+    "isolation": "recycled",
+    "deterministic": False,
+    "resume": "auto",
+    "resources": Resources(),
+    "failures": Failures(),
+    "tracking": Tracking(),
+}
+
+
+def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
+    spec = check(GOOD)
+    assert (spec.name, spec.experiment) == ("objective", "objective")
+    assert 0 <= spec.seed < 2**31
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"objective": 3}, "objective is 3 (int); allowed is a function of one argument"),
+        ({"objective": lambda: 0.0}, "cannot be called with one argument"),
+        ({"objective": lambda a, b: 0.0}, "cannot be called with one argument"),
+        ({"space": [1]}, "space is a list"),
+        ({"space": {"x": st.uniform}}, "space:"),
+        ({"max_trials": 0}, "max_trials is 0"),
+        ({"max_trials": "5"}, "max_trials is '5'"),
+        ({"max_trials": True}, "max_trials is True"),
+        ({"parallelism": 0}, "parallelism is 0"),
+        ({"parallelism": -1}, "parallelism is -1"),
+        ({"parallelism": "5"}, "parallelism is '5'"),
+        ({"timeout": 0}, "timeout is 0"),
+        ({"timeout": math.nan}, "timeout is nan"),
+        ({"trial_timeout": -1.0}, "trial_timeout is -1.0"),
+        ({"max_trials": None}, "neither max_trials nor timeout"),
+        ({"metric": ""}, "metric is ''"),
+        ({"metric": ("a", "b"), "direction": ("minimize",) * 3}, "direction is"),
+        ({"direction": "up"}, "direction is 'up'"),
+        ({"isolation": "none"}, "isolation is 'none'; allowed are recycled, fresh"),
+        ({"executor": "ray"}, "executor is 'ray'; allowed are auto"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"points_to_evaluate": ({"x": 0.5, "y": 1},)}, "points_to_evaluate[0]"),
+        ({"points_to_evaluate": ({"x": 7},)}, "points_to_evaluate[0]"),
+        ({"resources": Resources(cpus=0)}, "resources is"),
+        ({"failures": 3}, "failures is 3"),
+        ({"failures": Failures(retries=-1)}, "failures is"),
+        ({"tracking": "sqlite"}, "tracking is 'sqlite'"),
+        ({"deterministic": True, "pruner": "median"}, "exclude each other"),
+    ],
+)
+def test_what_is_wrong_is_told_with_what_is_allowed(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        check({**GOOD, **changes})
+    assert any(said in problem for problem in caught.value.problems), caught.value.problems
+    assert len(caught.value.problems) == 1
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SpecError) as caught:
+        check({**GOOD, "max_trials": -1, "parallelism": 0, "trial_timeout": "x", "isolation": "?", "seed": "?"})
+    assert len(caught.value.problems) == 5
+
+
+@pytest.mark.parametrize("name", ["flights", "a/b c", "é", "", "x" * 200])
+def test_a_sweep_id_is_safe_as_a_file_name_and_never_the_same(name: str) -> None:
+    import re
+
+    first, second = new_sweep_id(name), new_sweep_id(name)
+    assert first != second
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", first)
