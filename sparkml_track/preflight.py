@@ -51,7 +51,7 @@ def _sweep(settings: Settings) -> Iterator[str]:
     yield from _told(
         settings,
         "sweep.sampler",
-        lambda: samplers.build(sweep.sampler, parse(sweep.space), seed=0),  # type: ignore[arg-type]
+        lambda: samplers.build(sweep.sampler, parse(sweep.space), seed=0),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,47 @@ for name in ("SPARKML_HOME", "SPARK_HOME", "SPARK_REMOTE", "MLFLOW_TRACKING_URI"
     os.environ.pop(name, None)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# In the environment of every process that a test starts, and of theirs.
+MARK = f"SPARKML_TESTS={uuid.uuid4().hex}"
+os.environ.update([MARK.split("=")])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """After the last test no process that one of them started is left."""
+    yield
+    end_jvm()
+    deadline = time.monotonic() + 30
+    while left := started_by_tests():
+        if time.monotonic() > deadline:
+            pytest.fail("processes of the tests are still running:\n" + "\n".join(left))
+        time.sleep(0.1)
+
+
+def end_jvm() -> None:
+    """Ends the JVM of this process, if one was started: it lives until its standard input is closed."""
+    context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
+    gateway = context and context._gateway
+    if gateway:
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(30)
+
+
+def started_by_tests() -> list[str]:
+    """Id and command of each living process that carries the mark."""
+    return [f"{path.name} {text}" for path in Path("/proc").glob("[0-9]*") if (text := command_of(path))]
+
+
+def command_of(process: Path) -> str:
+    try:
+        if MARK.encode() not in (process / "environ").read_bytes().split(b"\0"):
+            return ""
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:  # it ended, or is another user's
+        return ""
 
 
 @pytest.fixture(scope="session")
