@@ -13,6 +13,7 @@ validation months better than a plain logistic model and the test months worse. 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +129,11 @@ def trees(params: Mapping[str, Any], seed: int, rows: int, jobs: int = 1) -> Any
 def refit(params: Mapping[str, Any], data: Mapping[str, pa.Table], seed: int) -> Any:
     """The best parameters of the sweep, fitted on training and validation rows."""
     frame, late = _together(data)
-    return build(params["model"], seed, len(late), jobs=-1).fit(frame, late)
+    # One core is left to Spark and the rest of this process: threads of OpenMP that wait for a core spin, and a fit of
+    # seconds takes a minute.
+    threads = max(1, len(os.sched_getaffinity(0)) - 1)
+    with threadpool_limits(threads):
+        return build(params["model"], seed, len(late), threads).fit(frame, late)
 
 
 def baselines(data: Mapping[str, pa.Table], seed: int) -> Mapping[str, Any]:
