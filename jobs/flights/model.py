@@ -44,6 +44,7 @@ __all__ = [
     "measure",
     "refit",
     "trees",
+    "weights",
 ]
 
 LABEL = "late"
@@ -55,6 +56,7 @@ _NOT_FEATURES = frozenset(
 
 #: Rows that one tree of a forest is grown from: keeps the cost of a refit on all rows near that of a trial.
 _TREE_ROWS = 40_000
+_LINEAR = 0.3
 
 
 def feature_names(table: pa.Table) -> list[str]:
@@ -97,7 +99,7 @@ def build(params: Mapping[str, Any], seed: int, rows: int, jobs: int = 1) -> Any
 
     Args:
         params: ``kind`` is "logistic", "forest" or "boosting". For the last two ``linear`` is the weight of the
-            logistic model in the vote; the others are those of the kind.
+            logistic model in the vote (default 0.3); the others are those of the kind.
         seed: of its randomness.
         rows: how many it will be fitted on.
         jobs: threads of a forest.
@@ -105,7 +107,13 @@ def build(params: Mapping[str, Any], seed: int, rows: int, jobs: int = 1) -> Any
     if params["kind"] == "logistic":
         return logistic(params["C"], params["scaler"], seed)
     voters = [("linear", logistic()), ("trees", trees(params, seed, rows, jobs))]
-    return VotingClassifier(voters, voting="soft", weights=[params["linear"], 1 - params["linear"]])
+    return VotingClassifier(voters, voting="soft", weights=weights(params))
+
+
+def weights(params: Mapping[str, Any]) -> tuple[float, float]:
+    """Of the logistic model and of the trees in the vote."""
+    linear = float(params.get("linear", _LINEAR))
+    return linear, 1 - linear
 
 
 def logistic(c: float = 1.0, scaler: str = "standard", seed: int = 0) -> Any:

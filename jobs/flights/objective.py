@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from flights.model import build, labels, logistic, matrix, measure, trees
+from flights.model import build, labels, logistic, matrix, measure, trees, weights
 
 __all__ = ["train"]
 
@@ -45,11 +45,12 @@ def train(trial: Trial) -> dict[str, float]:
         model = build(params, trial.seed, len(late)).fit(x, late)
         return measure(late_valid, model.predict_proba(x_valid)[:, 1])
     linear = logistic().fit(x, late).predict_proba(x_valid)[:, 1]
+    share, rest = weights(params)
     grown = trees(params, trial.seed, len(late))
     metrics: dict[str, float] = {}
     for step in _parts(grown):
         vote = grown.fit(x, late).predict_proba(x_valid)[:, 1]
-        metrics = measure(late_valid, params["linear"] * linear + (1 - params["linear"]) * vote)
+        metrics = measure(late_valid, share * linear + rest * vote)
         trial.report(metrics, step=step)
         if trial.should_stop():
             break
