@@ -192,7 +192,10 @@ class MlflowRegistry(Registry):
         found = self._client.get_experiment_by_name(name)
         if found is None:
             try:
-                made: str = self._client.create_experiment(name, artifact_location=self._artifacts)
+                # A folder for each experiment, as trackers make them: whichever comes first decides.
+                folder = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "experiment"
+                location = f"{self._artifacts}/{folder}" if self._artifacts else None
+                made: str = self._client.create_experiment(name, artifact_location=location)
             except MlflowException as error:
                 # Another driver made it meanwhile.
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
