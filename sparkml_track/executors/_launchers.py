@@ -7,14 +7,32 @@ import pickle
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from sparkml_track.slot.host import package_root
 from sparkml_track.slot.worker import Config
 
-__all__ = ["Launcher", "LocalLauncher"]
+__all__ = ["Launcher", "LocalLauncher", "Others"]
 
 _BOOT = "import sys, pickle; sys.path.insert(0, sys.argv[1]); c = pickle.load(sys.stdin.buffer); "
 _BOOT += "from sparkml_track.slot.worker import main; main(c)"
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What else runs in the application that our workers live in.
+
+    Attributes:
+        active: Spark stages that are not of a sweep.
+        waiting: their tasks that have no slot.
+        sweeps: other sweeps that have workers, or wait for slots.
+        sweeps_waiting: workers of theirs that have no slot.
+    """
+
+    active: int = 0
+    waiting: int = 0
+    sweeps: int = 0
+    sweeps_waiting: int = 0
 
 
 class Launcher(ABC):
@@ -32,6 +50,10 @@ class Launcher(ABC):
     @abstractmethod
     def slots(self) -> int:
         """How many workers can run at one time."""
+
+    def others(self) -> Others:
+        """Who else wants slots; nobody, unless a member can tell."""
+        return Others()
 
     @abstractmethod
     def launch(self, config: Config) -> None:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
+from sparkml_track.errors import PreflightError
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -27,6 +27,7 @@ from sparkml_track.executors._broker import Broker, Connection, Received
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._outcome import outcome_of, run_message
 from sparkml_track.executors._slots import Limits, Slot, own_address, with_changes
+from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
 from sparkml_track.slot.wire import Message
@@ -72,22 +73,17 @@ class ResidentExecutor(Executor):
         self._by_connection: dict[Connection, Slot] = {}
         self._mean = 1.0
         self._closed = False
-        self._last_failure = ""
         packed = pack_work(work, self._host.folder)
         data = tuple(digest for digest, _ in packed.entries.values())
         secret = secrets.token_bytes(32)
         self._broker = self._listen(secret, address)
-        wanted = launcher.slots() if work.parallelism is None else min(work.parallelism, launcher.slots())
-        self._slots = [Slot(number) for number in range(max(1, wanted))]
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
         env = tuple((name, str(work.resources.cpus)) for name in _CAPS)
-        self._config = Config(self._broker.address, secret, token, packed.work, data, path, env)
-        self._config = with_changes(self._config, fresh=work.isolation == "fresh")
+        config = Config(self._broker.address, secret, token, packed.work, data, path, env)
+        config = with_changes(config, fresh=work.isolation == "fresh")
         self._known = {packed.work, *data}
-        self._alive = self._checked = time.monotonic()
-        self._bound = limits.first
-        for slot in self._slots:
-            self._launch(slot)
+        self._checked = time.monotonic()
+        self._staff = Staff(launcher, config, limits, work.parallelism, self._dismiss)
 
     def _listen(self, secret: bytes, address: tuple[str, int] | None) -> Broker:
         if address is None and self._launcher.shared_host:
@@ -98,7 +94,7 @@ class ResidentExecutor(Executor):
     @property
     def slots(self) -> int:
         """See ``Executor``."""
-        return sum(slot.ready for slot in self._slots) or len(self._slots)
+        return self._staff.expected
 
     @property
     def room(self) -> int:
@@ -163,7 +159,7 @@ class ResidentExecutor(Executor):
         if self._closed:
             return
         self._closed = True
-        for slot in self._slots:
+        for slot in self._staff.slots:
             if slot.connection is not None:
                 self._broker.send(slot.connection, {"op": "bye"})
         self._broker.poll(0)
@@ -212,7 +208,7 @@ class ResidentExecutor(Executor):
             )
             self._broker.send(connection, {"op": "refuse", "message": text})
             raise PreflightError(text)
-        slot = self._slots[int(message["slot"])]  # type: ignore[call-overload]
+        slot = self._staff.slots[int(message["slot"])]  # type: ignore[call-overload]
         if slot.connection is not None:
             self._lose(slot, "another worker came for its slot")
         slot.connection, slot.host = connection, str(message["host"])
@@ -220,10 +216,8 @@ class ResidentExecutor(Executor):
         self._broker.send(connection, {"op": "welcome"})
 
     def _ready(self, slot: Slot) -> None:
-        slot.ready = True
-        slot.launches = 0
-        self._bound = self._limits.none
-        self._events.append(SlotsChanged(sum(each.ready for each in self._slots)))
+        self._staff.came(slot)
+        self._events.append(SlotsChanged(self._staff.ready))
         self._dispatch()
 
     def _give(self, slot: Slot, message: Message) -> None:
@@ -259,17 +253,19 @@ class ResidentExecutor(Executor):
         self._events.append(Ended(attempt, outcome))
         self._begin(slot)
         self._fill(slot)
+        if not slot.ahead:
+            self._staff.freed(slot)
 
     # -- giving out
 
     def _dispatch(self) -> None:
-        for slot in sorted((s for s in self._slots if s.ready), key=lambda s: len(s.ahead)):
+        for slot in sorted((s for s in self._staff.slots if s.takes), key=lambda s: len(s.ahead)):
             if not self._pending:
                 return
             self._fill(slot)
 
     def _fill(self, slot: Slot) -> None:
-        while self._pending and slot.ready and len(slot.ahead) < self._depth():
+        while self._pending and slot.takes and len(slot.ahead) < self._depth():
             attempt = self._pending.popleft()
             slot.ahead.append(attempt)
             self._place[attempt.id] = slot
@@ -289,45 +285,27 @@ class ResidentExecutor(Executor):
         if slot.connection is not None:
             self._by_connection.pop(slot.connection, None)
             self._broker.drop(slot.connection)
-        was_ready, slot.ready, slot.connection = slot.ready, False, None
+        was_ready, slot.ready, slot.leaving, slot.connection = slot.ready, False, False, None
         ahead, slot.ahead = slot.ahead, deque()
         for place, attempt in enumerate(ahead):
             del self._place[attempt.id]
             self._events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged=place == 0))
         if was_ready:
             _log.warning("lost the worker of slot %d on %s: %s", slot.number, slot.host, why)
-            self._events.append(SlotsChanged(sum(each.ready for each in self._slots)))
+            self._events.append(SlotsChanged(self._staff.ready))
 
     def _check(self, now: float) -> None:
-        for slot in self._slots:
+        for slot in self._staff.slots:
             if slot.connection is not None and now - slot.connection.heard > self._limits.silent:
-                self._launcher.cancel(slot.number)
+                self._staff.lost(slot)
                 self._lose(slot, f"no sign of life for {self._limits.silent:g} s")
-            if slot.connection is None:
-                self._relaunch(slot)
-        if any(slot.ready for slot in self._slots):
-            self._alive = now
-        elif now - self._alive > self._bound:
-            raise SlotsLost(self._nobody())
+        self._staff.check(now, len(self._pending))
 
-    def _relaunch(self, slot: Slot) -> None:
-        failure = self._launcher.failure(slot.number)
-        if failure is None:
-            return
-        self._last_failure = failure or self._last_failure
-        if slot.launches >= 5:
-            if all(each.launches >= 5 and not each.ready for each in self._slots):
-                raise ExecutorError(f"workers end as soon as they start: {self._last_failure}")
-            return
-        self._launch(slot)
-
-    def _launch(self, slot: Slot) -> None:
-        slot.launches += 1
-        self._launcher.launch(with_changes(self._config, slot=slot.number))
-
-    def _nobody(self) -> str:
-        last = f" (last failure: {self._last_failure})" if self._last_failure else ""
-        return (
-            f"no worker is left and none came within {self._bound:g} s{last}; results so far are kept: look at the "
-            "Spark executors, then resume the sweep"
-        )
+    def _dismiss(self, slot: Slot) -> None:
+        """Lets a worker go that has nothing to do."""
+        if slot.connection is not None:
+            self._broker.send(slot.connection, {"op": "bye"})
+            self._by_connection.pop(slot.connection, None)
+            self._broker.drop(slot.connection)
+        slot.ready, slot.leaving, slot.connection = False, False, None
+        self._events.append(SlotsChanged(self._staff.ready))

@@ -23,6 +23,8 @@ class Limits:
         silent: without a sign of life, after which a worker counts as lost.
         none: without any worker, after which the executor gives up.
         check: between looks at the launcher.
+        look: between looks at what else the Spark application does.
+        idle: without work, after which a worker gives its slot back.
         leave: for workers to leave at the end before they are ended by force.
     """
 
@@ -30,19 +32,39 @@ class Limits:
     silent: float = 15.0
     none: float = 60.0
     check: float = 0.25
+    look: float = 1.0
+    idle: float = 5.0
     leave: float = 3.0
 
 
 @dataclass(eq=False)
 class Slot:
-    """One worker's place."""
+    """One worker's place.
+
+    Attributes:
+        connection: of the worker that is there.
+        ready: it has loaded the objective.
+        leaving: it is given nothing more, and goes when its last attempt has ended.
+        rests: it went because there was nothing to do; nobody is started until there is.
+        ahead: attempts it was given, the first one runs.
+        launches: starts in a row without a worker that became ready.
+        idle_since: by the monotonic clock.
+    """
 
     number: int
     connection: Connection | None = None
     host: str = ""
     ready: bool = False
+    leaving: bool = False
+    rests: bool = False
     ahead: deque[Attempt] = field(default_factory=deque)
     launches: int = 0
+    idle_since: float = 0.0
+
+    @property
+    def takes(self) -> bool:
+        """Whether it can be given attempts."""
+        return self.ready and not self.leaving
 
 
 def with_changes(config: Config, **changes: object) -> Config:

@@ -19,7 +19,8 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 
 from sparkml_track import slot as slot_package
-from sparkml_track.executors._launchers import Launcher
+from sparkml_track.executors._launchers import Launcher, Others
+from sparkml_track.executors._spark_others import MARK, SparkOthers
 from sparkml_track.slot.worker import Config
 
 __all__ = ["SparkLauncher", "zip_of_slot"]
@@ -41,6 +42,7 @@ class SparkLauncher(Launcher):
         self._jobs: dict[int, Any] = {}
         # Job groups are a property of the JVM thread behind a Python thread: with one of our own, the caller's stay.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sparkml-launch")
+        self._others = SparkOthers(self._context, token)
         self._context.addPyFile(zip_of_slot())
         if not self.shared_host:
             for folder in code:
@@ -52,6 +54,10 @@ class SparkLauncher(Launcher):
         profile = scala.resourceProfileManager().defaultResourceProfile()
         return max(1, int(scala.maxNumConcurrentTasks(profile)))
 
+    def others(self) -> Others:
+        """See ``Launcher``."""
+        return self._others.look()
+
     def launch(self, config: Config) -> None:
         """See ``Launcher``."""
         self._jobs[config.slot] = self._thread.submit(self._submit, config).result()
@@ -60,6 +66,7 @@ class SparkLauncher(Launcher):
         context = self._context
         context.setJobGroup(self._group(config.slot), f"sparkml_track worker {config.slot}", interruptOnCancel=True)
         context.setLocalProperty("spark.scheduler.pool", "sparkml")
+        context.setLocalProperty("callSite.short", f"{MARK} {self._token}")  # the name of the stage
         return context.parallelize([config.slot], 1).mapPartitions(_task(config))._jrdd.collectAsync()  # noqa: SLF001
 
     def failure(self, slot: int) -> str | None:

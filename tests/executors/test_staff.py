@@ -1,0 +1,165 @@
+"""Who is started, who makes way, who rests: with a launcher that does what the test says."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparkml_track.errors import ExecutorError, SlotsLost
+from sparkml_track.executors._launchers import Launcher, Others
+from sparkml_track.executors._slots import Limits, Slot
+from sparkml_track.executors._staff import Staff
+from sparkml_track.slot.worker import Config
+from sparkml_track.trial import Attempt, Trial, Unit
+
+CONFIG = Config(("unix", "/nowhere"), b"", "token", "digest")
+ATTEMPT = Attempt(Trial(0, {}), Unit(0))
+
+
+class Scripted(Launcher):
+    shared_host = True
+
+    def __init__(self, slots: int) -> None:
+        self.there = slots
+        self.launched: list[int] = []
+        self.ended: dict[int, str] = {}
+        self.now = Others()
+
+    def slots(self) -> int:
+        return self.there
+
+    def others(self) -> Others:
+        return self.now
+
+    def launch(self, config: Config) -> None:
+        self.launched.append(config.slot)
+        self.ended.pop(config.slot, None)
+
+    def failure(self, slot: int) -> str | None:
+        return self.ended.get(slot)
+
+    def cancel(self, slot: int) -> None: ...
+
+    def close(self, patience: float) -> None: ...
+
+
+class World:
+    """Staff whose workers are as the test says; dismissed ones leave in good order."""
+
+    def __init__(self, slots: int, parallelism: int | None = None) -> None:
+        self.launcher = Scripted(slots)
+        limits = Limits(first=10, none=5, idle=3, look=0)
+        self.staff = Staff(self.launcher, CONFIG, limits, parallelism, self._dismiss)
+        self.dismissed: list[int] = []
+        self.clock = self.staff._alive
+
+    def _dismiss(self, slot: Slot) -> None:
+        self.dismissed.append(slot.number)
+        slot.ready = slot.leaving = False
+        slot.connection = None
+        self.launcher.ended[slot.number] = ""
+
+    def all_ready(self, busy: bool = True) -> World:
+        for slot in self.staff.slots:
+            slot.connection = object()  # type: ignore[assignment]
+            self.staff.came(slot)
+            slot.idle_since = self.clock
+            if busy:
+                slot.ahead.append(ATTEMPT)
+        return self
+
+    def check(self, after: float = 0.0, waiting: int = 0) -> None:
+        self.clock += after
+        self.staff.check(self.clock, waiting)
+
+    def end_attempts(self) -> None:
+        for slot in self.staff.slots:
+            if slot.ahead:
+                slot.ahead.clear()
+                self.staff.freed(slot)
+
+
+@pytest.mark.parametrize(("there", "wanted", "started"), [(4, None, 4), (4, 2, 2), (2, 9, 2), (0, None, 1)])
+def test_each_slot_gets_a_worker_up_to_the_parallelism(there: int, wanted: int | None, started: int) -> None:
+    assert World(there, wanted).launcher.launched == list(range(started))
+
+
+def test_slots_that_join_later_get_workers() -> None:
+    world = World(2).all_ready()
+    world.launcher.there = 5
+    world.check()
+    assert world.launcher.launched == [0, 1, 2, 3, 4]
+
+
+def test_a_worker_makes_way_between_attempts_and_is_queued_again() -> None:
+    world = World(4).all_ready()
+    world.launcher.now = Others(active=1, waiting=100)
+    world.check()
+    assert (world.dismissed, world.staff.ready) == ([], 2), "half of them take nothing more, none is interrupted"
+    world.end_attempts()
+    assert len(world.dismissed) == 2
+    world.check()
+    assert sorted(world.launcher.launched[4:]) == sorted(world.dismissed)
+
+
+def test_no_more_make_way_than_tasks_wait() -> None:
+    world = World(8).all_ready()
+    world.launcher.now = Others(active=1, waiting=1)
+    world.check()
+    assert world.staff.ready == 7
+
+
+def test_the_only_worker_makes_way_too() -> None:
+    world = World(1).all_ready()
+    world.launcher.now = Others(active=1, waiting=1)
+    world.check()
+    world.end_attempts()
+    assert world.dismissed == [0]
+
+
+def test_a_second_sweep_gets_its_share_and_the_first_keeps_its_own() -> None:
+    world = World(4).all_ready()
+    world.launcher.now = Others(sweeps=1, sweeps_waiting=4)
+    world.check()
+    assert world.staff.ready == 2
+    world.end_attempts()
+    world.check()
+    assert world.staff.ready == 2
+
+
+def test_an_idle_worker_gives_its_slot_back_and_comes_again_when_there_is_work() -> None:
+    world = World(2).all_ready(busy=False)
+    world.check(after=2.9)
+    assert world.dismissed == []
+    world.check(after=0.2)
+    assert world.dismissed == [0, 1]
+    assert world.staff.expected == 2, "attempts can still be submitted"
+    world.check(after=100)
+    assert world.launcher.launched == [0, 1], "nobody is started for nothing, and nothing is lost"
+    world.check(waiting=1)
+    assert world.launcher.launched == [0, 1, 0]
+
+
+def test_no_worker_for_too_long_is_told_with_the_last_failure() -> None:
+    world = World(1)
+    world.launcher.ended[0] = "OutOfMemoryError"
+    world.check(after=9.9)
+    with pytest.raises(SlotsLost, match=r"within 10 s \(last failure: OutOfMemoryError\)"):
+        world.check(after=0.2)
+
+
+def test_waiting_behind_other_spark_jobs_is_no_loss() -> None:
+    world = World(1)
+    world.launcher.now = Others(active=1)
+    for _ in range(5):
+        world.check(after=9.0)
+
+
+def test_workers_that_end_at_once_are_not_started_for_ever() -> None:
+    world = World(1)
+    for _ in range(4):
+        world.launcher.ended[0] = "no such file"
+        world.check(after=0.1)
+    world.launcher.ended[0] = "no such file"
+    with pytest.raises(ExecutorError, match="workers end as soon as they start: no such file"):
+        world.check(after=0.1)
+    assert len(world.launcher.launched) == 5
