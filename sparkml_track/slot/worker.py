@@ -23,8 +23,10 @@ from .children import Child, Children
 from .host import Host, folder_for
 from .wire import Address, Message, WireError, connect, pack, unpack
 
-__all__ = ["Config", "Worker", "main"]
+__all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
 
+#: How the message of a worker begins that did not find the broker.
+UNREACHABLE = "the driver cannot be reached"
 #: Seconds between signs of life.
 BEAT = 2.0
 #: Seconds of work after which a recycled child is replaced.
@@ -42,6 +44,7 @@ class Config:
         work: digest of the blob with the objective.
         data: digests of the files it reads.
         path: entries for sys.path, where slots share the driver's file system.
+        code: digests of zips that go on sys.path, where they do not.
         env: for the template: thread caps.
         fresh: a new child for each attempt.
         slot: numbers this worker.
@@ -57,7 +60,22 @@ class Config:
     env: tuple[tuple[str, str], ...] = ()
     fresh: bool = False
     slot: int = 0
+    code: tuple[str, ...] = ()
     connect_timeout: float = 10.0
+
+
+def join(config: Config, fetch: Callable[[str], Iterator[bytes]]) -> socket.socket:
+    """Gets what this host lacks and connects to its template.
+
+    Args:
+        config: of the worker.
+        fetch: gives the bytes of a blob in pieces.
+    """
+    host = Host(folder_for(config.token))
+    for digest in (config.work, *config.code, *config.data):
+        host.blob(digest, lambda digest=digest: fetch(digest))  # type: ignore[misc]
+    path = [*map(host.blob_path, config.code), *sys.path, *config.path]
+    return host.join_template(host.blob_path(config.work), path, dict(config.env))
 
 
 class _Bye(Exception):
@@ -114,12 +132,7 @@ class Worker:
             raise RuntimeError(str(message["message"]))
 
     def _join_template(self) -> Children:
-        config = self._config
-        host = Host(folder_for(config.token))
-        for digest in (config.work, *config.data):
-            host.blob(digest, lambda digest=digest: self._fetch(digest))  # type: ignore[misc]
-        path = [*sys.path, *config.path]
-        template = host.join_template(host.blob_path(config.work), path, dict(config.env))
+        template = join(self._config, self._fetch)
         children = Children(template, self._poll, self._sources, self._child_said, self._child_ended)
         self._sources[template.fileno()] = self._read_template
         self._poll.register(template.fileno(), select.POLLIN)
@@ -308,6 +321,16 @@ def _signal_name(number: int) -> str:
         return "unknown"
 
 
-def main(config: Config) -> None:
-    """What the Spark task calls."""
-    Worker(config).run()
+def main(config: Config) -> str:
+    """What the Spark task calls.
+
+    Returns:
+        Why the broker could not be reached, else nothing: no failure of the task, which Spark would only repeat.
+    """
+    try:
+        worker = Worker(config)
+    except (OSError, WireError) as error:
+        where = ":".join(map(str, config.address[1:]))
+        return f"{UNREACHABLE} at {where} from {socket.gethostname()}: {error}"
+    worker.run()
+    return ""
