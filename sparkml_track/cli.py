@@ -97,10 +97,14 @@ def _steps(settings: Settings, steps: Sequence[str]) -> None:
     # Paths and commands are for copying: never broken.
     console = Console(highlight=False, soft_wrap=True)
     told: dict[str, Mapping[str, object]] = {}
-    for number, step in enumerate(steps, start=1):
-        console.print(f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
-        told[step] = run_step(step, settings)
-    _summary(told, settings, console)
+    try:
+        for number, step in enumerate(steps, start=1):
+            console.print(f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
+            told[step] = run_step(step, settings)
+    finally:
+        # What was reached is told even where a later step fails.
+        if told:
+            _summary(told, settings, console)
 
 
 def _summary(told: Mapping[str, Mapping[str, object]], settings: Settings, console: Console) -> None:

@@ -177,6 +177,20 @@ def test_an_error_of_the_package_is_one_message_with_its_exit_code(
     assert call("run", config)[::2] == (1, "error: the split 'valid' [2013] is empty")
 
 
+def test_what_earlier_steps_gave_is_told_even_when_one_fails(
+    config: Path, call: Call, assembled: Callable[[Step], None]
+) -> None:
+    def run_step(step: str, settings: Settings) -> dict[str, object]:
+        if step == "sweep":
+            raise DataError("the split is empty")
+        return {"tables": "flights@v3"}
+
+    assembled(run_step)
+    code, out, err = call("run", config)
+    assert (code, err) == (1, "error: the split is empty")
+    assert "prepare tables: flights@v3" in out
+
+
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
 def test_an_interrupted_command_has_the_exit_code_of_its_signal(
     error: BaseException, code: int, config: Path, call: Call, assembled: Callable[[Step], None]
