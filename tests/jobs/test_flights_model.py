@@ -14,7 +14,7 @@ import pytest
 from flights import model
 from flights.objective import train
 from sparkml_track.promotion import Promotion, Recipe, register
-from sparkml_track.registries import MemoryRegistry
+from sparkml_track.registries import MemoryRegistry, MlflowRegistry, Package, Run
 
 BOOSTING = {"kind": "boosting", "linear": 0.3, "learning_rate": 0.1, "max_iter": 12, "max_leaf_nodes": 8}
 FOREST = {"kind": "forest", "linear": 0.5, "n_estimators": 7, "max_depth": 4, "max_features": 0.5}
@@ -132,3 +132,13 @@ def test_a_refit_never_sees_the_test_rows() -> None:
     without = {name: rows for name, rows in DATA.items() if name != "test"}
     one, other = (model.refit({"model": BOOSTING}, data, 4) for data in (DATA, without))
     assert model.evaluate(one, DATA["test"]) == model.evaluate(other, DATA["test"])
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+def test_every_kind_comes_back_from_mlflow_as_it_was(tmp_path: Path) -> None:
+    registry = MlflowRegistry(f"sqlite:///{tmp_path / 'mlflow.db'}", str(tmp_path / "artifacts"))
+    frame = model.inputs(DATA["test"])
+    for params in (BOOSTING, FOREST, LOGISTIC):
+        fitted = model.refit({"model": params}, DATA, 4)
+        ref = registry.register("delay", Package(fitted, frame.head(5)), Run("model", "refit", "tests"))
+        assert np.array_equal(registry.load(ref).predict_proba(frame), fitted.predict_proba(frame))  # type: ignore[attr-defined]
