@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
-from typing import TYPE_CHECKING
 
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors._base import (
@@ -19,9 +19,6 @@ from sparkml_track.executors._base import (
     Started,
     Work,
 )
-
-if TYPE_CHECKING:
-    from sparkml_track.executors._launchers import Launcher
 
 __all__ = [
     "NAMES",
@@ -64,21 +61,16 @@ def open_executor(name: str, work: Work, session: object | None) -> Executor:
         return InlineExecutor(work, token)
     from sparkml_track.executors._resident import ResidentExecutor
 
-    return ResidentExecutor(work, _launcher(name, work, session, token), token)
-
-
-def _launcher(name: str, work: Work, session: object | None, token: str) -> Launcher:
-    from sparkml_track.executors._launchers import LocalLauncher
-
     if name == "processes":
-        import os
+        from sparkml_track.executors._launchers import LocalLauncher
 
-        return LocalLauncher(work.parallelism or os.cpu_count() or 1)
+        return ResidentExecutor(work, LocalLauncher(work.parallelism or os.cpu_count() or 1), token)
     if name not in ("auto", "resident"):
-        raise SpecError(f"executor {name!r} is not there; allowed are auto, resident, processes and inline")
+        raise SpecError(f"executor {name!r} is not there; allowed are {', '.join(NAMES)}")
     if session is None:
         raise SetupError(f"executor {name!r} needs a Spark session; pass spark=..., or take executor='processes'")
-    from sparkml_track.executors._spark import SparkLauncher
+    from sparkml_track.executors._spark import SparkLauncher, door_of
 
     _log.info("executor: resident, on %s", type(session).__name__)
-    return SparkLauncher(session, token, work.code)
+    launcher = SparkLauncher(session, token, work.resources)
+    return ResidentExecutor(work, launcher, token, door=None if launcher.shared_host else door_of(launcher.context))

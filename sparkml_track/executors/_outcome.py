@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from sparkml_track.slot.wire import Message
 from sparkml_track.trial import Attempt, Outcome, State
 
-__all__ = ["outcome_of", "run_message"]
+__all__ = ["not_loaded", "outcome_of", "run_message"]
 
 
 def run_message(attempt: Attempt) -> Message:
@@ -14,6 +16,17 @@ def run_message(attempt: Attempt) -> Message:
     message: Message = {"op": "run", "attempt": attempt.id, "number": trial.number, "params": trial.params}
     message |= {"seed": trial.seed, "unit": attempt.unit.index, "try": attempt.number}
     return message if attempt.timeout is None else {**message, "timeout": attempt.timeout}
+
+
+def not_loaded(host: str, said: str) -> str:
+    """Why slots cannot execute the objective, and what helps."""
+    missing = re.match(r"ModuleNotFoundError: No module named '([^']+)'", said)
+    if missing is None:
+        return f"the objective cannot be loaded on {host}: {said}"
+    return (
+        f"slots lack the module {missing[1]!r} that the objective imports (seen on {host}): install it on all hosts, "
+        f"or list the folder it lies in under code; {said}"
+    )
 
 
 def outcome_of(message: Message, host: str) -> Outcome:

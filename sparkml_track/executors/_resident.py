@@ -25,8 +25,8 @@ from sparkml_track.executors._base import (
 )
 from sparkml_track.executors._broker import Broker, Connection, Received
 from sparkml_track.executors._launchers import Launcher
-from sparkml_track.executors._outcome import outcome_of, run_message
-from sparkml_track.executors._slots import Limits, Slot, own_address, with_changes
+from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message
+from sparkml_track.executors._slots import Door, Limits, Slot, own_address, with_changes
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
@@ -49,7 +49,7 @@ class ResidentExecutor(Executor):
         launcher: starts the workers.
         token: names this instance on all hosts.
         limits: bounds of waiting; the usual ones if None.
-        address: host to listen on and port, None for a Unix socket on a shared host.
+        door: where to listen; None for a Unix socket on a shared host, else any port of this host.
     """
 
     name = "resident"
@@ -61,7 +61,7 @@ class ResidentExecutor(Executor):
         launcher: Launcher,
         token: str,
         limits: Limits | None = None,
-        address: tuple[str, int] | None = None,
+        door: Door | None = None,
     ) -> None:
         self.stale = 0
         self._launcher = launcher
@@ -73,23 +73,22 @@ class ResidentExecutor(Executor):
         self._by_connection: dict[Connection, Slot] = {}
         self._mean = 1.0
         self._closed = False
-        packed = pack_work(work, self._host.folder)
-        data = tuple(digest for digest, _ in packed.entries.values())
+        packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
         secret = secrets.token_bytes(32)
-        self._broker = self._listen(secret, address)
+        self._broker = self._listen(secret, door)
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
         env = tuple((name, str(work.resources.cpus)) for name in _CAPS)
-        config = Config(self._broker.address, secret, token, packed.work, data, path, env)
-        config = with_changes(config, fresh=work.isolation == "fresh")
-        self._known = {packed.work, *data}
+        config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
+        config = with_changes(config, fresh=work.isolation == "fresh", code=packed.code)
+        self._known = set(packed.digests)
         self._checked = time.monotonic()
         self._staff = Staff(launcher, config, limits, work.parallelism, self._dismiss)
 
-    def _listen(self, secret: bytes, address: tuple[str, int] | None) -> Broker:
-        if address is None and self._launcher.shared_host:
+    def _listen(self, secret: bytes, door: Door | None) -> Broker:
+        if door is None and self._launcher.shared_host:
             return Broker(secret)
-        host, port = address or (own_address(), 0)
-        return Broker(secret, host, port)
+        door = door or Door(own_address())
+        return Broker(secret, door.bind, door.port, door.advertise)
 
     @property
     def slots(self) -> int:
@@ -195,7 +194,7 @@ class ResidentExecutor(Executor):
         elif op == "ready":
             self._ready(slot)
         elif op == "broken":
-            raise PreflightError(f"the objective cannot be loaded on {slot.host}: {message['message']}")
+            raise PreflightError(not_loaded(slot.host, str(message["message"])))
         elif op == "warning":
             _log.warning("%s: %s", slot.host, message["message"])
 

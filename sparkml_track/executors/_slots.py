@@ -11,7 +11,7 @@ from sparkml_track.executors._broker import Connection
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt
 
-__all__ = ["Limits", "Slot", "own_address", "with_changes"]
+__all__ = ["Door", "Limits", "Slot", "own_address", "with_changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,21 @@ class Limits:
     look: float = 1.0
     idle: float = 5.0
     leave: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the broker listens.
+
+    Attributes:
+        bind: address of this host.
+        port: 0 for any free one.
+        advertise: name or address that slots connect to, if not ``bind``.
+    """
+
+    bind: str
+    port: int = 0
+    advertise: str | None = None
 
 
 @dataclass(eq=False)

@@ -2,6 +2,13 @@
 
 Separate jobs, because a job of N tasks dies whole after spark.task.maxFailures, and because they let dynamic
 allocation grow and shrink. They are submitted through ``collectAsync``, which holds no Python thread.
+
+Where slots are on other hosts they connect to the driver over TCP. Settings, in the session's SparkConf:
+
+    spark.sparkml.broker.host   what slots connect to; default: spark.driver.host, which they reach anyway
+    spark.sparkml.broker.port   default: 0, any free one; name one where a firewall or a service lets only that through
+
+The broker binds to spark.driver.bindAddress, as Spark's driver does.
 """
 
 from __future__ import annotations
@@ -10,8 +17,7 @@ import hashlib
 import os
 import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,11 +25,16 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 
 from sparkml_track import slot as slot_package
+from sparkml_track.errors import SpecError
+from sparkml_track.executors._base import Resources
+from sparkml_track.executors._by_value import zip_folder
 from sparkml_track.executors._launchers import Launcher, Others
+from sparkml_track.executors._slots import Door, own_address
 from sparkml_track.executors._spark_others import MARK, SparkOthers
+from sparkml_track.executors._spark_resources import grant, is_local
 from sparkml_track.slot.worker import Config
 
-__all__ = ["SparkLauncher", "zip_of_slot"]
+__all__ = ["SparkLauncher", "as_bytes", "cause", "door_of", "zip_of_slot"]
 
 
 class SparkLauncher(Launcher):
@@ -32,27 +43,26 @@ class SparkLauncher(Launcher):
     Args:
         session: a ``pyspark.sql.SparkSession`` with a SparkContext.
         token: names this executor instance in job groups and files.
-        code: folders that are shipped as zips where slots are on other hosts.
+        resources: of a slot.
+
+    Raises:
+        SpecError: no slot can have these resources.
     """
 
-    def __init__(self, session: Any, token: str, code: Iterable[str] = ()) -> None:
-        self._context = session.sparkContext
+    def __init__(self, session: Any, token: str, resources: Resources = Resources()) -> None:  # noqa: B008  # frozen
+        self.context = session.sparkContext
         self._token = token
-        self.shared_host = str(self._context.master).startswith("local") and "cluster" not in self._context.master
+        self.shared_host = is_local(self.context)
+        self._grant = grant(self.context, resources)
         self._jobs: dict[int, Any] = {}
         # Job groups are a property of the JVM thread behind a Python thread: with one of our own, the caller's stay.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sparkml-launch")
-        self._others = SparkOthers(self._context, token)
-        self._context.addPyFile(zip_of_slot())
-        if not self.shared_host:
-            for folder in code:
-                self._context.addPyFile(_zip_folder(Path(folder), Path(folder).name))
+        self._others = SparkOthers(self.context, token)
+        self.context.addPyFile(zip_of_slot())
 
     def slots(self) -> int:
         """See ``Launcher``."""
-        scala = self._context._jsc.sc()  # noqa: SLF001
-        profile = scala.resourceProfileManager().defaultResourceProfile()
-        return max(1, int(scala.maxNumConcurrentTasks(profile)))
+        return self._grant.slots()
 
     def others(self) -> Others:
         """See ``Launcher``."""
@@ -63,11 +73,12 @@ class SparkLauncher(Launcher):
         self._jobs[config.slot] = self._thread.submit(self._submit, config).result()
 
     def _submit(self, config: Config) -> Any:
-        context = self._context
+        context = self.context
         context.setJobGroup(self._group(config.slot), f"sparkml_track worker {config.slot}", interruptOnCancel=True)
         context.setLocalProperty("spark.scheduler.pool", "sparkml")
         context.setLocalProperty("callSite.short", f"{MARK} {self._token}")  # the name of the stage
-        return context.parallelize([config.slot], 1).mapPartitions(_task(config))._jrdd.collectAsync()  # noqa: SLF001
+        tasks = context.parallelize([config.slot], 1).mapPartitions(_task(config))
+        return as_bytes(self._grant.apply(tasks))._jrdd.collectAsync()  # noqa: SLF001
 
     def failure(self, slot: int) -> str | None:
         """See ``Launcher``."""
@@ -75,15 +86,14 @@ class SparkLauncher(Launcher):
         if job is None or not job.isDone():
             return None
         try:
-            job.get()
+            return b"".join(map(bytes, job.get())).decode("utf-8", "replace")[:500]
         except Py4JJavaError as error:
-            return _cause(error)
-        return ""
+            return cause(error)
 
     def cancel(self, slot: int) -> None:
         """See ``Launcher``."""
         self._jobs.pop(slot, None)
-        self._context.cancelJobGroup(self._group(slot))
+        self.context.cancelJobGroup(self._group(slot))
 
     def close(self, patience: float) -> None:
         """See ``Launcher``."""
@@ -100,20 +110,36 @@ class SparkLauncher(Launcher):
         return f"sparkml-{self._token}-{slot}"
 
 
-def _task(config: Config) -> Callable[[Iterator[int]], Iterator[int]]:
+def door_of(context: Any) -> Door:
+    """Where the broker listens: as Spark's own driver does, unless the settings of the module say otherwise."""
+    conf = context.getConf()
+    host = conf.get("spark.driver.host", own_address())
+    port = conf.get("spark.sparkml.broker.port", "0")
+    if not port.isdigit() or int(port) > 65535:
+        raise SpecError(f"spark.sparkml.broker.port is {port!r}; allowed is a port, or 0 for any free one")
+    bind = conf.get("spark.driver.bindAddress", host)
+    return Door(bind, int(port), conf.get("spark.sparkml.broker.host", host))
+
+
+def as_bytes(rdd: Any) -> Any:
+    """An RDD of bytes that the driver gets as they are: nothing that slots send is unpickled."""
+    rdd._bypass_serializer = True  # noqa: SLF001  # as pyspark's saveAsTextFile does
+    return rdd
+
+
+def _task(config: Config) -> Callable[[Iterator[int]], Iterator[bytes]]:
     # Nested, so that it is pickled by value: the slots have the zip, not this package.
     fields = {name: getattr(config, name) for name in config.__dataclass_fields__}
 
-    def work(_: Iterator[int]) -> Iterator[int]:
+    def work(_: Iterator[int]) -> Iterator[bytes]:
         from sparkml_slot.worker import Config, main  # type: ignore[import-not-found]
 
-        main(Config(**fields))
-        return iter(())
+        return iter([main(Config(**fields)).encode()])
 
     return work
 
 
-def _cause(error: Py4JJavaError) -> str:
+def cause(error: Py4JJavaError) -> str:
     """The last line of the Python traceback inside a Spark failure, else the Java message's first line."""
     text = str(error.java_exception.toString())
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("at ")]
@@ -123,22 +149,12 @@ def _cause(error: Py4JJavaError) -> str:
 
 def zip_of_slot() -> str:
     """The slot code as ``sparkml_slot``, in a zip named by its content, so that sessions take it once."""
-    return _zip_folder(Path(slot_package.__file__).parent, "sparkml_slot")
-
-
-def _zip_folder(folder: Path, name: str) -> str:
-    files = sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    data = zip_folder(Path(slot_package.__file__).parent, "sparkml_slot")
     base = Path(tempfile.gettempdir()) / f"sparkml-{os.getuid()}"
     base.mkdir(mode=0o700, exist_ok=True)
-    target = base / f"{name}-{digest.hexdigest()[:16]}.zip"
+    target = base / f"sparkml_slot-{hashlib.sha256(data).hexdigest()[:16]}.zip"
     if not target.exists():
         part = target.with_suffix(f".{os.getpid()}")
-        inside = Path(name) if (folder / "__init__.py").exists() else Path()
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in files:
-                archive.write(path, str(inside / path.relative_to(folder)))
+        part.write_bytes(data)
         part.rename(target)
     return str(target)

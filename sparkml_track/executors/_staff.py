@@ -10,16 +10,20 @@ import logging
 import time
 from collections.abc import Callable
 
-from sparkml_track.errors import ExecutorError, SlotsLost
+from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._slots import Limits, Slot, with_changes
-from sparkml_track.slot.worker import Config
+from sparkml_track.slot.worker import UNREACHABLE, Config
 
-__all__ = ["Staff"]
+__all__ = ["Staff", "Unreachable"]
 
 _log = logging.getLogger(__name__)
 #: Starts in a row without a worker that became ready, after which a slot is given up.
 _STARTS = 5
+
+
+class Unreachable(PreflightError):
+    """Slots cannot connect to the driver; attempts can still be sent to them as Spark jobs."""
 
 
 class Staff:
@@ -77,6 +81,7 @@ class Staff:
         """Looks after everything; ``waiting`` attempts have no slot.
 
         Raises:
+            Unreachable: workers start, and none finds the driver.
             SlotsLost: no worker is there and none came within the bound.
             ExecutorError: workers end as soon as they start.
         """
@@ -151,6 +156,11 @@ class Staff:
         if failure is None:
             return
         self._last_failure = failure or self._last_failure
+        if failure.startswith(UNREACHABLE) and slot.launches > 1 and self._bound == self._limits.first:
+            raise Unreachable(
+                f"{failure}; set spark.sparkml.broker.host and .port to an address of the driver that Spark executors "
+                "reach, or take executor='jobs'"
+            )
         if slot.launches < _STARTS:
             self._launch(slot)
         elif all(each.launches >= _STARTS and not each.ready for each in self.slots):

@@ -1,4 +1,4 @@
-"""What is sent to slots once: the pickled objective, and its data as files that are mapped, all named by digest."""
+"""What is sent to slots once: the pickled objective, and data and code as files, all named by digest."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import cloudpickle
 
 from sparkml_track.errors import ObjectiveError
 from sparkml_track.executors._base import Work
+from sparkml_track.executors._by_value import by_value, zip_folder
 from sparkml_track.executors._data import Entry, place, place_bytes
 
 __all__ = ["Packed", "pack_work"]
@@ -24,39 +25,55 @@ class Packed:
     Attributes:
         work: digest of the pickled work.
         entries: of the data, by name.
+        code: digests of zips for sys.path.
     """
 
     work: str
     entries: Mapping[str, Entry]
+    code: tuple[str, ...] = ()
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Of all files."""
+        return (self.work, *self.code, *self.data)
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Digests of the data."""
+        return tuple(digest for digest, _ in self.entries.values())
 
 
-def pack_work(work: Work, folder: str) -> Packed:
+def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
     """Puts the objective and its data into the folder of this host.
 
     Args:
         work: of the sweep.
         folder: takes the files, each under its digest; it goes if the work is refused.
+        remote: slots cannot read the driver's files: folders of code go along as zips, and what is defined in other
+            modules that are not installed (a script, a notebook, a file beside it) is pickled by value.
 
     Raises:
         ObjectiveError: it cannot be pickled; names what holds it back.
         DataError: data of a kind that cannot be mapped.
     """
     try:
-        return _pack(work, folder)
+        return _pack(work, folder, remote)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _pack(work: Work, folder: str) -> Packed:
+def _pack(work: Work, folder: str, remote: bool) -> Packed:
     entries: dict[str, Entry] = {name: place(name, value, folder) for name, value in work.data.items()}
     fields: dict[str, object] = {"objective": work.objective, "data": entries, "metric": tuple(work.metric)}
     fields["memory"] = work.resources.memory
     try:
-        blob = cloudpickle.dumps(fields, protocol=pickle.HIGHEST_PROTOCOL)
+        with by_value(work.code if remote else None):
+            blob = cloudpickle.dumps(fields, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         raise ObjectiveError(_why_not(work.objective, error)) from None
-    return Packed(place_bytes(blob, folder), entries)
+    code = tuple(place_bytes(zip_folder(each), folder) for each in work.code) if remote else ()
+    return Packed(place_bytes(blob, folder), entries, code)
 
 
 def _why_not(objective: Callable[..., object], error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,11 @@ class TestResident(ExecutorCase):
     def _session(self, spark: SparkSession) -> Iterator[None]:
         self.spark = spark
         yield
-        assert spark.sparkContext.statusTracker().getActiveJobsIds() == []
+        # Told through Spark's listener bus, a little after a job has ended.
+        until = time.monotonic() + 5
+        while spark.sparkContext.statusTracker().getActiveJobsIds():
+            assert time.monotonic() < until, "a Spark job of the executor is still active"
+            time.sleep(0.01)
 
     def open(self, work: Work) -> Executor:
         return open_executor("auto", work, self.spark)

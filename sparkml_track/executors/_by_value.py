@@ -1,0 +1,81 @@
+"""Code for slots that cannot read the driver's files: folders as zips, other modules of the user by value."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import cloudpickle
+
+__all__ = ["by_value", "zip_folder"]
+
+_OWN = "sparkml_track"
+#: Comes with Spark wherever its workers run, also from a zip beside it.
+_SPARK = ("pyspark", "py4j")
+#: The zip format's own first day: the same files make the same bytes.
+_DAY = (1980, 1, 1, 0, 0, 0)
+
+
+@contextmanager
+def by_value(shipped: Sequence[str] | None) -> Iterator[None]:
+    """While it lasts, cloudpickle takes apart what slots could not import.
+
+    That is all but the standard library, installed packages and what lies in ``shipped`` folders. This package counts
+    as not installed: slots need nothing of ours.
+
+    Args:
+        shipped: folders that slots get; None where they read the driver's files, and everything stays by name.
+    """
+    there = () if shipped is None else _prefixes(shipped)
+    modules = [] if shipped is None else [m for m in list(sys.modules.values()) if _stays(m, there)]
+    known = cloudpickle.list_registry_pickle_by_value()
+    added = [module for module in modules if module.__name__ not in known]
+    for module in added:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in added:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _stays(module: ModuleType, there: tuple[str, ...]) -> bool:
+    """Whether a module is only on the driver: its file is not under the folders that slots have."""
+    name = getattr(module, "__name__", "")
+    file = getattr(module, "__file__", None)
+    top = name.partition(".")[0]
+    if not isinstance(file, str) or sys.modules.get(name) is not module or top in _SPARK:
+        return False
+    return top == _OWN or not os.path.abspath(file).startswith(there)
+
+
+def _prefixes(shipped: Sequence[str]) -> tuple[str, ...]:
+    """Of all that slots have: installed packages, the standard library, shipped folders; also without symlinks."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    folders = [*(sysconfig.get_path(name) for name in names), *shipped]
+    folders += [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
+    return tuple({form(folder) + os.sep for folder in folders for form in (os.path.abspath, os.path.realpath)})
+
+
+def zip_folder(folder: str | Path, package: str = "") -> bytes:
+    """The Python files of a folder as a zip for sys.path; the same files give the same bytes.
+
+    Args:
+        folder: of modules.
+        package: what they become a package of.
+    """
+    folder, inside = Path(folder), Path(package)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*.py")):
+            if "__pycache__" not in path.parts:
+                info = zipfile.ZipInfo(str(inside / path.relative_to(folder)), _DAY)
+                archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
