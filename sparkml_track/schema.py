@@ -12,8 +12,11 @@ __all__ = [
     "ARTIFACT_TRIALS",
     "REASONS",
     "RECORDS",
+    "TAG_ARTIFACTS",
     "TAG_ATTEMPTS",
+    "TAG_BEST",
     "TAG_DIGEST",
+    "TAG_FINGERPRINT",
     "TAG_HOST",
     "TAG_KEY",
     "TAG_KIND",
@@ -36,6 +39,9 @@ TAG_REASON = "sparkml.reason"  # one of REASONS
 TAG_MESSAGE = "sparkml.message"  # for a person, clipped
 TAG_ATTEMPTS = "sparkml.attempts"  # how many attempts the trial had
 TAG_HOST = "sparkml.host"  # where the accepted attempt ran
+TAG_ARTIFACTS = "sparkml.artifacts"  # why files of the run could not be kept
+TAG_BEST = "sparkml.best"  # on the parent: the number of the best trial
+TAG_FINGERPRINT = "sparkml.fingerprint"  # on the parent: digests of spec, space, data, code and packages, as JSON
 TAG_DIGEST = "sparkml.digest"  # on the parent: over (trial, state, value) of all accepted results
 
 # Journal records, in the order a trial makes them.
@@ -48,6 +54,7 @@ RECORDS = frozenset(
         "reported",  # metrics of a step
         "lost",  # an attempt ended without an outcome
         "accepted",  # the outcome of a trial: the accounting rests on these
+        "retried",  # accepted trials that are executed again: interrupted ones, and failed ones if the user asks
         "published",  # child runs up to here are in the tracking store
         "ended",  # the sweep ended, with its counts
     }

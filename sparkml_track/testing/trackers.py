@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.trackers import ChildRun, ParentEnd, ParentRun, StoredChild, Tracker
@@ -253,6 +254,38 @@ class TrackerCase:
 
 
 _END = ParentEnd(State.FINISHED, ended=_START)
+
+    def test_a_parent_is_read_back_with_its_status_tags_and_metrics(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, experiment_id = tracker.start(sample_parent(sweep))
+        tracker.finish(run_id, ParentEnd(State.FINISHED, {"best": 0.5}, {schema.TAG_DIGEST: "d"}, ended=_START + 9))
+        stored = tracker.parent(run_id)
+        assert (stored.run_id, stored.experiment_id, stored.sweep) == (run_id, experiment_id, sweep)
+        assert (stored.status, stored.metrics) == ("FINISHED", {"best": 0.5})
+        assert stored.tags[schema.TAG_DIGEST] == "d"
+        assert stored.params["metric"] == "loss"
+        with pytest.raises(TrackingError):
+            tracker.parent("0" * 32)
+
+    def test_a_terminal_child_that_is_reopened_can_end_anew_under_the_same_run(self) -> None:
+        tracker = self.open()
+        run_id, _ = tracker.start(sample_parent(self.sweep()))
+        first = tracker.publish(run_id, [sample_child(0, State.KILLED), sample_child(1)])
+        tracker.reopen(run_id, [0, 7])
+        assert {child.number: child.state for child in tracker.children(run_id)} == {
+            0: State.RUNNING,
+            1: State.FINISHED,
+        }
+        again = self.open().publish(run_id, [sample_child(0), sample_child(1, State.FAILED)])
+        assert again == first
+        assert {child.state for child in tracker.children(run_id)} == {State.FINISHED}
+
+    def test_reconciling_what_is_whole_changes_nothing(self) -> None:
+        tracker = self.open()
+        run_id, _ = tracker.start(sample_parent(self.sweep()))
+        tracker.publish(run_id, [sample_child(0), sample_child(1)])
+        assert tracker.reconcile(run_id) == 0
+        assert len(list(tracker.children(run_id))) == 2
 
 
 def _by_number(tracker: Tracker, run_id: str) -> dict[int, StoredChild]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, Tracker
+from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
 from sparkml_track.trackers._names import problems
 from sparkml_track.trackers._uri import redacted
@@ -18,6 +18,7 @@ __all__ = [
     "ParentEnd",
     "ParentRun",
     "StoredChild",
+    "StoredParent",
     "Tracker",
     "default_uri",
     "open_tracker",

@@ -10,7 +10,7 @@ from pathlib import Path
 from sparkml_track.refs import DataRef
 from sparkml_track.trial import Report, State
 
-__all__ = ["Aggregate", "ChildRun", "ParentEnd", "ParentRun", "StoredChild", "Tracker"]
+__all__ = ["Aggregate", "ChildRun", "ParentEnd", "ParentRun", "StoredChild", "StoredParent", "Tracker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,29 @@ class StoredChild:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredParent:
+    """A parent run as the store has it, for ``verify``.
+
+    Attributes:
+        run_id: the store's.
+        experiment_id: where it is.
+        sweep: the sweep id.
+        status: MLflow's: RUNNING, FINISHED, FAILED or KILLED.
+        metrics: the latest value of each.
+        params: as stored, text.
+        tags: all of them.
+    """
+
+    run_id: str
+    experiment_id: str
+    sweep: str
+    status: str
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
 class Tracker(ABC):
     """Writes runs to a tracking store. Only the driver has one.
 
@@ -165,6 +188,25 @@ class Tracker(ABC):
     @abstractmethod
     def find(self, sweep: str) -> str | None:
         """The parent run of a sweep id, None if there is none."""
+
+    @abstractmethod
+    def parent(self, run_id: str) -> StoredParent:
+        """A parent run as it is stored; ``TrackingError`` if there is none, or it is no sweep."""
+
+    @abstractmethod
+    def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
+        """Makes terminal child runs of these trials RUNNING again, because they are to be executed again.
+
+        Trials without a child run are passed over. The next ``publish`` may end them anew.
+        """
+
+    @abstractmethod
+    def reconcile(self, run_id: str) -> int:
+        """Leaves one child run for each trial where requests that were thought lost made several.
+
+        Returns:
+            How many were deleted.
+        """
 
     @abstractmethod
     def close(self) -> None:

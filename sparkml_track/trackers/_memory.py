@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
-from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, Tracker
+from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._names import MAX_PARAM, clipped, key
 from sparkml_track.trackers._rows import (
     Parent,
@@ -107,6 +107,27 @@ class MemoryTracker(Tracker):
         """See ``Tracker.find``."""
         wanted = {schema.TAG_SWEEP: sweep, schema.TAG_KIND: "sweep"}.items()
         return next((run.run_id for run in self.runs.values() if wanted <= run.tags.items()), None)
+
+    def parent(self, run_id: str) -> StoredParent:
+        """See ``Tracker.parent``."""
+        run = self._run(run_id)
+        sweep = run.tags[schema.TAG_SWEEP]
+        return StoredParent(
+            run_id, run.experiment, sweep, run.status, dict(run.metrics), dict(run.params), dict(run.tags)
+        )
+
+    def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
+        """See ``Tracker.reopen``."""
+        wanted = set(numbers)
+        for run in self._children(run_id):
+            if int(run.tags[schema.TAG_NUMBER]) in wanted:
+                run.status, run.ended = "RUNNING", None
+                run.tags[schema.TAG_STATE] = State.RUNNING.value
+
+    def reconcile(self, run_id: str) -> int:
+        """See ``Tracker.reconcile``; a dictionary loses no answers."""
+        self._run(run_id)
+        return 0
 
     def close(self) -> None:
         """See ``Tracker.close``."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers import _mlflow_rest as rest
-from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, Tracker
-from sparkml_track.trackers._mlflow_artifacts import store_files
+from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
+from sparkml_track.trackers._mlflow_artifacts import store_child_files, store_files, trouble_with
 from sparkml_track.trackers._mlflow_door import door
 from sparkml_track.trackers._mlflow_parent import dataset_inputs, experiment_id, parent_end_tags, parent_tags
 from sparkml_track.trackers._names import MAX_PARAM, clipped, key
@@ -23,6 +25,7 @@ from sparkml_track.trial import State
 
 __all__ = ["MlflowTracker"]
 
+_log = logging.getLogger(__name__)
 # A request of log_batch takes 1,000 metrics, 100 params, 100 tags and 1 MB; long params in wide characters fill that.
 _METRICS, _PARAMS, _PAGE = 500, 25, 1000
 
@@ -80,7 +83,10 @@ class MlflowTracker(Tracker):
             points = [point(name, value, millis(end.ended), 0) for name, value in end.metrics.items()]
             self._log(run_id, {}, points, parent_end_tags(end))
             if end.artifacts:
-                store_files(self._client.get_run(run_id).info.artifact_uri, self._uri, end.artifacts)
+                location = self._client.get_run(run_id).info.artifact_uri
+                trouble = trouble_with(lambda: store_files(location, self._uri, end.artifacts))
+                if trouble:
+                    self._log(run_id, {}, (), {schema.TAG_ARTIFACTS: trouble})
             self._end(run_id, status(end.state), millis(end.ended))
 
     def find(self, sweep: str) -> str | None:
@@ -113,6 +119,42 @@ class MlflowTracker(Tracker):
             runs = self._search([parent.experiment_id], schema.TAG_PARENT, run_id)
             yield from (_stored(run) for run in runs if schema.TAG_NUMBER in run.data.tags)
 
+    def parent(self, run_id: str) -> StoredParent:
+        """See ``Tracker.parent``."""
+        with self._door():
+            parent, run = self._parent(run_id), self._client.get_run(run_id)
+            data = run.data
+            return StoredParent(
+                run_id=run_id,
+                experiment_id=parent.experiment_id,
+                sweep=parent.sweep,
+                status=run.info.status,
+                metrics=dict(data.metrics),
+                params=dict(data.params),
+                tags=dict(data.tags),
+            )
+
+    def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
+        """See ``Tracker.reopen``."""
+        if not numbers:
+            return
+        with self._door():
+            known = self._known[run_id] = self._find_children(self._parent(run_id))
+            for number in {*numbers} & {*known}:
+                if known[number].terminal:
+                    self._client.update_run(known[number].run_id, status="RUNNING")
+                    self._client.set_tag(known[number].run_id, schema.TAG_STATE, State.RUNNING.value)
+                    known[number] = known[number]._replace(terminal=False)
+
+    def reconcile(self, run_id: str) -> int:
+        """See ``Tracker.reconcile``."""
+        with self._door():
+            parent = self._parent(run_id)
+            runs = self._search([parent.experiment_id], schema.TAG_PARENT, run_id)
+            before = sum(schema.TAG_NUMBER in run.data.tags for run in runs)
+            known = self._known[run_id] = self._find_children(parent)
+            return before - len(known)
+
     def close(self) -> None:
         """See ``Tracker.close``."""
         self._parents.clear()
@@ -124,16 +166,24 @@ class MlflowTracker(Tracker):
         if run is None:
             run = _Known(*self._create(parent.experiment_id, millis(child.started), tags), terminal=False)
             known[child.number] = run
-        if run.terminal:
-            return run.run_id
+        if not run.terminal:
+            try:
+                self._write_child(parent, child, run)
+            except MlflowException:
+                if self._client.get_run(run.run_id).info.lifecycle_stage != "deleted":
+                    raise
+                _log.warning("the child run of trial %d was deleted while the sweep ran; it stays so", child.number)
+            if child.state.terminal:
+                known[child.number] = run._replace(terminal=True)
+        return run.run_id
+
+    def _write_child(self, parent: Parent, child: ChildRun, run: _Known) -> None:
+        tags = child_tags(parent, child)
+        if child.state.terminal:
+            tags |= store_child_files(child, run.artifacts, self._uri)
         self._log(run.run_id, child_params(child), child_points(child) if child.state.terminal else (), tags)
         if child.state.terminal:
-            log = {schema.ARTIFACT_LOG: child.log} if child.log else {}
-            if log or child.artifacts:
-                store_files(run.artifacts, self._uri, log, child.artifacts)
             self._end(run.run_id, status(child.state), millis(child.started + child.duration))
-            known[child.number] = run._replace(terminal=True)
-        return run.run_id
 
     def _find_children(self, parent: Parent) -> dict[int, _Known]:
         known: dict[int, _Known] = {}

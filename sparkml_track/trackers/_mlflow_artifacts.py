@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-__all__ = ["store_files"]
+from sparkml_track import schema
+from sparkml_track.trackers._base import ChildRun
+
+__all__ = ["store_child_files", "store_files", "trouble_with"]
+
+_log = logging.getLogger(__name__)
 
 
 def store_files(location: str, tracking_uri: str, texts: Mapping[str, str], folder: Path | None = None) -> None:
@@ -30,6 +36,33 @@ def store_files(location: str, tracking_uri: str, texts: Mapping[str, str], fold
     with tempfile.TemporaryDirectory(prefix="sparkml-") as staged:
         _write(Path(staged), texts, folder)
         repository.log_artifacts(staged)
+
+
+def store_child_files(child: ChildRun, location: str, tracking_uri: str) -> dict[str, str]:
+    """Puts the log and what the attempt left under the artifacts of its child run.
+
+    Returns:
+        The tag that says why they could not be kept, if so: a full or read-only artifact root costs no metrics.
+    """
+    log = {schema.ARTIFACT_LOG: child.log} if child.log else {}
+    if not (log or child.artifacts):
+        return {}
+    trouble = trouble_with(lambda: store_files(location, tracking_uri, log, child.artifacts))
+    return {schema.TAG_ARTIFACTS: trouble} if trouble else {}
+
+
+def trouble_with(store: Callable[[], None]) -> str:
+    """Why files could not be stored where the file system refused them; empty if they were."""
+    try:
+        store()
+    except OSError as error:
+        # Errors of requests are OSErrors too, without a number: the server is away, and the next try may succeed.
+        if error.errno is None and not isinstance(error, shutil.Error):
+            raise
+        text = f"files could not be kept: {error}"[:500]
+        _log.warning("artifacts: %s", text)
+        return text
+    return ""
 
 
 def _write(root: Path, texts: Mapping[str, str], folder: Path | None) -> None:

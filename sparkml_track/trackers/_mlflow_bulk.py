@@ -14,7 +14,7 @@ from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow import MlflowTracker
-from sparkml_track.trackers._mlflow_artifacts import store_files
+from sparkml_track.trackers._mlflow_artifacts import store_child_files
 from sparkml_track.trackers._rows import (
     Parent,
     Point,
@@ -35,6 +35,7 @@ _CACHE_KB = 65_536  # the indexes of 100,000 child runs; SQLite's own 2 MB would
 _RUN = """INSERT OR REPLACE INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,
     start_time, end_time, deleted_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
     VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, ?, NULL, '', 'active', ?, ?)"""
+_REOPEN = "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ? AND lifecycle_stage = 'active'"
 _TAG = "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)"
 _PARAM = "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)"
 _METRIC = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
@@ -84,15 +85,19 @@ class BulkTracker(MlflowTracker):
             ended = self._terminal(ids.values())
             open_ones = [newest[number] for number in ids if ids[number] not in ended]
             # Files first: a child run that is terminal in the store is complete.
-            for child in open_ones:
-                self._store_files(child, locations[child.number])
+            files = {
+                child.number: store_child_files(child, locations[child.number], self._uri)
+                for child in open_ones
+                if child.state.terminal
+            }
             with self._transaction():
                 self._check_parent(parent)
                 ended = self._terminal(ids.values())
                 rows = _Rows()
                 for child in open_ones:
                     if ids[child.number] not in ended:
-                        rows.add(parent, child, ids[child.number], locations[child.number])
+                        more = files.get(child.number, {})
+                        rows.add(parent, child, (ids[child.number], locations[child.number]), more)
                 rows.write(self._db)
             return ids
 
@@ -102,6 +107,14 @@ class BulkTracker(MlflowTracker):
             found = self._db.execute(_CHILDREN, (schema.TAG_NUMBER, schema.TAG_PARENT, run_id)).fetchall()
             for start in range(0, len(found), _CHUNK):
                 yield from self._stored({one[0]: int(one[2]) for one in found[start : start + _CHUNK]})
+
+    def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
+        """See ``Tracker.reopen``."""
+        with self._door(), self._transaction():
+            ids = [(self._id(run_id, number),) for number in numbers]
+            self._db.executemany(_REOPEN, ids)
+            tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
+            self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
 
     def close(self) -> None:
         """See ``Tracker.close``."""
@@ -116,7 +129,9 @@ class BulkTracker(MlflowTracker):
         return self._ids[run_id].get(number) or child_id(run_id, number)
 
     def _terminal(self, ids: Iterable[str]) -> set[str]:
-        query = "SELECT run_uuid FROM runs WHERE status <> 'RUNNING' AND run_uuid IN ({})"
+        # One that a person deleted stays deleted: ``verify`` tells of it.
+        query = """SELECT run_uuid FROM runs
+            WHERE (status <> 'RUNNING' OR lifecycle_stage <> 'active') AND run_uuid IN ({})"""
         return {row[0] for row in _by_chunks(self._db, query, list(ids))}
 
     def _check_parent(self, parent: Parent) -> None:
@@ -127,10 +142,6 @@ class BulkTracker(MlflowTracker):
                 f"The parent run {parent.run_id} or its experiment was deleted from {self.uri} while the sweep ran. "
                 "Restore it in MLflow and resume the sweep."
             )
-
-    def _store_files(self, child: ChildRun, location: str) -> None:
-        if child.state.terminal and (child.log or child.artifacts):
-            store_files(location, self._uri, {schema.ARTIFACT_LOG: child.log} if child.log else {}, child.artifacts)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -170,8 +181,9 @@ class _Rows:
         self.metrics: list[tuple[object, ...]] = []
         self.newest: list[tuple[object, ...]] = []
 
-    def add(self, parent: Parent, child: ChildRun, run_id: str, location: str) -> None:
-        tags, points = child_tags(parent, child), child_points(child)
+    def add(self, parent: Parent, child: ChildRun, where: tuple[str, str], more: Mapping[str, str]) -> None:
+        run_id, location = where
+        tags, points = {**child_tags(parent, child), **more}, child_points(child)
         ended = millis(child.started + child.duration) if child.state.terminal else None
         run = (tags["mlflow.runName"], parent.user, status(child.state), millis(child.started), ended)
         self.runs.append((run_id, *run, location, int(parent.experiment_id)))
