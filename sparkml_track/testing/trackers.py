@@ -252,9 +252,6 @@ class TrackerCase:
         """All artifacts of a run: path to text."""
         raise NotImplementedError
 
-
-_END = ParentEnd(State.FINISHED, ended=_START)
-
     def test_a_parent_is_read_back_with_its_status_tags_and_metrics(self) -> None:
         tracker, sweep = self.open(), self.sweep()
         run_id, experiment_id = tracker.start(sample_parent(sweep))
@@ -286,6 +283,9 @@ _END = ParentEnd(State.FINISHED, ended=_START)
         tracker.publish(run_id, [sample_child(0), sample_child(1)])
         assert tracker.reconcile(run_id) == 0
         assert len(list(tracker.children(run_id))) == 2
+
+
+_END = ParentEnd(State.FINISHED, ended=_START)
 
 
 def _by_number(tracker: Tracker, run_id: str) -> dict[int, StoredChild]:
