@@ -1,7 +1,8 @@
 """The process that executes attempts: forked from the template, talks to its worker over a socket.
 
 worker -> child   run, answer
-child -> worker   born (pid), report, done (clean: whether this process may be used again)
+child -> worker   born (pid), report, ask (index of the report it waits for), done (clean: whether
+                  this process may be used again)
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class _WorkerLink:
         self.send({**body, "metrics": metrics, "step": step, "time": when})
 
     def decision(self, index: int) -> bool:
-        """See ``context.Link``."""
+        """See ``context.Link``. Answers come when asked for: unread ones would fill the socket and stop the worker."""
+        self.send({"op": "ask", "attempt": self.attempt, "index": index})
         while True:
             message = self.receive()
             if message["op"] == "answer" and message["index"] == index:

@@ -23,7 +23,7 @@ from .children import Child, Children
 from .host import Host, folder_for
 from .wire import Address, Message, WireError, connect, pack, unpack
 
-__all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
+__all__ = ["UNREACHABLE", "Config", "Worker", "died", "join", "killed", "main"]
 
 #: How the message of a worker begins that did not find the broker.
 UNREACHABLE = "the driver cannot be reached"
@@ -48,6 +48,7 @@ class Config:
         env: for the template: thread caps.
         fresh: a new child for each attempt.
         slot: numbers this worker.
+        linger: seconds for which the template waits for another worker when the last has left.
         connect_timeout: seconds.
     """
 
@@ -61,6 +62,7 @@ class Config:
     fresh: bool = False
     slot: int = 0
     code: tuple[str, ...] = ()
+    linger: float = 0.0
     connect_timeout: float = 10.0
 
 
@@ -75,7 +77,7 @@ def join(config: Config, fetch: Callable[[str], Iterator[bytes]]) -> socket.sock
     for digest in (config.work, *config.code, *config.data):
         host.blob(digest, lambda digest=digest: fetch(digest))  # type: ignore[misc]
     path = [*map(host.blob_path, config.code), *sys.path, *config.path]
-    return host.join_template(host.blob_path(config.work), path, dict(config.env))
+    return host.join_template(host.blob_path(config.work), path, dict(config.env), config.linger)
 
 
 class _Bye(Exception):
@@ -92,6 +94,8 @@ class Worker:
         self._queue: deque[Message] = deque()
         self._current: Message | None = None
         self._deadline: float | None = None
+        self._answer: Message | None = None
+        self._asked: object = None
         self._children: Children | None = None
         self._child: Child | None = None
         self._spare: Child | None = None
@@ -187,8 +191,9 @@ class Worker:
             if op == "run":
                 self._queue.append(message)
             elif op == "answer":
-                if self._child is not None and self._runs(message["attempt"]):
-                    self._child.send(message)
+                if self._runs(message["attempt"]):
+                    self._answer = message
+                    self._give_answer()
             elif op == "stop":
                 self._stop(message["attempt"], str(message["reason"]))
             elif op == "bye":
@@ -204,7 +209,7 @@ class Worker:
         for waiting in self._queue:
             if waiting["attempt"] == attempt:
                 self._queue.remove(waiting)
-                self._tell(_killed({**waiting, "since": time.time()}, reason))
+                self._tell(killed({**waiting, "since": time.time()}, reason))
                 return
 
     # -- attempts
@@ -216,6 +221,7 @@ class Worker:
         if self._child is None:
             self._child, self._spare = self._spare or self._children.new(), None
         message = self._current = self._queue.popleft()
+        self._answer = self._asked = None
         message["since"] = time.time()
         timeout = message.get("timeout")
         self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
@@ -228,8 +234,18 @@ class Worker:
             return
         if message["op"] == "report":
             self._tell_body(body)
+        elif message["op"] == "ask":
+            self._asked = message["index"]
+            self._give_answer()
         elif message["op"] == "done":
             self._done(child, message, body)
+
+    def _give_answer(self) -> None:
+        """Hands the decision on a report to the attempt that waits for it."""
+        answer = self._answer
+        if self._child is not None and answer is not None and answer["index"] == self._asked:
+            self._child.send(answer)
+            self._asked = None
 
     def _done(self, child: Child, message: Message, body: bytes) -> None:
         assert self._children is not None
@@ -259,7 +275,7 @@ class Worker:
         child.drain()
         self._children.kill(child)
         self._child = None
-        self._end_with(pack({**_killed(message, reason), "log": child.log.text()}))
+        self._end_with(pack({**killed(message, reason), "log": child.log.text()}))
 
     def _child_ended(self, child: Child) -> None:
         if child is self._spare:
@@ -268,7 +284,7 @@ class Worker:
             return
         self._child = None
         if self._current is not None:
-            self._end_with(pack({**_died(self._current, child.status), "log": child.log.text()}))
+            self._end_with(pack({**died(self._current, child.status), "log": child.log.text()}))
 
     def _read_template(self) -> None:
         assert self._children is not None
@@ -296,12 +312,14 @@ class Worker:
             self._tell({"op": "beat"})
 
 
-def _killed(message: Message, reason: str) -> Message:
+def killed(message: Message, reason: str) -> Message:
+    """The ``done`` message of an attempt that was ended; ``message`` is its ``run`` with ``since``."""
     text = f"over the limit of {message.get('timeout')} s" if reason == "timeout" else f"ended: {reason}"
     return {**_end(message), "state": "killed", "reason": reason, "message": text}
 
 
-def _died(message: Message, status: int | None) -> Message:
+def died(message: Message, status: int | None) -> Message:
+    """The ``done`` message of an attempt whose process ended by itself, with an exit code or minus the signal."""
     if status is not None and status < 0:
         reason, text = "signal", f"the process was ended by signal {-status} ({_signal_name(-status)})"
     else:

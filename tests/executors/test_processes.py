@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 
 from sparkml_track.errors import ExecutorError, PreflightError
-from sparkml_track.executors import Executor, Lost, SlotsChanged, Started, Work, open_executor
+from sparkml_track.executors import Executor, Lost, Reported, SlotsChanged, Started, Work, open_executor
 from sparkml_track.executors._launchers import LocalLauncher
 from sparkml_track.executors._resident import Limits, ResidentExecutor
-from sparkml_track.testing.executors import ExecutorCase, attempt, outcomes
+from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 
 
@@ -296,3 +296,22 @@ def alive(pid: int) -> bool:
             return stat.read().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def test_reports_that_nobody_asks_about_do_not_stop_the_worker() -> None:
+    def objective(trial: object) -> float:
+        import time
+
+        for step in range(2000):
+            trial.report({"loss": 1.0}, step=step)  # type: ignore[attr-defined]
+        time.sleep(60)
+        return 1.0
+
+    executor = opened(objective)
+    try:
+        executor.submit(attempt(0, timeout=2.0))
+        events = events_until(executor, 1)
+    finally:
+        executor.close()
+    assert sum(isinstance(event, Reported) for event in events) == 2000
+    assert events[-1].outcome.reason == "timeout"  # type: ignore[union-attr]
