@@ -71,8 +71,17 @@ class Host:
                 os.rename(path + ".part", path)
         return path
 
-    def join_template(self, work: str, path: Sequence[str], env: Mapping[str, str]) -> socket.socket:
-        """Connects to the host's template; the first starts it."""
+    def join_template(
+        self, work: str, path: Sequence[str], env: Mapping[str, str], linger: float = 0.0
+    ) -> socket.socket:
+        """Connects to the host's template; the first starts it.
+
+        Args:
+            work: file with the pickled work.
+            path: entries for its sys.path.
+            env: for its environment.
+            linger: seconds it waits for another worker when the last has left.
+        """
         name = os.path.join(self.folder, "template")
         sock = _try_connect(name)
         if sock is not None:
@@ -80,13 +89,13 @@ class Host:
         with self._lock("template"):
             sock = _try_connect(name)
             if sock is None:
-                self._start_template(name, work, path, env)
+                self._start_template(name, {"work": work, "path": list(path), "linger": linger}, env)
                 sock = _try_connect(name)
         if sock is None:
             raise OSError("the template process left before it could be reached")
         return sock
 
-    def _start_template(self, name: str, work: str, path: Sequence[str], env: Mapping[str, str]) -> None:
+    def _start_template(self, name: str, config: dict[str, object], env: Mapping[str, str]) -> None:
         if os.path.exists(name):
             os.unlink(name)
         package = __package__ or ""
@@ -94,8 +103,8 @@ class Host:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(name)
             listener.listen(1024)
-            config = {"listener": listener.fileno(), "socket": name, "work": work, "folder": self.folder}
-            config |= {"path": list(path), "root": root, "package": package}
+            config |= {"listener": listener.fileno(), "socket": name, "folder": self.folder}
+            config |= {"root": root, "package": package}
             with open(os.path.join(self.folder, "template.log"), "ab") as log:
                 subprocess.Popen(
                     [sys.executable, "-c", _BOOT, json.dumps(config)],

@@ -58,7 +58,7 @@ class Template:
         self._owner: dict[int, _Client] = {}
         self._state: list[Message] = []
         self._loaded: Loaded | None = None
-        self._lonely_since = time.monotonic()
+        self._lonely_since, self._patience = time.monotonic(), _LONELY
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = os.pipe()
 
@@ -76,9 +76,10 @@ class Template:
         gc.collect()
         gc.freeze()
         while not self._left_alone():
-            for key, _ in self._selector.select(1.0):
+            for key, _ in self._selector.select(min(1.0, self._patience)):
                 self._handle(key.data)
             self._reap()
+        self._finish()
 
     def _load(self) -> None:
         try:
@@ -95,9 +96,10 @@ class Template:
             self._state = [{"op": "broken", "message": tell(error)}]
 
     def _left_alone(self) -> bool:
-        if self._clients or self._lonely_since is None:
+        if self._clients:
             return False
-        return time.monotonic() - self._lonely_since > _LONELY
+        over = not os.path.exists(str(self._config["socket"]))
+        return over or time.monotonic() - self._lonely_since > self._patience
 
     def _handle(self, source: object) -> None:
         if source == "listener":
@@ -140,12 +142,15 @@ class Template:
         for fd in client.fds:
             os.close(fd)
         if not self._clients:
-            self._finish()
+            self._lonely_since, self._patience = time.monotonic(), float(str(self._config.get("linger", 0.0)))
+            if self._patience <= 0:
+                self._finish()
 
     def _finish(self) -> None:
         # Nothing new may join between the last worker's leaving and the exit: a late one finds no socket and
         # starts a template of its own.
-        os.unlink(str(self._config["socket"]))
+        with contextlib.suppress(OSError):  # the folder may be gone, when the sweep is over
+            os.unlink(str(self._config["socket"]))
         self._reap(wait=True)
         os._exit(0)
 
@@ -266,6 +271,7 @@ def main(config: Message) -> None:
     socket     its path
     work       file with a pickled mapping of the fields of ``Loaded``
     folder     of the host
+    linger     seconds to wait for another worker when the last has left
     path       entries for sys.path
     """
     sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]  # type: ignore[attr-defined]
