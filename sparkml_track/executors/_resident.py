@@ -26,7 +26,7 @@ from sparkml_track.executors._base import (
 from sparkml_track.executors._broker import Broker, Connection, Received
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message
-from sparkml_track.executors._slots import Door, Limits, Slot, own_address, with_changes
+from sparkml_track.executors._slots import Door, Limits, Slot, own_address, thread_caps, with_changes
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
@@ -38,7 +38,6 @@ __all__ = ["Limits", "ResidentExecutor"]
 
 _log = logging.getLogger(__name__)
 _PIECE = 1 << 20
-_CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class ResidentExecutor(Executor):
@@ -77,7 +76,7 @@ class ResidentExecutor(Executor):
         secret = secrets.token_bytes(32)
         self._broker = self._listen(secret, door)
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
-        env = tuple((name, str(work.resources.cpus)) for name in _CAPS)
+        env = thread_caps(work.resources.cpus)
         config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
         config = with_changes(config, fresh=work.isolation == "fresh", code=packed.code)
         self._known = set(packed.digests)

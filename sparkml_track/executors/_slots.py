@@ -11,7 +11,10 @@ from sparkml_track.executors._broker import Connection
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt
 
-__all__ = ["Door", "Limits", "Slot", "own_address", "with_changes"]
+__all__ = ["Door", "Limits", "Slot", "own_address", "thread_caps", "with_changes"]
+
+
+_CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,11 @@ class Slot:
 def with_changes(config: Config, **changes: object) -> Config:
     """A copy with other fields."""
     return Config(**{**{name: getattr(config, name) for name in config.__dataclass_fields__}, **changes})
+
+
+def thread_caps(cpus: int) -> tuple[tuple[str, str], ...]:
+    """Environment that keeps native thread pools to a slot's cores."""
+    return tuple((name, str(cpus)) for name in _CAPS)
 
 
 def own_address() -> str:

@@ -1,0 +1,235 @@
+"""The jobs executor: one Spark job for each attempt, where slots cannot keep a connection to the driver.
+
+What an attempt reports arrives with its outcome, so nothing can be pruned; the rest is as with resident workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from sparkml_track.errors import ExecutorError, PreflightError
+from sparkml_track.executors._base import (
+    Capabilities,
+    Ended,
+    Event,
+    Executor,
+    Lost,
+    Reported,
+    SlotsChanged,
+    Started,
+    Work,
+)
+from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message
+from sparkml_track.executors._slots import thread_caps
+from sparkml_track.executors._submitters import JobFailed, Request, Submitter
+from sparkml_track.executors._work import pack_work
+from sparkml_track.slot.host import Host, folder_for
+from sparkml_track.slot.once import LINGER
+from sparkml_track.slot.worker import Config
+from sparkml_track.trial import Attempt, Outcome, Report, State
+
+__all__ = ["JobsExecutor"]
+
+_log = logging.getLogger(__name__)
+#: Seconds between looks at jobs that were cancelled and at what runs them.
+_CHECK = 0.5
+
+
+class JobsExecutor(Executor):
+    """See the module and ``Executor``.
+
+    Started is told when the job is submitted; with more attempts than free slots it waits in Spark's queue after it.
+
+    Args:
+        work: what all attempts share.
+        submitter: runs the jobs.
+        token: names this instance on all hosts.
+    """
+
+    name = "jobs"
+    capabilities = Capabilities(kills=True, streams=False, isolates=True)
+
+    def __init__(self, work: Work, submitter: Submitter, token: str) -> None:
+        self.stale = 0
+        self._submitter = submitter
+        self._token = token
+        self._host = Host(folder_for(token))
+        self._pending: deque[Attempt] = deque()
+        self._running: dict[str, Attempt] = {}
+        self._stopped: dict[str, str] = {}
+        self._events: list[Event] = []
+        self._answers: queue.SimpleQueue[tuple[str, bytes | BaseException]] = queue.SimpleQueue()
+        self._checked = time.monotonic()
+        self._closed = False
+        try:
+            self._config = self._pack(work)
+            there = submitter.slots()
+        except BaseException:
+            self._host.remove()
+            raise
+        self._slots = max(1, there if work.parallelism is None else min(work.parallelism, there))
+        self._events.append(SlotsChanged(self._slots))
+
+    def _pack(self, work: Work) -> Config:
+        shared = self._submitter.shared_host
+        packed = pack_work(work, self._host.folder, remote=not shared)
+        self._submitter.ship({digest: self._host.blob_path(digest) for digest in packed.digests})
+        return Config(
+            ("", ""),
+            b"",
+            self._token,
+            packed.work,
+            packed.data,
+            tuple(dict.fromkeys([*work.code, *sys.path])) if shared else (),
+            thread_caps(work.resources.cpus),
+            code=packed.code,
+            linger=LINGER,
+        )
+
+    @property
+    def slots(self) -> int:
+        """See ``Executor``."""
+        return self._slots
+
+    @property
+    def room(self) -> int:
+        """See ``Executor``."""
+        return self._slots - len(self._running) - len(self._pending)
+
+    def submit(self, attempt: Attempt) -> None:
+        """See ``Executor``."""
+        self._pending.append(attempt)
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._pending and len(self._running) < self._slots:
+            attempt = self._pending.popleft()
+            self._running[attempt.id] = attempt
+            self._events.append(Started(attempt.id, "", time.time()))
+            # A daemon: the client of Spark may wait long for a server that is gone, and nobody can interrupt it.
+            threading.Thread(target=self._run, args=(attempt,), name=f"sparkml-job-{attempt.id}", daemon=True).start()
+
+    def _run(self, attempt: Attempt) -> None:
+        try:
+            answer: bytes | BaseException = self._submitter.run(
+                self._key(attempt.id), Request(self._config, run_message(attempt))
+            )
+        except BaseException as error:
+            answer = error
+        self._answers.put((attempt.id, answer))
+
+    def _key(self, attempt: str) -> str:
+        return f"sparkml-{self._token}-{attempt}"
+
+    def events(self, timeout: float | None = None) -> Sequence[Event]:
+        """See ``Executor``.
+
+        Raises:
+            PreflightError: slots cannot execute the objective.
+            SlotsLost: what runs the jobs is gone.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._events:
+            now = time.monotonic()
+            if until is not None and now >= until:
+                break
+            self._wait(_CHECK if until is None else min(_CHECK, until - now))
+        self._take_all()
+        events, self._events = self._events, []
+        return events
+
+    def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._take(*self._answers.get(timeout=seconds))
+        now = time.monotonic()
+        if now - self._checked >= _CHECK:
+            self._checked = now
+            for attempt in self._stopped:  # Spark may not have known the job when it was cancelled
+                self._submitter.cancel(self._key(attempt))
+            if self._running:
+                self._submitter.check()
+
+    def _take_all(self) -> None:
+        while not self._answers.empty():
+            self._take(*self._answers.get())
+
+    def _take(self, attempt: str, answer: bytes | BaseException) -> None:
+        self._running.pop(attempt)
+        reason = self._stopped.pop(attempt, None)
+        self._fill()
+        if isinstance(answer, bytes):
+            self._answered(attempt, answer)
+        elif reason is not None:
+            outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
+            self._events.append(Ended(attempt, outcome))
+        elif not isinstance(answer, JobFailed):
+            raise ExecutorError(f"a Spark job could not be run: {type(answer).__name__}: {answer}") from answer
+        elif answer.hopeless:
+            raise PreflightError(str(answer))
+        else:
+            self._events.append(Lost(attempt, f"its Spark job failed: {answer}", answer.charged))
+
+    def _answered(self, attempt: str, answer: bytes) -> None:
+        try:
+            said = json.loads(answer)
+            host = str(said["host"])
+            if "broken" in said:
+                raise PreflightError(not_loaded(host, str(said["broken"])))
+            outcome = outcome_of(said["done"], host)
+            reports = [_report(attempt, index, each) for index, each in enumerate(said["reports"])]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ExecutorError(f"a Spark task answered what is no outcome: {error}") from error
+        for text in said["warnings"]:
+            _log.warning("%s: %s", host, text)
+        if said["dropped"]:
+            _log.warning("attempt %s reported %d times too often; those are lost", attempt, said["dropped"])
+        self._events += [*reports, Ended(attempt, outcome)]
+
+    def answer(self, attempt: str, index: int, stop: bool) -> None:
+        """See ``Executor``; the attempt has ended when its reports are seen."""
+
+    def stop(self, attempt: str, reason: str) -> None:
+        """See ``Executor``."""
+        if attempt in self._running:
+            self._stopped.setdefault(attempt, reason)
+            self._submitter.cancel(self._key(attempt))
+            return
+        for waiting in self._pending:
+            if waiting.id == attempt:
+                self._pending.remove(waiting)
+                outcome = Outcome(State.KILLED, reason=reason, message=f"ended before it began: {reason}")
+                self._events.append(Ended(attempt, outcome))
+                return
+
+    def close(self) -> None:
+        """See ``Executor``."""
+        if self._closed:
+            return
+        self._closed = True
+        self._pending.clear()
+        until = time.monotonic() + 5.0
+        while self._running and time.monotonic() < until:
+            for attempt in self._running:
+                self._submitter.cancel(self._key(attempt))
+            try:
+                self._running.pop(self._answers.get(timeout=0.2)[0], None)
+            except queue.Empty:
+                continue
+        self._submitter.close()
+        self._host.remove()
+
+
+def _report(attempt: str, index: int, message: dict[str, object]) -> Reported:
+    metrics = message["metrics"]
+    if type(metrics) is not dict:
+        raise TypeError("metrics are no mapping")
+    checked = {str(name): float(value) for name, value in metrics.items()}
+    return Reported(attempt, index, Report(checked, int(str(message["step"])), float(str(message["time"]))))

@@ -1,0 +1,108 @@
+"""The jobs executor on plain processes: everything but Spark."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from sparkml_track.errors import PreflightError
+from sparkml_track.executors import Ended, Executor, Lost, Reported, SlotsChanged, Started, Work
+from sparkml_track.executors._jobs import JobsExecutor
+from sparkml_track.executors._submitters import LocalSubmitter
+from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
+from sparkml_track.trial import State
+
+
+def opened(objective: object, slots: int = 2, **fields: object) -> JobsExecutor:
+    work = Work(objective, **fields)  # type: ignore[arg-type]
+    return JobsExecutor(work, LocalSubmitter(slots), f"test-{os.urandom(4).hex()}")
+
+
+class TestJobs(ExecutorCase):
+    def open(self, work: Work) -> Executor:
+        return JobsExecutor(work, LocalSubmitter(2), f"test-{os.urandom(4).hex()}")
+
+
+def test_reports_come_with_the_outcome_in_their_order_and_nobody_is_told_to_stop() -> None:
+    def objective(trial: object) -> float:
+        for step in range(3):
+            trial.report({"loss": float(step)}, step=step)  # type: ignore[attr-defined]
+            if trial.should_stop():  # type: ignore[attr-defined]
+                return 9.0
+        return 1.0
+
+    executor = opened(objective)
+    try:
+        executor.submit(attempt(0))
+        events = events_until(executor, 1)
+    finally:
+        executor.close()
+    kinds = [type(event) for event in events if not isinstance(event, SlotsChanged)]
+    assert kinds == [Started, Reported, Reported, Reported, Ended]
+    assert [event.report.step for event in events if isinstance(event, Reported)] == [0, 1, 2]
+    assert events[-1].outcome.metrics == {"loss": 1.0}  # type: ignore[union-attr]
+
+
+def test_the_objective_is_loaded_once_for_many_attempts() -> None:
+    def objective(_: object) -> float:
+        import os
+
+        return float(os.getppid())
+
+    executor = opened(objective, slots=1)
+    try:
+        for number in range(4):
+            executor.submit(attempt(number))
+        templates = {outcome.metrics["loss"] for outcome in outcomes(executor, 4).values()}
+    finally:
+        executor.close()
+    assert len(templates) == 1
+
+
+def test_a_job_that_dies_is_a_lost_attempt_and_the_next_attempt_may_succeed() -> None:
+    def objective(trial: object) -> float:
+        import os
+        import time
+
+        if trial.attempt == 1:  # type: ignore[attr-defined]
+            os.kill(os.getppid(), 9)  # the template, and with it the job
+            time.sleep(60)
+        return 1.0
+
+    executor = opened(objective, slots=1)
+    try:
+        executor.submit(attempt(0))
+        lost = next(event for event in wait_for(executor, Lost) if isinstance(event, Lost))
+        assert (lost.attempt, lost.charged) == ("0.0.1", True)
+        executor.submit(replace(attempt(0), number=2))
+        assert outcomes(executor, 1)[0].state is State.FINISHED
+    finally:
+        executor.close()
+
+
+def test_a_module_that_slots_lack_is_named_before_trial_0() -> None:
+    class Poison:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (__import__, ("secret_sauce",))
+
+    poison = Poison()
+
+    def objective(_: object) -> float:
+        return float(poison is None)
+
+    executor = opened(objective)
+    try:
+        executor.submit(attempt(0))
+        with pytest.raises(PreflightError, match="slots lack the module 'secret_sauce'"):
+            outcomes(executor, 1)
+    finally:
+        executor.close()
+
+
+def wait_for(executor: Executor, kind: type) -> list[object]:
+    seen: list[object] = []
+    while not any(isinstance(event, kind) for event in seen):
+        seen += executor.events(5.0)
+    return seen
