@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import secrets
+import socket
 import sys
 import time
 from collections import deque
@@ -81,7 +82,20 @@ class ResidentExecutor(Executor):
         config = with_changes(config, fresh=work.isolation == "fresh", code=packed.code)
         self._known = set(packed.digests)
         self._checked = time.monotonic()
+        self._template = self._start_template(config) if launcher.shared_host else None
         self._staff = Staff(launcher, config, limits, work.parallelism, self._dismiss)
+
+    def _start_template(self, config: Config) -> socket.socket | None:
+        """Has the template import the objective while Spark starts the workers; kept until they are there."""
+        try:
+            return self._host.join_template(self._host.blob_path(config.work), config.path, dict(config.env))
+        except OSError:
+            return None  # the first worker starts one
+
+    def _leave_template(self) -> None:
+        if self._template is not None:
+            self._template.close()
+            self._template = None
 
     def _listen(self, secret: bytes, door: Door | None) -> Broker:
         if door is None and self._launcher.shared_host:
@@ -157,6 +171,7 @@ class ResidentExecutor(Executor):
         if self._closed:
             return
         self._closed = True
+        self._leave_template()
         for slot in self._staff.slots:
             if slot.connection is not None:
                 self._broker.send(slot.connection, {"op": "bye"})
@@ -215,6 +230,7 @@ class ResidentExecutor(Executor):
 
     def _ready(self, slot: Slot) -> None:
         self._staff.came(slot)
+        self._leave_template()
         self._events.append(SlotsChanged(self._staff.ready))
         self._dispatch()
 

@@ -48,6 +48,7 @@ class Host:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self._template: subprocess.Popen[bytes] | None = None
 
     def blob_path(self, digest: str) -> str:
         """Where a blob lies, or will."""
@@ -106,7 +107,7 @@ class Host:
             config |= {"listener": listener.fileno(), "socket": name, "folder": self.folder}
             config |= {"root": root, "package": package}
             with open(os.path.join(self.folder, "template.log"), "ab") as log:
-                subprocess.Popen(
+                self._template = subprocess.Popen(
                     [sys.executable, "-c", _BOOT, json.dumps(config)],
                     pass_fds=[listener.fileno()],
                     env={**os.environ, **env},
@@ -123,7 +124,13 @@ class Host:
             yield
 
     def remove(self) -> None:
-        """Removes the folder."""
+        """Removes the folder; a template that was started here has left, or is ended, before."""
+        if self._template is not None:
+            try:
+                self._template.wait(2.0)
+            except subprocess.TimeoutExpired:
+                self._template.kill()
+                self._template.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
