@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sparkml_track import schema
+from sparkml_track.engine.ledger import Moment, nothing
 from sparkml_track.engine.loop import Loop
 from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.report import write_report
 from sparkml_track.engine.result import SweepResult
-from sparkml_track.engine.spec import Spec
-from sparkml_track.engine.summary import Result, Summary, summarise, trials_table
-from sparkml_track.errors import TrackingError
+from sparkml_track.engine.summary import Result, Summary, trials_table
+from sparkml_track.errors import TrackingError, TrackingUnavailable
 from sparkml_track.journals import Journal, Record
 from sparkml_track.trackers import ParentEnd, Tracker
 from sparkml_track.trial import State
 
-__all__ = ["PATIENCE", "Ending", "finish"]
+__all__ = ["PATIENCE", "Ending", "close_parent", "ended_record", "finish", "parent_end"]
 
 _log = logging.getLogger(__name__)
 #: Seconds for which the end of a sweep waits for a tracking store that is down.
@@ -30,53 +30,122 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What is ended: the sweep, its runs, and in which state unless publishing fails."""
+    """What is ended, and how.
 
-    spec: Spec
+    Attributes:
+        name: of the sweep.
+        home: the state folder.
+        sweep: its id.
+        run_id: of the parent run.
+        experiment_id: of its experiment.
+        state: of the parent run.
+        spec: as JSON, kept with the parent run.
+        why: it did not finish.
+        patience: seconds to wait for a tracking store that is down.
+        moment: see ``ledger.Moment``.
+    """
+
+    name: str
     home: Path
     sweep: str
     run_id: str
     experiment_id: str
     state: State
+    spec: object = None
+    why: str = ""
+    patience: float = PATIENCE
+    moment: Moment = nothing
 
 
 def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publisher | None, journal: Journal) -> SweepResult:
-    """Publishes, summarises and ends the parent run.
+    """Publishes, summarises and ends the parent run; the journal learns last that the sweep ended.
 
     Raises:
-        TrackingError: the parent run could not be ended; the journal has all results.
+        TrackingError: the store is away or refuses; the journal has all results, and the sweep can go on.
     """
-    waiting = publisher.close(PATIENCE) if publisher is not None else 0
-    loop.note_published()
-    spec, results = ending.spec, sorted(loop.results, key=lambda each: each.number)
-    planned = max(loop.planned or 0, len(results))
-    summary = summarise(results, planned, 0, spec.metric, spec.direction)
+    ending.moment("closing")
+    waiting = publisher.close(ending.patience) if publisher is not None else 0
+    loop.ledger.note_published()
+    loop.ledger.flush()
+    results = sorted(loop.results, key=lambda each: each.number)
+    summary = loop.summary()
     path = ending.home / "reports" / f"{ending.sweep}.html"
-    write_report(path, spec.name, summary, results)
-    journal.append([Record("ended", {"state": ending.state.value, "digest": summary.digest})])
+    facts = {"sweep": ending.sweep, "parent run": ending.run_id}
+    write_report(path, ending.name, summary, results, facts)
+    _raise_if_unpublished(ending, loop, publisher, waiting)
+    if publisher is not None and publisher.troubled:
+        tracker.reconcile(ending.run_id)
+    close_parent(tracker, ending, parent_end(ending, summary, results, path))
+    ending.moment("parent ended")
+    journal.append([ended_record(ending, summary)])
     journal.flush()
-    if waiting:
-        raise TrackingError(
-            f"{waiting} child runs could not be published within {PATIENCE:g} s; they are in the journal of sweep "
-            f"{ending.sweep}, and `sparkml-track verify --repair {ending.run_id}` publishes them"
-        )
-    tracker.finish(ending.run_id, _parent_end(ending, summary, results, path))
+    ending.moment("ended")
     return SweepResult(ending.sweep, ending.run_id, ending.experiment_id, summary, tuple(results), path)
 
 
-def _parent_end(ending: Ending, summary: Summary, results: Sequence[Result], report: Path) -> ParentEnd:
-    spec = ending.spec
-    counts = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
-    metrics = counts | _aggregates(summary)
-    best = summary.best
+def ended_record(ending: Ending, summary: Summary) -> Record:
+    """Says that the sweep ended and its parent run with it."""
+    best = None if summary.best is None else {"n": summary.best.number, "value": summary.best.value}
+    body: dict[str, object] = {"state": ending.state.value, "digest": summary.digest, "counts": asdict(summary.counts)}
+    body |= {"best": best, "run": ending.run_id, "t": time.time()}
+    return Record("ended", body | ({"why": ending.why[:1000]} if ending.why else {}))
+
+
+def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd) -> None:
+    """Ends the parent run, trying for some time while the store is away.
+
+    Raises:
+        TrackingError: it could not be ended.
+    """
+    until = time.monotonic() + ending.patience
+    while True:
+        try:
+            tracker.finish(ending.run_id, end)
+        except TrackingUnavailable as error:
+            if time.monotonic() >= until:
+                raise TrackingUnavailable(f"{error} {_way_out(ending)}") from error
+            _log.warning("the parent run cannot be ended yet: %s", error)
+            time.sleep(min(1.0, max(0.0, until - time.monotonic())))
+        else:
+            return
+
+
+def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publisher | None, waiting: int) -> None:
+    if loop.refused is None and publisher is not None:
+        try:
+            publisher.check()
+        except TrackingError as error:
+            loop.refused = error
+    if loop.refused is not None:
+        text = f"{loop.refused} {waiting} child runs are not published. {_way_out(ending)}"
+        raise type(loop.refused)(text) from loop.refused
+    if waiting:
+        raise TrackingUnavailable(
+            f"{waiting} child runs could not be published within {ending.patience:g} s"
+            f"{': ' + publisher.trouble if publisher is not None and publisher.trouble else ''}. {_way_out(ending)}"
+        )
+
+
+def _way_out(ending: Ending) -> str:
+    return (
+        f"All results are in the journal of sweep {ending.sweep}: run the same command again to go on, or "
+        f"`sparkml-track verify --repair {ending.sweep}` to publish them and end the parent run"
+    )
+
+
+def parent_end(ending: Ending, summary: Summary, results: Sequence[Result], report: Path) -> ParentEnd:
+    """What the parent run gets at the end; a function of its arguments, but for the time."""
+    metrics = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
+    metrics |= _aggregates(summary)
     tags = {schema.TAG_DIGEST: summary.digest, schema.TAG_STATE: ending.state.value}
+    best = summary.best
     if best is not None and best.value is not None:
-        metrics |= {f"best_{name}": value for name, value in zip(spec.metric, best.value, strict=True)}
-        tags["sparkml.best"] = str(best.number)
+        metrics |= {f"best_{name}": value for name, value in zip(summary.metric, best.value, strict=True)}
+        tags[schema.TAG_BEST] = str(best.number)
     artifacts = {
         schema.ARTIFACT_TRIALS: trials_table(results),
         schema.ARTIFACT_REPORT: report.read_text(),
-        schema.ARTIFACT_SPEC: json.dumps({"sweep": ending.sweep, **spec.params()}, indent=2, default=str),
+        schema.ARTIFACT_SPEC: json.dumps({"sweep": ending.sweep, "spec": ending.spec}, indent=2, default=str),
     }
     return ParentEnd(ending.state, metrics, tags, artifacts, time.time())
 

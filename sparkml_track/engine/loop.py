@@ -1,7 +1,7 @@
 """The loop: asks, submits, takes events, and tells; in that order, journal first.
 
 Everything happens on the caller's thread but publishing. What an event changes is written to the journal before
-the sampler, the publisher or the progress display learn of it.
+the sampler or the progress display learn of it; the tracking store learns of it when it is durable there (``ledger``).
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sparkml_track.engine.ask import Asker
-from sparkml_track.engine.records import accepted_body, child_run, last_reported
+from sparkml_track.engine.ledger import Ledger, Moment, nothing
+from sparkml_track.engine.live import Again, Live
+from sparkml_track.engine.records import accepted_body, child_run, last_reported, told_values, values_of
 from sparkml_track.engine.spec import Spec
-from sparkml_track.engine.summary import Result
-from sparkml_track.errors import SweepStopped
+from sparkml_track.engine.summary import Result, Summary, summarise
+from sparkml_track.errors import SweepStopped, TrackingError
 from sparkml_track.executors import Ended, Event, Executor, Lost, Reported, Started
-from sparkml_track.journals import Journal, Record
+from sparkml_track.journals import Journal
 from sparkml_track.pruners import Pruner
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, Outcome, Report, State, Trial, Unit
+from sparkml_track.trial import Attempt, Outcome, State, Unit
 
 __all__ = ["Loop", "Parts"]
 
 #: Seconds after which a trial shows as RUNNING in the tracking store.
 SHOWN_AFTER = 5.0
-#: Seconds for which accepted results may be unsynced; they are written at once, and survive a killed driver.
-SYNC_EVERY = 0.05
 #: Seconds between looks at clock, publisher and progress.
 TURN = 0.2
 
@@ -59,22 +59,7 @@ class Parts:
     publisher: _Publisher | None
     watch: Watcher
     published: deque[Sequence[int]] = field(default_factory=deque)
-
-
-@dataclass
-class _Live:
-    """A trial that has not ended."""
-
-    trial: Trial
-    attempt: Attempt
-    started: float = 0.0
-    clock: float = 0.0
-    charged: int = 0
-    attempts: int = 1
-    host: str = ""
-    shown: bool = False
-    pruned: bool = False
-    reports: list[Report] = field(default_factory=list)
+    moment: Moment = nothing
 
 
 class Loop:
@@ -86,6 +71,8 @@ class Loop:
         best: of them, by the first objective.
         live: trials that have not ended, by number.
         stopping: why no more trials are started, empty while they are.
+        refused: the tracking store's refusal for good; no more trials are started then, and those that run may end.
+        used: seconds that earlier drivers worked at the sweep.
     """
 
     def __init__(self, spec: Spec, parts: Parts) -> None:
@@ -93,17 +80,21 @@ class Loop:
         self._parts = parts
         self._sign = tuple(1.0 if direction == "minimize" else -1.0 for direction in spec.direction)
         self.results: list[Result] = []
-        self.live: dict[int, _Live] = {}
+        self.live: dict[int, Live] = {}
         self.stopping = ""
         self.counts: Counter[State] = Counter()
         self.best: Result | None = None
-        self._records: list[Record] = []
-        self._began = self._turned = self._synced = time.monotonic()
+        self.refused: TrackingError | None = None
+        self.used = 0.0
+        self._stopped = False
+        self.ledger = Ledger(parts.journal, parts.publisher, parts.published, parts.moment)
+        self._again: deque[Again] = deque()
+        self._began = self._turned = time.monotonic()
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the loop was made."""
-        return time.monotonic() - self._began
+        """Seconds since the loop was made, and those of earlier drivers."""
+        return self.used + time.monotonic() - self._began
 
     @property
     def note(self) -> str:
@@ -116,36 +107,64 @@ class Loop:
         """How many trials there will be, as far as is known."""
         return self._parts.asker.planned
 
+    def summary(self) -> Summary:
+        """Of the results so far."""
+        planned = max(self.planned or 0, len(self.results) + len(self.live))
+        return summarise(self.results, planned, len(self.live), self._spec.metric, self._spec.direction)
+
+    def restore(self, results: Iterable[Result], again: Iterable[Again]) -> None:
+        """Takes over what an earlier driver left; its asker and pruner are told by others.
+
+        Args:
+            results: accepted, in the order they came.
+            again: to be executed again, before new trials are asked.
+        """
+        self._again.extend(again)
+        for result in results:
+            self.results.append(result)
+            self._count(result)
+
     def run(self) -> None:
         """Returns when every trial has ended.
 
         Raises:
-            SweepStopped: more trials failed than ``failures.max_failed`` allows.
-            ExecutorError, JournalError, TrackingDenied: as its parts raise; ``live`` then holds what had not ended.
+            ExecutorError, JournalError: as its parts raise; ``live`` then holds what had not ended.
+            TrackingError: a thread of the publisher died.
         """
         while True:
             self._start_trials()
             if not self.live and (self.stopping or self._parts.asker.exhausted):
-                self._write()
+                self._drop_again()
+                self.ledger.flush()
                 return
-            for event in self._parts.executor.events(TURN):
+            for event in self._parts.executor.events(self.ledger.wait(TURN)):
                 self._handle(event)
-            self._write()
             self._turn()
 
     def stop(self, why: str) -> None:
         """Starts no more trials and ends those that run; ``run`` returns when they have."""
-        if self.stopping:
+        if self._stopped:
             return
-        self.stopping = why
+        self._stopped, self.stopping = True, self.stopping or why
         for live in self.live.values():
             self._parts.executor.stop(live.attempt.id, "cancelled")
 
     def abandon(self, why: str) -> None:
         """Counts all that had not ended as killed; for when the executor can no longer end it."""
+        self.stopping = self.stopping or why
         for live in list(self.live.values()):
-            self._accept(live, Outcome(State.KILLED, reason="cancelled", message=why, started=live.started))
-        self._write()
+            self._accept(live, self._killed(live))
+        self._drop_again()
+        self.ledger.flush()
+
+    def _drop_again(self) -> None:
+        while self._again:
+            live = self._revive()
+            live.attempts -= 1  # it was not submitted
+            self._accept(live, self._killed(live))
+
+    def _killed(self, live: Live) -> Outcome:
+        return Outcome(State.KILLED, reason="cancelled", message=self.stopping, started=live.started or time.time())
 
     # -- starting
 
@@ -155,18 +174,28 @@ class Loop:
         while not self.stopping and executor.room > 0:
             if asker.adaptive and len(self.live) >= executor.slots:
                 return
+            if self._again:
+                self._submit(self._revive().attempt)
+                continue
             trial = asker.next()
             if trial is None:
                 return
-            self._record("asked", n=trial.number, params=trial.params, seed=trial.seed)
+            self.ledger.record("asked", n=trial.number, params=trial.params, seed=trial.seed)
             attempt = Attempt(trial, Unit(trial.number), timeout=self._spec.trial_timeout)
-            self.live[trial.number] = _Live(trial, attempt)
+            self.live[trial.number] = Live(trial, attempt)
+            self._parts.moment("asked")
             self._submit(attempt)
 
+    def _revive(self) -> Live:
+        live = self._again.popleft().next(self._spec.trial_timeout)
+        self.live[live.trial.number] = live
+        return live
+
     def _submit(self, attempt: Attempt) -> None:
-        self._record("submitted", a=attempt.id)
-        self._write()
+        self.ledger.record("submitted", a=attempt.id)
+        self.ledger.write()
         self._parts.executor.submit(attempt)
+        self._parts.moment("submitted")
 
     # -- events
 
@@ -184,7 +213,7 @@ class Loop:
         elif isinstance(event, Lost):
             self._lost(event)
 
-    def _current(self, attempt: str) -> _Live | None:
+    def _current(self, attempt: str) -> Live | None:
         """The trial whose current attempt this is; others are stale."""
         live = self.live.get(int(attempt.partition(".")[0]))
         return live if live is not None and live.attempt.id == attempt else None
@@ -194,30 +223,30 @@ class Loop:
         if live is None:
             return
         report = event.report
-        self._record("reported", a=event.attempt, step=report.step, metrics=dict(report.metrics), t=report.time)
+        self.ledger.record("reported", a=event.attempt, step=report.step, metrics=dict(report.metrics), t=report.time)
         live.reports.append(report)
         value = report.metrics.get(self._spec.metric[0])
         pruner = self._parts.pruner
         if pruner is not None and value is not None and not live.pruned:
             live.pruned = pruner.report(live.trial.number, report.step, value * self._sign[0])
-        self._write()
+        self.ledger.write()
         self._parts.executor.answer(event.attempt, event.index, live.pruned)
 
     def _lost(self, event: Lost) -> None:
         live = self._current(event.attempt)
         if live is None:
             return
-        self._record("lost", a=event.attempt, why=event.message, charged=event.charged, host=live.host)
+        self.ledger.record("lost", a=event.attempt, why=event.message, charged=event.charged, host=live.host)
         live.charged += event.charged
         if self.stopping:
-            self._accept(live, Outcome(State.KILLED, reason="cancelled", message=self.stopping, started=live.started))
+            self._accept(live, self._killed(live))
         elif live.charged > self._spec.failures.retries:
             message = f"lost {live.charged} times, the last time: {event.message}"
             self._accept(live, Outcome(State.FAILED, reason="worker lost", message=message, started=live.started))
         else:
             self._retry(live)
 
-    def _retry(self, live: _Live) -> None:
+    def _retry(self, live: Live) -> None:
         live.attempt = replace(live.attempt, number=live.attempt.number + 1)
         live.attempts += 1
         live.reports.clear()
@@ -226,46 +255,36 @@ class Loop:
             self._parts.pruner.restarted(live.trial.number)
         self._submit(live.attempt)
 
-    def _accept(self, live: _Live, outcome: Outcome) -> None:
+    def _accept(self, live: Live, outcome: Outcome) -> None:
+        self._parts.moment("received")
         trial = live.trial
         result = Result(
             number=trial.number,
             params=trial.params,
             state=outcome.state,
             metrics=outcome.metrics or last_reported(live.reports, outcome.state),
-            value=self._values(outcome),
+            value=values_of(outcome.state, outcome.metrics, self._spec.metric),
             attempts=live.attempts,
             started=outcome.started or live.started,
-            duration=outcome.duration,
+            # Slots may take it from a clock that was set back.
+            duration=max(0.0, outcome.duration),
             reason=outcome.reason,
             message=outcome.message,
             host=outcome.host or live.host,
         )
-        self._record("accepted", **accepted_body(result, outcome.log))
-        self._write()
+        self.ledger.record("accepted", **accepted_body(result, outcome.log))
+        self.ledger.write()
         del self.live[trial.number]
         self.results.append(result)
         self._tell(live, result, outcome)
 
-    def _values(self, outcome: Outcome) -> tuple[float, ...] | None:
-        if outcome.state is not State.FINISHED:
-            return None
-        return tuple(outcome.metrics[name] for name in self._spec.metric)
-
-    def _tell(self, live: _Live, result: Result, outcome: Outcome) -> None:
-        finished = result.state is State.FINISHED
-        values = result.value or tuple(
-            result.metrics[name]
-            for name in self._spec.metric
-            if result.state is State.PRUNED and name in result.metrics
-        )
-        self._parts.asker.ended(
-            live.trial, result.state, tuple(v * s for v, s in zip(values, self._sign, strict=False))
-        )
+    def _tell(self, live: Live, result: Result, outcome: Outcome) -> None:
+        self._parts.moment("accepted")
+        self._parts.asker.ended(live.trial, result.state, told_values(result, self._spec.metric, self._spec.direction))
         if self._parts.pruner is not None:
-            self._parts.pruner.ended(live.trial.number, finished)
+            self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
         if self._parts.publisher is not None:
-            self._parts.publisher.put(child_run(result, live.reports, outcome.log))
+            self.ledger.hold(child_run(result, live.reports, outcome.log))
         self._count(result)
 
     def _count(self, result: Result) -> None:
@@ -285,37 +304,29 @@ class Loop:
         limit = self._spec.failures.max_failed
         return limit is not None and self.counts[State.FAILED] > limit
 
-    # -- journal and clock
-
-    def _record(self, kind: str, **body: object) -> None:
-        self._records.append(Record(kind, body))
-
-    def _write(self) -> None:
-        if self._records:
-            records, self._records = self._records, []
-            self._parts.journal.append(records)
+    # -- clock
 
     def _turn(self) -> None:
+        self.ledger.turn()
         now = time.monotonic()
-        if now - self._synced >= SYNC_EVERY:
-            self._synced = now
-            self._parts.journal.flush()
         if now - self._turned < TURN:
             return
         self._turned = now
-        self.note_published()
+        self.ledger.note_published()
         if self._parts.publisher is not None:
-            self._parts.publisher.check()
+            self._look_at(self._parts.publisher)
             self._show_running(self._parts.publisher, now)
         if self._spec.timeout is not None and self.elapsed > self._spec.timeout:
             self.stop(f"the sweep's timeout of {self._spec.timeout:g} s is over")
         self._parts.watch(self)
 
-    def note_published(self) -> None:
-        """Writes down which child runs the tracking store has."""
-        while self._parts.published:
-            self._record("published", n=list(self._parts.published.popleft()))
-        self._write()
+    def _look_at(self, publisher: _Publisher) -> None:
+        """A store that refuses for good ends the asking; what runs may end, and is kept."""
+        try:
+            publisher.check()
+        except TrackingError as error:
+            self.refused = self.refused or error
+            self.stopping = self.stopping or f"no new trials: {error}"
 
     def _show_running(self, publisher: _Publisher, now: float) -> None:
         for live in self.live.values():

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from sparkml_track.errors import TrackingDenied, TrackingError, TrackingUnavailable
+from sparkml_track.errors import SparkmlError, TrackingError, TrackingUnavailable
 from sparkml_track.trackers import ChildRun, Tracker
 
 __all__ = ["Publisher"]
@@ -20,6 +20,10 @@ __all__ = ["Publisher"]
 _log = logging.getLogger(__name__)
 #: Seconds between batches; child runs that come meanwhile share a transaction.
 _EVERY = 1.0
+#: Seconds between tries while the store is away, at most.
+_LONGEST = 30.0
+#: Seconds for which a call that hangs is waited for at the end, beyond the patience.
+_GRACE = 30.0
 _BATCH = 1000
 
 
@@ -30,6 +34,10 @@ class Publisher:
         tracker: used by the publisher's thread alone from now on until ``close`` returns.
         run_id: of the parent.
         published: called on the publisher's thread with the numbers that the store now has as terminal.
+
+    Attributes:
+        trouble: what a person should know while the store is away, else empty.
+        troubled: whether a call ever failed, so that its outcome was unknown for a while.
     """
 
     def __init__(self, tracker: Tracker, run_id: str, published: Callable[[Sequence[int]], None]) -> None:
@@ -40,8 +48,9 @@ class Publisher:
         self._wake = threading.Condition()
         self._closing = False
         self._until = 0.0
-        self.error: BaseException | None = None
+        self._error: BaseException | None = None
         self.trouble = ""
+        self.troubled = False
         self._thread = threading.Thread(target=self._serve, name="sparkml-publisher", daemon=True)
         self._thread.start()
 
@@ -54,11 +63,17 @@ class Publisher:
         """Raises what stopped the thread.
 
         Raises:
-            TrackingDenied: the credentials were refused.
-            TrackingError: the store refused for good.
+            TrackingError: the store refused for good; ``TrackingDenied`` if it was the credentials.
+            SparkmlError: the thread died of anything else.
         """
-        if self.error is not None:
-            raise self.error
+        error = self._error
+        if isinstance(error, TrackingError):
+            raise error
+        if error is not None or not (self._closing or self._thread.is_alive()):
+            raise SparkmlError(
+                f"the publisher's thread died: {type(error).__name__}: {error}; results so far are in the journal. "
+                "This is a defect: please report it with the traceback"
+            ) from error
 
     def close(self, patience: float) -> int:
         """Publishes what is queued, trying for at most ``patience`` seconds.
@@ -70,7 +85,7 @@ class Publisher:
             self._closing = True
             self._until = time.monotonic() + patience
             self._wake.notify_all()
-        self._thread.join(patience + 30.0)
+        self._thread.join(patience + _GRACE)
         with self._wake:
             return len(self._queue)
 
@@ -83,12 +98,15 @@ class Publisher:
                 if closing and (not self._queue or time.monotonic() >= self._until):
                     return
         except BaseException as error:  # noqa: BLE001 - told by ``check`` on the loop's thread
-            self.error = error
+            self._error = error
 
     def _pause(self, seconds: float) -> bool:
+        """Waits for the next round; at the end only while the store is away."""
         with self._wake:
-            if not self._closing or seconds > _EVERY:
+            if not self._closing:
                 self._wake.wait(seconds)
+            elif self.trouble:
+                self._wake.wait(max(0.0, min(seconds, _EVERY * 2, self._until - time.monotonic())))
             return self._closing
 
     def _publish_all(self, wait: float) -> float:
@@ -97,14 +115,11 @@ class Publisher:
             while batch := self._take():
                 self._tracker.publish(self._run_id, batch)
                 self._drop(batch)
-        except TrackingDenied:
-            raise
         except TrackingUnavailable as error:
+            self.troubled = True
             self.trouble = f"tracking store cannot be reached, {len(self._queue)} child runs wait: {error}"
             _log.warning(self.trouble)
-            return min(30.0, wait * 2)
-        except TrackingError:
-            raise
+            return min(_LONGEST, wait * 2)
         self.trouble = ""
         return _EVERY
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sparkml_track.engine.summary import Result
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Report, State
+from sparkml_track.trial import Report, State, Trial
 
-__all__ = ["accepted_body", "child_run", "last_reported"]
+__all__ = ["accepted_body", "child_run", "last_reported", "result_of", "told_values", "values_of"]
 
 
 def last_reported(reports: Sequence[Report], state: State) -> dict[str, float]:
@@ -30,6 +31,30 @@ def accepted_body(result: Result, log: str) -> dict[str, object]:
     return body | {name: value for name, value in extra.items() if value}
 
 
+def result_of(body: Mapping[str, Any], trial: Trial, metric: Sequence[str]) -> Result:
+    """The result of an ``accepted`` record; the inverse of ``accepted_body``."""
+    state = State(body["state"])
+    metrics = {name: float(value) for name, value in body["metrics"].items()}
+    return Result(
+        number=trial.number,
+        params=trial.params,
+        state=state,
+        metrics=metrics,
+        value=values_of(state, metrics, metric),
+        attempts=int(body["k"]),
+        started=float(body["t"]),
+        duration=float(body["d"]),
+        reason=str(body.get("why", "")),
+        message=str(body.get("message", "")),
+        host=str(body["host"]),
+    )
+
+
+def values_of(state: State, metrics: Mapping[str, float], metric: Sequence[str]) -> tuple[float, ...] | None:
+    """The values of the objectives; None unless the trial finished."""
+    return tuple(metrics[name] for name in metric) if state is State.FINISHED else None
+
+
 def child_run(result: Result, reports: Sequence[Report], log: str) -> ChildRun:
     """The child run of a trial that ended."""
     return ChildRun(
@@ -46,3 +71,11 @@ def child_run(result: Result, reports: Sequence[Report], log: str) -> ChildRun:
         log=log,
         host=result.host,
     )
+
+
+def told_values(result: Result, metric: Sequence[str], direction: Sequence[str]) -> tuple[float, ...]:
+    """What the sampler is told of a result: lower is better; the last reported values of a pruned trial."""
+    pruned = result.state is State.PRUNED
+    values = result.value or tuple(result.metrics[name] for name in metric if pruned and name in result.metrics)
+    signs = (1.0 if way == "minimize" else -1.0 for way in direction)
+    return tuple(value * sign for value, sign in zip(values, signs, strict=False))

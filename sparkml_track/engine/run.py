@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sparkml_track import pruners, samplers
+from sparkml_track import pruners, samplers, schema
 from sparkml_track.engine.ask import Asker
-from sparkml_track.engine.finish import Ending, finish
+from sparkml_track.engine.fingerprint import fingerprint, materialised, part_digests
+from sparkml_track.engine.finish import PATIENCE, Ending, finish
+from sparkml_track.engine.history import History
 from sparkml_track.engine.interrupt import Interrupts
+from sparkml_track.engine.ledger import Moment, nothing
 from sparkml_track.engine.loop import Loop, Parts
 from sparkml_track.engine.progress import Progress, ProgressListener
 from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.result import SweepResult
-from sparkml_track.engine.spec import Spec, new_sweep_id
-from sparkml_track.errors import SparkmlError
+from sparkml_track.engine.resume import Opening, open_sweep, restore
+from sparkml_track.engine.spec import Spec
+from sparkml_track.errors import JournalError, LeaseHeld, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
-from sparkml_track.journals import Journal, Record, open_journal
+from sparkml_track.journals import Journal, Record
 from sparkml_track.refs import DataRef
+from sparkml_track.samplers import Sampler
 from sparkml_track.trackers import ParentRun, Tracker, open_tracker
 from sparkml_track.trial import State
 
 __all__ = ["Surroundings", "run_sweep"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ class Surroundings:
         data: for the objective, by name.
         inputs: what ``data`` came from, recorded on the parent run.
         code: folders the objective is imported from.
+        origin: where the sweep was started from ("config": a file), so that a command can start it again.
+        patience: seconds for which the end of the sweep waits for a tracking store that is down.
+        moment: see ``ledger.Moment``.
         tags: for the parent run: code version, Spark facts.
         listener: is told of progress.
     """
@@ -49,6 +60,9 @@ class Surroundings:
     code: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     listener: ProgressListener | None = None
+    origin: Mapping[str, object] = field(default_factory=dict)
+    patience: float = PATIENCE
+    moment: Moment = nothing
 
 
 def run_sweep(spec: Spec, around: Surroundings) -> SweepResult:
@@ -61,42 +75,110 @@ def run_sweep(spec: Spec, around: Surroundings) -> SweepResult:
     return _Run(spec, around).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """The parent run, and how far behind the trials lie that a suggestion uses."""
+
+    run_id: str
+    experiment_id: str
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A sweep that is about to loop."""
+
+    loop: Loop
+    publisher: Publisher | None
+    sweep: str
+    parent: _Parent
+
+
 class _Run:
     """One sweep while it runs."""
 
     def __init__(self, spec: Spec, around: Surroundings) -> None:
         self._spec = spec
-        self._around = around
-        self._sweep = new_sweep_id(spec.name)
+        self._around = replace(around, data={name: materialised(value) for name, value in around.data.items()})
         self._interrupts = Interrupts()
         self._told = 0.0
 
     def run(self) -> SweepResult:
-        spec, around = self._spec, self._around
-        sampler = samplers.build(spec.sampler, spec.space, seed=spec.seed, directions=spec.direction)
-        pruner = pruners.build(spec.pruner, seed=spec.seed, direction=spec.direction[0])
+        around = self._around
+        # Wrong samplers and pruners are refused before anything is written.
+        self._sampler(self._spec)
+        prints = fingerprint(self._spec, around.data, around.inputs, around.tags)
         with ExitStack() as stack:
-            journal = stack.enter_context(closing(open_journal(around.home, self._sweep)))
+            opening = open_sweep(self._spec, around.home, prints, around.origin)
+            self._spec = opening.spec
+            journal = stack.enter_context(closing(opening.journal))
+            around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = stack.enter_context(closing(self._open_executor()))
-            tracker = stack.enter_context(closing(open_tracker(spec.tracking.uri, around.home)))
-            run_id, experiment_id = self._begin(tracker, journal)
+            tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
+            parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)
-            behind = (spec.parallelism or executor.slots) if spec.deterministic else None
-            asker = Asker(sampler, spec.points, spec.max_trials, spec.seed, behind)
-            published: deque[Sequence[int]] = deque()
-            publisher = None if spec.tracking.child_runs == "none" else Publisher(tracker, run_id, published.append)
-            loop = Loop(spec, Parts(asker, pruner, executor, journal, publisher, self._watch, published))
-            error = self._loop(loop)
-            executor.close()
-            ending = Ending(spec, around.home, self._sweep, run_id, experiment_id, self._state(loop, error))
-            result = finish(ending, loop, tracker, publisher, journal)
-            self._tell(loop)
+            running = self._assemble(opening, parent, executor, tracker)
+            return self._through(running, executor, tracker, journal)
+
+    def _assemble(self, opening: Opening, parent: _Parent, executor: Executor, tracker: Tracker) -> _Running:
+        spec, around, past = self._spec, self._around, opening.past
+        asker = Asker(self._sampler(spec), spec.points, spec.max_trials, spec.seed, parent.behind)
+        pruner = pruners.build(spec.pruner, seed=spec.seed, direction=spec.direction[0])
+        published: deque[Sequence[int]] = deque()
+
+        def told(numbers: Sequence[int]) -> None:
+            around.moment("published")
+            published.append(numbers)
+
+        publisher = None if spec.tracking.child_runs == "none" else Publisher(tracker, parent.run_id, told)
+        parts = Parts(asker, pruner, executor, opening.journal, publisher, self._watch, published, around.moment)
+        loop = Loop(spec, parts)
+        if past is not None:
+            restore(loop, parts, past, spec)
+            if publisher is not None:
+                for number in set(past.results) - past.published:
+                    publisher.put(past.child(number))
+        return _Running(loop, publisher, opening.journal.sweep, parent)
+
+    def _through(self, running: _Running, executor: Executor, tracker: Tracker, journal: Journal) -> SweepResult:
+        loop, parent = running.loop, running.parent
+        error = self._loop(loop)
+        executor.close()
+        if isinstance(error, JournalError | LeaseHeld):
+            # What is not in the journal is told to nobody.
+            if running.publisher is not None:
+                running.publisher.close(0.0)
+            raise error
+        why = error or loop.refused or loop.stopping
+        ending = Ending(
+            name=self._spec.name,
+            home=self._around.home,
+            sweep=running.sweep,
+            run_id=parent.run_id,
+            experiment_id=parent.experiment_id,
+            state=self._state(loop, error),
+            spec=self._spec.plan(),
+            why=str(why or ""),
+            patience=self._around.patience,
+            moment=self._around.moment,
+        )
+        try:
+            result = finish(ending, loop, tracker, running.publisher, journal)
+        except SparkmlError as second:
+            if error is None:
+                raise
+            raise type(second)(f"{second}. Before that: {error}") from error
+        self._tell(loop)
         if error is not None:
             raise error
         loop.raise_if_stopped()
         self._interrupts.raise_if_caught()
         return result
+
+    @staticmethod
+    def _sampler(spec: Spec) -> Sampler:
+        return samplers.build(spec.sampler, spec.space, seed=spec.seed, directions=spec.direction)
 
     def _open_executor(self) -> Executor:
         spec, around = self._spec, self._around
@@ -112,26 +194,44 @@ class _Run:
         )
         return open_executor(spec.executor, work, around.session)
 
-    def _begin(self, tracker: Tracker, journal: Journal) -> tuple[str, str]:
-        spec, around = self._spec, self._around
-        journal.append([Record("plan", {"name": spec.name, "space": spec.space.fingerprint(), **spec.params()})])
-        parent = ParentRun(
-            sweep=self._sweep,
-            name=spec.name,
-            experiment=spec.experiment,
-            params=spec.params(),
-            tags=around.tags,
-            data=around.inputs,
-            started=time.time(),
+    def _begin(self, tracker: Tracker, opening: Opening, executor: Executor, digests: str) -> _Parent:
+        spec, around, journal, past = self._spec, self._around, opening.journal, opening.past
+        run_id, experiment_id = tracker.start(
+            ParentRun(
+                sweep=journal.sweep,
+                name=spec.name,
+                experiment=spec.experiment,
+                params=spec.params(),
+                tags={**around.tags, schema.TAG_FINGERPRINT: digests},
+                data=around.inputs,
+                started=time.time(),
+            )
         )
-        run_id, experiment_id = tracker.start(parent)
-        journal.append([Record("parent", {"run": run_id, "experiment": experiment_id})])
+        around.moment("parent created")
+        behind = (spec.parallelism or executor.slots) if spec.deterministic else None
+        if past is not None:
+            behind = past.behind if past.behind is not None else behind
+            self._reopen(tracker, past, run_id, journal)
+        body: dict[str, object] = {"run": run_id, "experiment": experiment_id, "t": time.time(), "behind": behind}
+        journal.append([Record("parent", body)])
         journal.flush()
-        return run_id, experiment_id
+        around.moment("parent")
+        return _Parent(run_id, experiment_id, behind)
+
+    def _reopen(self, tracker: Tracker, past: History, run_id: str, journal: Journal) -> None:
+        """Makes the child runs of trials that are executed again RUNNING; fills a store that has lost the parent."""
+        journal.flush()
+        if past.parent is not None and past.parent[0] != run_id:
+            _log.warning("the parent run %s is gone; all trials are published again under %s", past.parent[0], run_id)
+            past.recall(journal.replay())
+        if self._spec.tracking.child_runs != "none":
+            tracker.reopen(run_id, [trial.number for trial in past.unfinished])
 
     def _loop(self, loop: Loop) -> BaseException | None:
         try:
             loop.run()
+        except (JournalError, LeaseHeld) as error:
+            return error
         except (SparkmlError, KeyboardInterrupt) as error:
             loop.abandon(f"the sweep ended: {error}")
             return error
@@ -140,12 +240,13 @@ class _Run:
     def _state(self, loop: Loop, error: BaseException | None) -> State:
         if self._interrupts.caught or isinstance(error, KeyboardInterrupt):
             return State.KILLED
-        return State.FAILED if error is not None or loop.too_many_failed else State.FINISHED
+        failed = error is not None or loop.refused is not None or loop.too_many_failed
+        return State.FAILED if failed else State.FINISHED
 
     # -- once each turn
 
     def _watch(self, loop: Loop) -> None:
-        if self._interrupts.caught and not loop.stopping:
+        if self._interrupts.caught:
             loop.stop("interrupted")
         now = time.monotonic()
         if now - self._told >= 0.2:

@@ -7,15 +7,17 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from dataclasses import fields as dataclass_fields
 
 from sparkml_track import objective as objectives
 from sparkml_track import space as spaces
 from sparkml_track.errors import InvalidInput, SpecError
 from sparkml_track.executors import NAMES, Resources
+from sparkml_track.trackers import redacted
 from sparkml_track.trial import Params
 
-__all__ = ["Failures", "Spec", "Tracking", "check", "new_sweep_id"]
+__all__ = ["Failures", "Spec", "Tracking", "check", "described", "id_prefix", "new_sweep_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,12 @@ class Failures:
     Attributes:
         retries: further attempts after infrastructure was lost; the user's errors are never retried.
         max_failed: stop the sweep when more trials than this have failed, None for no limit.
+        retry_failed: when a sweep is resumed, execute its failed trials again.
     """
 
     retries: int = 2
     max_failed: int | None = None
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Spec:
         metric: one name for each objective.
         direction: "minimize" or "maximize", one for each.
         points: the user's own first trials, shaped like the space.
+        seed_drawn: whether the seed was drawn here; a resumed sweep then takes that of the first driver.
     """
 
     objective: Callable[..., object]
@@ -75,6 +80,16 @@ class Spec:
     resources: Resources = field(default_factory=Resources)
     failures: Failures = field(default_factory=Failures)
     tracking: Tracking = field(default_factory=Tracking)
+    seed_drawn: bool = False
+
+    def plan(self) -> dict[str, object]:
+        """All of it as JSON: what the ``plan`` record holds."""
+        fields = {each.name: described(getattr(self, each.name)) for each in dataclass_fields(self)}
+        fields["objective"] = objectives.name_of(self.objective)
+        fields["space"] = self.space.spec()
+        uri = self.tracking.uri
+        fields["tracking"] = {"uri": uri and redacted(uri), "child_runs": self.tracking.child_runs}
+        return fields
 
     def params(self) -> dict[str, object]:
         """What is shown as params of the parent run."""
@@ -87,8 +102,25 @@ class Spec:
 
 def new_sweep_id(name: str) -> str:
     """An id for a sweep: its name, the time and four random digits, in ``[A-Za-z0-9_-]{1,64}``."""
-    clean = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "sweep"
-    return f"{clean}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    return f"{id_prefix(name)}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def id_prefix(name: str) -> str:
+    """How the ids of all sweeps of a name begin."""
+    return (re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "sweep") + "-"
+
+
+def described(value: object) -> object:
+    """A JSON value that says what this is: plain values as they are, objects by their type."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): described(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [described(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: described(getattr(value, each.name)) for each in dataclass_fields(value)}
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def check(given: Mapping[str, object]) -> Spec:
@@ -122,6 +154,7 @@ class _Checker:
         fields |= {"isolation": self._one_of("isolation", ("recycled", "fresh"))}
         fields |= {"executor": self._one_of("executor", NAMES), "tracking": self._tracking()}
         fields |= {"seed": self._seed(), "deterministic": bool(given["deterministic"]), "resume": str(given["resume"])}
+        fields["seed_drawn"] = given["seed"] is None
         self._limits()
         self._together()
         if space is None or self.problems:

@@ -9,11 +9,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sparkml_track.journals._base import Holder, Journal, Record, SweepEntry
-from sparkml_track.journals._file import check_sweep, list_sweeps, open_file, read_file
+from sparkml_track.journals._file import check_sweep, last_file, list_sweeps, open_file, read_file
 from sparkml_track.journals._home import problem_with_home
 from sparkml_track.journals._memory import open_memory
 
-__all__ = ["Holder", "Journal", "Record", "SweepEntry", "open_journal", "problem_with_home", "read", "sweeps"]
+__all__ = [
+    "Holder",
+    "Journal",
+    "Record",
+    "SweepEntry",
+    "last",
+    "open_journal",
+    "problem_with_home",
+    "read",
+    "sweeps",
+]
 
 
 def open_journal(home: Path | None, sweep: str) -> Journal:
@@ -41,6 +51,15 @@ def read(home: Path, sweep: str) -> Iterator[Record]:
         JournalError: there is no such journal, it is damaged, or was written by a newer release.
     """
     return read_file(home, sweep)
+
+
+def last(home: Path, sweep: str) -> Record | None:
+    """The newest record of a sweep, without the lease; None if it has none. Decodes no other, so it is quick.
+
+    Raises:
+        SpecError, JournalError: as ``read``.
+    """
+    return last_file(home, sweep)
 
 
 def sweeps(home: Path) -> Sequence[SweepEntry]:

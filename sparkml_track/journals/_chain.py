@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from sparkml_track.journals._base import Record
 from sparkml_track.journals._lines import FORMAT, damaged, decode, good_length, good_lines
 from sparkml_track.journals._store import SegmentName, Store
 
-__all__ = ["Chain", "Link", "newest", "records", "walk"]
+__all__ = ["Chain", "Link", "last_record", "newest", "records", "walk"]
 
 # A header is smaller: its names are bounded.
 _HEAD = 4096
@@ -79,6 +80,15 @@ def records(store: Store, links: Sequence[Link]) -> Iterator[Record]:
                 yield Record(*decode(line.payload))
         if end != link.length:
             raise JournalError(damaged(f"{store.place}/{link.name}", end))
+
+
+def last_record(store: Store, links: Sequence[Link]) -> Record | None:
+    """The newest record of these segments, without decoding the others; None if there is none."""
+    for link in reversed(links):
+        lines = deque(good_lines(store.read(link.name, link.length)), maxlen=1)
+        if lines and lines[0].number:
+            return Record(*decode(lines[0].payload))
+    return None
 
 
 def _before(store: Store, sweep: str, last: SegmentName, follows: Link | None) -> list[Link]:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from sparkml_track.errors import JournalError, SpecError
 from sparkml_track.journals._base import Record, SweepEntry
-from sparkml_track.journals._chain import newest, records, walk
+from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._claims import live_holder, newest_lease
 from sparkml_track.journals._door import door
 from sparkml_track.journals._lease import FileLease, Pulse
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import SegmentName, Store
 
-__all__ = ["check_sweep", "list_sweeps", "open_file", "read_file"]
+__all__ = ["check_sweep", "last_file", "list_sweeps", "open_file", "read_file"]
 
 _SWEEP = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -44,12 +44,22 @@ def open_file(home: Path, sweep: str, pulse: Pulse | None = None) -> SegmentJour
 
 def read_file(home: Path, sweep: str) -> Iterator[Record]:
     """The records there are, without the lease."""
+    store = _existing(home, sweep)
+    return records(store, walk(store, sweep).links)
+
+
+def last_file(home: Path, sweep: str) -> Record | None:
+    """The newest record, without the lease."""
+    store = _existing(home, sweep)
+    return last_record(store, walk(store, sweep).links)
+
+
+def _existing(home: Path, sweep: str) -> _FileStore:
     folder = _folder(home, sweep)
     if not folder.is_dir():
         known = ", ".join(entry.sweep for entry in list_sweeps(home)[:10]) or "none"
         raise JournalError(f"there is no journal of sweep {sweep!r} under {home}; sweeps there: {known}")
-    store = _FileStore(folder)
-    return records(store, walk(store, sweep).links)
+    return _FileStore(folder)
 
 
 def list_sweeps(home: Path) -> list[SweepEntry]:

@@ -262,7 +262,7 @@ class TrackerCase:
         assert stored.tags[schema.TAG_DIGEST] == "d"
         assert stored.params["metric"] == "loss"
         with pytest.raises(TrackingError):
-            tracker.parent("0" * 32)
+            tracker.parent("f" * 32)
 
     def test_a_terminal_child_that_is_reopened_can_end_anew_under_the_same_run(self) -> None:
         tracker = self.open()

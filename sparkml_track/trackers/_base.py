@@ -112,6 +112,7 @@ class StoredChild:
         metrics: the latest value of each.
         params: as stored, text.
         attempts: as stored.
+        reason: as stored, one of ``schema.REASONS`` or empty.
     """
 
     run_id: str
@@ -120,6 +121,7 @@ class StoredChild:
     metrics: Mapping[str, float]
     params: Mapping[str, str]
     attempts: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

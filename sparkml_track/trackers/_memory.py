@@ -101,6 +101,7 @@ class MemoryTracker(Tracker):
                 metrics=dict(run.metrics),
                 params=dict(run.params),
                 attempts=int(run.tags[schema.TAG_ATTEMPTS]),
+                reason=run.tags.get(schema.TAG_REASON, ""),
             )
 
     def find(self, sweep: str) -> str | None:

@@ -277,6 +277,7 @@ def _stored(run: Run) -> StoredChild:
         metrics=dict(run.data.metrics),
         params=dict(run.data.params),
         attempts=int(tags.get(schema.TAG_ATTEMPTS, "1")),
+        reason=tags.get(schema.TAG_REASON, ""),
     )
 
 

@@ -168,6 +168,7 @@ class BulkTracker(MlflowTracker):
                 metrics={name: float(value) for name, value in metrics[run_id].items()},
                 params=params[run_id],
                 attempts=int(tags[run_id].get(schema.TAG_ATTEMPTS, "1")),
+                reason=tags[run_id].get(schema.TAG_REASON, ""),
             )
 
 

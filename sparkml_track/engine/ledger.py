@@ -1,0 +1,104 @@
+"""The journal as the loop writes it, and what may leave only once it is durable there: child runs.
+
+A result is told to the tracking store after the journal has it on disk, so a driver that dies has published nothing
+that its successor does not know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from sparkml_track.journals import Journal, Record
+from sparkml_track.trackers import ChildRun
+
+__all__ = ["Ledger", "Moment", "nothing"]
+
+#: Seconds for which accepted results may be unsynced; results that come meanwhile share one fsync.
+SYNC_EVERY = 0.05
+
+#: Called with the name of each point where a death of the driver would leave another trace. Tests end it there.
+Moment = Callable[[str], None]
+
+
+def nothing(moment: str) -> None:
+    """Lets the moment pass."""
+
+
+class Queue(Protocol):
+    """Takes child runs to be published."""
+
+    def put(self, child: ChildRun) -> None:
+        """Queues one."""
+
+
+class Ledger:
+    """Writes records in groups; one thread.
+
+    Args:
+        journal: of the sweep.
+        publisher: is handed child runs, None for nobody.
+        published: numbers of trials that the tracking store has as terminal, filled by the publisher's thread.
+        moment: see ``Moment``.
+    """
+
+    def __init__(
+        self, journal: Journal, publisher: Queue | None, published: deque[Sequence[int]], moment: Moment = nothing
+    ) -> None:
+        self._journal = journal
+        self._publisher = publisher
+        self._published = published
+        self._moment = moment
+        self._records: list[Record] = []
+        self._held: list[ChildRun] = []
+        self._dirty = False
+        self._synced = time.monotonic()
+
+    def record(self, kind: str, **body: object) -> None:
+        """Adds a record."""
+        self._records.append(Record(kind, body))
+
+    def hold(self, child: ChildRun) -> None:
+        """Publishes a child run once all records so far are durable."""
+        if self._publisher is not None:
+            self._held.append(child)
+
+    def wait(self, longest: float) -> float:
+        """Seconds until a flush is due, at most ``longest``."""
+        if not (self._records or self._dirty):
+            return longest
+        return max(0.0, min(longest, self._synced + SYNC_EVERY - time.monotonic()))
+
+    def write(self) -> None:
+        """Passes records on to the journal, which keeps them until the next flush."""
+        if self._records:
+            records, self._records = self._records, []
+            self._journal.append(records)
+            self._dirty = True
+
+    def turn(self) -> None:
+        """Flushes if it is due."""
+        self.write()
+        if self._dirty and time.monotonic() - self._synced >= SYNC_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Makes everything durable, then hands over child runs."""
+        self.write()
+        if self._dirty:
+            self._journal.flush()
+            self._dirty = False
+        self._synced = time.monotonic()
+        if self._held and self._publisher is not None:
+            self._moment("flushed")
+            for child in self._held:
+                self._publisher.put(child)
+            self._held.clear()
+
+    def note_published(self) -> None:
+        """Writes down which child runs the tracking store has."""
+        while self._published:
+            self.record("published", n=list(self._published.popleft()))
+        self.write()
