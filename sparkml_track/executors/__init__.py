@@ -44,6 +44,9 @@ _log = logging.getLogger(__name__)
 def open_executor(name: str, work: Work, session: object | None) -> Executor:
     """Opens an executor.
 
+    "auto" takes "resident" on a session with a SparkContext, "jobs" on Spark Connect, and goes over from "resident" to
+    "jobs" when slots on other hosts turn out not to reach the driver; it logs which and why.
+
     Args:
         name: one of ``NAMES``; "processes" has the workers of "resident" as plain processes of this host, without
             Spark.
@@ -51,26 +54,65 @@ def open_executor(name: str, work: Work, session: object | None) -> Executor:
         session: the Spark session; not needed for "inline" and "processes".
 
     Raises:
-        SpecError: the name is unknown, or that member is not there.
-        SetupError: a session is needed and there is none.
+        SpecError: the name is unknown, or no slot can have the resources.
+        SetupError: a session is needed and there is none, or not of the kind.
     """
     token = secrets.token_hex(8)
+    if name not in NAMES:
+        raise SpecError(f"executor is {name!r}; allowed are {', '.join(NAMES)}")
     if name == "inline":
         from sparkml_track.executors._inline import InlineExecutor
 
         return InlineExecutor(work, token)
-    from sparkml_track.executors._resident import ResidentExecutor
-
     if name == "processes":
         from sparkml_track.executors._launchers import LocalLauncher
+        from sparkml_track.executors._resident import ResidentExecutor
 
         return ResidentExecutor(work, LocalLauncher(work.parallelism or os.cpu_count() or 1), token)
-    if name not in ("auto", "resident"):
-        raise SpecError(f"executor {name!r} is not there; allowed are {', '.join(NAMES)}")
     if session is None:
         raise SetupError(f"executor {name!r} needs a Spark session; pass spark=..., or take executor='processes'")
+    return _on_spark(name, work, session, token)
+
+
+def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
+    from sparkml_track.executors._spark_jobs import is_connect
+
+    if name == "driver":
+        from sparkml_track.executors._driver import DriverExecutor
+        from sparkml_track.executors._spark_driver import scope_of
+
+        _log.info("executor: driver, threads of this process")
+        return DriverExecutor(work, scope_of(session), token)
+    if is_connect(session):
+        if name == "resident":
+            raise SetupError("executor 'resident' needs a session with a SparkContext; Spark Connect has 'jobs'")
+        _log.info("executor: jobs, because Spark Connect has no SparkContext; reports arrive only with the outcome")
+        return _jobs(work, session, token)
+    if name == "jobs":
+        _log.info("executor: jobs, as asked for; reports arrive only with the outcome")
+        return _jobs(work, session, token)
+    return _resident(name, work, session, token)
+
+
+def _resident(name: str, work: Work, session: object, token: str) -> Executor:
+    from sparkml_track.executors._resident import ResidentExecutor
     from sparkml_track.executors._spark import SparkLauncher, door_of
 
-    _log.info("executor: resident, on %s", type(session).__name__)
     launcher = SparkLauncher(session, token, work.resources)
-    return ResidentExecutor(work, launcher, token, door=None if launcher.shared_host else door_of(launcher.context))
+    door = None if launcher.shared_host else door_of(launcher.context)
+    where = "a Unix socket" if door is None else f"TCP, {door.advertise}"
+    _log.info("executor: resident, on %s by %s", launcher.context.master, where)
+    resident = ResidentExecutor(work, launcher, token, door=door)
+    if name == "resident" or door is None:
+        return resident
+    from sparkml_track.executors._fallback import FallbackExecutor
+
+    return FallbackExecutor(resident, lambda: _jobs(work, session, secrets.token_hex(8)))
+
+
+def _jobs(work: Work, session: object, token: str) -> Executor:
+    from sparkml_track.executors._jobs import JobsExecutor
+    from sparkml_track.executors._spark_jobs import ClassicJobs, ConnectJobs, is_connect
+
+    door = ConnectJobs if is_connect(session) else ClassicJobs
+    return JobsExecutor(work, door(session, work.resources), token)

@@ -31,12 +31,14 @@ class Capabilities:
         streams: reports arrive while the attempt runs, and ``answer`` reaches it.
         isolates: a crash of the objective's process ends with its attempt.
         gangs: a unit may take several slots.
+        ships: objective and data are pickled and mapped for slots; else they are the driver's own objects.
     """
 
     kills: bool
     streams: bool
     isolates: bool
     gangs: bool = False
+    ships: bool = True
 
 
 @dataclass(frozen=True, slots=True)

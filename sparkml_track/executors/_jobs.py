@@ -180,6 +180,9 @@ class JobsExecutor(Executor):
     def _answered(self, attempt: str, answer: bytes) -> None:
         try:
             said = json.loads(answer)
+            if "lost" in said:
+                self._events.append(Lost(attempt, str(said["lost"])))
+                return
             host = str(said["host"])
             if "broken" in said:
                 raise PreflightError(not_loaded(host, str(said["broken"])))

@@ -1,0 +1,97 @@
+"""Resident workers, or jobs where slots turn out not to reach the driver."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sparkml_track.executors._base import Capabilities, Ended, Event, Executor
+from sparkml_track.executors._staff import Unreachable
+from sparkml_track.trial import Attempt
+
+__all__ = ["FallbackExecutor"]
+
+_log = logging.getLogger(__name__)
+
+
+class FallbackExecutor(Executor):
+    """The first executor until it finds that slots cannot reach the driver, from then on the second.
+
+    That is found before any attempt began, so those submitted are only moved. ``name`` and ``capabilities`` are those
+    of the executor at work.
+
+    Args:
+        first: raises ``Unreachable`` from ``events``; owned from now on.
+        second: opens the other one.
+    """
+
+    def __init__(self, first: Executor, second: Callable[[], Executor]) -> None:
+        self._now = first
+        self._second: Callable[[], Executor] | None = second
+        self._open: dict[str, Attempt] = {}
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # of the one at work
+        """See ``Executor``."""
+        return self._now.name
+
+    @property
+    def capabilities(self) -> Capabilities:  # type: ignore[override]
+        """See ``Executor``."""
+        return self._now.capabilities
+
+    @property
+    def stale(self) -> int:  # type: ignore[override]
+        """See ``Executor``."""
+        return self._now.stale
+
+    @property
+    def slots(self) -> int:
+        """See ``Executor``."""
+        return self._now.slots
+
+    @property
+    def room(self) -> int:
+        """See ``Executor``."""
+        return self._now.room
+
+    def submit(self, attempt: Attempt) -> None:
+        """See ``Executor``."""
+        if self._second is not None:
+            self._open[attempt.id] = attempt
+        self._now.submit(attempt)
+
+    def events(self, timeout: float | None = None) -> Sequence[Event]:
+        """See ``Executor``."""
+        try:
+            events = self._now.events(timeout)
+        except Unreachable as error:
+            self._fall_back(error)
+            return []
+        if self._second is not None:
+            for event in events:
+                if isinstance(event, Ended):
+                    self._open.pop(event.attempt, None)
+        return events
+
+    def _fall_back(self, error: Unreachable) -> None:
+        if self._second is None:
+            raise error
+        _log.warning("executor: jobs instead of resident, reports arrive only with the outcome: %s", error)
+        self._now.close()
+        self._now, self._second = self._second(), None
+        for attempt in self._open.values():
+            self._now.submit(attempt)
+        self._open.clear()
+
+    def answer(self, attempt: str, index: int, stop: bool) -> None:
+        """See ``Executor``."""
+        self._now.answer(attempt, index, stop)
+
+    def stop(self, attempt: str, reason: str) -> None:
+        """See ``Executor``."""
+        self._now.stop(attempt, reason)
+
+    def close(self) -> None:
+        """See ``Executor``."""
+        self._now.close()

@@ -1,0 +1,46 @@
+"""Spark jobs of a driver thread: in a group and a pool of their own, or under a tag on Spark Connect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparkml_track.executors._driver import Scope
+from sparkml_track.executors._spark_jobs import is_connect
+
+__all__ = ["scope_of"]
+
+
+def scope_of(session: Any) -> Scope:
+    """The scope for a session."""
+    return _Tags(session) if is_connect(session) else _Groups(session.sparkContext)
+
+
+class _Groups(Scope):
+    """On a classic session. A pool counts where spark.scheduler.mode is FAIR, and is made when it is first named."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def enter(self, key: str) -> None:
+        """See ``Scope``."""
+        self._context.setJobGroup(key, f"sparkml_track attempt {key.rpartition('-')[2]}", interruptOnCancel=True)
+        self._context.setLocalProperty("spark.scheduler.pool", key)
+
+    def cancel(self, key: str) -> None:
+        """See ``Scope``."""
+        self._context.cancelJobGroup(key)
+
+
+class _Tags(Scope):
+    """On Spark Connect."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def enter(self, key: str) -> None:
+        """See ``Scope``."""
+        self._session.addTag(key)
+
+    def cancel(self, key: str) -> None:
+        """See ``Scope``."""
+        self._session.interruptTag(key)

@@ -1,0 +1,249 @@
+"""Spark jobs of one attempt each, on Spark Connect and on a classic session.
+
+Data, code and the objective are shipped once, as files that Spark copies to each of its executors when that runs its
+first attempt; each host then keeps one copy of its own. Connect sends them in pieces of 32 KB: some 100 MB of data
+take seconds, more is better read by the objective itself from shared storage.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sparkml_track.errors import SlotsLost, SpecError
+from sparkml_track.executors._base import Resources
+from sparkml_track.executors._spark import as_bytes, zip_of_slot
+from sparkml_track.executors._spark_resources import grant, is_local
+from sparkml_track.executors._submitters import JobFailed, Request, Submitter
+
+__all__ = ["ClassicJobs", "ConnectJobs", "is_connect"]
+
+#: Seconds without an answer from the Connect server's port after which it is gone.
+_SILENT = 10.0
+
+
+def is_connect(session: object) -> bool:
+    """Whether it is a session of Spark Connect, which has no SparkContext."""
+    return type(session).__module__.startswith("pyspark.sql.connect")
+
+
+class ClassicJobs(Submitter):
+    """See ``Submitter``: one RDD job for each attempt.
+
+    Args:
+        session: a session with a SparkContext.
+        resources: of a slot.
+    """
+
+    def __init__(self, session: Any, resources: Resources) -> None:
+        self._context = session.sparkContext
+        self.shared_host = is_local(self._context)
+        self._grant = grant(self._context, resources)
+        self._again = _speculates(self._context.getConf().get)
+        self._context.addPyFile(zip_of_slot())
+
+    def slots(self) -> int:
+        """See ``Submitter``."""
+        return self._grant.slots()
+
+    def ship(self, files: dict[str, str]) -> None:
+        """See ``Submitter``."""
+        if not self.shared_host:
+            for path in files.values():
+                self._context.addFile(path)
+
+    def run(self, key: str, request: Request) -> bytes:
+        """See ``Submitter``."""
+        context = self._context
+        execute = _execute(request, self._again)
+        # Tags are a property of the JVM thread behind this thread, which lives as long as the attempt.
+        context.addJobTag(key)
+        context.setLocalProperty("spark.scheduler.pool", "sparkml")
+        context.setLocalProperty("spark.job.description", f"sparkml_track attempt {request.message['attempt']}")
+        try:
+            tasks = context.parallelize([0], 1).mapPartitions(lambda _: iter([execute()]))
+            return bytes(as_bytes(self._grant.apply(tasks)).collect()[0])
+        except Exception as error:
+            raise _failed(error) from None
+
+    def cancel(self, key: str) -> None:
+        """See ``Submitter``."""
+        self._context.cancelJobsWithTag(key)
+
+    def check(self) -> None:
+        """See ``Submitter``."""
+        if self._context._jsc is None or self._context._jsc.sc().isStopped():  # noqa: SLF001
+            raise SlotsLost("the Spark application has ended; results so far are kept: resume the sweep in a new one")
+
+    def close(self) -> None:
+        """See ``Submitter``; the executor has cancelled what ran."""
+
+
+class ConnectJobs(Submitter):
+    """See ``Submitter``: one mapInArrow job for each attempt.
+
+    Args:
+        session: a session of Spark Connect.
+        resources: of a slot.
+
+    Raises:
+        SpecError: no slot can have the resources.
+        SlotsLost: the server does not answer, or refuses.
+    """
+
+    shared_host = False
+
+    def __init__(self, session: Any, resources: Resources) -> None:
+        self._session = session
+        self._address = _address(session)
+        self._heard = time.monotonic()
+        self._again = _speculates(self._conf)
+        self._share = self._check_resources(resources)
+        self._artifacts(zip_of_slot(), pyfile=True)
+
+    def _check_resources(self, resources: Resources) -> int:
+        """How many tasks' cores an attempt takes."""
+        cpus = int(self._conf("spark.task.cpus", "1"))
+        there = self._parallelism()
+        if resources.cpus > cpus * there:
+            raise SpecError(f"resources: an attempt needs {resources.cpus} cpus, slots have {cpus * there}")
+        if resources.cpus > cpus and not self._conf("spark.master", "").startswith("local["):
+            raise SpecError(
+                f"resources: an attempt needs {resources.cpus} cpus, slots have {cpus}: start the Spark Connect server "
+                f"with spark.task.cpus={resources.cpus}"
+            )
+        if resources.gpus > float(self._conf("spark.task.resource.gpu.amount", "0")):
+            raise SpecError(
+                f"resources: an attempt needs {resources.gpus} gpus, slots have none: start the Spark Connect server "
+                f"with spark.task.resource.gpu.amount={resources.gpus}"
+            )
+        return -(-resources.cpus // cpus)
+
+    def _conf(self, key: str, default: str) -> str:
+        try:
+            return str(self._session.conf.get(key, default))
+        except Exception as error:
+            raise _gone(self._address, error) from None
+
+    def _parallelism(self) -> int:
+        """Partitions that Spark gives a range by itself: the cores it has."""
+        from pyspark.sql.connect.functions import max as largest
+        from pyspark.sql.connect.functions import spark_partition_id
+
+        try:
+            parts = self._session.range(0, 1 << 16).select(spark_partition_id().alias("part"))
+            rows = parts.groupBy().agg(largest("part")).collect()
+        except Exception as error:
+            raise _gone(self._address, error) from None
+        return int(rows[0][0]) + 1
+
+    def slots(self) -> int:
+        """See ``Submitter``."""
+        return max(1, self._parallelism() // self._share)
+
+    def ship(self, files: dict[str, str]) -> None:
+        """See ``Submitter``."""
+        for path in files.values():
+            self._artifacts(path, file=True)
+
+    def _artifacts(self, path: str, **kind: bool) -> None:
+        try:
+            self._session.addArtifacts(path, **kind)
+        except Exception as error:
+            raise _gone(self._address, error) from None
+
+    def run(self, key: str, request: Request) -> bytes:
+        """See ``Submitter``."""
+        execute = _execute(request, self._again)
+
+        def once(_: Iterator[Any]) -> Iterator[Any]:
+            import pyarrow
+
+            yield pyarrow.RecordBatch.from_pydict({"answer": pyarrow.array([execute()], pyarrow.binary())})
+
+        # Tags belong to this thread, which lives as long as the attempt.
+        self._session.addTag(key)
+        try:
+            rows = self._session.range(0, 1, 1, 1).mapInArrow(once, "answer binary").collect()
+            return bytes(rows[0][0])
+        except Exception as error:
+            raise _failed(error) from None
+
+    def cancel(self, key: str) -> None:
+        """See ``Submitter``."""
+        try:
+            self._session.interruptTag(key)
+        except Exception as error:
+            raise _gone(self._address, error) from None
+
+    def check(self) -> None:
+        """See ``Submitter``: the client itself would try again for ten minutes."""
+        try:
+            with socket.create_connection(self._address, 2.0):
+                self._heard = time.monotonic()
+        except OSError as error:
+            if time.monotonic() - self._heard > _SILENT:
+                raise _gone(self._address, error) from None
+
+    def close(self) -> None:
+        """See ``Submitter``; the executor has cancelled what ran."""
+
+
+def _speculates(conf: Callable[[str, str], str]) -> bool:
+    return conf("spark.speculation", "false") == "true"
+
+
+def _execute(request: Request, again: bool) -> Callable[[], bytes]:
+    """What the task calls. Nested, so that it is pickled by value: the slots have the zip, not this package.
+
+    A task that Spark repeats by itself is told as lost, because attempts are counted here; not so where it starts
+    copies of slow tasks (``again``), of which the first to end counts.
+    """
+    config = {name: getattr(request.config, name) for name in request.config.__dataclass_fields__}
+    message = json.loads(json.dumps(request.message))
+
+    def execute() -> bytes:
+        from pyspark import SparkFiles, TaskContext
+        from sparkml_slot.once import run_once  # type: ignore[import-not-found]
+        from sparkml_slot.worker import Config  # type: ignore[import-not-found]
+
+        task = TaskContext.get()
+        if task is not None and task.attemptNumber() > 0 and not again:
+            return b'{"lost": "Spark repeated its task"}'
+
+        class Shipped(dict[str, str]):
+            def __missing__(self, digest: str) -> str:
+                return str(SparkFiles.get(digest))
+
+        return bytes(run_once(Config(**config), dict(message), Shipped()))
+
+    return execute
+
+
+def _failed(error: Exception) -> JobFailed:
+    """Why a job ended without an answer, in a line; tells what would befall every other job too."""
+    text = str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        if "PYTHON_VERSION_MISMATCH" in line:
+            return JobFailed(f"{line}; set PYSPARK_PYTHON to the same interpreter on all hosts", hopeless=True)
+        if line.startswith(("ModuleNotFoundError", "ImportError")):
+            return JobFailed(f"slots cannot execute attempts: {line}", hopeless=True)
+    told = [line for line in lines if not line.startswith(("at ", "File ", "Traceback"))]
+    return JobFailed((told or [type(error).__name__])[0][:500])
+
+
+def _address(session: Any) -> tuple[str, int]:
+    host, _, port = str(session.client._builder.endpoint).rpartition(":")  # noqa: SLF001  # only there
+    return host.strip("[]"), int(port)
+
+
+def _gone(address: tuple[str, int], error: Exception) -> SlotsLost:
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return SlotsLost(
+        f"the Spark Connect server at {address[0]}:{address[1]} cannot be used ({first[:300]}); results so far are "
+        "kept: start it again, or correct its address and token, then resume the sweep"
+    )
