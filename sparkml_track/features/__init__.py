@@ -1,0 +1,26 @@
+"""Features: tables of them, point-in-time lookups, rolling windows, training sets."""
+
+from __future__ import annotations
+
+from sparkml_track.features.asof import Asof, latest_join, point_in_time
+from sparkml_track.features.lookup import FeatureLookup
+from sparkml_track.features.pipeline import Builder, BuiltTrainingSet, RawTable, Source, build, prepare
+from sparkml_track.features.rolling import Rolling, rolling
+from sparkml_track.features.store import FeatureStore, TrainingSet
+
+__all__ = [
+    "Asof",
+    "Builder",
+    "BuiltTrainingSet",
+    "FeatureLookup",
+    "FeatureStore",
+    "RawTable",
+    "Rolling",
+    "Source",
+    "TrainingSet",
+    "build",
+    "latest_join",
+    "point_in_time",
+    "prepare",
+    "rolling",
+]

@@ -1,0 +1,231 @@
+"""Feature tables and the training sets that look features up in them, in Databricks' words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pyspark.sql import functions as F
+
+from sparkml_track.errors import DataError, TableError
+from sparkml_track.features._door import spark_door
+from sparkml_track.features.asof import Asof, latest_join, point_in_time
+from sparkml_track.features.lookup import FeatureLookup
+from sparkml_track.refs import TableRef
+from sparkml_track.tables import TableExpectations, TableInfo, Tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+__all__ = ["FeatureStore", "TrainingSet"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Rows with their features looked up, not yet computed.
+
+    Attributes:
+        df: the rows; ``load_df`` in the words of Databricks.
+        label: the column to predict.
+        features: the columns to predict from.
+        keys: the columns that name a row: unique, never null.
+        tables: every table version that was read for it, by table name.
+        dropped: reason to number of rows that were left out before; for the record.
+    """
+
+    df: DataFrame
+    label: str
+    features: tuple[str, ...]
+    keys: tuple[str, ...]
+    tables: Mapping[str, TableRef]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def load_df(self) -> DataFrame:
+        """Give the rows as a DataFrame; nothing is computed before it is used."""
+        return self.df
+
+
+class FeatureStore:
+    """Feature tables among the tables, read at pinned versions.
+
+    A table's version is pinned when this store first reads or writes it; ``pinned`` tells them all. So what one store
+    builds comes from one version of each table, whatever others write meanwhile.
+
+    Threads: one at a time. Ownership: neither tables nor session are owned.
+
+    Args:
+        tables: with a session (``tables.spark``).
+
+    Raises:
+        TableError: the tables have no session.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        if not tables.spark:
+            raise TableError("a feature store needs tables that were opened with a Spark session: pass spark=...")
+        self.tables = tables
+        self._pinned: dict[str, TableRef] = {}
+
+    @property
+    def pinned(self) -> dict[str, TableRef]:
+        """The version of each table this store has read or written, by name."""
+        return dict(self._pinned)
+
+    def read(self, name: str) -> DataFrame:
+        """Give any table at its pinned version, the latest when this store first reads it."""
+        return self.tables.read(self._pin(name))
+
+    def create_table(
+        self,
+        name: str,
+        primary_keys: Sequence[str],
+        df: DataFrame,
+        *,
+        timestamp_key: str | None = None,
+        description: str = "",
+        replace: bool = False,
+    ) -> TableRef:
+        """Make a feature table.
+
+        Args:
+            name: an identifier.
+            primary_keys: never null; unique, together with the timestamp.
+            df: keys, timestamp and features.
+            timestamp_key: the column that says from when on a row was known; None where rows hold for all time.
+            description: for people.
+            replace: write a new version over a table that is there, instead of refusing.
+
+        Raises:
+            TableError: the table is there and ``replace`` is not set.
+            DataError: keys are null or repeat.
+        """
+        expect = TableExpectations(keys=tuple(primary_keys), timestamp=timestamp_key)
+        mode: Literal["overwrite", "error"] = "overwrite" if replace else "error"
+        return self._written(self.tables.write(name, df, mode=mode, expect=expect, description=description))
+
+    def write_table(
+        self, name: str, df: DataFrame, mode: Literal["merge", "append", "overwrite"] = "merge"
+    ) -> TableRef:
+        """Add rows to a feature table.
+
+        Args:
+            name: of the table.
+            df: with the table's columns.
+            mode: "merge" replaces rows of the same key and timestamp and adds the others; the changes pass through the
+                driver. "append" adds, "overwrite" replaces all.
+
+        Raises:
+            TableError: no such table, or it has no keys to merge by.
+        """
+        info = self.get_table(name)
+        if mode == "merge":
+            return self._written(self.tables.merge(name, df, keys=tuple(info.roles)))
+        return self._written(self.tables.write(name, df, mode=mode))
+
+    def get_table(self, name: str) -> TableInfo:
+        """Tell a feature table's keys, timestamp and columns at its pinned version.
+
+        Raises:
+            TableError: no such table, or it has no primary keys.
+        """
+        info = self.tables.describe(self._pin(name))
+        if not info.keys:
+            raise TableError(f"{name} is no feature table: it has no primary keys. Make it with create_table")
+        return info
+
+    def create_training_set(
+        self,
+        df: DataFrame,
+        feature_lookups: Sequence[FeatureLookup],
+        label: str,
+        *,
+        keys: Sequence[str],
+        carry: Sequence[str] = (),
+        exclude_columns: Sequence[str] = (),
+    ) -> TrainingSet:
+        """Look features up for labelled rows.
+
+        Args:
+            df: the rows: keys, times, the label, and columns that are features already.
+            feature_lookups: in this order.
+            label: a column of ``df``.
+            keys: columns that name a row.
+            carry: columns of ``df`` that stay in the result and are no features (times, the split, names).
+            exclude_columns: columns that were only needed to look up by; they are left out.
+
+        Raises:
+            DataError: columns that are missing or clash; keys or times that do not fit a lookup.
+        """
+        missing = [column for column in (label, *keys, *carry, *exclude_columns) if column not in df.columns]
+        if missing:
+            raise DataError(f"the rows have no column {', '.join(missing)}; they have {', '.join(df.columns)}")
+        rows = df
+        for lookup in feature_lookups:
+            rows = self.look_up(rows, lookup)
+        rows = rows.drop(*exclude_columns)
+        other = {label, *keys, *carry}
+        features = tuple(column for column in rows.columns if column not in other)
+        return TrainingSet(rows, label, features, tuple(keys), self.pinned)
+
+    def look_up(self, df: DataFrame, lookup: FeatureLookup) -> DataFrame:
+        """Add the features of one lookup to ``df``; every row stays once.
+
+        Raises:
+            DataError: columns that are missing or clash; keys or times that do not fit the table.
+        """
+        info = self.get_table(lookup.table_name)
+        features = self.tables.read(info.ref)
+        try:
+            with spark_door("the join"):
+                return _defaulted(_joined(df, features, lookup, info), lookup.default_values)
+        except DataError as error:
+            raise DataError(f"lookup in {info.ref}: {error}") from error
+
+    def _pin(self, name: str) -> TableRef:
+        if name not in self._pinned:
+            self._pinned[name] = self.tables.latest(name)
+        return self._pinned[name]
+
+    def _written(self, ref: TableRef) -> TableRef:
+        self._pinned[ref.name] = ref
+        return ref
+
+
+def _joined(df: DataFrame, features: DataFrame, lookup: FeatureLookup, info: TableInfo) -> DataFrame:
+    keys, outputs = _matched(lookup, info), _outputs(lookup, info)
+    if info.timestamp is None:
+        return latest_join(df, features, keys, outputs)
+    time = str(lookup.timestamp_lookup_key)
+    how = Asof(keys, outputs, time, info.timestamp, info.created, lookup.lookback_window)
+    return point_in_time(df, features, how)
+
+
+def _defaulted(df: DataFrame, values: Mapping[str, object]) -> DataFrame:
+    return df.withColumns({name: F.coalesce(f"`{name}`", F.lit(value)) for name, value in values.items()})
+
+
+def _matched(lookup: FeatureLookup, info: TableInfo) -> dict[str, str]:
+    """Lookup columns to primary keys."""
+    if len(lookup.keys) != len(info.keys):
+        raise DataError(
+            f"lookup_key is ({', '.join(lookup.keys)}), the table's primary keys are "
+            f"({', '.join(info.keys)}): give one column for each, in that order"
+        )
+    if (lookup.timestamp_lookup_key is None) != (info.timestamp is None):
+        needs = f"has the timestamp {info.timestamp}: give" if info.timestamp else "has no timestamp: leave out"
+        raise DataError(f"the table {needs} timestamp_lookup_key")
+    return dict(zip(lookup.keys, info.keys, strict=True))
+
+
+def _outputs(lookup: FeatureLookup, info: TableInfo) -> dict[str, str]:
+    """Names in the result to features."""
+    offered = [column for column in info.columns if column not in info.roles]
+    names = offered if lookup.feature_names is None else list(lookup.feature_names)
+    unknown = [name for name in [*names, *lookup.rename_outputs] if name not in offered]
+    outputs = {lookup.rename_outputs.get(name, name): name for name in names}
+    unknown += [name for name in lookup.default_values if name not in outputs]
+    if unknown or len(outputs) < len(names):
+        what = f"no feature {', '.join(unknown)}" if unknown else "two features of one name"
+        raise DataError(f"{what}; it has {', '.join(offered)}")
+    return outputs

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from sparkml_track.errors import DataError, TableError
+from sparkml_track.features import FeatureLookup, FeatureStore
+from sparkml_track.refs import TableRef
+from sparkml_track.tables import MemoryTables
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+NOON = datetime(2013, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(spark: SparkSession) -> FeatureStore:
+    return FeatureStore(MemoryTables(spark))
+
+
+def weather(spark: SparkSession, *rows: tuple[str | None, int, float | None]) -> DataFrame:
+    made = {
+        "origin": pa.array([row[0] for row in rows], pa.string()),
+        "known_at": [NOON + timedelta(hours=row[1]) for row in rows],
+        "wind": pa.array([row[2] for row in rows], pa.float64()),
+        "rain": [0.5] * len(rows),
+    }
+    return spark.createDataFrame(pa.table(made))
+
+
+def planes(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(pa.table({"tailnum": ["N1", "N2"], "seats": [100, 200]}))
+
+
+def flights(spark: SparkSession) -> DataFrame:
+    made = {
+        "flight": [1, 2, 3],
+        "origin": ["JFK", "JFK", "EWR"],
+        "plane": ["N1", None, "N2"],
+        "asked": [NOON, NOON + timedelta(hours=5), NOON],
+        "late": [0, 1, 0],
+        "miles": [10, 20, 30],
+    }
+    return spark.createDataFrame(pa.table(made))
+
+
+@pytest.fixture
+def filled(store: FeatureStore, spark: SparkSession) -> FeatureStore:
+    store.create_table(
+        "weather", ["origin"], weather(spark, ("JFK", 0, 5.0), ("JFK", 1, 7.0)), timestamp_key="known_at"
+    )
+    store.create_table("planes", ["tailnum"], planes(spark))
+    return store
+
+
+WIND = FeatureLookup("weather", "origin", ("wind",), timestamp_lookup_key="asked")
+SEATS = FeatureLookup("planes", "plane")
+
+
+def test_a_store_needs_a_session() -> None:
+    with pytest.raises(TableError, match="Spark session"):
+        FeatureStore(MemoryTables())
+
+
+def test_a_feature_table_remembers_its_keys(filled: FeatureStore) -> None:
+    info = filled.get_table("weather")
+    assert (info.keys, info.timestamp, list(info.columns)) == (
+        ("origin",),
+        "known_at",
+        ["origin", "known_at", "wind", "rain"],
+    )
+
+
+def test_null_and_repeated_keys_are_refused(store: FeatureStore, spark: SparkSession) -> None:
+    with pytest.raises(DataError, match="1 nulls in 'origin'"):
+        store.create_table("w", ["origin"], weather(spark, (None, 0, 1.0)), timestamp_key="known_at")
+    twice = weather(spark, ("JFK", 0, 1.0), ("JFK", 0, 2.0))
+    with pytest.raises(DataError, match=r"rows repeat in \(origin, known_at\)"):
+        store.create_table("w", ["origin"], twice, timestamp_key="known_at")
+    assert not store.tables.exists("w")
+
+
+def test_a_table_that_is_there_is_replaced_only_on_request(filled: FeatureStore, spark: SparkSession) -> None:
+    with pytest.raises(TableError, match="there already"):
+        filled.create_table("planes", ["tailnum"], planes(spark))
+    assert filled.create_table("planes", ["tailnum"], planes(spark), replace=True).version == 1
+
+
+def test_written_rows_replace_those_of_the_same_key_and_time(filled: FeatureStore, spark: SparkSession) -> None:
+    ref = filled.write_table("weather", weather(spark, ("JFK", 1, 9.0), ("EWR", 1, 1.0)))
+    assert ref.version == 1
+    rows = {(row["origin"], row["wind"]) for row in filled.read("weather").collect()}
+    assert rows == {("JFK", 5.0), ("JFK", 9.0), ("EWR", 1.0)}
+
+
+def test_what_is_no_feature_table_is_not_looked_up(store: FeatureStore, spark: SparkSession) -> None:
+    store.tables.write("raw", planes(spark))
+    with pytest.raises(TableError, match="raw is no feature table"):
+        store.look_up(flights(spark), FeatureLookup("raw", "plane"))
+
+
+def test_a_training_set_has_each_row_once_with_its_features(filled: FeatureStore, spark: SparkSession) -> None:
+    made = filled.create_training_set(
+        flights(spark), [WIND, SEATS], "late", keys=["flight"], carry=["asked"], exclude_columns=["plane", "origin"]
+    )
+    assert made.features == ("miles", "wind", "seats")
+    rows = sorted(tuple(row) for row in made.load_df().select("flight", "late", *made.features).collect())
+    assert rows == [(1, 0, 10, 5.0, 100), (2, 1, 20, 7.0, None), (3, 0, 30, None, 200)]
+    assert made.load_df().columns == ["flight", "asked", "late", "miles", "wind", "seats"]
+
+
+def test_a_training_set_names_the_versions_it_was_made_from(filled: FeatureStore, spark: SparkSession) -> None:
+    made = filled.create_training_set(flights(spark), [WIND, SEATS], "late", keys=["flight"])
+    assert made.tables == {
+        "weather": TableRef("weather", "memory:weather", 0),
+        "planes": TableRef("planes", "memory:planes", 0),
+    }
+
+
+def test_a_store_stays_at_the_versions_it_first_saw(filled: FeatureStore, spark: SparkSession) -> None:
+    later = FeatureStore(filled.tables)
+    assert later.read("planes").count() == 2
+    filled.tables.write("planes", planes(spark).limit(1), mode="overwrite")
+    assert later.read("planes").count() == 2
+    assert later.pinned["planes"].version == 0
+    assert FeatureStore(filled.tables).read("planes").count() == 1
+
+
+def test_outputs_are_renamed_and_defaults_stand_for_what_is_missing(filled: FeatureStore, spark: SparkSession) -> None:
+    lookup = FeatureLookup(
+        "weather",
+        ("origin",),
+        ("wind",),
+        {"wind": "wind_speed"},
+        timestamp_lookup_key="asked",
+        lookback_window=timedelta(hours=3),
+        default_values={"wind_speed": -1.0},
+    )
+    rows = sorted(filled.look_up(flights(spark), lookup).collect(), key=lambda row: row["flight"])
+    assert [row["wind_speed"] for row in rows] == [5.0, -1.0, -1.0]
+
+
+@pytest.mark.parametrize(
+    ("lookup", "message"),
+    [
+        (FeatureLookup("weather", "origin"), "has the timestamp known_at: give timestamp_lookup_key"),
+        (FeatureLookup("planes", "plane", timestamp_lookup_key="asked"), "has no timestamp: leave out"),
+        (
+            FeatureLookup("planes", ("plane", "origin")),
+            r"lookup_key is \(plane, origin\).*primary keys are \(tailnum\)",
+        ),
+        (FeatureLookup("planes", "plane", ("wings",)), "no feature wings; it has seats"),
+        (FeatureLookup("planes", "plane", rename_outputs={"wings": "w"}), "no feature wings"),
+        (FeatureLookup("planes", "plane", default_values={"wings": 2}), "no feature wings"),
+        (FeatureLookup("planes", "tail"), "planes@v0: the rows have no column 'tail'"),
+        (FeatureLookup("planes", "plane", rename_outputs={"seats": "miles"}), "column 'miles' already"),
+        (FeatureLookup("plane", "plane"), r"Did you mean planes\?"),
+    ],
+)
+def test_a_lookup_that_does_not_fit_says_why(
+    filled: FeatureStore, spark: SparkSession, lookup: FeatureLookup, message: str
+) -> None:
+    with pytest.raises((DataError, TableError), match=message):
+        filled.look_up(flights(spark), lookup)
+
+
+def test_columns_a_training_set_lacks_are_named(filled: FeatureStore, spark: SparkSession) -> None:
+    with pytest.raises(DataError, match="no column delayed, day; they have flight"):
+        filled.create_training_set(flights(spark), [], "delayed", keys=["flight"], carry=["day"])
