@@ -109,6 +109,7 @@ class Outcome:
         started: when it began.
         duration: seconds it took.
         host: where.
+        artifacts: folder on the driver with what it left, empty for nothing; whoever takes the outcome owns it.
         payload: opaque bytes for front doors that return objects; loaded by nobody else.
     """
 
@@ -120,4 +121,5 @@ class Outcome:
     started: float = 0.0
     duration: float = 0.0
     host: str = ""
+    artifacts: str = ""
     payload: bytes | None = None

@@ -69,6 +69,7 @@ class Work:
         resources: of a slot.
         parallelism: how many slots at most, None for all there are.
         seed: of the sweep.
+        spool: folder on the driver that takes artifacts; it outlives the executor. None for one that does not.
     """
 
     objective: Callable[[object], object]
@@ -79,6 +80,7 @@ class Work:
     resources: Resources = field(default_factory=Resources)
     parallelism: int | None = None
     seed: int = 0
+    spool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sparkml_track.errors import PreflightError
+from sparkml_track.executors._artifacts import Spool
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -80,6 +82,7 @@ class ResidentExecutor(Executor):
         env = thread_caps(work.resources.cpus)
         config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
         config = with_changes(config, fresh=work.isolation == "fresh", code=packed.code)
+        self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
         self._known = set(packed.digests)
         self._checked = time.monotonic()
         self._template = self._start_template(config) if launcher.shared_host else None
@@ -195,9 +198,9 @@ class ResidentExecutor(Executor):
         elif slot is None:
             self._broker.drop(received.connection)
         else:
-            self._hear(slot, message)
+            self._hear(slot, message, received.blob)
 
-    def _hear(self, slot: Slot, message: Message) -> None:
+    def _hear(self, slot: Slot, message: Message, blob: bytes) -> None:
         op = message.get("op")
         if op == "done":
             self._done(slot, message)
@@ -205,6 +208,8 @@ class ResidentExecutor(Executor):
             self._report(slot, message)
         elif op == "get":
             self._give(slot, message)
+        elif op == "file":
+            self._file(slot, message, blob)
         elif op == "ready":
             self._ready(slot)
         elif op == "broken":
@@ -262,13 +267,22 @@ class ResidentExecutor(Executor):
             return
         del self._place[attempt]
         slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
-        outcome = outcome_of(message, slot.host)
+        outcome = self._with_artifacts(attempt, outcome_of(message, slot.host))
         self._mean += 0.2 * (outcome.duration - self._mean)
         self._events.append(Ended(attempt, outcome))
         self._begin(slot)
         self._fill(slot)
         if not slot.ahead:
             self._staff.freed(slot)
+
+    def _file(self, slot: Slot, message: Message, blob: bytes) -> None:
+        attempt = str(message["attempt"])
+        if self._place.get(attempt) is slot:
+            self._spool.take(attempt, str(message["path"]), int(message["at"]), blob)  # type: ignore[call-overload]
+
+    def _with_artifacts(self, attempt: str, outcome: Outcome) -> Outcome:
+        folder, error = self._spool.finish(attempt)
+        return replace(outcome, artifacts=folder, log=f"{outcome.log}\n{error}".strip() if error else outcome.log)
 
     # -- giving out
 
@@ -303,6 +317,7 @@ class ResidentExecutor(Executor):
         ahead, slot.ahead = slot.ahead, deque()
         for place, attempt in enumerate(ahead):
             del self._place[attempt.id]
+            self._spool.forget(attempt.id)
             self._events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged=place == 0))
         if was_ready:
             _log.warning("lost the worker of slot %d on %s: %s", slot.number, slot.host, why)

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from .children import Child, Children, TemplateLost
+from .ends import died, killed
 from .wire import Message
-from .worker import Config, died, join, killed
+from .worker import Config, join
 
 __all__ = ["LINGER", "REPORTS", "run_once"]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import platform
 import select
-import signal
 import socket
 import sys
 import time
@@ -19,11 +18,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .artifacts import pieces
 from .children import Child, Children
+from .ends import died, killed
 from .host import Host, folder_for
 from .wire import Address, Message, WireError, connect, pack, unpack
 
-__all__ = ["UNREACHABLE", "Config", "Worker", "died", "join", "killed", "main"]
+__all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
 
 #: How the message of a worker begins that did not find the broker.
 UNREACHABLE = "the driver cannot be reached"
@@ -90,6 +91,7 @@ class Worker:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._sock, self._sealer, self._opener = connect(config.address, config.secret, config.connect_timeout)
+        self._folder = folder_for(config.token)
         self._inbox: deque[tuple[Message, bytes]] = deque()
         self._queue: deque[Message] = deque()
         self._current: Message | None = None
@@ -264,8 +266,12 @@ class Worker:
         self._end_with(body)
 
     def _end_with(self, body: bytes) -> None:
+        assert self._current is not None
+        attempt = str(self._current["attempt"])
         self._current, self._deadline = None, None
         self._next()  # before the news goes out: the slot works while the driver reads
+        for head, piece in pieces(self._folder, attempt):
+            self._tell_body(pack(head, piece))
         self._tell_body(body)
 
     def _kill(self, reason: str) -> None:
@@ -310,33 +316,6 @@ class Worker:
             self._kill("timeout")
         if now >= self._sent + BEAT:
             self._tell({"op": "beat"})
-
-
-def killed(message: Message, reason: str) -> Message:
-    """The ``done`` message of an attempt that was ended; ``message`` is its ``run`` with ``since``."""
-    text = f"over the limit of {message.get('timeout')} s" if reason == "timeout" else f"ended: {reason}"
-    return {**_end(message), "state": "killed", "reason": reason, "message": text}
-
-
-def died(message: Message, status: int | None) -> Message:
-    """The ``done`` message of an attempt whose process ended by itself, with an exit code or minus the signal."""
-    if status is not None and status < 0:
-        reason, text = "signal", f"the process was ended by signal {-status} ({_signal_name(-status)})"
-    else:
-        reason, text = "exit", f"the process exited by itself with status {status}"
-    return {**_end(message), "state": "failed", "reason": reason, "message": text}
-
-
-def _end(message: Message) -> Message:
-    since = float(message["since"])  # type: ignore[arg-type]
-    return {"op": "done", "attempt": message["attempt"], "started": since, "duration": time.time() - since}
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return "unknown"
 
 
 def main(config: Config) -> str:

@@ -1,0 +1,64 @@
+"""What an attempt left in its artifact folder, in pieces that travel ahead of its ``done`` message."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+from .wire import Message
+
+__all__ = ["LIMIT", "folder_of", "pieces"]
+
+#: Bytes of one attempt's artifacts that are sent at most.
+LIMIT = 256 << 20
+_PIECE = 1 << 20
+
+
+def folder_of(host: str, attempt: str) -> str:
+    """Where an attempt leaves its artifacts on its host."""
+    return os.path.join(host, "artifacts", attempt)
+
+
+def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Message, bytes]]:
+    """Gives ``file`` messages with the bytes of each file, then removes the folder.
+
+    What cannot be read, what is no plain file and what is over the limit is left out and told in a last message.
+    """
+    folder = folder_of(host, attempt)
+    if not os.path.isdir(folder):
+        return
+    left_out: list[str] = []
+    sent = 0
+    for path in _files(folder):
+        name = os.path.relpath(path, folder)
+        try:
+            size = os.path.getsize(path)
+            if os.path.islink(path) or sent + size > limit:
+                left_out.append(f"{name} ({size:,} bytes)")
+                continue
+            sent += size
+            yield from _file(path, {"op": "file", "attempt": attempt, "path": name})
+        except OSError as error:
+            left_out.append(f"{name} ({error.strerror})")
+    if left_out:
+        shown = ", ".join(left_out[:20])
+        text = f"artifacts left out: {shown}; allowed are plain files of {limit:,} bytes in all"
+        yield {"op": "file", "attempt": attempt, "path": "ARTIFACTS_LEFT_OUT.txt", "at": 0}, text.encode()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files(folder: str) -> list[str]:
+    return sorted(os.path.join(base, name) for base, _, names in os.walk(folder) for name in names)
+
+
+def _file(path: str, head: Message) -> Iterator[tuple[Message, bytes]]:
+    with open(path, "rb") as file:
+        at = 0
+        while True:
+            piece = file.read(_PIECE)
+            if piece or at == 0:
+                yield {**head, "at": at}, piece
+            if len(piece) < _PIECE:
+                return
+            at += len(piece)
