@@ -25,6 +25,8 @@ _PREFIX = "write-"
 # Delta allows bounds of strings to be cut; whole short ones need no rounding.
 _LONGEST_BOUND = 32
 _ROWS_PER_FILE = 4_000_000
+# A row group is the least that one task reads.
+_ROWS_PER_GROUP = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def stage_arrow(rows: pa.Table, folder: Path) -> None:
     folder.mkdir(parents=True)
     for number, start in enumerate(range(0, max(rows.num_rows, 1), _ROWS_PER_FILE)):
         part = rows.slice(start, _ROWS_PER_FILE)
-        pq.write_table(part, folder / f"part-{number:05d}.parquet", compression="zstd")
+        path = folder / f"part-{number:05d}.parquet"
+        pq.write_table(part, path, compression="zstd", row_group_size=_ROWS_PER_GROUP)
 
 
 def staged_files(folder: Path) -> tuple[StagedFile, ...]:
