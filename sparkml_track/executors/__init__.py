@@ -87,14 +87,14 @@ def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
         if name == "resident":
             raise SetupError("executor 'resident' needs a session with a SparkContext; Spark Connect has 'jobs'")
         _log.info("executor: jobs, because Spark Connect has no SparkContext; reports arrive only with the outcome")
-        return _jobs(work, session, token)
+        return _open_jobs(work, session, token)
     if name == "jobs":
         _log.info("executor: jobs, as asked for; reports arrive only with the outcome")
-        return _jobs(work, session, token)
-    return _resident(name, work, session, token)
+        return _open_jobs(work, session, token)
+    return _open_resident(name, work, session, token)
 
 
-def _resident(name: str, work: Work, session: object, token: str) -> Executor:
+def _open_resident(name: str, work: Work, session: object, token: str) -> Executor:
     from sparkml_track.executors._resident import ResidentExecutor
     from sparkml_track.executors._spark import SparkLauncher, door_of
 
@@ -107,10 +107,10 @@ def _resident(name: str, work: Work, session: object, token: str) -> Executor:
         return resident
     from sparkml_track.executors._fallback import FallbackExecutor
 
-    return FallbackExecutor(resident, lambda: _jobs(work, session, secrets.token_hex(8)))
+    return FallbackExecutor(resident, lambda: _open_jobs(work, session, secrets.token_hex(8)))
 
 
-def _jobs(work: Work, session: object, token: str) -> Executor:
+def _open_jobs(work: Work, session: object, token: str) -> Executor:
     from sparkml_track.executors._jobs import JobsExecutor
     from sparkml_track.executors._spark_jobs import ClassicJobs, ConnectJobs, is_connect
 

@@ -101,13 +101,14 @@ class ConnectJobs(Submitter):
         self._address = _address(session)
         self._heard = time.monotonic()
         self._again = _speculates(self._conf)
+        self._there = self._parallelism()
         self._share = self._check_resources(resources)
         self._artifacts(zip_of_slot(), pyfile=True)
 
     def _check_resources(self, resources: Resources) -> int:
         """How many tasks' cores an attempt takes."""
         cpus = int(self._conf("spark.task.cpus", "1"))
-        there = self._parallelism()
+        there = self._there
         if resources.cpus > cpus * there:
             raise SpecError(f"resources: an attempt needs {resources.cpus} cpus, slots have {cpus * there}")
         if resources.cpus > cpus and not self._conf("spark.master", "").startswith("local["):
@@ -142,7 +143,7 @@ class ConnectJobs(Submitter):
 
     def slots(self) -> int:
         """See ``Submitter``."""
-        return max(1, self._parallelism() // self._share)
+        return max(1, self._there // self._share)
 
     def ship(self, files: dict[str, str]) -> None:
         """See ``Submitter``."""
