@@ -16,8 +16,8 @@ from sparkml_track.errors import ExecutorError, SweepStopped
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Lost, Reported, Started
 from sparkml_track.journals import Journal, Record
 from sparkml_track.pruners import Pruner
-from sparkml_track.samplers import Sampler
 from sparkml_track.samplers import Capabilities as Can
+from sparkml_track.samplers import Sampler
 from sparkml_track.space import parse
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Attempt, Outcome, Params, Report, State
