@@ -5,11 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from sparkml_track.slot.artifacts import LIMIT
+from sparkml_track.trial import Outcome
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "with_artifacts"]
+
+
+def with_artifacts(spool: Spool, attempt: str, outcome: Outcome) -> Outcome:
+    """The outcome of an attempt together with what it left."""
+    folder, error = spool.finish(attempt)
+    return replace(outcome, artifacts=folder, log=f"{outcome.log}\n{error}".strip() if error else outcome.log)
 
 
 class Spool:

@@ -7,6 +7,7 @@ scheduler pool of their own. Nothing else is isolated, and only its Spark jobs c
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import sys
 import threading
@@ -14,7 +15,9 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
+from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -26,6 +29,7 @@ from sparkml_track.executors._base import (
     Work,
 )
 from sparkml_track.executors._outcome import outcome_of, run_message
+from sparkml_track.slot.artifacts import pieces
 from sparkml_track.slot.execute import Stopped, execute
 from sparkml_track.slot.host import Host, folder_for
 from sparkml_track.trial import Attempt, Outcome, Report, State
@@ -231,7 +235,7 @@ class DriverExecutor(Executor):
             self._scope.enter(self._key(attempt))
             message = run_message(attempt)
             done = execute(work.objective, message, self._data, running, work.metric, self._host.folder)
-            outcome = outcome_of(done, "driver")
+            outcome = self._with_artifacts(attempt.id, outcome_of(done, "driver"))
         except Stopped:
             outcome = Outcome(State.KILLED, reason="cancelled", message="the executor was closed")
         except BaseException as error:
@@ -239,8 +243,14 @@ class DriverExecutor(Executor):
         if running.stopped:
             limit = f"over the limit of {attempt.timeout} s" if running.stopped == "timeout" else "ended"
             text = f"{limit}: {running.stopped}" if limit == "ended" else limit
-            outcome = Outcome(State.KILLED, {}, running.stopped, text, "", outcome.started, outcome.duration, "driver")
+            outcome = replace(outcome, state=State.KILLED, metrics={}, reason=running.stopped, message=text)
         self._queue.put(Ended(attempt.id, outcome))
+
+    def _with_artifacts(self, attempt: str, outcome: Outcome) -> Outcome:
+        spool = Spool(self._work.spool or os.path.join(self._host.folder, "received"))
+        for head, piece in pieces(self._host.folder, attempt):
+            spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)
+        return with_artifacts(spool, attempt, outcome)
 
 
 def _read_only(value: object) -> object:

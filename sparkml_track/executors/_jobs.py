@@ -6,16 +6,18 @@ What an attempt reports arrives with its outcome, so nothing can be pruned; the 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import os
 import queue
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from sparkml_track.errors import ExecutorError, PreflightError
+from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -33,6 +35,7 @@ from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
 from sparkml_track.slot.once import LINGER
+from sparkml_track.slot.wire import WireError, unpack
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
@@ -62,11 +65,12 @@ class JobsExecutor(Executor):
         self._submitter = submitter
         self._token = token
         self._host = Host(folder_for(token))
+        self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
         self._pending: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
         self._stopped: dict[str, str] = {}
         self._events: list[Event] = []
-        self._answers: queue.SimpleQueue[tuple[str, bytes | BaseException]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[str, list[bytes] | BaseException]] = queue.SimpleQueue()
         self._checked = time.monotonic()
         self._closed = False
         try:
@@ -119,7 +123,7 @@ class JobsExecutor(Executor):
 
     def _run(self, attempt: Attempt) -> None:
         try:
-            answer: bytes | BaseException = self._submitter.run(
+            answer: list[bytes] | BaseException = self._submitter.run(
                 self._key(attempt.id), Request(self._config, run_message(attempt))
             )
         except BaseException as error:
@@ -161,11 +165,11 @@ class JobsExecutor(Executor):
         while not self._answers.empty():
             self._take(*self._answers.get())
 
-    def _take(self, attempt: str, answer: bytes | BaseException) -> None:
+    def _take(self, attempt: str, answer: list[bytes] | BaseException) -> None:
         self._running.pop(attempt)
         reason = self._stopped.pop(attempt, None)
         self._fill()
-        if isinstance(answer, bytes):
+        if isinstance(answer, list):
             self._answered(attempt, answer)
         elif reason is not None:
             outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
@@ -177,24 +181,29 @@ class JobsExecutor(Executor):
         else:
             self._events.append(Lost(attempt, f"its Spark job failed: {answer}", answer.charged))
 
-    def _answered(self, attempt: str, answer: bytes) -> None:
+    def _answered(self, attempt: str, answer: list[bytes]) -> None:
         try:
-            said = json.loads(answer)
+            said = unpack(answer[-1])[0]
             if "lost" in said:
                 self._events.append(Lost(attempt, str(said["lost"])))
                 return
-            host = str(said["host"])
             if "broken" in said:
-                raise PreflightError(not_loaded(host, str(said["broken"])))
-            outcome = outcome_of(said["done"], host)
-            reports = [_report(attempt, index, each) for index, each in enumerate(said["reports"])]
-        except (ValueError, KeyError, TypeError) as error:
+                raise PreflightError(not_loaded(str(said["host"]), str(said["broken"])))
+            for body in answer[:-1]:
+                head, piece = unpack(body)
+                self._spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)
+            self._events += self._events_of(attempt, said)
+        except (ValueError, KeyError, TypeError, WireError) as error:
             raise ExecutorError(f"a Spark task answered what is no outcome: {error}") from error
+
+    def _events_of(self, attempt: str, said: dict[str, Any]) -> list[Event]:
+        host = str(said["host"])
         for text in said["warnings"]:
             _log.warning("%s: %s", host, text)
         if said["dropped"]:
             _log.warning("attempt %s reported %d times too often; those are lost", attempt, said["dropped"])
-        self._events += [*reports, Ended(attempt, outcome)]
+        outcome = with_artifacts(self._spool, attempt, outcome_of(said["done"], host))
+        return [*(_report(attempt, n, each) for n, each in enumerate(said["reports"])), Ended(attempt, outcome)]
 
     def answer(self, attempt: str, index: int, stop: bool) -> None:
         """See ``Executor``; the attempt has ended when its reports are seen."""

@@ -55,7 +55,7 @@ class ClassicJobs(Submitter):
             for path in files.values():
                 self._context.addFile(path)
 
-    def run(self, key: str, request: Request) -> bytes:
+    def run(self, key: str, request: Request) -> list[bytes]:
         """See ``Submitter``."""
         context = self._context
         execute = _execute(request, self._again)
@@ -64,8 +64,8 @@ class ClassicJobs(Submitter):
         context.setLocalProperty("spark.scheduler.pool", "sparkml")
         context.setLocalProperty("spark.job.description", f"sparkml_track attempt {request.message['attempt']}")
         try:
-            tasks = context.parallelize([0], 1).mapPartitions(lambda _: iter([execute()]))
-            return bytes(as_bytes(self._grant.apply(tasks)).collect()[0])
+            tasks = context.parallelize([0], 1).mapPartitions(lambda _: iter(execute()))
+            return list(map(bytes, as_bytes(self._grant.apply(tasks)).collect()))
         except Exception as error:
             raise _failed(error) from None
 
@@ -156,20 +156,21 @@ class ConnectJobs(Submitter):
         except Exception as error:
             raise _gone(self._address, error) from None
 
-    def run(self, key: str, request: Request) -> bytes:
+    def run(self, key: str, request: Request) -> list[bytes]:
         """See ``Submitter``."""
         execute = _execute(request, self._again)
 
         def once(_: Iterator[Any]) -> Iterator[Any]:
             import pyarrow
 
-            yield pyarrow.RecordBatch.from_pydict({"answer": pyarrow.array([execute()], pyarrow.binary())})
+            for body in execute():
+                yield pyarrow.RecordBatch.from_pydict({"body": pyarrow.array([body], pyarrow.binary())})
 
         # Tags belong to this thread, which lives as long as the attempt.
         self._session.addTag(key)
         try:
-            rows = self._session.range(0, 1, 1, 1).mapInArrow(once, "answer binary").collect()
-            return bytes(rows[0][0])
+            rows = self._session.range(0, 1, 1, 1).mapInArrow(once, "body binary").collect()
+            return [bytes(row[0]) for row in rows]
         except Exception as error:
             raise _failed(error) from None
 
@@ -197,7 +198,7 @@ def _speculates(conf: Callable[[str, str], str]) -> bool:
     return conf("spark.speculation", "false") == "true"
 
 
-def _execute(request: Request, again: bool) -> Callable[[], bytes]:
+def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
     """What the task calls. Nested, so that it is pickled by value: the slots have the zip, not this package.
 
     A task that Spark repeats by itself is told as lost, because attempts are counted here; not so where it starts
@@ -206,20 +207,21 @@ def _execute(request: Request, again: bool) -> Callable[[], bytes]:
     config = {name: getattr(request.config, name) for name in request.config.__dataclass_fields__}
     message = json.loads(json.dumps(request.message))
 
-    def execute() -> bytes:
+    def execute() -> list[bytes]:
         from pyspark import SparkFiles, TaskContext
         from sparkml_slot.once import run_once  # type: ignore[import-not-found]
+        from sparkml_slot.wire import pack  # type: ignore[import-not-found]
         from sparkml_slot.worker import Config  # type: ignore[import-not-found]
 
         task = TaskContext.get()
         if task is not None and task.attemptNumber() > 0 and not again:
-            return b'{"lost": "Spark repeated its task"}'
+            return [pack({"lost": "Spark repeated its task"})]
 
         class Shipped(dict[str, str]):
             def __missing__(self, digest: str) -> str:
                 return str(SparkFiles.get(digest))
 
-        return bytes(run_once(Config(**config), dict(message), Shipped()))
+        return list(run_once(Config(**config), dict(message), Shipped()))
 
     return execute
 

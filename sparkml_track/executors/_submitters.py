@@ -17,7 +17,7 @@ __all__ = ["JobFailed", "LocalSubmitter", "Request", "Submitter"]
 
 _BOOT = "import sys, json; sys.path.insert(0, sys.argv[1]); c, m, f = json.load(sys.stdin); "
 _BOOT += "from sparkml_track.slot.worker import Config; from sparkml_track.slot.once import run_once; "
-_BOOT += "sys.stdout.buffer.write(run_once(Config(**c), m, f))"
+_BOOT += "json.dump([x.hex() for x in run_once(Config(**c), m, f)], sys.stdout)"
 
 
 class JobFailed(Exception):
@@ -72,8 +72,8 @@ class Submitter(ABC):
         """
 
     @abstractmethod
-    def run(self, key: str, request: Request) -> bytes:
-        """Runs one job and waits for what ``run_once`` answers.
+    def run(self, key: str, request: Request) -> list[bytes]:
+        """Runs one job and waits for what ``run_once`` returns.
 
         Args:
             key: names it for ``cancel``.
@@ -115,7 +115,7 @@ class LocalSubmitter(Submitter):
     def ship(self, files: dict[str, str]) -> None:
         """See ``Submitter``; they are there."""
 
-    def run(self, key: str, request: Request) -> bytes:
+    def run(self, key: str, request: Request) -> list[bytes]:
         """See ``Submitter``."""
         root = package_root(os.path.abspath(__file__), __package__ or "")
         config = {**asdict(request.config), "secret": "", "address": ["", ""]}
@@ -127,7 +127,7 @@ class LocalSubmitter(Submitter):
         if process.returncode:
             last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
             raise JobFailed(f"its process ended with status {process.returncode}: {''.join(last)[:300]}")
-        return answer
+        return [bytes.fromhex(each) for each in json.loads(answer)]
 
     def cancel(self, key: str) -> None:
         """See ``Submitter``."""

@@ -6,28 +6,31 @@ with its outcome, and ``should_stop`` is always told to go on.
 
 from __future__ import annotations
 
-import json
 import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from .artifacts import pieces
 from .children import Child, Children, TemplateLost
 from .ends import died, killed
-from .wire import Message
+from .host import folder_for
+from .wire import Message, pack
 from .worker import Config, join
 
-__all__ = ["LINGER", "REPORTS", "run_once"]
+__all__ = ["ARTIFACTS", "LINGER", "REPORTS", "run_once"]
 
 #: Seconds for which a template stays without any task, so that the next one need not import the objective again.
 LINGER = 3.0
 #: Reports kept of one attempt.
 REPORTS = 100_000
+#: Bytes of one attempt's artifacts: they come back as the result of a Spark job, through the memory of the driver.
+ARTIFACTS = 64 << 20
 _PIECE = 1 << 20
 _JOINS = 3
 
 
-def run_once(config: Config, message: Message, files: Mapping[str, str]) -> bytes:
+def run_once(config: Config, message: Message, files: Mapping[str, str]) -> list[bytes]:
     """Executes one attempt.
 
     Args:
@@ -36,8 +39,9 @@ def run_once(config: Config, message: Message, files: Mapping[str, str]) -> byte
         files: where the blobs lie that the host may lack, by digest.
 
     Returns:
-        JSON: ``host`` and either ``broken``, why the objective cannot be loaded, or ``done``, ``reports`` and
-        ``dropped``, how many of them were too many.
+        Bodies of frames: ``file`` for each piece of an artifact, then one with ``host`` and either ``broken``, why the
+        objective cannot be loaded, or ``done``, ``reports``, ``warnings`` and ``dropped``, how many reports were too
+        many.
     """
 
     def fetch(digest: str) -> Iterator[bytes]:
@@ -45,11 +49,18 @@ def run_once(config: Config, message: Message, files: Mapping[str, str]) -> byte
             while piece := file.read(_PIECE):
                 yield piece
 
+    answer = _try(config, message, fetch)
+    folder = folder_for(config.token)
+    files_left = [pack(head, piece) for head, piece in pieces(folder, str(message["attempt"]), ARTIFACTS)]
+    return [*files_left, pack({"host": socket.gethostname(), **answer})]
+
+
+def _try(config: Config, message: Message, fetch: Callable[[str], Iterator[bytes]]) -> Message:
     for _ in range(_JOINS - 1):
         attempt = _Once(join(config, fetch), message)
         try:
             return attempt.run()
-        except TemplateLost:
+        except TemplateLost:  # it left just when we came
             if attempt.began:
                 raise
     return _Once(join(config, fetch), message).run()
@@ -73,7 +84,7 @@ class _Once:
         self._answer: Message | None = None
         self.began = False
 
-    def run(self) -> bytes:
+    def run(self) -> Message:
         """Waits for the end.
 
         Raises:
@@ -84,7 +95,7 @@ class _Once:
                 self._wait()
         finally:
             self._children.close()
-        return json.dumps({"host": socket.gethostname(), **self._answer}).encode()
+        return self._answer
 
     def _wait(self) -> None:
         patience = 2.0 if self._deadline is None else max(0.0, self._deadline - time.monotonic())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,3 +133,17 @@ class TestOnSpark:
         ended = {event.attempt: event.outcome for event in events if isinstance(event, Ended)}
         assert (ended["0.0.1"].state, ended["0.0.1"].reason) == (State.KILLED, "cancelled")
         assert ended["1.0.1"].state is State.FINISHED
+
+
+def test_artifacts_come_with_the_outcome(tmp_path: Path) -> None:
+    def objective(trial: object) -> float:
+        (Path(trial.artifact_dir) / "note.txt").write_text("left")  # type: ignore[attr-defined]
+        return 1.0
+
+    executor = opened(objective, spool=str(tmp_path))
+    try:
+        executor.submit(attempt(0))
+        outcome = outcomes(executor, 1)[0]
+    finally:
+        executor.close()
+    assert (Path(outcome.artifacts) / "note.txt").read_text() == "left"

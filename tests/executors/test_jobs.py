@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +107,19 @@ def wait_for(executor: Executor, kind: type) -> list[object]:
     while not any(isinstance(event, kind) for event in seen):
         seen += executor.events(5.0)
     return seen
+
+
+def test_artifacts_come_with_the_outcome(tmp_path: Path) -> None:
+    def objective(trial: object) -> float:
+        from pathlib import Path
+
+        (Path(trial.artifact_dir) / "model.bin").write_bytes(bytes(range(256)) * 8192)  # type: ignore[attr-defined]
+        return 1.0
+
+    executor = opened(objective, spool=str(tmp_path))
+    try:
+        executor.submit(attempt(0))
+        outcome = outcomes(executor, 1)[0]
+    finally:
+        executor.close()
+    assert (Path(outcome.artifacts) / "model.bin").read_bytes() == bytes(range(256)) * 8192
