@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sparkml_track.assembly import sweep
     from sparkml_track.engine.result import Best, SweepResult
     from sparkml_track.engine.spec import Failures, Tracking
+    from sparkml_track.engine.verify import Verification, verify
     from sparkml_track.errors import SparkmlError
     from sparkml_track.executors import Resources
     from sparkml_track.objective import Trial
@@ -38,6 +39,7 @@ __all__ = [
     "SweepResult",
     "Tracking",
     "Trial",
+    "Verification",
     "choice",
     "lognormal",
     "loguniform",
@@ -47,6 +49,7 @@ __all__ = [
     "randint",
     "sweep",
     "uniform",
+    "verify",
 ]
 
 __version__ = "0.1.0"
@@ -60,7 +63,9 @@ _HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
     "SweepResult": "sparkml_track.engine.result",
     "Tracking": "sparkml_track.engine.spec",
     "Trial": "sparkml_track.objective",
+    "Verification": "sparkml_track.engine.verify",
     "sweep": "sparkml_track.assembly",
+    "verify": "sparkml_track.engine.verify",
 }
 
 

@@ -173,6 +173,7 @@ class FailureSettings(_Section):
 
     retries: Whole = 2
     max_failed: Whole | None = None
+    retry_failed: bool = False
 
 
 class SweepSettings(_Section):

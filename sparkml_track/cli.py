@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sparkml_track._accounting_cli import register
 from sparkml_track.errors import ConfigError, SetupError, SparkmlError
 from sparkml_track.home import Home
 from sparkml_track.settings import Settings, load
@@ -132,6 +133,9 @@ def _shown(fact: object) -> str:
     if isinstance(fact, Mapping):
         return ", ".join(f"{name}={_shown(value)}" for name, value in fact.items())
     return f"{fact:.5g}" if isinstance(fact, float) else escape(str(fact))
+
+
+register(app, guarded, _steps)
 
 
 @app.command()

@@ -202,7 +202,8 @@ def _sweep(project: _Project) -> Facts:
     inputs: list[DataRef] = []
     if settings.features is not None:
         rows, inputs = project.splits("train", "valid")
-    result = run(given, settings.home, project.session, data=rows, inputs=inputs, code=settings.code)
+    origin = {"config": str(settings.file.absolute())}
+    result = run(given, settings.home, project.session, data=rows, inputs=inputs, code=settings.code, origin=origin)
     best = result.best
     kept: Facts = {"sweep": result.sweep, "run": result.run_id, "params": dict(best.params)}
     project.keep("sweep", kept | {"metric": section.metric, "direction": section.direction, "seed": section.seed})

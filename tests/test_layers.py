@@ -43,10 +43,10 @@ DOORS = {
         "tables/*",
         "testing/*",
     ),
-    "rich": ("cli.py", "progress.py"),
+    "rich": ("_accounting_cli.py", "cli.py", "progress.py"),
     "ray": (),
     "sqlalchemy": ("*/_mlflow*.py",),
-    "typer": ("cli.py",),
+    "typer": ("_accounting_cli.py", "cli.py"),
     "yaml": ("_yaml.py",),
 }
 

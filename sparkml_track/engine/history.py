@@ -175,6 +175,7 @@ class History:
             self.logs[number] = str(body["log"])
 
     def _take_retried(self, body: Body) -> None:
+        self.ended = None
         for number in body["n"]:
             self.results.pop(number, None)
             self.published.discard(number)

@@ -8,6 +8,7 @@ from pathlib import Path
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
 from sparkml_track.trackers._names import problems
+from sparkml_track.trackers._stored import differences
 from sparkml_track.trackers._uri import redacted
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "StoredParent",
     "Tracker",
     "default_uri",
+    "differences",
     "open_tracker",
     "problems",
     "redacted",
