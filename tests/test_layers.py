@@ -30,7 +30,7 @@ DOORS = {
     "mlflow": ("_mlflow*.py", "*/_mlflow*.py", "scoring*", "serving*"),
     "optuna": ("*/_optuna*.py", "frontdoors/optuna.py", "plots/*"),
     "plotly": ("plots/*",),
-    "py4j": ("executors/_spark*.py", "tables/*", "session.py"),
+    "py4j": ("executors/_spark*.py", "features/*", "tables/*", "session.py"),
     "pydantic": ("_complaints.py", "_sections.py", "settings.py"),
     "pyspark": (
         "executors/_spark*.py",
