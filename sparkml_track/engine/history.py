@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sparkml_track.engine.records import child_run, result_of
@@ -35,6 +36,7 @@ class History:
         problems: records that contradict others, for a person.
         reports: of the latest attempt, by trial; only what is not published, unless kept.
         logs: of the accepted attempt, likewise.
+        artifacts: folders that accepted attempts left, by trial.
         keep: whether reports and logs of published trials are kept.
     """
 
@@ -51,6 +53,7 @@ class History:
     problems: list[str] = field(default_factory=list)
     reports: dict[int, list[Report]] = field(default_factory=dict)
     logs: dict[int, str] = field(default_factory=dict)
+    artifacts: dict[int, str] = field(default_factory=dict)
     _began: float = 0.0
     _last: float = 0.0
     keep: bool = False
@@ -116,7 +119,10 @@ class History:
 
     def child(self, number: int) -> ChildRun:
         """The child run of an accepted trial; whole only if it was kept."""
-        return child_run(self.results[number], self.reports.get(number, ()), self.logs.get(number, ""))
+        # The folder goes once it is published; then there is nothing to publish again.
+        folder = self.artifacts.get(number, "")
+        folder = folder if Path(folder).is_dir() else ""
+        return child_run(self.results[number], self.reports.get(number, ()), self.logs.get(number, ""), folder)
 
     def recall(self, records: Iterable[Record]) -> None:
         """Takes reports and logs back that were let go, because nothing is published any more."""
@@ -173,6 +179,8 @@ class History:
         self._last = max(self._last, result.started + result.duration)
         if body.get("log"):
             self.logs[number] = str(body["log"])
+        if body.get("artifacts"):
+            self.artifacts[number] = str(body["artifacts"])
 
     def _take_retried(self, body: Body) -> None:
         self.ended = None

@@ -272,7 +272,7 @@ class Loop:
             message=outcome.message,
             host=outcome.host or live.host,
         )
-        self.ledger.record("accepted", **accepted_body(result, outcome.log))
+        self.ledger.record("accepted", **accepted_body(result, outcome.log, outcome.artifacts))
         self.ledger.write()
         del self.live[trial.number]
         self.results.append(result)
@@ -284,7 +284,7 @@ class Loop:
         if self._parts.pruner is not None:
             self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
         if self._parts.publisher is not None:
-            self.ledger.hold(child_run(result, live.reports, outcome.log))
+            self.ledger.hold(child_run(result, live.reports, outcome.log, outcome.artifacts))
         self._count(result)
 
     def _count(self, result: Result) -> None:

@@ -7,6 +7,7 @@ tracker's only user between ``start`` and ``close``.
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -132,6 +133,9 @@ class Publisher:
             for child in batch:
                 if self._queue.get(child.number) is child:
                     del self._queue[child.number]
-        done = [child.number for child in batch if child.state.terminal]
+        done = [child for child in batch if child.state.terminal]
         if done:
-            self._published(done)
+            self._published([child.number for child in done])
+        for child in done:
+            if child.artifacts is not None:  # the store has a copy
+                shutil.rmtree(child.artifacts, ignore_errors=True)

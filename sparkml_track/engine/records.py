@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sparkml_track.engine.summary import Result
@@ -18,7 +19,7 @@ def last_reported(reports: Sequence[Report], state: State) -> dict[str, float]:
     return dict(reports[-1].metrics) if reports and state is not State.FINISHED else {}
 
 
-def accepted_body(result: Result, log: str) -> dict[str, object]:
+def accepted_body(result: Result, log: str, artifacts: str = "") -> dict[str, object]:
     """The body of an ``accepted`` record."""
     body: dict[str, object] = {
         "n": result.number,
@@ -27,7 +28,7 @@ def accepted_body(result: Result, log: str) -> dict[str, object]:
         "k": result.attempts,
     }
     body |= {"t": result.started, "d": result.duration, "host": result.host}
-    extra = {"why": result.reason, "message": result.message, "log": log}
+    extra = {"why": result.reason, "message": result.message, "log": log, "artifacts": artifacts}
     return body | {name: value for name, value in extra.items() if value}
 
 
@@ -55,8 +56,8 @@ def values_of(state: State, metrics: Mapping[str, float], metric: Sequence[str])
     return tuple(metrics[name] for name in metric) if state is State.FINISHED else None
 
 
-def child_run(result: Result, reports: Sequence[Report], log: str) -> ChildRun:
-    """The child run of a trial that ended."""
+def child_run(result: Result, reports: Sequence[Report], log: str, artifacts: str = "") -> ChildRun:
+    """The child run of a trial that ended; ``artifacts`` is the folder that its accepted attempt left, if any."""
     return ChildRun(
         number=result.number,
         params=flatten(result.params),
@@ -70,6 +71,7 @@ def child_run(result: Result, reports: Sequence[Report], log: str) -> ChildRun:
         message=result.message,
         log=log,
         host=result.host,
+        artifacts=Path(artifacts) if artifacts else None,
     )
 
 

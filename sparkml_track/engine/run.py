@@ -114,7 +114,7 @@ class _Run:
             journal = stack.enter_context(closing(opening.journal))
             around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
-            executor = stack.enter_context(closing(self._open_executor()))
+            executor = stack.enter_context(closing(self._open_executor(opening.journal.sweep)))
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)
@@ -180,7 +180,7 @@ class _Run:
     def _sampler(spec: Spec) -> Sampler:
         return samplers.build(spec.sampler, spec.space, seed=spec.seed, directions=spec.direction)
 
-    def _open_executor(self) -> Executor:
+    def _open_executor(self, sweep: str) -> Executor:
         spec, around = self._spec, self._around
         work = Work(
             objective=spec.objective,
@@ -191,6 +191,7 @@ class _Run:
             resources=spec.resources,
             parallelism=spec.parallelism,
             seed=spec.seed,
+            spool=str(around.home / "spool" / sweep),
         )
         return open_executor(spec.executor, work, around.session)
 
