@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import subprocess
@@ -94,3 +95,10 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def spark_home() -> str:
+    """The Spark inside the pyspark package."""
+    found = importlib.util.find_spec("pyspark")
+    assert found is not None and found.origin is not None
+    return os.path.dirname(found.origin)

@@ -34,7 +34,7 @@ from sparkml_track.executors._spark_others import MARK, SparkOthers
 from sparkml_track.executors._spark_resources import grant, is_local
 from sparkml_track.slot.worker import Config
 
-__all__ = ["SparkLauncher", "as_bytes", "cause", "door_of", "zip_of_slot"]
+__all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "door_of", "zip_of_slot"]
 
 
 class SparkLauncher(Launcher):
@@ -58,7 +58,7 @@ class SparkLauncher(Launcher):
         # Job groups are a property of the JVM thread behind a Python thread: with one of our own, the caller's stay.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sparkml-launch")
         self._others = SparkOthers(self.context, token)
-        self.context.addPyFile(zip_of_slot())
+        add_slot(self.context)
 
     def slots(self) -> int:
         """See ``Launcher``."""
@@ -145,6 +145,13 @@ def cause(error: Py4JJavaError) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("at ")]
     python = [line for line in lines if "Error" in line and not line.startswith("org.apache")]
     return (python or lines or ["unknown"])[-1][:500]
+
+
+def add_slot(context: Any) -> None:
+    """Gives the slot code to all tasks of an application, once."""
+    path = zip_of_slot()
+    if Path(path).name not in context._python_includes:  # noqa: SLF001  # Spark would warn
+        context.addPyFile(path)
 
 
 def zip_of_slot() -> str:

@@ -1,0 +1,112 @@
+"""Slots on other hosts: local-cluster, a standalone cluster with two hosts, and one file everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clusters import Cluster, cluster, spark_home
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+# What a user has: an objective beside a script that is in nobody's sys.path but the driver's.
+OBJECTIVE = """
+import numpy as np
+
+SCALE = 2.0
+
+def objective(trial):
+    import os
+    for step in range(3):
+        trial.report({"loss": trial.params["x"] ** 2}, step=step)
+        if trial.should_stop():
+            break
+    with open(os.path.join(trial.artifact_dir, "note.txt"), "w") as file:
+        file.write("left")
+    return {"loss": SCALE * trial.params["x"] ** 2, "rows": float(np.asarray(trial.data["train"]).sum())}
+"""
+
+SCRIPT = """
+import json, sys
+import numpy as np
+from mine import objective
+import sparkml_track as st
+
+if __name__ == "__main__":
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.builder.getOrCreate()
+    result = st.sweep(
+        objective, {"x": st.uniform(-3, 3)}, sampler="random", max_trials=6, seed=7, parallelism=2,
+        data={"train": np.arange(1000.0)}, tracking=st.Tracking(uri="memory:"), spark=spark,
+    )
+    finished = [trial for trial in result.trials if trial.state == "finished"]
+    print("RESULT " + json.dumps({
+        "finished": len(finished), "best": result.best_value, "rows": result.best.metrics["rows"],
+    }))
+"""
+
+
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster"), "--memory=1500m") as there:
+        yield there
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(OBJECTIVE)
+    (tmp_path / "search.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def submit(project: Path, master: str, *conf: str, **env: str) -> dict[str, object]:
+    """What the script told, run by spark-submit (which puts stderr into stdout), or by Python on Spark Connect."""
+    around = {**os.environ, "SPARKML_HOME": str(project / "home"), "SPARK_LOCAL_IP": "127.0.0.1", **env}
+    pairs = ["spark.ui.enabled=false", "spark.executor.memory=512m", *conf]
+    flags = [word for pair in pairs for word in ("--conf", pair)]
+    run = [f"{spark_home()}/bin/spark-submit", "--master", master, *flags]
+    if master.startswith("sc:"):
+        run, around = [sys.executable], {**around, "SPARK_REMOTE": master}
+    done = subprocess.run([*run, str(project / "search.py")], env=around, capture_output=True, text=True, timeout=200)
+    told = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    log = "\n".join(line for line in done.stderr.splitlines() if " INFO " not in line)
+    assert done.returncode == 0 and told, done.stdout[-2000:] + log[-4000:]
+    return {**json.loads(told[0].removeprefix("RESULT ")), "log": done.stdout}
+
+
+def test_one_file_runs_unchanged_everywhere(project: Path, standalone: Cluster, tmp_path: Path) -> None:
+    home = own_spark_home(tmp_path / "spark")
+    masters = {"local[2]": {}, "local-cluster[2,1,1024]": {"SPARK_HOME": str(home)}}
+    masters |= {standalone.master: {}, standalone.connect: {}}
+    results = {}
+    for master, env in masters.items():
+        results[master] = submit(project, master, "spark.cores.max=1", **env)
+        results[master].pop("log")
+    assert len({json.dumps(result) for result in results.values()}) == 1, results
+    assert next(iter(results.values()))["finished"] == 6
+    assert not (Path(spark_home()) / "work").exists()
+
+
+def test_slots_that_do_not_reach_the_driver_get_jobs_and_a_warning_that_names_the_setting(
+    project: Path, standalone: Cluster
+) -> None:
+    # Nobody listens there.
+    result = submit(project, standalone.master, "spark.cores.max=1", "spark.sparkml.broker.host=127.0.0.9")
+    assert result["finished"] == 6
+    assert "executor: jobs instead of resident" in str(result["log"])
+    assert "spark.sparkml.broker.host" in str(result["log"])
+
+
+def own_spark_home(folder: Path) -> Path:
+    """A SPARK_HOME of links: local-cluster writes its work folder there."""
+    folder.mkdir()
+    for entry in Path(spark_home()).iterdir():
+        (folder / entry.name).symlink_to(entry)
+    return folder
