@@ -189,6 +189,8 @@ class SweepSettings(_Section):
     max_trials: Positive | None = None
     timeout: Seconds | None = None
     trial_timeout: Seconds | None = None
+    target: float | None = None
+    patience: Positive | None = None
     parallelism: Positive | None = None
     seed: Whole | None = None
     points_to_evaluate: tuple[Options, ...] = ()

@@ -37,6 +37,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
     max_trials: int | None = None,
     timeout: float | None = None,
     trial_timeout: float | None = None,
+    target: float | None = None,
+    patience: int | None = None,
     parallelism: int | None = None,
     seed: int | None = None,
     data: Mapping[str, object] | None = None,
@@ -66,6 +68,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         max_trials: how many trials; one of this and ``timeout`` must be given, but for a grid.
         timeout: seconds after which no trial is started and those that run are ended.
         trial_timeout: seconds after which a trial is killed.
+        target: the sweep ends when the best value is as good as this; trials that run then are ended.
+        patience: the sweep ends when so many trials have ended since the best value became better.
         parallelism: trials at one time; as many as there are slots by default.
         seed: of sampler and trials; drawn and recorded if None.
         data: what the objective reads as ``trial.data[name]``: numpy arrays, Arrow tables, pandas or Spark data

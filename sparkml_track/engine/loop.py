@@ -15,6 +15,7 @@ from typing import Protocol
 
 from sparkml_track.engine.ask import Asker
 from sparkml_track.engine.ledger import Ledger, Moment, nothing
+from sparkml_track.engine.limits import Goal
 from sparkml_track.engine.live import Again, Live
 from sparkml_track.engine.records import accepted_body, child_run, last_reported, told_values, values_of
 from sparkml_track.engine.spec import Spec
@@ -87,6 +88,7 @@ class Loop:
         self.refused: TrackingError | None = None
         self.used = 0.0
         self._stopped = False
+        self._goal = Goal(spec.target, spec.patience, maximize=spec.direction[0] == "maximize")
         self.ledger = Ledger(parts.journal, parts.publisher, parts.published, parts.moment)
         self._again: deque[Again] = deque()
         self._began = self._turned = time.monotonic()
@@ -294,9 +296,12 @@ class Loop:
             best = self.best
             if best is None or best.value is None or value[0] * self._sign[0] < best.value[0] * self._sign[0]:
                 self.best = result
+        reached = self._goal.add(result)
         if self.too_many_failed and not self.stopping:
             failed, limit = self.counts[State.FAILED], self._spec.failures.max_failed
             self.stop(f"{failed} trials failed, allowed are {limit}; the last one: {result.message[:300]}")
+        elif reached:
+            self.stop(reached)
 
     @property
     def too_many_failed(self) -> bool:

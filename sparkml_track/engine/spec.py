@@ -55,6 +55,8 @@ class Spec:
     Attributes:
         metric: one name for each objective.
         direction: "minimize" or "maximize", one for each.
+        target: in the user's direction.
+        patience: trials without an improvement.
         points: the user's own first trials, shaped like the space.
         seed_drawn: whether the seed was drawn here; a resumed sweep then takes that of the first driver.
     """
@@ -70,6 +72,8 @@ class Spec:
     max_trials: int | None = None
     timeout: float | None = None
     trial_timeout: float | None = None
+    target: float | None = None
+    patience: int | None = None
     parallelism: int | None = None
     seed: int = 0
     points: tuple[Params, ...] = ()
@@ -93,7 +97,8 @@ class Spec:
 
     def params(self) -> dict[str, object]:
         """What is shown as params of the parent run."""
-        shown = ("sampler", "pruner", "max_trials", "timeout", "trial_timeout", "parallelism", "seed", "isolation")
+        limits = ("max_trials", "timeout", "trial_timeout", "target", "patience", "parallelism")
+        shown = ("sampler", "pruner", *limits, "seed", "isolation")
         flat: dict[str, object] = {name: getattr(self, name) for name in shown if getattr(self, name) is not None}
         flat |= {"objective": objectives.name_of(self.objective), "deterministic": self.deterministic}
         flat |= {"metric": ",".join(self.metric), "direction": ",".join(self.direction)}
@@ -149,9 +154,9 @@ class _Checker:
         space = self._space()
         metric, direction = self._objectives()
         fields: dict[str, object] = {name: given[name] for name in ("sampler", "pruner", "resources", "failures")}
-        fields |= {name: self._count(name) for name in ("max_trials", "parallelism")}
+        fields |= {name: self._count(name) for name in ("max_trials", "parallelism", "patience")}
         fields |= {name: self._seconds(name) for name in ("timeout", "trial_timeout")}
-        fields |= {"isolation": self._one_of("isolation", ("recycled", "fresh"))}
+        fields |= {"isolation": self._one_of("isolation", ("recycled", "fresh")), "target": self._target(metric)}
         fields |= {"executor": self._one_of("executor", NAMES), "tracking": self._tracking()}
         fields |= {"seed": self._seed(), "deterministic": bool(given["deterministic"]), "resume": str(given["resume"])}
         fields["seed_drawn"] = given["seed"] is None
@@ -197,7 +202,7 @@ class _Checker:
         return metric, direction
 
     def _count(self, name: str) -> int | None:
-        value = self._given[name]
+        value = self._given.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
             return value
         self.problems.append(f"{name} is {value!r}; allowed is a whole number of at least 1, or None")
@@ -212,6 +217,17 @@ class _Checker:
             self.problems.append(f"{name} is {value!r}; allowed is a number of seconds above 0, or None")
             return None
         return float(value)  # type: ignore[arg-type]
+
+    def _target(self, metric: Sequence[str]) -> float | None:
+        value = self._given.get("target")
+        if len(metric) > 1 and (value is not None or self._given.get("patience") is not None):
+            self.problems.append(f"target and patience take one metric, not {len(metric)}; leave them out")
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            self.problems.append(f"target is {value!r}; allowed is a finite number, or None")
+            return None
+        return float(value)
 
     def _one_of(self, name: str, allowed: Sequence[str]) -> str:
         value = self._given[name]
