@@ -275,7 +275,7 @@ class TrackerCase:
         }
         again = self.open().publish(run_id, [sample_child(0), sample_child(1, State.FAILED)])
         assert again == first
-        assert {child.state for child in tracker.children(run_id)} == {State.FINISHED}
+        assert {(child.state, child.reason) for child in tracker.children(run_id)} == {(State.FINISHED, "")}
 
     def test_reconciling_what_is_whole_changes_nothing(self) -> None:
         tracker = self.open()

@@ -19,7 +19,17 @@ from sparkml_track.trackers._mlflow_artifacts import store_child_files, store_fi
 from sparkml_track.trackers._mlflow_door import door
 from sparkml_track.trackers._mlflow_parent import dataset_inputs, experiment_id, parent_end_tags, parent_tags
 from sparkml_track.trackers._names import MAX_PARAM, clipped, key
-from sparkml_track.trackers._rows import Parent, Point, child_params, child_points, child_tags, millis, point, status
+from sparkml_track.trackers._rows import (
+    OF_AN_END,
+    Parent,
+    Point,
+    child_params,
+    child_points,
+    child_tags,
+    millis,
+    point,
+    status,
+)
 from sparkml_track.trackers._uri import redacted
 from sparkml_track.trial import State
 
@@ -142,8 +152,7 @@ class MlflowTracker(Tracker):
             known = self._known[run_id] = self._find_children(self._parent(run_id))
             for number in {*numbers} & {*known}:
                 if known[number].terminal:
-                    self._client.update_run(known[number].run_id, status="RUNNING")
-                    self._client.set_tag(known[number].run_id, schema.TAG_STATE, State.RUNNING.value)
+                    self._reopen(known[number].run_id)
                     known[number] = known[number]._replace(terminal=False)
 
     def reconcile(self, run_id: str) -> int:
@@ -184,6 +193,12 @@ class MlflowTracker(Tracker):
         self._log(run.run_id, child_params(child), child_points(child) if child.state.terminal else (), tags)
         if child.state.terminal:
             self._end(run.run_id, status(child.state), millis(child.started + child.duration))
+
+    def _reopen(self, run_id: str) -> None:
+        for name in {*OF_AN_END} & {*self._client.get_run(run_id).data.tags}:
+            self._client.delete_tag(run_id, name)
+        self._client.set_tag(run_id, schema.TAG_STATE, State.RUNNING.value)
+        self._client.update_run(run_id, status="RUNNING")
 
     def _find_children(self, parent: Parent) -> dict[int, _Known]:
         known: dict[int, _Known] = {}

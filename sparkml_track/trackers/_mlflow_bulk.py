@@ -16,6 +16,7 @@ from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow import MlflowTracker
 from sparkml_track.trackers._mlflow_artifacts import store_child_files
 from sparkml_track.trackers._rows import (
+    OF_AN_END,
     Parent,
     Point,
     child_params,
@@ -115,6 +116,8 @@ class BulkTracker(MlflowTracker):
             self._db.executemany(_REOPEN, ids)
             tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
             self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
+            gone = [(name, *one) for one in ids for name in OF_AN_END]
+            self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
 
     def close(self) -> None:
         """See ``Tracker.close``."""

@@ -14,6 +14,7 @@ from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, clipped, key
 from sparkml_track.trial import State
 
 __all__ = [
+    "OF_AN_END",
     "Parent",
     "Point",
     "child_params",
@@ -28,6 +29,9 @@ __all__ = [
 
 # Floats that SQL cannot hold are written as MLflow's own store does it (sanitize_metric_value).
 _LARGEST = 1.7976931348623157e308
+
+#: Tags that say how a trial ended; they go when it is executed again.
+OF_AN_END = (schema.TAG_REASON, schema.TAG_MESSAGE, schema.TAG_ARTIFACTS, schema.TAG_HOST)
 
 _STATUS = {
     State.RUNNING: "RUNNING",

@@ -31,7 +31,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     around = Surroundings(
         home=Path(request["home"]),
         tags=environment_tags(),
-        moment=_Crash(*request["crash"]) if request.get("crash") else lambda _: None,
+        moment=_moment(request),
         patience=request.get("patience", 20.0),
     )
     spec = check({**DEFAULTS, **_arguments(request)})
@@ -97,16 +97,24 @@ DEFAULTS: dict[str, Any] = {
 
 
 class _Crash:
-    """Ends this process the ``count``-th time a moment comes."""
+    """Sends this process a signal the ``count``-th time a moment comes."""
 
-    def __init__(self, moment: str, count: int) -> None:
+    def __init__(self, moment: str, count: int, number: int = signal.SIGKILL, times: int = 1) -> None:
         self._moment, self._left = moment, count
+        self._number, self._times = number, times
 
     def __call__(self, moment: str) -> None:
         if moment == self._moment:
             self._left -= 1
             if not self._left:
-                os.kill(os.getpid(), signal.SIGKILL)
+                for _ in range(self._times):
+                    os.kill(os.getpid(), self._number)
+
+
+def _moment(request: dict[str, Any]) -> Any:
+    if request.get("crash"):
+        return _Crash(*request["crash"])
+    return lambda _: None
 
 
 def _fill_defaults() -> None:
@@ -164,7 +172,7 @@ class Drivers:
     executions: Path
     number: int = field(default=0)
 
-    def drive(self, crash: tuple[str, int] | None = None, **request: Any) -> dict[str, Any]:
+    def drive(self, crash: tuple[Any, ...] | None = None, **request: Any) -> dict[str, Any]:
         """Runs one driver to its end.
 
         Returns:
