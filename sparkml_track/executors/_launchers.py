@@ -55,6 +55,10 @@ class Launcher(ABC):
         """Who else wants slots; nobody, unless a member can tell."""
         return Others()
 
+    def going(self) -> frozenset[int]:
+        """Numbers of workers that will be ended soon from outside; none, unless a member can tell."""
+        return frozenset()
+
     @abstractmethod
     def launch(self, config: Config) -> None:
         """Starts worker ``config.slot``; returns before it runs."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import re
 
 from sparkml_track.slot.wire import Message
 from sparkml_track.trial import Attempt, Outcome, State
 
-__all__ = ["not_loaded", "outcome_of", "run_message"]
+__all__ = ["not_loaded", "other_python", "outcome_of", "run_message"]
 
 
 def run_message(attempt: Attempt) -> Message:
@@ -26,6 +27,17 @@ def not_loaded(host: str, said: str) -> str:
     return (
         f"slots lack the module {missing[1]!r} that the objective imports (seen on {host}): install it on all hosts, "
         f"or list the folder it lies in under code; {said}"
+    )
+
+
+def other_python(theirs: str, host: str) -> str:
+    """Why slots of this Python cannot read what the driver pickles; empty if they can."""
+    ours = platform.python_version()
+    if theirs.split(".")[:2] == ours.split(".")[:2]:
+        return ""
+    return (
+        f"slots run Python {theirs} (on {host}), the driver Python {ours}; "
+        "set PYSPARK_PYTHON to the same interpreter on all hosts"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import secrets
 import socket
 import sys
@@ -28,7 +27,7 @@ from sparkml_track.executors._base import (
 )
 from sparkml_track.executors._broker import Broker, Connection, Received
 from sparkml_track.executors._launchers import Launcher
-from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message
+from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of, run_message
 from sparkml_track.executors._slots import Door, Limits, Slot, own_address, thread_caps, with_changes
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
@@ -218,18 +217,19 @@ class ResidentExecutor(Executor):
             _log.warning("%s: %s", slot.host, message["message"])
 
     def _hello(self, connection: Connection, message: Message) -> None:
-        theirs, ours = str(message["python"]), platform.python_version()
-        if theirs.split(".")[:2] != ours.split(".")[:2]:
-            text = (
-                f"slots run Python {theirs} (on {message['host']}), the driver Python {ours}; "
-                "set PYSPARK_PYTHON to the same interpreter on all hosts"
-            )
+        host, text = str(message["host"]), other_python(str(message["python"]), str(message["host"]))
+        if text:
             self._broker.send(connection, {"op": "refuse", "message": text})
             raise PreflightError(text)
         slot = self._staff.slots[int(message["slot"])]  # type: ignore[call-overload]
-        if slot.connection is not None:
-            self._lose(slot, "another worker came for its slot")
-        slot.connection, slot.host = connection, str(message["host"])
+        if slot.connection is None:
+            self._welcome(slot, connection, host)
+        else:  # Spark started a copy of a slow or lost task: it takes over when the first is gone
+            slot.standby = connection, host
+
+    def _welcome(self, slot: Slot, connection: Connection, host: str) -> None:
+        slot.connection, slot.host, slot.standby = connection, host, None
+        connection.heard = time.monotonic()
         self._by_connection[connection] = slot
         self._broker.send(connection, {"op": "welcome"})
 
@@ -318,15 +318,19 @@ class ResidentExecutor(Executor):
         for place, attempt in enumerate(ahead):
             del self._place[attempt.id]
             self._spool.forget(attempt.id)
-            self._events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged=place == 0))
+            charged = place == 0 and not slot.moving
+            self._events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged))
         if was_ready:
             _log.warning("lost the worker of slot %d on %s: %s", slot.number, slot.host, why)
             self._events.append(SlotsChanged(self._staff.ready))
+        if slot.stands_by and slot.standby is not None:
+            self._welcome(slot, *slot.standby)
 
     def _check(self, now: float) -> None:
         for slot in self._staff.slots:
             if slot.connection is not None and now - slot.connection.heard > self._limits.silent:
-                self._staff.lost(slot)
+                if not slot.stands_by:
+                    self._staff.lost(slot)
                 self._lose(slot, f"no sign of life for {self._limits.silent:g} s")
         self._staff.check(now, len(self._pending))
 

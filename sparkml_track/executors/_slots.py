@@ -67,6 +67,8 @@ class Slot:
         ahead: attempts it was given, the first one runs.
         launches: starts in a row without a worker that became ready.
         idle_since: by the monotonic clock.
+        moving: its Spark executor is being decommissioned; what is lost there is not charged.
+        standby: another worker for this slot, and its host; not welcomed yet.
     """
 
     number: int
@@ -77,7 +79,14 @@ class Slot:
     rests: bool = False
     ahead: deque[Attempt] = field(default_factory=deque)
     launches: int = 0
+    moving: bool = False
+    standby: tuple[Connection, str] | None = None
     idle_since: float = 0.0
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether another worker waits for this slot."""
+        return self.standby is not None and not self.standby[0].closed
 
     @property
     def takes(self) -> bool:

@@ -30,11 +30,15 @@ from sparkml_track.executors._base import Resources
 from sparkml_track.executors._by_value import zip_folder
 from sparkml_track.executors._launchers import Launcher, Others
 from sparkml_track.executors._slots import Door, own_address
-from sparkml_track.executors._spark_others import MARK, SparkOthers
+from sparkml_track.executors._spark_others import MARK, SparkOthers, any_decommissioned, on_decommissioned
 from sparkml_track.executors._spark_resources import grant, is_local
 from sparkml_track.slot.worker import Config
 
 __all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "door_of", "zip_of_slot"]
+
+
+#: Seconds between looks for Spark executors that are being decommissioned: two calls for each of them.
+_LOOK = 3.0
 
 
 class SparkLauncher(Launcher):
@@ -54,6 +58,9 @@ class SparkLauncher(Launcher):
         self._token = token
         self.shared_host = is_local(self.context)
         self._grant = grant(self.context, resources)
+        self._going: frozenset[int] = frozenset()
+        self._looked = 0.0
+        self._moves = self.context.getConf().get("spark.decommission.enabled", "false") == "true"
         self._jobs: dict[int, Any] = {}
         # Job groups are a property of the JVM thread behind a Python thread: with one of our own, the caller's stay.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sparkml-launch")
@@ -67,6 +74,16 @@ class SparkLauncher(Launcher):
     def others(self) -> Others:
         """See ``Launcher``."""
         return self._others.look()
+
+    def going(self) -> frozenset[int]:
+        """See ``Launcher``: those on Spark executors that are being decommissioned."""
+        if not self._moves or time.monotonic() - self._looked < _LOOK:
+            return self._going
+        self._looked = time.monotonic()
+        some = any_decommissioned(self.context)
+        groups = {number: self._group(number) for number in self._jobs} if some else {}
+        self._going = frozenset(n for n, group in groups.items() if on_decommissioned(self.context, group))
+        return self._going
 
     def launch(self, config: Config) -> None:
         """See ``Launcher``."""

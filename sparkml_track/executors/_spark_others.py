@@ -6,10 +6,30 @@ from typing import Any
 
 from sparkml_track.executors._launchers import Others
 
-__all__ = ["MARK", "SparkOthers"]
+__all__ = ["MARK", "SparkOthers", "any_decommissioned", "on_decommissioned"]
 
 #: How the stages of workers are called, before the executor's token.
 MARK = "sparkml worker"
+
+
+def any_decommissioned(context: Any) -> bool:
+    """Whether any Spark executor is being decommissioned."""
+    scala = context._jsc.sc()  # noqa: SLF001
+    ids, scheduler = scala.getExecutorIds(), scala.taskScheduler()
+    return any(scheduler.getExecutorDecommissionState(ids.apply(i)).isDefined() for i in range(ids.size()))
+
+
+def on_decommissioned(context: Any, group: str) -> bool:
+    """Whether a task of a job group runs on a Spark executor that is being decommissioned."""
+    scala, tracker = context._jsc.sc(), context.statusTracker()  # noqa: SLF001
+    jobs = map(tracker.getJobInfo, tracker.getJobIdsForGroup(group))
+    for stage in [stage for job in jobs if job is not None for stage in job.stageIds]:
+        tasks = scala.statusStore().taskList(stage, 0, 100)
+        for task in (tasks.apply(i) for i in range(tasks.size())):
+            leaving = scala.taskScheduler().getExecutorDecommissionState(task.executorId())
+            if task.status() == "RUNNING" and leaving.isDefined():
+                return True
+    return False
 
 
 class SparkOthers:

@@ -68,7 +68,7 @@ class Staff:
 
     def came(self, slot: Slot) -> None:
         """A worker became ready."""
-        slot.ready, slot.launches, slot.idle_since = True, 0, time.monotonic()
+        slot.ready, slot.launches, slot.moving, slot.idle_since = True, 0, False, time.monotonic()
         self._bound = self._limits.none
 
     def freed(self, slot: Slot) -> None:
@@ -82,6 +82,7 @@ class Staff:
 
         Raises:
             Unreachable: workers start, and none finds the driver.
+            PreflightError: slots run another Python.
             SlotsLost: no worker is there and none came within the bound.
             ExecutorError: workers end as soon as they start.
         """
@@ -94,6 +95,7 @@ class Staff:
             self._looked = now
             self._grow()
             self._make_way(now)
+            self._move()
         if any(slot.ready or slot.rests for slot in self.slots):
             self._alive = now
         elif now - self._alive > self._bound:
@@ -129,6 +131,15 @@ class Staff:
             _log.info("slot %d makes way for another Spark job", slot.number)
             self._leave(slot)
 
+    def _move(self) -> None:
+        """Leaves Spark executors that are being decommissioned, between attempts; what is lost there is not charged."""
+        going = self._launcher.going()
+        for slot in self.slots:
+            if slot.number in going and slot.ready and not slot.moving:
+                _log.info("slot %d moves: its Spark executor on %s is being decommissioned", slot.number, slot.host)
+                slot.moving = True
+                self._leave(slot)
+
     def _rest(self, now: float, waiting: int) -> None:
         """Workers that had nothing to do for a while give their slots back."""
         for slot in self.slots:
@@ -161,6 +172,8 @@ class Staff:
                 f"{failure}; set spark.sparkml.broker.host and .port to an address of the driver that Spark executors "
                 "reach, or take executor='jobs'"
             )
+        if "PYTHON_VERSION_MISMATCH" in failure:
+            raise PreflightError(f"{failure}; set PYSPARK_PYTHON to the same interpreter on all hosts")
         if slot.launches < _STARTS:
             self._launch(slot)
         elif all(each.launches >= _STARTS and not each.ready for each in self.slots):

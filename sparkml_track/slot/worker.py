@@ -114,7 +114,6 @@ class Worker:
         try:
             self._hello()
             self._children = self._join_template()
-            self._sock.settimeout(None)
             self._sources[self._sock.fileno()] = self._read_broker
             self._poll.register(self._sock.fileno(), select.POLLIN)
             while True:
@@ -133,6 +132,7 @@ class Worker:
     def _hello(self) -> None:
         who: Message = {"host": socket.gethostname(), "pid": os.getpid(), "slot": self._config.slot}
         self._tell({"op": "hello", "python": platform.python_version(), **who})
+        self._sock.settimeout(None)  # as a copy of another worker we wait until that is gone
         message, _ = self._receive("welcome", "refuse")
         if message["op"] == "refuse":
             raise RuntimeError(str(message["message"]))
