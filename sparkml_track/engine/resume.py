@@ -221,10 +221,11 @@ def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
     told = False
     for entry in _candidates(home, spec.name):
         try:
+            # First what is cheap: most sweeps have ended.
+            if entry.holder is None and not resumable(last(home, entry.sweep), spec.failures.max_failed):
+                continue
             plan = next(read(home, entry.sweep), None)
             if plan is None or plan.kind != "plan" or plan.body.get("name") != spec.name:
-                continue
-            if entry.holder is None and not resumable(last(home, entry.sweep), spec.failures.max_failed):
                 continue
         except JournalError as error:
             _log.warning("sweep %s is passed over: %s", entry.sweep, error)

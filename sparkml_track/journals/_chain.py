@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sparkml_track.errors import JournalError
 from sparkml_track.journals._base import Record
-from sparkml_track.journals._lines import FORMAT, damaged, decode, good_length, good_lines
+from sparkml_track.journals._lines import FORMAT, damaged, decode, good_length, good_lines, last_line
 from sparkml_track.journals._store import SegmentName, Store
 
 __all__ = ["Chain", "Link", "last_record", "newest", "records", "walk"]
@@ -82,13 +82,17 @@ def records(store: Store, links: Sequence[Link]) -> Iterator[Record]:
             raise JournalError(damaged(f"{store.place}/{link.name}", end))
 
 
-def last_record(store: Store, links: Sequence[Link]) -> Record | None:
-    """The newest record of these segments, without decoding the others; None if there is none."""
-    for link in reversed(links):
-        lines = deque(good_lines(store.read(link.name, link.length)), maxlen=1)
-        if lines and lines[0].number:
-            return Record(*decode(lines[0].payload))
-    return None
+def last_record(store: Store, sweep: str) -> Record | None:
+    """The newest record, at the cost of reading one segment; None if there is none.
+
+    Raises:
+        JournalError: as ``walk``, if the newest segment does not end in a good line.
+    """
+    names = store.names()
+    line = last_line(store.read(max(names))) if names else None
+    if line is not None and line.number:
+        return Record(*decode(line.payload))
+    return next(iter(deque(records(store, walk(store, sweep).links), maxlen=1)), None)
 
 
 def _before(store: Store, sweep: str, last: SegmentName, follows: Link | None) -> list[Link]:

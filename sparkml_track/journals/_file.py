@@ -50,8 +50,7 @@ def read_file(home: Path, sweep: str) -> Iterator[Record]:
 
 def last_file(home: Path, sweep: str) -> Record | None:
     """The newest record, without the lease."""
-    store = _existing(home, sweep)
-    return last_record(store, walk(store, sweep).links)
+    return last_record(_existing(home, sweep), sweep)
 
 
 def _existing(home: Path, sweep: str) -> _FileStore:

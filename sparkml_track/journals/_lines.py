@@ -27,7 +27,7 @@ from zlib import crc32
 
 from sparkml_track.errors import JournalError
 
-__all__ = ["FORMAT", "Line", "decode", "encode", "frame", "good_length", "good_lines"]
+__all__ = ["FORMAT", "Line", "decode", "encode", "frame", "good_length", "good_lines", "last_line"]
 
 FORMAT = 1
 
@@ -95,6 +95,14 @@ def good_length(data: bytes, path: str) -> int:
     if later and not _lost_power(data[offset : later[0].offset], later, last):
         raise JournalError(damaged(path, offset) + f" (good records follow at byte {later[0].offset})")
     return offset
+
+
+def last_line(data: bytes) -> Line | None:
+    """The last line, if it is whole and good by itself; nothing before it is looked at."""
+    if not data.endswith(b"\n"):
+        return None
+    start = data.rfind(b"\n", 0, len(data) - 1) + 1
+    return _line(data[start:-1], start)
 
 
 def damaged(path: str, offset: int) -> str:

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from sparkml_track.errors import JournalError, SpecError
-from sparkml_track.journals import Journal, Record, _file, _segments, open_journal, problem_with_home, read, sweeps
+from sparkml_track.journals import (
+    Journal,
+    Record,
+    _file,
+    _segments,
+    last,
+    open_journal,
+    problem_with_home,
+    read,
+    sweeps,
+)
 from sparkml_track.testing.journals import JournalCase
 
 
@@ -215,3 +225,18 @@ def test_an_unusable_home_is_named_with_the_way_out(tmp_path: Path, place: str) 
     assert "set SPARKML_HOME to a folder that can be written" in problem
     with pytest.raises(JournalError, match=r"cannot make the journal in .*SPARKML_HOME"):
         open_journal(tmp_path / place / "home", "sweep")
+
+
+def test_the_last_record_is_found_at_a_torn_end_too(home: Path) -> None:
+    folder = write(home, 0, 1, 2)
+    found = last(home, "sweep")
+    assert found is not None and found.body == {"number": 2}
+    (segment,) = folder.glob("*.seg")
+    segment.write_bytes(segment.read_bytes()[:-5])
+    found = last(home, "sweep")
+    assert found is not None and found.body == {"number": 1}
+    next_epoch(home)
+    found = last(home, "sweep")
+    assert found is not None and found.body == {"number": 1}
+    open_journal(home, "empty").close()
+    assert last(home, "empty") is None
