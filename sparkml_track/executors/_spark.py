@@ -18,7 +18,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,10 @@ class SparkLauncher(Launcher):
         self._going: frozenset[int] = frozenset()
         self._looked = 0.0
         self._moves = self.context.getConf().get("spark.decommission.enabled", "false") == "true"
-        self._jobs: dict[int, Any] = {}
-        # Job groups are a property of the JVM thread behind a Python thread: with one of our own, the caller's stay.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sparkml-launch")
+        self._jobs: dict[int, Future[Any]] = {}
+        # Job groups are a property of the JVM thread behind a Python thread: with some of our own, the caller's stay.
+        # A submission is a dozen calls into the JVM: four at a time, and nobody waits for them.
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="sparkml-launch")
         self._others = SparkOthers(self.context, token)
         add_slot(self.context)
 
@@ -87,7 +88,7 @@ class SparkLauncher(Launcher):
 
     def launch(self, config: Config) -> None:
         """See ``Launcher``."""
-        self._jobs[config.slot] = self._thread.submit(self._submit, config).result()
+        self._jobs[config.slot] = self._threads.submit(self._submit, config)
 
     def _submit(self, config: Config) -> Any:
         context = self.context
@@ -100,31 +101,38 @@ class SparkLauncher(Launcher):
     def failure(self, slot: int) -> str | None:
         """See ``Launcher``."""
         job = self._jobs.get(slot)
-        if job is None or not job.isDone():
-            return None
         try:
-            return b"".join(map(bytes, job.get())).decode("utf-8", "replace")[:500]
+            if job is None or not _ended(job):
+                return None
+            return b"".join(map(bytes, job.result().get())).decode("utf-8", "replace")[:500]
         except Py4JJavaError as error:
             return cause(error)
 
     def cancel(self, slot: int) -> None:
         """See ``Launcher``."""
-        self._jobs.pop(slot, None)
+        job = self._jobs.pop(slot, None)
+        if job is not None:
+            wait([job])  # a job that is only being submitted cannot be cancelled
         self.context.cancelJobGroup(self._group(slot))
 
     def close(self, patience: float) -> None:
         """See ``Launcher``."""
         until = time.monotonic() + patience
         while self._jobs and time.monotonic() < until:
-            self._jobs = {slot: job for slot, job in self._jobs.items() if not job.isDone()}
+            self._jobs = {slot: job for slot, job in self._jobs.items() if not _ended(job)}
             if self._jobs:
                 time.sleep(0.005)
         for slot in list(self._jobs):
             self.cancel(slot)
-        self._thread.shutdown()
+        self._threads.shutdown()
 
     def _group(self, slot: int) -> str:
         return f"sparkml-{self._token}-{slot}"
+
+
+def _ended(job: Future[Any]) -> bool:
+    """Whether a Spark job was submitted and is over."""
+    return job.done() and bool(job.result().isDone())
 
 
 def door_of(context: Any) -> Door:
