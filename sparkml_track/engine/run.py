@@ -26,6 +26,7 @@ from sparkml_track.engine.spec import Spec
 from sparkml_track.errors import JournalError, LeaseHeld, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
 from sparkml_track.journals import Journal, Record
+from sparkml_track.pruners import Pruner
 from sparkml_track.refs import DataRef
 from sparkml_track.samplers import Sampler
 from sparkml_track.trackers import ParentRun, Tracker, open_tracker
@@ -106,11 +107,13 @@ class _Run:
     def run(self) -> SweepResult:
         around = self._around
         # Wrong samplers and pruners are refused before anything is written.
-        self._sampler(self._spec)
+        sampler, pruner = self._sampler(self._spec), self._pruner(self._spec)
         prints = fingerprint(self._spec, around.data, around.inputs, around.tags)
         with ExitStack() as stack:
             opening = open_sweep(self._spec, around.home, prints, around.origin)
-            self._spec = opening.spec
+            if opening.spec is not self._spec:  # it has the seed of the first driver
+                self._spec = opening.spec
+                sampler, pruner = self._sampler(self._spec), self._pruner(self._spec)
             journal = stack.enter_context(closing(opening.journal))
             around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
@@ -118,13 +121,14 @@ class _Run:
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)
-            running = self._assemble(opening, parent, executor, tracker)
+            asker = Asker(sampler, self._spec.points, self._spec.max_trials, self._spec.seed, parent.behind)
+            running = self._assemble(opening, parent, (asker, pruner, executor), tracker)
             return self._through(running, executor, tracker, journal)
 
-    def _assemble(self, opening: Opening, parent: _Parent, executor: Executor, tracker: Tracker) -> _Running:
+    def _assemble(
+        self, opening: Opening, parent: _Parent, members: tuple[Asker, Pruner | None, Executor], tracker: Tracker
+    ) -> _Running:
         spec, around, past = self._spec, self._around, opening.past
-        asker = Asker(self._sampler(spec), spec.points, spec.max_trials, spec.seed, parent.behind)
-        pruner = pruners.build(spec.pruner, seed=spec.seed, direction=spec.direction[0])
         published: deque[Sequence[int]] = deque()
 
         def told(numbers: Sequence[int]) -> None:
@@ -132,7 +136,7 @@ class _Run:
             published.append(numbers)
 
         publisher = None if spec.tracking.child_runs == "none" else Publisher(tracker, parent.run_id, told)
-        parts = Parts(asker, pruner, executor, opening.journal, publisher, self._watch, published, around.moment)
+        parts = Parts(*members, opening.journal, publisher, self._watch, published, around.moment)
         loop = Loop(spec, parts)
         if past is not None:
             restore(loop, parts, past, spec)
@@ -179,6 +183,10 @@ class _Run:
     @staticmethod
     def _sampler(spec: Spec) -> Sampler:
         return samplers.build(spec.sampler, spec.space, seed=spec.seed, directions=spec.direction)
+
+    @staticmethod
+    def _pruner(spec: Spec) -> Pruner | None:
+        return pruners.build(spec.pruner, seed=spec.seed, direction=spec.direction[0])
 
     def _open_executor(self, sweep: str) -> Executor:
         spec, around = self._spec, self._around

@@ -20,7 +20,7 @@ from sparkml_track.engine.history import History
 from sparkml_track.engine.records import accepted_body
 from sparkml_track.engine.report import write_report
 from sparkml_track.engine.summary import Result, Summary, summarise
-from sparkml_track.errors import JournalError, LeaseHeld
+from sparkml_track.errors import JournalError, LeaseHeld, SpecError
 from sparkml_track.home import Home
 from sparkml_track.journals import Journal, Record, open_journal, read, sweeps
 from sparkml_track.space import flatten
@@ -74,6 +74,7 @@ def verify(
 
     Raises:
         JournalError: there is no journal of this sweep.
+        SpecError: the tracking URI has a secret in it, so it must be given.
         LeaseHeld: it is to be repaired, and a live driver has it.
         TrackingError: the store cannot be read.
     """
@@ -81,6 +82,8 @@ def verify(
     sweep = target if _known(root, target) else None
     plan = History.of(islice(read(root, sweep), 1)).plan if sweep else {}
     uri = tracking_uri or (plan.get("spec", {}).get("tracking", {}).get("uri") if plan else None)
+    if uri and "***" in uri:
+        raise SpecError(f"sweep {target!r} is tracked in {uri}, whose secrets are not kept; give tracking_uri")
     with closing(open_tracker(uri, root)) as tracker:
         if sweep is None:
             sweep = tracker.parent(target).sweep
