@@ -2,6 +2,10 @@
 
 With ``deterministic``, what a trial is asked with depends only on trials that lie ``parallelism`` behind, and they
 are told in the order of their numbers, so timing changes nothing.
+
+A sampler whose proposals depend on results and take milliseconds is called on another thread (``aside``). It is asked
+for one trial at a time; ahead of a free slot only where slots would else wait for it noticeably, and never by more than
+one: that one does not know the results that come until a slot takes it.
 """
 
 from __future__ import annotations
@@ -9,16 +13,23 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from sparkml_track.engine.aside import Aside, Pace
 from sparkml_track.samplers import Sampler
 from sparkml_track.trial import Params, State, Trial
 
 __all__ = ["Asker", "trial_seed"]
 
 _log = logging.getLogger(__name__)
+#: Seconds for a proposal, from which on a thread of its own is worth its price (0.1 ms a trial).
+SLOW = 0.003
+#: Seconds between looks for a proposal while a slot waits for it and other trials run.
+LOOK = 0.002
 
 
 def trial_seed(seed: int, number: int) -> int:
@@ -35,7 +46,7 @@ class _Told:
 
 
 class Asker:
-    """Makes trials and tells the sampler how they ended.
+    """Makes trials and tells the sampler how they ended. One thread calls it; whoever has it closes it.
 
     Args:
         sampler: proposes.
@@ -59,6 +70,10 @@ class Asker:
         self._missing: deque[int] = deque()
         self._next = 0
         self._exhausted = False
+        self._aside: Aside | None = None
+        self._pace = Pace()
+        self._hungry = False
+        self._closed = False
 
     @property
     def exhausted(self) -> bool:
@@ -80,19 +95,85 @@ class Asker:
         """Trials there will be, None while only time ends the sweep."""
         return self._asked if self._exhausted else self._limit
 
+    # -- asking
+
     def next(self) -> Trial | None:
-        """The next trial; None if there is none, or none yet."""
+        """The next trial; None if there is none, or none yet. To be called when a slot is free for it."""
+        self._hungry = False
+        found = self._ask_here() if self._aside is None else self._ask_aside(self._aside)
+        return None if found is None else self._trial(*found)
+
+    def ahead(self, slots: int) -> None:
+        """Has the next trial proposed before a slot is free for it, where that is worth it.
+
+        To be called once each turn; raises what the sampler raised.
+
+        Args:
+            slots: how many there are.
+        """
+        if self._aside is None:
+            return
+        self._aside.check()
+        if not self._aside.asking and self._pace.worth_asking_ahead(slots):
+            self._ask_there(self._aside)
+
+    def pause(self, longest: float, *, idle: bool) -> float:
+        """Seconds to wait for events: short while a slot waits for a proposal. With nothing else to do, waits here."""
+        if not self._hungry or self._aside is None:
+            return longest
+        if idle:
+            self._aside.wait(longest)
+        return min(longest, LOOK)
+
+    def close(self) -> None:
+        """Ends the thread; what ends from now on is told to nobody."""
+        self._closed = True
+        if self._aside is not None:
+            self._aside.close()
+
+    def _ask_here(self) -> tuple[int, Params | None] | None:
+        number = self._open_number()
+        if number is None:
+            return None
+        began = time.perf_counter()
+        params = self._propose(number)
+        self._pace.asked(time.perf_counter() - began)
+        if self.adaptive and self._pace.ask > SLOW:
+            _log.debug("a proposal takes %.0f ms; the sampler goes on on a thread of its own", self._pace.ask * 1000)
+            self._aside = Aside()
+        return number, params
+
+    def _ask_aside(self, aside: Aside) -> tuple[int, Params | None] | None:
+        if not aside.asking:
+            self._ask_there(aside)
+        found = aside.take()
+        self._hungry = found is None and aside.asking
+        if found is not None:
+            self._pace.asked(aside.seconds)
+            self._pace.tell()
+        return found
+
+    def _ask_there(self, aside: Aside) -> None:
+        number = self._open_number()
+        if number is not None:
+            aside.ask(number, self._propose)
+
+    def _open_number(self) -> int | None:
+        """The number of the next trial, if it may be proposed now."""
         number = self._missing[0] if self._missing else self._next
         if self._exhausted or (self._limit is not None and number >= self._limit):
             self._exhausted = True
             return None
         if self._behind is not None and not self._tell_in_order(number - self._behind):
             return None
-        params = self._propose(number)
+        return number
+
+    def _trial(self, number: int, params: Params | None) -> Trial | None:
         if params is None:
             self._exhausted = True
             return None
         self._asked += 1
+        self._pace.handed_out()
         if self._missing:
             self._missing.popleft()
         else:
@@ -105,6 +186,8 @@ class Asker:
         params = self._points[number]
         self._sampler.note(number, params)
         return params
+
+    # -- telling
 
     def resume(self, trials: Sequence[Trial], ended: Iterable[tuple[Trial, State, Sequence[float]]]) -> None:
         """Goes on where an earlier driver was.
@@ -156,4 +239,8 @@ class Asker:
         return True
 
     def _tell(self, told: _Told) -> None:
-        self._sampler.tell(told.trial.number, told.trial.params, told.state, told.values)
+        call = partial(self._sampler.tell, told.trial.number, told.trial.params, told.state, told.values)
+        if self._aside is None:
+            call()
+        elif not self._closed:
+            self._aside.call(call)

@@ -1,7 +1,8 @@
 """The loop: asks, submits, takes events, and tells; in that order, journal first.
 
-Everything happens on the caller's thread but publishing. What an event changes is written to the journal before
-the sampler or the progress display learn of it; the tracking store learns of it when it is durable there (``ledger``).
+Everything happens on the caller's thread but publishing and slow samplers. What an event changes is written to the
+journal before the sampler or the progress display learn of it; the tracking store learns of it when it is durable there
+(``ledger``).
 """
 
 from __future__ import annotations
@@ -9,21 +10,18 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Iterable
+from dataclasses import replace
 
-from sparkml_track.engine.ask import Asker
-from sparkml_track.engine.ledger import Ledger, Moment, nothing
+from sparkml_track.engine.ledger import Ledger
 from sparkml_track.engine.limits import Goal
 from sparkml_track.engine.live import Again, Live
+from sparkml_track.engine.parts import Parts, Queue
 from sparkml_track.engine.records import accepted_body, child_run, last_reported, told_values, values_of
 from sparkml_track.engine.spec import Spec
 from sparkml_track.engine.summary import Result, Summary, summarise
 from sparkml_track.errors import SweepStopped, TrackingError
-from sparkml_track.executors import Ended, Event, Executor, Lost, Reported, Started
-from sparkml_track.journals import Journal
-from sparkml_track.pruners import Pruner
+from sparkml_track.executors import Ended, Event, Lost, Reported, Started
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Attempt, Outcome, State, Unit
@@ -34,33 +32,6 @@ __all__ = ["Loop", "Parts"]
 SHOWN_AFTER = 5.0
 #: Seconds between looks at clock, publisher and progress.
 TURN = 0.2
-
-
-class _Publisher(Protocol):
-    trouble: str
-
-    def put(self, child: ChildRun) -> None: ...
-    def check(self) -> None: ...
-
-
-class Watcher(Protocol):
-    """Looks at the loop once each turn: progress display, signals."""
-
-    def __call__(self, loop: Loop) -> None: ...
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the loop connects; it owns none of them."""
-
-    asker: Asker
-    pruner: Pruner | None
-    executor: Executor
-    journal: Journal
-    publisher: _Publisher | None
-    watch: Watcher
-    published: deque[Sequence[int]] = field(default_factory=deque)
-    moment: Moment = nothing
 
 
 class Loop:
@@ -133,15 +104,27 @@ class Loop:
             ExecutorError, JournalError: as its parts raise; ``live`` then holds what had not ended.
             TrackingError: a thread of the publisher died.
         """
-        while True:
-            self._start_trials()
-            if not self.live and (self.stopping or self._parts.asker.exhausted):
-                self._drop_again()
-                self.ledger.flush()
-                return
-            for event in self._parts.executor.events(self.ledger.wait(TURN)):
-                self._handle(event)
-            self._turn()
+        try:
+            while not self._turn_once():
+                pass
+        finally:
+            self._parts.asker.close()
+
+    def _turn_once(self) -> bool:
+        """Whether every trial has ended."""
+        asker = self._parts.asker
+        self._start_trials()
+        if not self.live and (self.stopping or asker.exhausted):
+            self._drop_again()
+            self.ledger.flush()
+            return True
+        wait = self.ledger.wait(TURN)
+        if not self.stopping:
+            wait = asker.pause(wait, idle=not self.live)
+        for event in self._parts.executor.events(wait):
+            self._handle(event)
+        self._turn()
+        return False
 
     def stop(self, why: str) -> None:
         """Starts no more trials and ends those that run; ``run`` returns when they have."""
@@ -175,18 +158,20 @@ class Loop:
         asker = self._parts.asker
         while not self.stopping and executor.room > 0:
             if asker.adaptive and len(self.live) >= executor.slots:
-                return
+                break
             if self._again:
                 self._submit(self._revive().attempt)
                 continue
             trial = asker.next()
             if trial is None:
-                return
+                break
             self.ledger.record("asked", n=trial.number, params=trial.params, seed=trial.seed)
             attempt = Attempt(trial, Unit(trial.number), timeout=self._spec.trial_timeout)
             self.live[trial.number] = Live(trial, attempt)
             self._parts.moment("asked")
             self._submit(attempt)
+        if not self.stopping:
+            asker.ahead(executor.slots)
 
     def _revive(self) -> Live:
         live = self._again.popleft().next(self._spec.trial_timeout)
@@ -325,7 +310,7 @@ class Loop:
             self.stop(f"the sweep's timeout of {self._spec.timeout:g} s is over")
         self._parts.watch(self)
 
-    def _look_at(self, publisher: _Publisher) -> None:
+    def _look_at(self, publisher: Queue) -> None:
         """A store that refuses for good ends the asking; what runs may end, and is kept."""
         try:
             publisher.check()
@@ -333,7 +318,7 @@ class Loop:
             self.refused = self.refused or error
             self.stopping = self.stopping or f"no new trials: {error}"
 
-    def _show_running(self, publisher: _Publisher, now: float) -> None:
+    def _show_running(self, publisher: Queue, now: float) -> None:
         for live in self.live.values():
             if live.clock and not live.shown and now - live.clock > SHOWN_AFTER:
                 live.shown = True
