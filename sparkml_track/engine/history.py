@@ -9,6 +9,7 @@ from typing import Any
 
 from sparkml_track.engine.records import child_run, result_of
 from sparkml_track.engine.summary import Counts, Result
+from sparkml_track.errors import JournalError
 from sparkml_track.journals import Record
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Report, State, Trial
@@ -73,10 +74,21 @@ class History:
         return history
 
     def add(self, record: Record) -> None:
-        """Takes the next record; kinds of later releases are passed over."""
+        """Takes the next record; kinds of later releases are passed over.
+
+        Raises:
+            JournalError: it is of a known kind and cannot be read.
+        """
         take = getattr(self, f"_take_{record.kind}", None)
-        if take is not None:
+        if take is None:
+            return
+        try:
             take(record.body)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise JournalError(
+                f"a record of kind {record.kind!r} is not as this release writes it ({type(error).__name__}: {error}); "
+                "open the sweep with the release that wrote it, or start anew with resume='never'"
+            ) from error
 
     # -- what follows from it
 

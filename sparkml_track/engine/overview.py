@@ -55,13 +55,13 @@ def _state(home: Path, entry: SweepEntry) -> SweepState:
     try:
         past = History.of(read(home, entry.sweep))
         counts = past.counts if past.plan else None
-    except (JournalError, KeyError) as error:
+    except (JournalError, KeyError, TypeError) as error:
         return SweepState(entry.sweep, "unreadable", None, age, False, str(error))
     if entry.holder is not None:
         note = f"pid {entry.holder.pid} on {entry.holder.host}"
         return SweepState(entry.sweep, "running", counts, age, False, note)
     if past.ended is None:
-        return SweepState(entry.sweep, "unfinished", counts, age, "fingerprint" in past.plan)
+        return SweepState(entry.sweep, "unfinished", counts, age, isinstance(past.plan.get("fingerprint"), dict))
     ends = Record("ended", past.ended)
     return SweepState(
         entry.sweep, str(past.ended["state"]), counts, age, resumable(ends), str(past.ended.get("why", ""))

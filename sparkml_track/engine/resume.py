@@ -189,7 +189,7 @@ def _retried(past: History, failed_too: bool) -> list[int]:
 
 def _refuse_another(sweep: str, past: History, spec: Spec, prints: Fingerprint) -> None:
     old = past.plan.get("fingerprint")
-    if old is None:
+    if not isinstance(old, Mapping):
         raise ResumeRefused(
             f"sweep {sweep!r} was started by a release that kept no fingerprint; start it anew with resume='never'"
         )
@@ -230,10 +230,11 @@ def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
         except JournalError as error:
             _log.warning("sweep %s is passed over: %s", entry.sweep, error)
             continue
-        found = differences(plan.body.get("fingerprint", {}), prints)  # type: ignore[arg-type]
+        old = plan.body.get("fingerprint")
+        found = differences(old, prints) if isinstance(old, Mapping) else ["an older release started it"]
         if not found:
             return entry.sweep
-        if not told and entry.holder is None and "fingerprint" in plan.body:
+        if not told and entry.holder is None:
             told = True
             text = "; ".join(found[:5])
             _log.warning("not going on with the unfinished sweep %s, which differs: %s", entry.sweep, text)

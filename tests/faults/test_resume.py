@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -306,3 +307,47 @@ def test_without_child_runs_the_journal_and_the_table_have_all(home: Path) -> No
     result = sweep(home, tracking=Tracking(child_runs="none"))
     assert result.sweep == name
     assert verify(name, home=home).differences == []
+
+
+def test_of_two_that_start_the_same_sweep_at_one_time_one_is_refused(home: Path) -> None:
+    together = threading.Barrier(2)
+    ended: list[object] = []
+
+    def run() -> None:
+        together.wait()
+        try:
+            ended.append(sweep(home, objective=slow_square, max_trials=10).sweep)
+        except LeaseHeld as error:
+            ended.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(type(each).__name__ for each in ended) == ["LeaseHeld", "str"], ended
+    assert assert_accounting(home, newest(home))["finished"] == 10
+
+
+FIXTURE = Path(__file__).parent / "fixtures" / "v1"
+
+
+def test_a_sweep_that_an_older_release_began_goes_on(home: Path) -> None:
+    """The fixture was left by a killed driver; see its README."""
+    shutil.copytree(FIXTURE / "journal", home / "journal")
+    name = newest(home)
+    known = [r.body["n"] for r in read(home, name) if r.kind == "accepted"]
+    assert len(known) == 7
+    after = Moments()
+    result = sweep(home, after, name="fixture")
+    assert result.sweep == name
+    assert after.seen["accepted"] == 20 - len(known)
+    assert assert_accounting(home, name)["finished"] == 20
+
+
+def test_a_journal_that_is_not_ours_to_read_is_refused_with_a_reason_and_passed_over(home: Path) -> None:
+    foreign = ROOT / "tests" / "journals" / "fixtures" / "v1" / "journal" / "flights"
+    shutil.copytree(foreign, home / "journal" / "flights", ignore=shutil.ignore_patterns("*.lease"))
+    with pytest.raises(SparkmlError, match="not as this release writes it"):
+        sweep(home, resume="flights")
+    assert sweep(home, name="flights", max_trials=2).sweep != "flights"
