@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["code_tags", "environment_tags", "spark_tags"]
+__all__ = ["code_tags", "environment_tags", "in_cluster_mode", "spark_tags"]
 
 _PACKAGES = ("sparkml-track", "pyspark", "mlflow", "hyperopt", "optuna", "scikit-learn", "numpy", "pandas")
 
@@ -45,6 +45,15 @@ def spark_tags(session: object | None) -> dict[str, str]:
     except Exception:  # noqa: BLE001 - Spark Connect has no context, and raises one of several errors of its own
         tags["sparkml.spark.master"] = "connect"
     return tags
+
+
+def in_cluster_mode(session: object | None) -> bool:
+    """Whether this process was started by the cluster, on one of its machines; never so with Spark Connect."""
+    try:
+        conf = session.sparkContext.getConf()  # type: ignore[union-attr]
+        return bool(conf.get("spark.submit.deployMode", "client") == "cluster")
+    except Exception:  # noqa: BLE001 - no session, or Spark Connect, which raises one of several errors of its own
+        return False
 
 
 def _git(folder: Path, *arguments: str) -> str:

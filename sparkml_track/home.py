@@ -64,6 +64,26 @@ class Home:
         """Of the SQLite file."""
         return f"sqlite:///{self.database}"
 
+    def keep(self, mounts: str | None = None) -> Home:
+        """Refuses a home that is lost with the driver's machine; for drivers in cluster mode.
+
+        Args:
+            mounts: the table of mounts, as in ``/proc/self/mounts``; that of this process by default.
+
+        Raises:
+            SetupError: it is on a disk of this machine, and nobody said that the disk outlives the driver.
+        """
+        kind = _file_system(self.root, mounts)
+        shared = kind.startswith(("fuse.", "nfs")) or kind in _SHARED
+        if shared or os.environ.get("SPARKML_HOME_KEPT", "").lower() in ("1", "true", "yes"):
+            return self
+        raise SetupError(
+            f"the driver runs on a machine of the cluster (spark.submit.deployMode=cluster), and its home {self.root} "
+            f"is on a disk of that machine ({kind or 'unknown'}): journal and tracking would be lost with it. Set "
+            "SPARKML_HOME to a folder on shared storage, by spark.yarn.appMasterEnv.SPARKML_HOME or "
+            "spark.kubernetes.driverEnv.SPARKML_HOME; or set SPARKML_HOME_KEPT=true if the disk outlives the driver"
+        )
+
     def make(self) -> Home:
         """Makes the folders that are missing.
 
@@ -82,3 +102,19 @@ class Home:
                 "choose another with the environment variable SPARKML_HOME or with `home:` in the config"
             ) from error
         return self
+
+
+#: File systems that other machines have too, beside those named nfs* and fuse.*.
+_SHARED = frozenset({"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "smb3", "virtiofs"})
+
+
+def _file_system(path: Path, mounts: str | None) -> str:
+    """The type of the file system a path is on, or will be; empty if that cannot be told."""
+    try:
+        table = Path("/proc/self/mounts").read_text() if mounts is None else mounts
+    except OSError:
+        return ""
+    found = [line.split()[1:3] for line in table.splitlines() if len(line.split()) > 2]
+    fits = [(place, kind) for place, kind in found if path.is_relative_to(place.replace("\\040", " "))]
+    # Of mounts at one place the last one is seen.
+    return max(enumerate(fits), key=lambda one: (len(one[1][0]), one[0]), default=(0, ("", "")))[1][1]

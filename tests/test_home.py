@@ -47,3 +47,26 @@ def test_a_home_that_cannot_be_made_is_one_sentence_with_the_way_out(tmp_path: P
 def test_a_home_on_a_read_only_mount_is_one_sentence() -> None:
     with pytest.raises(SetupError, match="cannot be written"):
         Home.find("/proc/sparkml").make()
+
+
+MOUNTS = """\
+overlay / overlay rw 0 0
+nas:/jobs /mnt/jobs nfs4 rw 0 0
+/dev/sdb /mnt/jobs/scratch ext4 rw 0 0
+s3fs /mnt/my\\040bucket fuse.s3fs rw 0 0
+"""
+
+
+@pytest.mark.parametrize("path", ["/mnt/jobs/home", "/mnt/my bucket/home"])
+def test_a_home_on_shared_storage_outlives_a_driver_in_the_cluster(path: str) -> None:
+    assert Home(Path(path)).keep(MOUNTS).root == Path(path)
+
+
+@pytest.mark.parametrize("path", ["/work/.sparkml", "/mnt/jobs/scratch/home", "/mnt/jobsx"])
+def test_a_home_that_is_lost_with_the_driver_is_refused_with_the_setting(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SetupError, match=r"\((overlay|ext4)\).*spark.kubernetes.driverEnv.SPARKML_HOME"):
+        Home(Path(path)).keep(MOUNTS)
+    monkeypatch.setenv("SPARKML_HOME_KEPT", "true")
+    Home(Path(path)).keep(MOUNTS)

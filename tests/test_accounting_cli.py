@@ -1,0 +1,130 @@
+"""``sparkml-track resume``, ``verify`` and ``sweeps``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import sparkml_track as st
+from sparkml_track.cli import main
+from sparkml_track.engine.overview import overview
+from sparkml_track.engine.run import Surroundings, run_sweep
+from sparkml_track.engine.spec import Spec
+from sparkml_track.space import parse
+
+CODE = """\
+from pathlib import Path
+
+FLAG = Path(__file__).with_name("mended")
+
+def train(trial):
+    if trial.number == 1 and not FLAG.exists():
+        raise ValueError("not yet")
+    return trial.params["x"]
+"""
+
+CONF = """\
+name: mine
+home: state
+code: [code]
+sweep:
+  objective: accounted:train
+  sampler: random
+  executor: processes
+  parallelism: 1
+  seed: 3
+  max_trials: 4
+  space: {x: {uniform: [0, 1]}}
+"""
+
+
+def command(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "state"))
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "accounted.py").write_text(CODE)
+    (tmp_path / "conf.yaml").write_text(CONF)
+    return tmp_path / "conf.yaml"
+
+
+class Died(Exception):
+    """As the death of the driver."""
+
+
+def unfinished(home: Path, name: str = "left") -> str:
+    """A sweep whose driver died before its third result."""
+    seen: list[str] = []
+
+    def moment(name: str) -> None:
+        seen.append(name)
+        if seen.count("received") == 3:
+            raise Died
+
+    spec = Spec(lambda trial: trial.params["x"], parse({"x": st.uniform(0, 1)}), name, name)
+    spec = replace(spec, sampler="random", max_trials=5, executor="inline")
+    with pytest.raises(Died):
+        run_sweep(spec, Surroundings(home, moment=moment))
+    return next(one.sweep for one in overview(home) if one.sweep.startswith(name))
+
+
+def test_a_sweep_of_a_config_file_is_resumed_with_its_failed_trials(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("sweep", "--config", config) == 0
+    home = config.parent / "state"
+    (one,) = overview(home)
+    assert (one.state, one.resumable) == ("finished", False)
+    assert one.counts is not None and one.counts.failed == 1
+    (config.parent / "code" / "mended").touch()
+    assert command("resume", one.sweep) == 0
+    assert command("resume", one.sweep, "--retry-failed") == 0
+    (again,) = overview(home)
+    assert again.counts is not None and again.counts.finished == 4
+    capsys.readouterr()
+    assert command("verify", one.sweep) == 0
+    assert "4 trials, all as the journal says" in capsys.readouterr().out
+
+
+def test_verify_exits_3_with_the_differences_and_repair_ends_what_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    sweep = unfinished(tmp_path)
+    assert command("verify", sweep) == 3
+    assert "has not ended" in capsys.readouterr().out
+    assert command("verify", sweep, "--repair") == 0
+    out = capsys.readouterr().out
+    assert "repaired: ended the parent run as killed" in out
+    assert command("verify", sweep) == 0
+
+
+def test_sweeps_are_listed_with_state_counts_and_whether_they_can_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    assert command("sweeps") == 0
+    assert "no sweeps in" in capsys.readouterr().out
+    sweep = unfinished(tmp_path)
+    assert command("sweeps") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if sweep in line]
+    assert line.split()[:3] == [sweep, "unfinished", "2"]
+    assert line.split()[-1] == "yes"
+
+
+def test_a_sweep_that_was_started_from_python_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    sweep = unfinished(tmp_path)
+    assert command("resume", sweep) == 2
+    assert f"resume='{sweep}'" in capsys.readouterr().err
+    assert command("resume", "nobody") == 1
+    assert "there is no journal of sweep 'nobody'" in capsys.readouterr().err
