@@ -10,7 +10,7 @@ from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.run import Surroundings, run_sweep
 from sparkml_track.engine.spec import Failures, Tracking, check
 from sparkml_track.executors import Resources
-from sparkml_track.facts import code_tags, environment_tags, spark_tags
+from sparkml_track.facts import code_tags, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.home import Home
 from sparkml_track.progress import display
 from sparkml_track.session import local_or_active
@@ -117,8 +117,10 @@ def run(
         more: further fields of ``Surroundings``.
     """
     spec = check(given)
-    home.make()
     found = None if spec.executor in ("inline", "processes") else session()
+    if in_cluster_mode(found):
+        home.keep()
+    home.make()
     tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found)}
     with display(spec.name, spec.max_trials, progress) as listener:
         return run_sweep(spec, Surroundings(home.root, found, data, tags=tags, listener=listener, **more))
