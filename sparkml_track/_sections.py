@@ -194,6 +194,7 @@ class SweepSettings(_Section):
     parallelism: Positive | None = None
     seed: Whole | None = None
     points_to_evaluate: tuple[Options, ...] = ()
+    warm_start: Word | None = None
     executor: Annotated[str, _one_of(executors.NAMES)] = "auto"
     isolation: Literal["recycled", "fresh"] = "recycled"
     deterministic: bool = False

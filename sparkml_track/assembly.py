@@ -43,6 +43,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
     seed: int | None = None,
     data: Mapping[str, object] | None = None,
     points_to_evaluate: Sequence[Mapping[str, object]] = (),
+    warm_start: str | None = None,
     executor: str = "auto",
     isolation: str = "recycled",
     deterministic: bool = False,
@@ -75,6 +76,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         data: what the objective reads as ``trial.data[name]``: numpy arrays, Arrow tables, pandas or Spark data
             frames; shipped once to each host and memory-mapped there.
         points_to_evaluate: the first trials, in the shape of the space or flattened with dots.
+        warm_start: the id of an earlier sweep, or of its parent run: the sampler is told its finished trials, if they
+            are of this space and have this metric. They are no trials of this sweep.
         executor: "auto", "resident" (Spark), "processes" (this host, without Spark) or "inline" (this process).
         isolation: "recycled" or "fresh": a new process for each trial.
         deterministic: the same trials for the same seed, whatever the timing; costs some quality.

@@ -189,6 +189,15 @@ class Asker:
 
     # -- telling
 
+    def learn(self, known: Sequence[tuple[Params, Sequence[float]]]) -> None:
+        """Tells the sampler of finished trials of an earlier sweep, which get negative numbers; before anything else.
+
+        Args:
+            known: params, and values of which lower is better; the oldest first.
+        """
+        for number, (params, values) in enumerate(known, -len(known)):
+            self._sampler.tell(number, params, State.FINISHED, tuple(values))
+
     def resume(self, trials: Sequence[Trial], ended: Iterable[tuple[Trial, State, Sequence[float]]]) -> None:
         """Goes on where an earlier driver was.
 

@@ -39,6 +39,7 @@ def fingerprint(
     """
     tags = tags or {}
     identity = {name: described(getattr(spec, name)) for name in _IDENTITY}
+    identity |= {"warm_start": spec.warm_start} if spec.warm_start else {}
     identity |= {"deterministic": spec.deterministic, "seed": None if spec.seed_drawn else spec.seed}
     packages = {name.removeprefix(_VERSION): text for name, text in tags.items() if name.startswith(_VERSION)}
     python = tags.get("sparkml.python")

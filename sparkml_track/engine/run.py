@@ -23,6 +23,7 @@ from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.resume import Opening, open_sweep, restore
 from sparkml_track.engine.spec import Spec
+from sparkml_track.engine.warm import known
 from sparkml_track.errors import JournalError, LeaseHeld, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
 from sparkml_track.journals import Journal, Record
@@ -106,8 +107,9 @@ class _Run:
 
     def run(self) -> SweepResult:
         around = self._around
-        # Wrong samplers and pruners are refused before anything is written.
+        # Wrong samplers, pruners and warm starts are refused before anything is written.
         sampler, pruner = self._sampler(self._spec), self._pruner(self._spec)
+        earlier = known(self._spec, around.home, sampler.capabilities)
         prints = fingerprint(self._spec, around.data, around.inputs, around.tags)
         with ExitStack() as stack:
             opening = open_sweep(self._spec, around.home, prints, around.origin)
@@ -122,6 +124,7 @@ class _Run:
             parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)
             asker = Asker(sampler, self._spec.points, self._spec.max_trials, self._spec.seed, parent.behind)
+            asker.learn([(one.params, one.values) for one in earlier])
             running = self._assemble(opening, parent, (asker, pruner, executor), tracker)
             return self._through(running, executor, tracker, journal)
 

@@ -57,6 +57,7 @@ class Spec:
         direction: "minimize" or "maximize", one for each.
         target: in the user's direction.
         patience: trials without an improvement.
+        warm_start: id of an earlier sweep or of its parent run, whose finished trials the sampler is told.
         points: the user's own first trials, shaped like the space.
         seed_drawn: whether the seed was drawn here; a resumed sweep then takes that of the first driver.
     """
@@ -77,6 +78,7 @@ class Spec:
     parallelism: int | None = None
     seed: int = 0
     points: tuple[Params, ...] = ()
+    warm_start: str | None = None
     executor: str = "auto"
     isolation: str = "recycled"
     deterministic: bool = False
@@ -98,7 +100,7 @@ class Spec:
     def params(self) -> dict[str, object]:
         """What is shown as params of the parent run."""
         limits = ("max_trials", "timeout", "trial_timeout", "target", "patience", "parallelism")
-        shown = ("sampler", "pruner", *limits, "seed", "isolation")
+        shown = ("sampler", "pruner", *limits, "seed", "isolation", "warm_start")
         flat: dict[str, object] = {name: getattr(self, name) for name in shown if getattr(self, name) is not None}
         flat |= {"objective": objectives.name_of(self.objective), "deterministic": self.deterministic}
         flat |= {"metric": ",".join(self.metric), "direction": ",".join(self.direction)}
@@ -157,6 +159,7 @@ class _Checker:
         fields |= {name: self._count(name) for name in ("max_trials", "parallelism", "patience")}
         fields |= {name: self._seconds(name) for name in ("timeout", "trial_timeout")}
         fields |= {"isolation": self._one_of("isolation", ("recycled", "fresh")), "target": self._target(metric)}
+        fields["warm_start"] = self._warm_start()
         fields |= {"executor": self._one_of("executor", NAMES), "tracking": self._tracking()}
         fields |= {"seed": self._seed(), "deterministic": bool(given["deterministic"]), "resume": str(given["resume"])}
         fields["seed_drawn"] = given["seed"] is None
@@ -228,6 +231,13 @@ class _Checker:
             self.problems.append(f"target is {value!r}; allowed is a finite number, or None")
             return None
         return float(value)
+
+    def _warm_start(self) -> str | None:
+        value = self._given.get("warm_start")
+        if value is None or (isinstance(value, str) and value):
+            return value
+        self.problems.append(f"warm_start is {value!r}; allowed is the id of a sweep or of its parent run, or None")
+        return None
 
     def _one_of(self, name: str, allowed: Sequence[str]) -> str:
         value = self._given[name]
