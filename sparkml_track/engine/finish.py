@@ -41,6 +41,7 @@ class Ending:
         state: of the parent run.
         spec: as JSON, kept with the parent run.
         why: it did not finish.
+        stale: late answers of attempts that had been given up; they were refused.
         patience: seconds to wait for a tracking store that is down.
         moment: see ``ledger.Moment``.
     """
@@ -53,6 +54,7 @@ class Ending:
     state: State
     spec: object = None
     why: str = ""
+    stale: int = 0
     patience: float = PATIENCE
     moment: Moment = nothing
 
@@ -87,7 +89,7 @@ def ended_record(ending: Ending, summary: Summary) -> Record:
     """Says that the sweep ended and its parent run with it."""
     best = None if summary.best is None else {"n": summary.best.number, "value": summary.best.value}
     body: dict[str, object] = {"state": ending.state.value, "digest": summary.digest, "counts": asdict(summary.counts)}
-    body |= {"best": best, "run": ending.run_id, "t": time.time()}
+    body |= {"best": best, "run": ending.run_id, "t": time.time(), "stale": ending.stale}
     return Record("ended", body | ({"why": ending.why[:1000]} if ending.why else {}))
 
 
@@ -136,7 +138,7 @@ def _way_out(ending: Ending) -> str:
 def parent_end(ending: Ending, summary: Summary, results: Sequence[Result], report: Path) -> ParentEnd:
     """What the parent run gets at the end; a function of its arguments, but for the time."""
     metrics = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
-    metrics |= _aggregates(summary)
+    metrics |= {"attempts_stale": float(ending.stale), **_aggregates(summary)}
     tags = {schema.TAG_DIGEST: summary.digest, schema.TAG_STATE: ending.state.value}
     best = summary.best
     if best is not None and best.value is not None:

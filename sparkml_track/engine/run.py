@@ -167,6 +167,7 @@ class _Run:
             state=self._state(loop, error),
             spec=self._spec.plan(),
             why=str(why or ""),
+            stale=executor.stale,
             patience=self._around.patience,
             moment=self._around.moment,
         )
