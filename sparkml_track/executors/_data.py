@@ -80,8 +80,9 @@ def _pandas(name: str, value: Any, folder: str) -> Entry:
     digest, open_table = _table(name, table, folder)
 
     def load(path: str) -> object:
-        return open_table(path).to_pandas()  # type: ignore[attr-defined]
+        return open_table(path).to_pandas(use_threads=False)  # type: ignore[attr-defined]
 
+    load.copies = True  # type: ignore[attr-defined]  # a trial may change its frame: each gets one of its own
     return digest, load
 
 

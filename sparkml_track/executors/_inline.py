@@ -136,6 +136,7 @@ class InlineExecutor(Executor):
         self._current = attempt.id
         self._out.put(Started(attempt.id, "driver", time.time()))
         work = self._work
+        self._data.renew()
         done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._host.folder)
         outcome = outcome_of(done, "driver")
         reason = self._stopped.pop(attempt.id, None)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sparkml_track.errors import PreflightError
+from sparkml_track.errors import PreflightError, SetupError
 from sparkml_track.executors._artifacts import Spool
 from sparkml_track.executors._base import (
     Capabilities,
@@ -28,7 +28,7 @@ from sparkml_track.executors._base import (
 from sparkml_track.executors._broker import Broker, Connection, Received
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of, run_message
-from sparkml_track.executors._slots import Door, Limits, Slot, own_address, thread_caps, with_changes
+from sparkml_track.executors._slots import Door, Limits, Slot, own_address, thread_caps
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
@@ -76,11 +76,18 @@ class ResidentExecutor(Executor):
         self._closed = False
         packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
         secret = secrets.token_bytes(32)
-        self._broker = self._listen(secret, door)
+        try:
+            self._broker = self._listen(secret, door)
+        except OSError as error:
+            self._host.remove()
+            raise SetupError(
+                f"the broker cannot listen on {door}: {error.strerror or error}; set spark.sparkml.broker.port to "
+                "a free port, or to 0 for any"
+            ) from None
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
         env = thread_caps(work.resources.cpus)
         config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
-        config = with_changes(config, fresh=work.isolation == "fresh", code=packed.code)
+        config = replace(config, fresh=work.isolation == "fresh", code=packed.code)
         self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
         self._known = set(packed.digests)
         self._checked = time.monotonic()
@@ -226,6 +233,7 @@ class ResidentExecutor(Executor):
             self._welcome(slot, connection, host)
         else:  # Spark started a copy of a slow or lost task: it takes over when the first is gone
             slot.standby = connection, host
+            _log.info("a copy of the worker of slot %d waits on %s", slot.number, host)
 
     def _welcome(self, slot: Slot, connection: Connection, host: str) -> None:
         slot.connection, slot.host, slot.standby = connection, host, None
@@ -267,7 +275,7 @@ class ResidentExecutor(Executor):
             return
         del self._place[attempt]
         slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
-        outcome = self._with_artifacts(attempt, outcome_of(message, slot.host))
+        outcome = self._spool.given_to(attempt, outcome_of(message, slot.host))
         self._mean += 0.2 * (outcome.duration - self._mean)
         self._events.append(Ended(attempt, outcome))
         self._begin(slot)
@@ -279,10 +287,6 @@ class ResidentExecutor(Executor):
         attempt = str(message["attempt"])
         if self._place.get(attempt) is slot:
             self._spool.take(attempt, str(message["path"]), int(message["at"]), blob)  # type: ignore[call-overload]
-
-    def _with_artifacts(self, attempt: str, outcome: Outcome) -> Outcome:
-        folder, error = self._spool.finish(attempt)
-        return replace(outcome, artifacts=folder, log=f"{outcome.log}\n{error}".strip() if error else outcome.log)
 
     # -- giving out
 
@@ -328,10 +332,13 @@ class ResidentExecutor(Executor):
 
     def _check(self, now: float) -> None:
         for slot in self._staff.slots:
-            if slot.connection is not None and now - slot.connection.heard > self._limits.silent:
-                if not slot.stands_by:
+            # One that is not ready yet may wait for another one of its host to fetch data, or for a long import.
+            bound = self._limits.silent if slot.ready else self._limits.first
+            if slot.connection is not None and now - slot.connection.heard > bound:
+                stands_by = slot.stands_by
+                self._lose(slot, f"no sign of life for {bound:g} s")
+                if not stands_by:
                     self._staff.lost(slot)
-                self._lose(slot, f"no sign of life for {self._limits.silent:g} s")
         self._staff.check(now, len(self._pending))
 
     def _dismiss(self, slot: Slot) -> None:

@@ -8,10 +8,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from sparkml_track.executors._broker import Connection
-from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt
 
-__all__ = ["Door", "Limits", "Slot", "own_address", "thread_caps", "with_changes"]
+__all__ = ["Door", "Limits", "Slot", "own_address", "thread_caps"]
 
 
 _CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -92,11 +91,6 @@ class Slot:
     def takes(self) -> bool:
         """Whether it can be given attempts."""
         return self.ready and not self.leaving
-
-
-def with_changes(config: Config, **changes: object) -> Config:
-    """A copy with other fields."""
-    return Config(**{**{name: getattr(config, name) for name in config.__dataclass_fields__}, **changes})
 
 
 def thread_caps(cpus: int) -> tuple[tuple[str, str], ...]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._launchers import Launcher
-from sparkml_track.executors._slots import Limits, Slot, with_changes
+from sparkml_track.executors._slots import Limits, Slot
 from sparkml_track.slot.worker import UNREACHABLE, Config
 
 __all__ = ["Staff", "Unreachable"]
@@ -102,8 +103,9 @@ class Staff:
             raise SlotsLost(self._nobody())
 
     def lost(self, slot: Slot) -> None:
-        """Its worker is silent: ended by force."""
+        """Its worker is silent: ended by force, and another one started."""
         self._launcher.cancel(slot.number)
+        self._launch(slot)
 
     # -- more and fewer
 
@@ -181,7 +183,7 @@ class Staff:
 
     def _launch(self, slot: Slot) -> None:
         slot.launches += 1
-        self._launcher.launch(with_changes(self._config, slot=slot.number))
+        self._launcher.launch(replace(self._config, slot=slot.number))
 
     def _nobody(self) -> str:
         last = f" (last failure: {self._last_failure})" if self._last_failure else ""

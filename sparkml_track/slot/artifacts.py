@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 
 from .wire import Message
@@ -33,19 +34,28 @@ def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Messag
     for path in _files(folder):
         name = os.path.relpath(path, folder)
         try:
-            size = os.path.getsize(path)
-            if os.path.islink(path) or sent + size > limit:
-                left_out.append(f"{name} ({size:,} bytes)")
+            found = os.stat(path, follow_symlinks=False)
+            size = found.st_size
+            if not (stat.S_ISREG(found.st_mode) and _is_text(name) and sent + size <= limit):
+                left_out.append(f"{name!a} ({size:,} bytes)")
                 continue
             sent += size
             yield from _file(path, {"op": "file", "attempt": attempt, "path": name})
         except OSError as error:
-            left_out.append(f"{name} ({error.strerror})")
+            left_out.append(f"{name!a} ({error.strerror})")
     if left_out:
         shown = ", ".join(left_out[:20])
-        text = f"artifacts left out: {shown}; allowed are plain files of {limit:,} bytes in all"
+        text = f"artifacts left out: {shown}; allowed are plain files with names in UTF-8, {limit:,} bytes in all"
         yield {"op": "file", "attempt": attempt, "path": "ARTIFACTS_LEFT_OUT.txt", "at": 0}, text.encode()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file name can be sent; names on disk are bytes of any kind."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _files(folder: str) -> list[str]:

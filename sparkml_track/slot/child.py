@@ -100,9 +100,10 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
             if message["op"] == "run":
                 link.attempt = message["attempt"]
                 clean.seed(message["seed"])
+                data.renew()
                 done = execute(loaded.objective, message, data, link, loaded.metric, loaded.folder)
                 flush_output()
-                done["clean"] = clean.restore()
+                done["clean"] = clean.restore(data.threads)
                 link.send(done)
     except _Gone:
         return
@@ -142,8 +143,8 @@ class _Clean:
         if numpy is not None:
             numpy.random.seed(number)
 
-    def restore(self) -> bool:
-        """Puts back what can be; returns whether no thread or process was left."""
+    def restore(self, known: int) -> bool:
+        """Puts back what can be; returns whether no process was left, and no thread but ``known`` ones of the data."""
         os.umask(self._umask)
         if os.environ != self._environ:
             os.environ.clear()
@@ -153,7 +154,7 @@ class _Clean:
                 os.chdir(self._cwd)
         except OSError:
             os.chdir(self._cwd)
-        return not _children_left() and thread_count() <= self._threads
+        return not _children_left() and thread_count() <= self._threads + known
 
 
 def _children_left() -> bool:

@@ -119,8 +119,7 @@ class Children:
             return
         child.closed = True
         for fd in (child.sock.fileno(), child.out):
-            self._poll.unregister(fd)
-            del self._sources[fd]
+            self._forget(fd)
         child.sock.close()
         os.close(child.out)
 
@@ -150,6 +149,10 @@ class Children:
     def _watch(self, fd: int, read: Callable[[], None]) -> None:
         self._sources[fd] = read
         self._poll.register(fd, select.POLLIN)
+
+    def _forget(self, fd: int) -> None:
+        if self._sources.pop(fd, None) is not None:
+            self._poll.unregister(fd)
 
     def _read(self, child: Child) -> None:
         if child.closed:
@@ -203,5 +206,4 @@ class Children:
         if data:
             child.log.add(data)
         else:  # nobody can write any more; the process itself may live on
-            self._poll.unregister(child.out)
-            self._poll.register(child.out, 0)
+            self._forget(child.out)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from .result import number_of
+from .result import BadResult, number_of
+from .threads import thread_count
 
 __all__ = ["Data", "Link", "TrialContext"]
 
@@ -23,19 +24,32 @@ class Link(Protocol):
 
 
 class Data(Mapping[str, object]):
-    """The sweep's data by name; each entry is opened when first read and kept by the process."""
+    """The sweep's data by name, opened when first read; the process keeps what is mapped, an attempt its copies.
+
+    Attributes:
+        threads: that opening data started; they stay and are no attempt's.
+    """
 
     def __init__(self, entries: Mapping[str, tuple[str, Callable[[str], object]]], blobs: str) -> None:
         self._entries = entries
         self._blobs = blobs
+        self.threads = 0
         self._open: dict[str, object] = {}
+
+    def renew(self) -> None:
+        """Forgets copies, which the last attempt may have changed."""
+        for name, (_, opener) in self._entries.items():
+            if getattr(opener, "copies", False):
+                self._open.pop(name, None)
 
     def __getitem__(self, name: str) -> object:
         if name not in self._open:
             if name not in self._entries:
                 raise KeyError(f"the sweep has no data {name!r}; there is: {', '.join(self._entries) or 'none'}")
             digest, opener = self._entries[name]
+            before = thread_count()
             self._open[name] = opener(os.path.join(self._blobs, digest))
+            self.threads += max(0, thread_count() - before)
         return self._open[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -76,7 +90,10 @@ class TrialContext:
             step: rises; epochs, iterations or whatever the objective counts.
         """
         checked = {str(name): number_of(value, f"reported metric {name!r}") for name, value in metrics.items()}
-        self._link.report(self._reports, checked, int(step), time.time())
+        number = int(step)
+        if abs(number) >= 2**63:
+            raise BadResult(f"reported step is {number}; allowed is a whole number of 64 bits")
+        self._link.report(self._reports, checked, number, time.time())
         self._reports += 1
         self._stop = None
 

@@ -181,6 +181,7 @@ class Template:
         try:
             os.setpgid(0, 0)
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            _prctl(_PR_SET_CHILD_SUBREAPER, 1)
             if os.getppid() != parent:
                 os._exit(1)
             signal.set_wakeup_fd(-1)
@@ -228,17 +229,22 @@ class Template:
         self._send(owner, {"op": "exit", "pid": pid, "status": status})
 
     def _kill_strays(self) -> None:
-        """Ends what a dead child left in process groups of its own; as their nearest reaper they come to us."""
+        """Ends what a dead child left in process groups of its own; they come to us, and theirs when they end.
+
+        A living child is the reaper of its own descendants, so what is here without being a child was left.
+        """
+        while strays := self._strays():
+            for pid in strays:
+                with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+
+    def _strays(self) -> list[int]:
         try:
             with open(f"/proc/self/task/{os.getpid()}/children") as file:
-                strays = [int(pid) for pid in file.read().split() if int(pid) not in self._owner]
+                return [int(pid) for pid in file.read().split() if int(pid) not in self._owner]
         except OSError:
-            return
-        for pid in strays:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+            return []
 
 
 def _kill_group(pid: int) -> None:

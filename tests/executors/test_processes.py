@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -315,3 +316,97 @@ def test_reports_that_nobody_asks_about_do_not_stop_the_worker() -> None:
         executor.close()
     assert sum(isinstance(event, Reported) for event in events) == 2000
     assert events[-1].outcome.reason == "timeout"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", ["array", "table", "frame"])
+def test_a_process_that_opened_data_serves_the_next_short_trial_and_shows_it_no_changes(kind: str) -> None:
+    import numpy
+    import pandas
+    import pyarrow
+
+    def objective(trial: Any) -> dict[str, float]:
+        import os
+
+        data = trial.data["given"]
+        if kind == "frame":
+            data["x"] *= 2
+            return {"loss": float(data["x"].sum()), "pid": os.getpid()}
+        return {"loss": float(len(data)), "pid": os.getpid()}
+
+    given = {
+        "array": numpy.arange(3.0),
+        "table": pyarrow.table({"x": [1.0, 2.0, 3.0]}),
+        "frame": pandas.DataFrame({"x": [0.0, 0.5, 1.0]}),
+    }
+    ended = run_all(opened(objective, data={"given": given[kind]}), 5)
+    assert {outcome.metrics["loss"] for outcome in ended.values()} == {3.0}
+    assert len({outcome.metrics["pid"] for outcome in ended.values()}) == 1
+
+
+def test_the_slot_of_a_frozen_worker_gets_another_one() -> None:
+    def objective(_: object) -> float:
+        return 1.0
+
+    executor = opened(objective, limits=Limits(silent=1.0, check=0.05))
+    frozen = executor._launcher.pid(0)
+    try:
+        executor.submit(attempt(0))
+        outcomes(executor, 1)
+        os.kill(frozen, signal.SIGSTOP)
+        executor.submit(attempt(1))
+        wait_for(executor, Lost)
+        executor.submit(replace(attempt(1), number=2))
+        assert outcomes(executor, 1)[1].state is State.FINISHED
+    finally:
+        executor.close()
+
+
+def test_a_background_process_of_one_attempt_outlives_the_crash_of_another_one() -> None:
+    def objective(trial: Any) -> dict[str, float]:
+        import os
+        import subprocess
+        import time
+
+        if trial.number == 1:
+            os._exit(3)
+        # A daemon: its parent ends at once, so it is an orphan.
+        shell = "sleep 30 >/dev/null 2>&1 & echo $!"
+        daemon = int(subprocess.run(["sh", "-c", shell], capture_output=True, text=True).stdout)
+        until = time.time() + 1.5
+        while time.time() < until:
+            time.sleep(0.01)
+        return {"loss": float(os.path.exists(f"/proc/{daemon}")), "daemon": daemon}
+
+    executor = opened(objective, slots=2)
+    ended = run_all(executor, 2)
+    assert ended[1].reason == "exit"
+    assert ended[0].metrics["loss"] == 1.0, "the daemon lived as long as its attempt"
+    wait_until(lambda: not alive(int(ended[0].metrics["daemon"])))
+
+
+def test_an_objective_that_closes_its_output_does_not_make_its_worker_spin() -> None:
+    def objective(_: object) -> float:
+        import os
+        import time
+
+        null = os.open("/dev/null", os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        time.sleep(1.0)
+        return 1.0
+
+    executor = opened(objective)
+    try:
+        executor.submit(attempt(0))
+        wait_for(executor, Started)
+        before = cpu_seconds(executor._launcher.pid(0))
+        outcomes(executor, 1)
+        assert cpu_seconds(executor._launcher.pid(0)) - before < 0.5
+    finally:
+        executor.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
