@@ -55,11 +55,6 @@ class Spool:
             return "", error
         return os.path.join(self._folder, attempt), error
 
-    def given_to(self, attempt: str, outcome: Outcome) -> Outcome:
-        """The outcome with what its attempt left, and with what went wrong at the end of its log."""
-        folder, error = self.finish(attempt)
-        return replace(outcome, artifacts=folder, log=f"{outcome.log}\n{error}".strip() if error else outcome.log)
-
     def forget(self, attempt: str) -> None:
         """Removes what a lost attempt had sent."""
         if self._sizes.pop(attempt, None) is not None:

@@ -188,7 +188,7 @@ class JobsExecutor(Executor):
                 self._events.append(Lost(attempt, str(said["lost"])))
                 return
             if "broken" in said:
-                raise PreflightError(not_loaded(str(said["host"]), str(said["broken"])))
+                raise PreflightError(not_loaded(str(said["host"]), str(said["broken"]), str(said["cloudpickle"])))
             for body in answer[:-1]:
                 head, piece = unpack(body)
                 self._spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 import re
 
+import cloudpickle
+
 from sparkml_track.slot.wire import Message
 from sparkml_track.trial import Attempt, Outcome, State
 
@@ -19,8 +21,13 @@ def run_message(attempt: Attempt) -> Message:
     return message if attempt.timeout is None else {**message, "timeout": attempt.timeout}
 
 
-def not_loaded(host: str, said: str) -> str:
-    """Why slots cannot execute the objective, and what helps."""
+def not_loaded(host: str, said: str, theirs: str = "") -> str:
+    """Why slots cannot execute the objective, and what helps; ``theirs`` is the version of cloudpickle there."""
+    if theirs and theirs != cloudpickle.__version__:
+        return (
+            f"the objective cannot be loaded on {host}, which has cloudpickle {theirs}; the driver has "
+            f"{cloudpickle.__version__}: install the same version on all hosts; {said}"
+        )
     missing = re.match(r"ModuleNotFoundError: No module named '([^']+)'", said)
     if missing is None:
         return f"the objective cannot be loaded on {host}: {said}"

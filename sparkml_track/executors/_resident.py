@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkml_track.errors import PreflightError, SetupError
-from sparkml_track.executors._artifacts import Spool
+from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -25,10 +25,10 @@ from sparkml_track.executors._base import (
     Started,
     Work,
 )
-from sparkml_track.executors._broker import Broker, Connection, Received
+from sparkml_track.executors._broker import Connection, Received
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of, run_message
-from sparkml_track.executors._slots import Door, Limits, Slot, own_address, thread_caps
+from sparkml_track.executors._slots import Door, Limits, Slot, open_broker, thread_caps
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
@@ -77,13 +77,10 @@ class ResidentExecutor(Executor):
         packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
         secret = secrets.token_bytes(32)
         try:
-            self._broker = self._listen(secret, door)
-        except OSError as error:
+            self._broker = open_broker(secret, door, shared_host=launcher.shared_host)
+        except SetupError:
             self._host.remove()
-            raise SetupError(
-                f"the broker cannot listen on {door}: {error.strerror or error}; set spark.sparkml.broker.port to "
-                "a free port, or to 0 for any"
-            ) from None
+            raise
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
         env = thread_caps(work.resources.cpus)
         config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
@@ -102,15 +99,9 @@ class ResidentExecutor(Executor):
             return None  # the first worker starts one
 
     def _leave_template(self) -> None:
-        if self._template is not None:
-            self._template.close()
-            self._template = None
-
-    def _listen(self, secret: bytes, door: Door | None) -> Broker:
-        if door is None and self._launcher.shared_host:
-            return Broker(secret)
-        door = door or Door(own_address())
-        return Broker(secret, door.bind, door.port, door.advertise)
+        template, self._template = self._template, None
+        if template is not None:
+            template.close()
 
     @property
     def slots(self) -> int:
@@ -219,7 +210,7 @@ class ResidentExecutor(Executor):
         elif op == "ready":
             self._ready(slot)
         elif op == "broken":
-            raise PreflightError(not_loaded(slot.host, str(message["message"])))
+            raise PreflightError(not_loaded(slot.host, str(message["message"]), str(message.get("cloudpickle", ""))))
         elif op == "warning":
             _log.warning("%s: %s", slot.host, message["message"])
 
@@ -275,7 +266,7 @@ class ResidentExecutor(Executor):
             return
         del self._place[attempt]
         slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
-        outcome = self._spool.given_to(attempt, outcome_of(message, slot.host))
+        outcome = with_artifacts(self._spool, attempt, outcome_of(message, slot.host))
         self._mean += 0.2 * (outcome.duration - self._mean)
         self._events.append(Ended(attempt, outcome))
         self._begin(slot)
@@ -332,7 +323,7 @@ class ResidentExecutor(Executor):
 
     def _check(self, now: float) -> None:
         for slot in self._staff.slots:
-            # One that is not ready yet may wait for another one of its host to fetch data, or for a long import.
+            # One that is not ready may wait for another one to fetch data, or for a long import.
             bound = self._limits.silent if slot.ready else self._limits.first
             if slot.connection is not None and now - slot.connection.heard > bound:
                 stands_by = slot.stands_by

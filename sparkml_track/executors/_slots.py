@@ -7,10 +7,11 @@ import socket
 from collections import deque
 from dataclasses import dataclass, field
 
-from sparkml_track.executors._broker import Connection
+from sparkml_track.errors import SetupError
+from sparkml_track.executors._broker import Broker, Connection
 from sparkml_track.trial import Attempt
 
-__all__ = ["Door", "Limits", "Slot", "own_address", "thread_caps"]
+__all__ = ["Door", "Limits", "Slot", "open_broker", "own_address", "thread_caps"]
 
 
 _CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -96,6 +97,25 @@ class Slot:
 def thread_caps(cpus: int) -> tuple[tuple[str, str], ...]:
     """Environment that keeps native thread pools to a slot's cores."""
     return tuple((name, str(cpus)) for name in _CAPS)
+
+
+def open_broker(secret: bytes, door: Door | None, *, shared_host: bool) -> Broker:
+    """Opens the broker: on a Unix socket where all slots share the driver's host, else on TCP.
+
+    Raises:
+        SetupError: the address is taken or is not of this host.
+    """
+    if door is None and shared_host:
+        return Broker(secret)
+    door = door or Door(own_address())
+    try:
+        return Broker(secret, door.bind, door.port, door.advertise)
+    except OSError as error:
+        raise SetupError(
+            f"the broker cannot listen on {door.bind}:{door.port}: {error.strerror or error}; set "
+            "spark.sparkml.broker.port to a free port, or to 0 for any, and spark.driver.bindAddress to an address of "
+            "this host"
+        ) from None
 
 
 def own_address() -> str:

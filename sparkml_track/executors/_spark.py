@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -165,11 +166,14 @@ def _task(config: Config) -> Callable[[Iterator[int]], Iterator[bytes]]:
 
 
 def cause(error: Py4JJavaError) -> str:
-    """The last line of the Python traceback inside a Spark failure, else the Java message's first line."""
-    text = str(error.java_exception.toString())
+    """Why a Spark job failed, in a line: the last of the Python traceback, else the first of the deepest Java one."""
+    java, text = error.java_exception, ""
+    while java is not None:
+        text, java = f"{java.toString()}\n{text}", java.getCause()
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("at ")]
-    python = [line for line in lines if "Error" in line and not line.startswith("org.apache")]
-    return (python or lines or ["unknown"])[-1][:500]
+    python = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception|Exit|Interrupt)\b", line)]
+    python = [line for line in python if not line.startswith(("org.apache", "java."))]
+    return (python or lines or ["unknown"])[-1 if python else 0][:500]
 
 
 def add_slot(context: Any) -> None:
