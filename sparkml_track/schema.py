@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "ARTIFACT_LOG",
+    "ARTIFACT_PARETO",
     "ARTIFACT_REPORT",
     "ARTIFACT_SPEC",
     "ARTIFACT_TRIALS",
@@ -23,6 +24,7 @@ __all__ = [
     "TAG_MESSAGE",
     "TAG_NUMBER",
     "TAG_PARENT",
+    "TAG_PARETO",
     "TAG_REASON",
     "TAG_STATE",
     "TAG_SWEEP",
@@ -41,6 +43,7 @@ TAG_ATTEMPTS = "sparkml.attempts"  # how many attempts the trial had
 TAG_HOST = "sparkml.host"  # where the accepted attempt ran
 TAG_ARTIFACTS = "sparkml.artifacts"  # why files of the run could not be kept
 TAG_BEST = "sparkml.best"  # on the parent: the number of the best trial
+TAG_PARETO = "sparkml.pareto"  # on the parent, with several objectives: the numbers of the Pareto front, by comma
 TAG_FINGERPRINT = "sparkml.fingerprint"  # on the parent: digests of spec, space, data, code and packages, as JSON
 TAG_DIGEST = "sparkml.digest"  # on the parent: over (trial, state, value) of all accepted results
 
@@ -79,5 +82,6 @@ REASONS = frozenset(
 # Artifacts of the parent run.
 ARTIFACT_SPEC = "sweep/spec.json"
 ARTIFACT_TRIALS = "sweep/trials.json"  # MLflow table format
+ARTIFACT_PARETO = "sweep/pareto.json"  # the same for the Pareto front, where there are several objectives
 ARTIFACT_REPORT = "sweep/report.html"
 ARTIFACT_LOG = "log.txt"  # of a child run

@@ -21,11 +21,12 @@ from sparkml_track.journals import Journal, Record
 from sparkml_track.trackers import ParentEnd, Tracker
 from sparkml_track.trial import State
 
-__all__ = ["PATIENCE", "Ending", "close_parent", "ended_record", "finish", "parent_end"]
+__all__ = ["PATIENCE", "Ending", "close_parent", "ended_record", "finish", "parent_end", "pareto_tag"]
 
 _log = logging.getLogger(__name__)
 #: Seconds for which the end of a sweep waits for a tracking store that is down.
 PATIENCE = 60.0
+_FRONT = 700  # numbers of up to 10 digits fit into a tag of 8,000 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,22 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result], repo
     if best is not None and best.value is not None:
         metrics |= {f"best_{name}": value for name, value in zip(summary.metric, best.value, strict=True)}
         tags[schema.TAG_BEST] = str(best.number)
+    if summary.pareto is not None:
+        metrics["pareto_trials"] = float(len(summary.pareto))
+        tags[schema.TAG_PARETO] = pareto_tag(summary)
     artifacts = {
         schema.ARTIFACT_TRIALS: trials_table(results),
         schema.ARTIFACT_REPORT: report.read_text(),
         schema.ARTIFACT_SPEC: json.dumps({"sweep": ending.sweep, "spec": ending.spec}, indent=2, default=str),
     }
+    if summary.pareto is not None:
+        artifacts[schema.ARTIFACT_PARETO] = trials_table(summary.pareto)
     return ParentEnd(ending.state, metrics, tags, artifacts, time.time())
+
+
+def pareto_tag(summary: Summary) -> str:
+    """The numbers of the Pareto front's trials, as many of the first as a tag holds; empty with a single objective."""
+    return ",".join(str(one.number) for one in (summary.pareto or ())[:_FRONT])
 
 
 def _aggregates(summary: Summary) -> dict[str, float]:

@@ -276,6 +276,9 @@ class _Checker:
         given = self._given
         if given["max_trials"] is None and given["timeout"] is None and given["sampler"] != "grid":
             self.problems.append("neither max_trials nor timeout is given; one of them must end the sweep")
+        metrics = _sequence(given["metric"])
+        if given["pruner"] is not None and len(metrics) > 1:
+            self.problems.append(f"a pruner takes one metric, not {len(metrics)}; leave one of both out")
         if given["deterministic"] and given["pruner"] is not None:
             self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
 

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from sparkml_track import schema
-from sparkml_track.engine.finish import Ending, close_parent, ended_record, parent_end
+from sparkml_track.engine.finish import Ending, close_parent, ended_record, parent_end, pareto_tag
 from sparkml_track.engine.history import History
 from sparkml_track.engine.records import accepted_body
 from sparkml_track.engine.report import write_report
@@ -203,10 +203,17 @@ def _parent(past: History, summary: Summary, stored: StoredParent, broken: bool)
         yield f"journal: the digest of its end is {past.ended['digest'][:16]}, recomputed {summary.digest[:16]}"
     if stored.tags.get(schema.TAG_DIGEST) != summary.digest:
         yield f"parent: its digest is {stored.tags.get(schema.TAG_DIGEST, 'missing')[:16]}, not {summary.digest[:16]}"
-    best = "" if summary.best is None else str(summary.best.number)
-    if stored.tags.get(schema.TAG_BEST, "") != best:
-        yield f"parent: its best trial is {stored.tags.get(schema.TAG_BEST)!r}, recomputed {best!r}"
+    yield from _best(summary, stored.tags)
     yield from _counts(summary, stored.metrics)
+
+
+def _best(summary: Summary, tags: Mapping[str, str]) -> Iterator[str]:
+    best = "" if summary.best is None else str(summary.best.number)
+    if tags.get(schema.TAG_BEST, "") != best:
+        yield f"parent: its best trial is {tags.get(schema.TAG_BEST)!r}, recomputed {best!r}"
+    front = pareto_tag(summary)
+    if tags.get(schema.TAG_PARETO, "") != front:
+        yield f"parent: its Pareto front is {tags.get(schema.TAG_PARETO)!r}, recomputed {front!r}"
 
 
 def _counts(summary: Summary, metrics: Mapping[str, float]) -> Iterator[str]:
