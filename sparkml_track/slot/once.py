@@ -114,7 +114,7 @@ class _Once:
             elif op == "warning":
                 self._warnings.append(str(message["message"]))
             else:  # broken, nofork
-                self._answer = {"broken": message["message"]}
+                self._answer = {"broken": message["message"], "cloudpickle": message.get("cloudpickle", "")}
 
     def _begin(self) -> None:
         self._child = self._children.new()

@@ -4,7 +4,7 @@ It stays single-threaded and never calls the objective, because a fork copies no
 used before it makes children hang. Workers connect over a Unix socket and pass the child's ends along:
 
     worker -> template   child (with two descriptors: socket, output pipe), kill (pid)
-    template -> worker   ready | broken (message), warning (message), exit (pid, status)
+    template -> worker   ready | broken (message, cloudpickle: its version there), warning (message), exit (pid, status)
 
 It ends its children with the worker that asked for them, and itself with the last worker.
 """
@@ -93,7 +93,8 @@ class Template:
                 text = f"importing the objective started {threads - 1} threads; attempts are forked without them"
                 self._state.insert(0, {"op": "warning", "message": text})
         except BaseException as error:
-            self._state = [{"op": "broken", "message": tell(error)}]
+            version = getattr(sys.modules.get("cloudpickle"), "__version__", "")
+            self._state = [{"op": "broken", "message": tell(error), "cloudpickle": version}]
 
     def _left_alone(self) -> bool:
         if self._clients:

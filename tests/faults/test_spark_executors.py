@@ -1,0 +1,317 @@
+"""What Spark executors do to a sweep: killed, frozen, decommissioned, copied; on two hosts, by process id."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import sparkml_track as st
+from sparkml_track.errors import PreflightError, SlotsLost
+from sparkml_track.executors import Work
+from sparkml_track.executors._resident import Limits, ResidentExecutor
+from sparkml_track.executors._spark import SparkLauncher, door_of
+from sparkml_track.testing.executors import attempt
+from tests.clusters import Cluster, alive, cluster, command, descendants
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster"), "--no-connect", "--memory=1500m") as there:
+        yield there
+
+
+@contextmanager
+def application(there: Cluster, **conf: str) -> Iterator[SparkSession]:
+    """A Spark application on the cluster, with one executor on each host."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(there.master).appName("faults")
+    options = {"spark.executor.memory": "512m", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    for key, value in {**options, **conf}.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    try:
+        yield session
+    finally:
+        session.stop()
+        wait_until(lambda: not any(there.executors(name) for name in ("worker-1", "worker-2")), 30)
+
+
+class Sweep(threading.Thread):
+    """A sweep whose trial 0 waits in its first attempt until something is done to it; the others take a moment."""
+
+    def __init__(self, spark: SparkSession, folder: Path, trials: int = 4, **options: Any) -> None:
+        super().__init__()
+        self.folder, self.result, self.error = folder, None, None
+        marks = str(folder)
+
+        def objective(trial: Any) -> float:
+            import os
+            import time
+
+            if trial.number == 0:
+                path = os.path.join(marks, f"attempt-{trial.attempt}")
+                with open(path + ".part", "w") as file:
+                    file.write(str(os.getpid()))
+                os.rename(path + ".part", path)
+                time.sleep(120 if trial.attempt == 1 else 0)
+            time.sleep(0.2)
+            return float(trial.number)
+
+        self._run = lambda: st.sweep(
+            objective,
+            {"x": st.uniform(0, 1)},
+            **{
+                "sampler": "random",
+                "max_trials": trials,
+                "tracking": st.Tracking(uri="memory:"),
+                "spark": spark,
+                "progress": lambda _: None,
+                **options,
+            },
+        )
+
+    def run(self) -> None:
+        try:
+            self.result = self._run()
+        except BaseException as error:
+            self.error = error
+
+    def pid(self) -> int:
+        """The process of trial 0 in its first attempt, once it runs."""
+        path = self.folder / "attempt-1"
+        wait_until(lambda: path.exists() or not self.is_alive(), 60)
+        return int(path.read_text())
+
+    def finished(self, seconds: float = 120) -> Any:
+        """The result; every trial finished and is accounted once."""
+        self.join(seconds)
+        assert not self.is_alive(), f"the sweep did not end within {seconds} s"
+        assert self.error is None, self.error
+        trials = self.result.trials
+        assert sorted(trial.number for trial in trials) == list(range(len(trials)))
+        assert {trial.state.value for trial in trials} == {"finished"}, [(t.number, t.message) for t in trials]
+        return {trial.number: trial for trial in trials}
+
+
+def wait_until(holds: Callable[[], object], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"did not happen within {seconds} s"
+        time.sleep(0.02)
+
+
+def workers_of(jvm: int) -> list[int]:
+    """Python workers of a Spark executor: the children of its daemon."""
+    return [pid for pid in descendants(jvm) if "pyspark.daemon" in command(pid)]
+
+
+def test_a_killed_worker_costs_one_attempt(two_hosts: Cluster, tmp_path: Path) -> None:
+    with application(two_hosts) as spark:
+        sweep = Sweep(spark, tmp_path, parallelism=1)
+        sweep.start()
+        child = sweep.pid()
+        for name in ("worker-1", "worker-2"):
+            for jvm in two_hosts.executors(name):
+                for pid in workers_of(jvm):
+                    os.kill(pid, signal.SIGKILL)
+        trials = sweep.finished()
+        wait_until(lambda: not alive(child), 5)
+    assert trials[0].attempts == 2
+    assert [trials[n].attempts for n in (1, 2, 3)] == [1, 1, 1]
+
+
+def test_a_killed_spark_executor_costs_one_attempt_of_each_of_its_trials(two_hosts: Cluster, tmp_path: Path) -> None:
+    with application(two_hosts) as spark:
+        sweep = Sweep(spark, tmp_path, parallelism=1)
+        sweep.start()
+        child = sweep.pid()
+        for name in ("worker-1", "worker-2"):
+            for jvm in two_hosts.executors(name):
+                os.kill(jvm, signal.SIGKILL)
+        trials = sweep.finished()
+        wait_until(lambda: not alive(child), 5)
+    assert trials[0].attempts == 2
+
+
+def test_a_poison_trial_is_given_up_and_the_others_finish(two_hosts: Cluster) -> None:
+    def objective(trial: Any) -> float:
+        import os
+        import time
+
+        if trial.number == 0:
+            os.kill(os.getppid(), 9)  # the template, and with it the worker
+            time.sleep(60)
+        return 1.0
+
+    with application(two_hosts) as spark:
+        result = st.sweep(
+            objective,
+            {"x": st.uniform(0, 1)},
+            sampler="random",
+            max_trials=4,
+            parallelism=1,
+            tracking=st.Tracking(uri="memory:"),
+            spark=spark,
+            progress=lambda _: None,
+        )
+    trials = {trial.number: trial for trial in result.trials}
+    assert (trials[0].state.value, trials[0].reason, trials[0].attempts) == ("failed", "worker lost", 3)
+    assert {trials[n].state.value for n in (1, 2, 3)} == {"finished"}
+
+
+def test_a_frozen_executor_is_left_and_what_it_says_later_does_not_count(two_hosts: Cluster, tmp_path: Path) -> None:
+    with application(two_hosts) as spark:
+        sweep = Sweep(spark, tmp_path, parallelism=2)
+        sweep.start()
+        child = sweep.pid()
+        jvms = [jvm for name in ("worker-1", "worker-2") for jvm in two_hosts.executors(name)]
+        frozen = next([jvm, *tree] for jvm in jvms if child in (tree := descendants(jvm)))
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: any("attempt-2" in path.name for path in tmp_path.iterdir()), 90)
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        trials = sweep.finished()
+    assert trials[0].attempts >= 2
+
+
+def test_a_speculative_copy_of_a_worker_waits_and_disturbs_nothing(
+    two_hosts: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sparkml_track")
+
+    def objective(trial: Any) -> float:
+        import time
+
+        time.sleep(3)
+        return float(trial.number)
+
+    conf = {"spark.speculation": "true", "spark.speculation.interval": "200ms"}
+    conf["spark.speculation.task.duration.threshold"] = "2s"
+    with application(two_hosts, **conf) as spark:
+        result = st.sweep(
+            objective,
+            {"x": st.uniform(0, 1)},
+            sampler="random",
+            max_trials=4,
+            parallelism=1,
+            tracking=st.Tracking(uri="memory:"),
+            spark=spark,
+            progress=lambda _: None,
+        )
+    assert "a copy of the worker of slot 0 waits" in caplog.text
+    assert [trial.attempts for trial in result.trials] == [1, 1, 1, 1]
+    assert {trial.state.value for trial in result.trials} == {"finished"}
+
+
+def test_a_decommissioned_executor_is_left_between_attempts_and_nothing_is_charged(
+    two_hosts: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "sparkml_track")
+
+    def objective(trial: Any) -> float:
+        import time
+
+        time.sleep(1.0)
+        return float(trial.number)
+
+    with application(two_hosts, **{"spark.decommission.enabled": "true"}) as spark:
+        done = threading.Event()
+
+        def decommission() -> None:
+            wait_until(lambda: two_hosts.executors("worker-1"), 60)
+            wait_until(lambda: workers_of(two_hosts.executors("worker-1")[0]), 60)
+            os.kill(two_hosts.executors("worker-1")[0], signal.SIGPWR)
+            done.set()
+
+        thread = threading.Thread(target=decommission)
+        thread.start()
+        result = st.sweep(
+            objective,
+            {"x": st.uniform(0, 1)},
+            sampler="random",
+            max_trials=24,
+            parallelism=2,
+            failures=st.Failures(retries=0),
+            tracking=st.Tracking(uri="memory:"),
+            spark=spark,
+            progress=lambda _: None,
+        )
+        thread.join()
+    assert done.is_set()
+    assert "its Spark executor on vm is being decommissioned".replace("vm", socket.gethostname()) in caplog.text
+    assert {(trial.state.value, trial.attempts) for trial in result.trials} == {("finished", 1)}
+
+
+def test_no_executor_left_is_told_in_bounded_time(tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("doomed")
+    with cluster(home, "--no-connect", "--memory=1500m") as there, application(there) as spark:
+        launcher = SparkLauncher(spark, "doomed")
+        executor = ResidentExecutor(
+            Work(lambda _: 1.0), launcher, "doomed", Limits(none=6.0, silent=5.0), door_of(spark.sparkContext)
+        )
+        try:
+            executor.submit(attempt(0))
+            while not executor._staff.ready:
+                executor.events(0.5)
+            jvms = [jvm for name in ("worker-1", "worker-2") for jvm in there.executors(name)]
+            for pid in (there.pid("worker-1"), there.pid("worker-2"), *jvms):
+                os.kill(pid, signal.SIGKILL)
+            began = time.monotonic()
+            executor.submit(attempt(1))
+            with pytest.raises(SlotsLost, match="resume the sweep"):
+                executor.events(60)
+            assert time.monotonic() - began < 40
+        finally:
+            executor.close()
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("3.12.1", r"3\.12.*3\.11|3\.11.*3\.12"),
+        ("3.11.7", r"has cloudpickle [0-9.]+; the driver has|lack the module 'cloudpickle'"),
+    ],
+)
+def test_slots_with_another_python_or_without_a_package_are_refused_before_trial_0(
+    two_hosts: Cluster, python: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path.home() / ".pyenv" / "versions" / python / "bin" / "python"
+    if not path.exists():
+        pytest.skip(f"there is no Python {python} to take")
+    monkeypatch.setenv("PYSPARK_PYTHON", str(path))
+    with application(two_hosts) as spark, pytest.raises(PreflightError, match=said):
+        st.sweep(
+            lambda trial: 1.0,
+            {"x": st.uniform(0, 1)},
+            sampler="random",
+            max_trials=2,
+            tracking=st.Tracking(uri="memory:"),
+            spark=spark,
+            progress=lambda _: None,
+        )
