@@ -236,8 +236,11 @@ def _hash(result: Result) -> int:
 def _aggregate(values: array[float]) -> Aggregate:
     # fsum rounds once, at the end: the order of the results does not show.
     mean = _mean(values)
-    deviation = math.sqrt(_mean([(value - mean) ** 2 for value in values])) if len(values) > 1 else 0.0
-    return Aggregate(len(values), mean, deviation, min(values), max(values))
+    # In units of the widest gap: the square of a diverged loss would be beyond the largest float.
+    widest = max(abs(value / 2 - mean / 2) for value in values) * 2
+    unit = widest if 0 < widest < math.inf else 1.0
+    spread = [(value / unit - mean / unit) ** 2 for value in values] if widest < math.inf else [math.inf]
+    return Aggregate(len(values), mean, unit * math.sqrt(_mean(spread)), min(values), max(values))
 
 
 def _mean(values: Sequence[float]) -> float:

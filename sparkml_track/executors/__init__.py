@@ -57,9 +57,15 @@ def open_executor(name: str, work: Work, session: object | None) -> Executor:
         SpecError: the name is unknown, or no slot can have the resources.
         SetupError: a session is needed and there is none, or not of the kind.
     """
-    token = secrets.token_hex(8)
     if name not in NAMES:
         raise SpecError(f"executor is {name!r}; allowed are {', '.join(NAMES)}")
+    try:
+        return _open(name, work, session, secrets.token_hex(8))
+    except PermissionError as error:
+        raise SetupError(f"the driver's temporary folder cannot be used: {error}") from None
+
+
+def _open(name: str, work: Work, session: object | None, token: str) -> Executor:
     if name == "inline":
         from sparkml_track.executors._inline import InlineExecutor
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -33,6 +32,7 @@ from sparkml_track.executors._launchers import Launcher, Others
 from sparkml_track.executors._slots import Door, own_address
 from sparkml_track.executors._spark_others import MARK, SparkOthers, any_decommissioned, on_decommissioned
 from sparkml_track.executors._spark_resources import grant, is_local
+from sparkml_track.slot.host import user_folder
 from sparkml_track.slot.worker import Config
 
 __all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "door_of", "zip_of_slot"]
@@ -186,9 +186,7 @@ def add_slot(context: Any) -> None:
 def zip_of_slot() -> str:
     """The slot code as ``sparkml_slot``, in a zip named by its content, so that sessions take it once."""
     data = zip_folder(Path(slot_package.__file__).parent, "sparkml_slot")
-    base = Path(tempfile.gettempdir()) / f"sparkml-{os.getuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    target = base / f"sparkml_slot-{hashlib.sha256(data).hexdigest()[:16]}.zip"
+    target = Path(user_folder()) / f"sparkml_slot-{hashlib.sha256(data).hexdigest()[:16]}.zip"
     if not target.exists():
         part = target.with_suffix(f".{os.getpid()}")
         part.write_bytes(data)

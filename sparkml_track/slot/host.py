@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-__all__ = ["Host", "folder_for", "package_root"]
+__all__ = ["Host", "folder_for", "package_root", "user_folder"]
 
 _BOOT = "import sys, json, importlib; c = json.loads(sys.argv[1]); sys.path.insert(0, c['root']); "
 _BOOT += "importlib.import_module(c['package'] + '.template').main(c)"
@@ -21,8 +21,12 @@ _BOOT += "importlib.import_module(c['package'] + '.template').main(c)"
 _LONGEST = 90
 
 
-def folder_for(token: str) -> str:
-    """The shared folder of one sweep on this host; made if missing, private to this user."""
+def user_folder() -> str:
+    """Where everything of ours lies on this host; made if missing, private to this user.
+
+    Raises:
+        PermissionError: someone else made it, or could write to it.
+    """
     base = tempfile.gettempdir()
     if len(base) > _LONGEST - 40:
         base = "/tmp"
@@ -31,7 +35,12 @@ def folder_for(token: str) -> str:
     stat = os.stat(user, follow_symlinks=False)
     if stat.st_uid != os.getuid() or stat.st_mode & 0o077:
         raise PermissionError(f"{user} belongs to someone else or is open to others; remove it or set TMPDIR")
-    folder = os.path.join(user, token)
+    return user
+
+
+def folder_for(token: str) -> str:
+    """The shared folder of one sweep on this host; made if missing."""
+    folder = os.path.join(user_folder(), token)
     os.makedirs(os.path.join(folder, "blobs"), mode=0o700, exist_ok=True)
     return folder
 

@@ -159,3 +159,11 @@ def test_the_trials_table_of_several_objectives_has_a_column_for_each() -> None:
     table = json.loads(trials_table([finished(0, 1.0, 2.0), Result(1, {}, State.KILLED)]))
     assert {"value_0", "value_1"} <= set(table["columns"])
     assert len(set(itertools.chain.from_iterable([table["columns"]]))) == len(table["columns"])
+
+
+@pytest.mark.parametrize("extreme", [1e200, 1e308, -1.7e308, 1e-320])
+def test_a_diverged_metric_costs_no_summary(extreme: float) -> None:
+    results = [Result(n, {}, State.FINISHED, {"loss": v}, (v,)) for n, v in enumerate([0.0, 1.0, extreme, -extreme])]
+    aggregate = summarise(results, 4, 0, ["loss"], ["minimize"]).aggregates["loss"]
+    assert aggregate.max == max(1.0, extreme, -extreme)
+    assert aggregate.std > 0
