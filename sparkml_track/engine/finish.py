@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publisher | 
     """
     ending.moment("closing")
     waiting = publisher.close(ending.patience) if publisher is not None else 0
+    with suppress(OSError):  # not there, or it has what the store refused
+        (ending.home / "spool" / ending.sweep).rmdir()
     loop.ledger.note_published()
     loop.ledger.flush()
     results = sorted(loop.results, key=lambda each: each.number)

@@ -7,7 +7,6 @@ tracker's only user between ``start`` and ``close``.
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -136,6 +135,3 @@ class Publisher:
         done = [child for child in batch if child.state.terminal]
         if done:
             self._published([child.number for child in done])
-        for child in done:
-            if child.artifacts is not None:  # the store has a copy
-                shutil.rmtree(child.artifacts, ignore_errors=True)

@@ -203,7 +203,8 @@ class _Run:
             resources=spec.resources,
             parallelism=spec.parallelism,
             seed=spec.seed,
-            spool=str(around.home / "spool" / sweep),
+            # Without child runs nobody takes artifacts: they go with the executor.
+            spool=None if spec.tracking.child_runs == "none" else str(around.home / "spool" / sweep),
         )
         return open_executor(spec.executor, work, around.session)
 

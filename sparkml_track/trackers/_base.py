@@ -53,7 +53,7 @@ class ChildRun:
         message: for a person; at most 4 KB.
         log: kept as the artifact ``log.txt`` when not empty.
         host: of the accepted attempt.
-        artifacts: folder on the driver with what the attempt left, None for nothing.
+        artifacts: folder on the driver with what the attempt left, None for nothing; removed once the store has it.
     """
 
     number: int

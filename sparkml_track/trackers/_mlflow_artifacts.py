@@ -48,7 +48,12 @@ def store_child_files(child: ChildRun, location: str, tracking_uri: str) -> dict
     if not (log or child.artifacts):
         return {}
     trouble = trouble_with(lambda: store_files(location, tracking_uri, log, child.artifacts))
-    return {schema.TAG_ARTIFACTS: trouble} if trouble else {}
+    if trouble:
+        kept = f"; they are in {child.artifacts} on the driver" if child.artifacts else ""
+        return {schema.TAG_ARTIFACTS: trouble + kept}
+    if child.artifacts is not None:  # the store has a copy
+        shutil.rmtree(child.artifacts, ignore_errors=True)
+    return {}
 
 
 def trouble_with(store: Callable[[], None]) -> str:
