@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import replace
 
+from sparkml_track.engine.complaints import Complaints
 from sparkml_track.engine.ledger import Ledger
 from sparkml_track.engine.limits import Goal
 from sparkml_track.engine.live import Again, Live
@@ -55,6 +56,7 @@ class Loop:
         self.live: dict[int, Live] = {}
         self.stopping = ""
         self.counts: Counter[State] = Counter()
+        self._complaints = Complaints()
         self.best: Result | None = None
         self.refused: TrackingError | None = None
         self.used = 0.0
@@ -276,6 +278,7 @@ class Loop:
 
     def _count(self, result: Result) -> None:
         self.counts[result.state] += 1
+        self._complaints.hear(result)
         value = result.value
         if value is not None and math.isfinite(value[0]):
             best = self.best

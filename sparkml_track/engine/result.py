@@ -65,9 +65,11 @@ class SweepResult:
         best = self.summary.best
         if best is None or best.value is None:
             counts = self.counts
+            failed = [trial.message.partition("\n")[0] for trial in self.trials if trial.message]
+            last = f"; the last one: {failed[-1][:300]}" if failed else ""
             raise SparkmlError(
                 f"no trial finished with a finite value ({counts.failed} failed, {counts.pruned} pruned, "
-                f"{counts.killed} killed of {counts.planned}); .trials tells why"
+                f"{counts.killed} killed of {counts.planned}){last}; the report tells more: {self.report_path}"
             )
         return Best(best.number, best.params, dict(best.metrics), best.value[0])
 

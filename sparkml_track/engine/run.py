@@ -104,6 +104,7 @@ class _Run:
         self._around = replace(around, data={name: materialised(value) for name, value in around.data.items()})
         self._interrupts = Interrupts()
         self._told = 0.0
+        self._sweep = ""
 
     def run(self) -> SweepResult:
         around = self._around
@@ -117,6 +118,7 @@ class _Run:
                 self._spec = opening.spec
                 sampler, pruner = self._sampler(self._spec), self._pruner(self._spec)
             journal = stack.enter_context(closing(opening.journal))
+            self._sweep = journal.sweep
             around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = stack.enter_context(closing(self._open_executor(opening.journal.sweep)))
@@ -260,7 +262,13 @@ class _Run:
     # -- once each turn
 
     def _watch(self, loop: Loop) -> None:
-        if self._interrupts.caught:
+        if self._interrupts.caught and not loop.stopping:
+            _log.warning(
+                "interrupted: %d trials are being ended and what is known is published (once more quits at once); "
+                "`sparkml-track resume %s` goes on",
+                len(loop.live),
+                self._sweep,
+            )
             loop.stop("interrupted")
         now = time.monotonic()
         if now - self._told >= 0.2:

@@ -186,7 +186,11 @@ class _Checker:
 
     def _points(self, space: spaces.Space) -> tuple[Params, ...]:
         points: list[Params] = []
-        for i, point in enumerate(self._given["points_to_evaluate"]):  # type: ignore[arg-type, var-annotated]
+        given = self._given["points_to_evaluate"]
+        if not isinstance(given, Sequence) or not all(isinstance(point, Mapping) for point in given):
+            self.problems.append(f"points_to_evaluate is {given!r:.80}; allowed is a sequence of mappings")
+            return ()
+        for i, point in enumerate(given):
             try:
                 points.append(space.from_point(point))
             except InvalidInput as error:
@@ -265,12 +269,16 @@ class _Checker:
 
     def _limits(self) -> None:
         resources, failures = self._given["resources"], self._given["failures"]
-        if not isinstance(resources, Resources) or resources.cpus < 1:
-            self.problems.append(f"resources is {resources!r}; allowed is Resources(cpus=1 or more, ...)")
-        elif resources.gpus or (resources.memory is not None and resources.memory < 1):
-            self.problems.append(f"resources is {resources!r}; gpus are not served yet, memory is bytes or None")
-        if not isinstance(failures, Failures) or failures.retries < 0:
+        if not isinstance(resources, Resources) or not _whole(resources.cpus, 1) or not _whole(resources.gpus, 0):
+            self.problems.append(
+                f"resources is {resources!r}; allowed is Resources(cpus=1 or more, gpus=0 or more, ...)"
+            )
+        elif resources.memory is not None and not _whole(resources.memory, 1):
+            self.problems.append(f"resources.memory is {resources.memory!r}; allowed is a number of bytes, or None")
+        if not isinstance(failures, Failures) or not _whole(failures.retries, 0):
             self.problems.append(f"failures is {failures!r}; allowed is Failures(retries=0 or more, max_failed=...)")
+        elif failures.max_failed is not None and not _whole(failures.max_failed, 0):
+            self.problems.append(f"failures.max_failed is {failures.max_failed!r}; allowed is 0 or more, or None")
 
     def _together(self) -> None:
         given = self._given
@@ -283,5 +291,11 @@ class _Checker:
             self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
 
 
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def _sequence(value: object) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(map(str, value))  # type: ignore[call-overload]
+    if isinstance(value, str):
+        return (value,)
+    return tuple(map(str, value)) if isinstance(value, Sequence) else ()

@@ -1,0 +1,32 @@
+"""Why trials fail, told once for each kind of failure while the sweep runs, not only in its report."""
+
+from __future__ import annotations
+
+import logging
+
+from sparkml_track.engine.summary import Result
+from sparkml_track.trial import State
+
+__all__ = ["Complaints"]
+
+_log = logging.getLogger(__name__)
+#: Kinds that are told; more would bury the progress.
+_MOST = 5
+
+
+class Complaints:
+    """Logs the first failure of each kind: of one reason, and one type of error."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str]] = set()
+
+    def hear(self, result: Result) -> None:
+        """Takes every accepted result."""
+        if result.state is not State.FAILED:
+            return
+        line = result.message.partition("\n")[0]
+        kind = (result.reason, line.partition(":")[0])
+        if kind in self._told or len(self._told) >= _MOST:
+            return
+        self._told.add(kind)
+        _log.warning("trial %d failed (%s): %s", result.number, result.reason, line[:300])
