@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sparkml_track.executors._driver import Scope
-from sparkml_track.executors._spark_jobs import is_connect
+from sparkml_track.executors._spark_jobs import Interrupter, is_connect
 
 __all__ = ["scope_of"]
 
@@ -36,6 +36,7 @@ class _Tags(Scope):
 
     def __init__(self, session: Any) -> None:
         self._session = session
+        self._interrupt = Interrupter(session)
 
     def enter(self, key: str) -> None:
         """See ``Scope``."""
@@ -43,4 +44,4 @@ class _Tags(Scope):
 
     def cancel(self, key: str) -> None:
         """See ``Scope``."""
-        self._session.interruptTag(key)
+        self._interrupt(key)

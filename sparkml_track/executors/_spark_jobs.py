@@ -8,7 +8,9 @@ take seconds, more is better read by the objective itself from shared storage.
 from __future__ import annotations
 
 import json
+import logging
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +21,9 @@ from sparkml_track.executors._spark import add_slot, as_bytes, zip_of_slot
 from sparkml_track.executors._spark_resources import grant, is_local
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 
-__all__ = ["ClassicJobs", "ConnectJobs", "is_connect"]
+__all__ = ["ClassicJobs", "ConnectJobs", "Interrupter", "is_connect"]
+
+_log = logging.getLogger(__name__)
 
 #: Seconds without an answer from the Connect server's port after which it is gone.
 _SILENT = 10.0
@@ -28,6 +32,28 @@ _SILENT = 10.0
 def is_connect(session: object) -> bool:
     """Whether it is a session of Spark Connect, which has no SparkContext."""
     return type(session).__module__.startswith("pyspark.sql.connect")
+
+
+class Interrupter:
+    """Interrupts what runs under a tag, without waiting: the client would ask a dead server for ten minutes."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._asking: set[str] = set()
+
+    def __call__(self, tag: str) -> None:
+        """Asks once at a time for each tag."""
+        if tag not in self._asking:
+            self._asking.add(tag)
+            threading.Thread(target=self._ask, args=(tag,), name=f"sparkml-interrupt-{tag}", daemon=True).start()
+
+    def _ask(self, tag: str) -> None:
+        try:
+            self._session.interruptTag(tag)
+        except Exception as error:
+            _log.debug("tag %s could not be interrupted: %s", tag, error)
+        finally:
+            self._asking.discard(tag)
 
 
 class ClassicJobs(Submitter):
@@ -100,6 +126,7 @@ class ConnectJobs(Submitter):
         self._session = session
         self._address = _address(session)
         self._heard = time.monotonic()
+        self._interrupt = Interrupter(session)
         self._again = _speculates(self._conf)
         self._there = self._parallelism()
         self._share = self._check_resources(resources)
@@ -176,10 +203,7 @@ class ConnectJobs(Submitter):
 
     def cancel(self, key: str) -> None:
         """See ``Submitter``."""
-        try:
-            self._session.interruptTag(key)
-        except Exception as error:
-            raise _gone(self._address, error) from None
+        self._interrupt(key)
 
     def check(self) -> None:
         """See ``Submitter``: the client itself would try again for ten minutes."""
