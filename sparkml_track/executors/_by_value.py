@@ -36,7 +36,8 @@ def by_value(shipped: Sequence[str] | None) -> Iterator[None]:
     there = () if shipped is None else _prefixes(shipped)
     modules = [] if shipped is None else [m for m in list(sys.modules.values()) if _stays(m, there)]
     known = cloudpickle.list_registry_pickle_by_value()
-    added = [module for module in modules if module.__name__ not in known]
+    # Once each: multiprocessing has __main__ under a second name.
+    added = list({module.__name__: module for module in modules if module.__name__ not in known}.values())
     for module in added:
         cloudpickle.register_pickle_by_value(module)
     try:

@@ -30,7 +30,7 @@ from sparkml_track.executors._base import (
     Work,
 )
 from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message
-from sparkml_track.executors._slots import thread_caps
+from sparkml_track.executors._slots import slot_env
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
@@ -93,7 +93,7 @@ class JobsExecutor(Executor):
             packed.work,
             packed.data,
             tuple(dict.fromkeys([*work.code, *sys.path])) if shared else (),
-            thread_caps(work.resources.cpus),
+            slot_env(work.resources.cpus),
             code=packed.code,
             linger=LINGER,
         )

@@ -28,7 +28,7 @@ from sparkml_track.executors._base import (
 from sparkml_track.executors._broker import Connection, Received
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of, run_message
-from sparkml_track.executors._slots import Door, Limits, Slot, open_broker, thread_caps
+from sparkml_track.executors._slots import Door, Limits, Slot, open_broker, slot_env
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host, folder_for
@@ -82,7 +82,7 @@ class ResidentExecutor(Executor):
             self._host.remove()
             raise
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
-        env = thread_caps(work.resources.cpus)
+        env = slot_env(work.resources.cpus)
         config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
         config = replace(config, fresh=work.isolation == "fresh", code=packed.code)
         self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
