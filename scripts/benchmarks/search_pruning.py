@@ -14,6 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
+from sklearn.datasets import load_digits
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+
 import sparkml_track as st
 
 __all__ = ["WORKLOADS", "compare"]
@@ -41,9 +48,6 @@ class Workload:
 
 def digits() -> dict[str, Any]:
     """Train and validation rows."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
     x, y = load_digits(return_X_y=True)
     parts = train_test_split(x / 16, y, test_size=0.4, random_state=0, stratify=y)
     return dict(zip(("x", "x_valid", "y", "y_valid"), parts, strict=True))
@@ -57,9 +61,6 @@ def odd_digits() -> dict[str, Any]:
 
 def boosting(trial: Any) -> float:
     """Four iterations a step, going on from the model so far."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.metrics import log_loss
-
     data, params = trial.data, trial.params
     model = HistGradientBoostingClassifier(
         learning_rate=params["rate"],
@@ -83,10 +84,6 @@ def boosting(trial: Any) -> float:
 
 def network(trial: Any) -> float:
     """Three epochs a step."""
-    import numpy
-    from sklearn.metrics import log_loss
-    from sklearn.neural_network import MLPClassifier
-
     data, params = trial.data, trial.params
     x, y = numpy.asarray(data["x"]), numpy.asarray(data["y"])
     model = MLPClassifier(
