@@ -158,9 +158,13 @@ def _task(config: Config) -> Callable[[Iterator[int]], Iterator[bytes]]:
     fields = {name: getattr(config, name) for name in config.__dataclass_fields__}
 
     def work(_: Iterator[int]) -> Iterator[bytes]:
+        from pyspark import TaskContext
         from sparkml_slot.worker import Config, main  # type: ignore[import-not-found]
 
-        return iter([main(Config(**fields)).encode()])
+        task = TaskContext.get()
+        gpus = task.resources().get("gpu") if task is not None else None
+        mine = {**fields, "gpus": ",".join(gpus.addresses) if gpus is not None else ""}
+        return iter([main(Config(**mine)).encode()])
 
     return work
 

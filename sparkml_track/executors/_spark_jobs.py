@@ -245,7 +245,9 @@ def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
             def __missing__(self, digest: str) -> str:
                 return str(SparkFiles.get(digest))
 
-        return list(run_once(Config(**config), dict(message), Shipped()))
+        gpus = task.resources().get("gpu") if task is not None else None
+        mine = {**config, "gpus": ",".join(gpus.addresses) if gpus is not None else ""}
+        return list(run_once(Config(**mine), dict(message), Shipped()))
 
     return execute
 

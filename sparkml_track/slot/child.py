@@ -100,6 +100,8 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
             if message["op"] == "run":
                 link.attempt = message["attempt"]
                 clean.seed(message["seed"])
+                if message.get("gpus"):
+                    os.environ["CUDA_VISIBLE_DEVICES"] = str(message["gpus"])
                 data.renew()
                 done = execute(loaded.objective, message, data, link, loaded.metric, loaded.folder)
                 flush_output()

@@ -57,20 +57,20 @@ def run_once(config: Config, message: Message, files: Mapping[str, str]) -> list
 
 def _try(config: Config, message: Message, fetch: Callable[[str], Iterator[bytes]]) -> Message:
     for _ in range(_JOINS - 1):
-        attempt = _Once(join(config, fetch), message)
+        attempt = _Once(join(config, fetch), message, config.gpus)
         try:
             return attempt.run()
         except TemplateLost:  # it left just when we came
             if attempt.began:
                 raise
-    return _Once(join(config, fetch), message).run()
+    return _Once(join(config, fetch), message, config.gpus).run()
 
 
 class _Once:
     """One attempt, from the template's socket to its end."""
 
-    def __init__(self, template: socket.socket, message: Message) -> None:
-        self._message = message
+    def __init__(self, template: socket.socket, message: Message, gpus: str) -> None:
+        self._message, self._gpus = message, gpus
         self._poll = select.poll()
         self._sources: dict[int, Callable[[], None]] = {}
         self._children = Children(template, self._poll, self._sources, self._said, self._ended)
@@ -120,7 +120,7 @@ class _Once:
         self._child = self._children.new()
         self.began = True
         timeout = self._message.get("timeout")
-        self._message["since"] = time.time()
+        self._message |= {"since": time.time(), "gpus": self._gpus}
         self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
         self._child.send(self._message)
 

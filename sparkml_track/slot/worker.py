@@ -49,6 +49,7 @@ class Config:
         env: for the template: thread caps.
         fresh: a new child for each attempt.
         slot: numbers this worker.
+        gpus: addresses of the slot's accelerators, the only ones an attempt sees.
         linger: seconds for which the template waits for another worker when the last has left.
         connect_timeout: seconds.
     """
@@ -64,6 +65,7 @@ class Config:
     slot: int = 0
     code: tuple[str, ...] = ()
     linger: float = 0.0
+    gpus: str = ""
     connect_timeout: float = 10.0
 
 
@@ -224,7 +226,7 @@ class Worker:
             self._child, self._spare = self._spare or self._children.new(), None
         message = self._current = self._queue.popleft()
         self._answer = self._asked = None
-        message["since"] = time.time()
+        message |= {"since": time.time(), "gpus": self._config.gpus}
         timeout = message.get("timeout")
         self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
         self._child.send(message)
