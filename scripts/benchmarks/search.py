@@ -50,7 +50,7 @@ def quality(quick: bool) -> None:
 
 def pruning(quick: bool) -> None:
     """Seconds to the same validation loss."""
-    rows = told(search_pruning.compare(*((2, 24) if quick else (7, 40))))
+    rows = told(search_pruning.compare(*((2, 40) if quick else (5, 60))))
     columns = ("workload", "loss", "without_s", "asha_s", "times_sooner", "pruned_share", "seconds_a_trial")
     table("seconds to the same validation loss, 4 slots", columns, rows)
     for row in rows:
