@@ -284,7 +284,7 @@ def wait_for(executor: Executor, kind: type, seconds: float = 20.0) -> object:
     raise AssertionError(f"no {kind.__name__} within {seconds} s")
 
 
-def wait_until(holds: object, seconds: float = 5.0) -> None:
+def wait_until(holds: object, seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < until
