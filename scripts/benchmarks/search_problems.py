@@ -11,6 +11,7 @@ four searches take minutes, and all of them see the same figures.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 import tempfile
@@ -18,7 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
@@ -207,14 +208,15 @@ class _Real:
         """The lowest on the grid."""
         return min(_table(str(self.path)).values())
 
-    @property
+    @cached_property
     def path(self) -> Path:
-        """Of its figures; another release of scikit-learn has others."""
+        """Of its figures; another release of scikit-learn, model or space has others."""
         import sklearn
 
-        code = Path(__file__).read_bytes()
-        name = hashlib.sha256(code + sklearn.__version__.encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"sparkml-bench-{name}" / f"{self.name}.json"
+        code = inspect.getsource(self.model) + inspect.getsource(_cross_validated)
+        name = f"{code} {self.space} {_GRID} {sklearn.__version__}"
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / "sparkml-bench-search" / f"{digest}.json"
 
     def points(self) -> list[dict[str, Any]]:
         """All of the grid."""
@@ -306,7 +308,7 @@ def _known(value: float) -> Callable[[], float]:
 
 
 PROBLEMS: tuple[Problem, ...] = (
-    *(Problem(real.name, real.space, real, real.optimum, 40) for real in _REAL),
+    *(Problem(real.name, real.space, real, real.optimum, 30) for real in _REAL),
     Problem("Branin", {"x": ("lin", -5.0, 10.0), "y": ("lin", 0.0, 15.0)}, branin, _known(0.39788736), 60),
     Problem("Hartmann, 6", _box([f"x{i}" for i in range(6)], 0.0, 1.0), hartmann, _known(-3.32236801), 80),
     Problem("sphere, 5", _box("abcde", -5.0, 5.0), sphere, _known(0.0), 80),
