@@ -7,10 +7,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,6 +60,53 @@ def cluster(home: Path, *flags: str, env: dict[str, str] | None = None) -> Itera
         )
     finally:
         subprocess.run([*script, "down"], env=around, check=True, timeout=100)
+
+
+@contextmanager
+def application(there: Cluster, **conf: str) -> Iterator[SparkSession]:
+    """A Spark application on the cluster, with one executor on each host and a JVM of its own.
+
+    A JVM keeps what the first session in it was configured with; the next application would ask for that, too.
+    """
+    from pyspark.sql import SparkSession
+
+    end_jvm()
+    builder = SparkSession.builder.master(there.master).appName("tests")
+    options = {"spark.executor.memory": "512m", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    for key, value in {**options, **conf}.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    try:
+        yield session
+    finally:
+        session.stop()
+        end_jvm()
+        wait_until(lambda: not any(there.executors(name) for name in ("worker-1", "worker-2")), 30)
+
+
+def end_jvm() -> None:
+    """Ends the JVM of this process, if one was started: it lives until its standard input is closed."""
+    context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
+    gateway = context and context._gateway
+    if gateway:
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(30)
+        context._gateway = context._jvm = None
+
+
+def wait_until(holds: Callable[[], object], seconds: float) -> None:
+    """Looks every 20 ms whether something holds.
+
+    Raises:
+        AssertionError: not within the bound.
+    """
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"did not happen within {seconds} s"
+        time.sleep(0.02)
 
 
 def free_port() -> int:

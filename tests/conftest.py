@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.clusters import end_jvm
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -42,16 +44,6 @@ def nothing_left_running() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail("processes of the tests are still running:\n" + "\n".join(left))
         time.sleep(0.1)
-
-
-def end_jvm() -> None:
-    """Ends the JVM of this process, if one was started: it lives until its standard input is closed."""
-    context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
-    gateway = context and context._gateway
-    if gateway:
-        gateway.shutdown()
-        gateway.proc.stdin.close()
-        gateway.proc.wait(30)
 
 
 def started_by_tests() -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from sparkml_track.errors import SpecError
 from sparkml_track.executors import Resources, Work, open_executor
 from sparkml_track.testing.executors import attempt, outcomes
-from tests.clusters import Cluster, cluster, spark_home
+from tests.clusters import Cluster, application, cluster, spark_home
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -118,8 +118,6 @@ def own_spark_home(folder: Path) -> Path:
 def test_slots_of_more_cpus_and_gpus_come_by_a_profile_or_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pyspark.sql import SparkSession
-
     # One pretended gpu on each host.
     script = tmp_path / "gpus"
     script.write_text('#!/bin/sh\necho \'{"name": "gpu", "addresses": ["7"]}\'\n')
@@ -132,13 +130,8 @@ def test_slots_of_more_cpus_and_gpus_come_by_a_profile_or_are_refused(
         return {"loss": float(os.environ["CUDA_VISIBLE_DEVICES"]), "threads": float(os.environ["OMP_NUM_THREADS"])}
 
     with cluster(tmp_path / "cluster", "--no-connect", "--cores=2", "--memory=1500m", *flags) as there:
-        builder = SparkSession.builder.master(there.master).config("spark.ui.enabled", "false")
-        conf = {"spark.executor.memory": "512m", "spark.executor.resource.gpu.amount": "1", "spark.executor.cores": "2"}
-        conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-        for key, value in conf.items():
-            builder = builder.config(key, value)
-        spark = builder.getOrCreate()
-        try:
+        conf = {"spark.executor.resource.gpu.amount": "1", "spark.executor.cores": "2"}
+        with application(there, **conf) as spark:
             for name in ("resident", "jobs"):
                 executor = open_executor(name, Work(objective, resources=Resources(cpus=2, gpus=1)), spark)
                 try:
@@ -154,5 +147,3 @@ def test_slots_of_more_cpus_and_gpus_come_by_a_profile_or_are_refused(
                 open_executor("auto", Work(objective, resources=Resources(cpus=4)), spark)
             with pytest.raises(SpecError, match="needs 2 gpus, slots have 1"):
                 open_executor("auto", Work(objective, resources=Resources(gpus=2)), spark)
-        finally:
-            spark.stop()

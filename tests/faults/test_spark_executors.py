@@ -8,8 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from sparkml_track.executors import Work
 from sparkml_track.executors._resident import Limits, ResidentExecutor
 from sparkml_track.executors._spark import SparkLauncher, door_of
 from sparkml_track.testing.executors import attempt
-from tests.clusters import Cluster, alive, cluster, command, descendants
+from tests.clusters import Cluster, alive, application, cluster, command, descendants, wait_until
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,25 +37,6 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster(tmp_path_factory.mktemp("cluster"), "--no-connect", "--memory=1500m") as there:
         yield there
-
-
-@contextmanager
-def application(there: Cluster, **conf: str) -> Iterator[SparkSession]:
-    """A Spark application on the cluster, with one executor on each host."""
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.master(there.master).appName("faults")
-    options = {"spark.executor.memory": "512m", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
-    options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    for key, value in {**options, **conf}.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("OFF")
-    try:
-        yield session
-    finally:
-        session.stop()
-        wait_until(lambda: not any(there.executors(name) for name in ("worker-1", "worker-2")), 30)
 
 
 class Sweep(threading.Thread):
@@ -114,13 +94,6 @@ class Sweep(threading.Thread):
         assert sorted(trial.number for trial in trials) == list(range(len(trials)))
         assert {trial.state.value for trial in trials} == {"finished"}, [(t.number, t.message) for t in trials]
         return {trial.number: trial for trial in trials}
-
-
-def wait_until(holds: Callable[[], object], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, f"did not happen within {seconds} s"
-        time.sleep(0.02)
 
 
 def take_events(executor: ResidentExecutor, seconds: float) -> None:
