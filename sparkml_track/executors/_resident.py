@@ -193,9 +193,14 @@ class ResidentExecutor(Executor):
         if message.get("op") == "hello":
             self._hello(received.connection, message)
         elif slot is None:
-            self._broker.drop(received.connection)
+            self._refuse(received.connection, message)
         else:
             self._hear(slot, message, received.blob)
+
+    def _refuse(self, connection: Connection, message: Message) -> None:
+        """A worker that was given up is back: what it says of its attempt is stale, and it is told to go."""
+        self.stale += message.get("op") in ("report", "done")
+        self._broker.send(connection, {"op": "bye"})
 
     def _hear(self, slot: Slot, message: Message, blob: bytes) -> None:
         op = message.get("op")
@@ -303,11 +308,12 @@ class ResidentExecutor(Executor):
 
     # -- losses
 
-    def _lose(self, slot: Slot, why: str) -> None:
-        """The worker is gone: what it ran is lost, what only waited there is not charged."""
+    def _lose(self, slot: Slot, why: str, *, silent: bool = False) -> None:
+        """The worker is gone: what it ran is lost, what only waited there is not charged. A silent one may speak."""
         if slot.connection is not None:
             self._by_connection.pop(slot.connection, None)
-            self._broker.drop(slot.connection)
+            if not silent:
+                self._broker.drop(slot.connection)
         was_ready, slot.ready, slot.leaving, slot.connection = slot.ready, False, False, None
         ahead, slot.ahead = slot.ahead, deque()
         for place, attempt in enumerate(ahead):
@@ -327,7 +333,7 @@ class ResidentExecutor(Executor):
             bound = self._limits.silent if slot.ready else self._limits.first
             if slot.connection is not None and now - slot.connection.heard > bound:
                 stands_by = slot.stands_by
-                self._lose(slot, f"no sign of life for {bound:g} s")
+                self._lose(slot, f"no sign of life for {bound:g} s", silent=True)
                 if not stands_by:
                     self._staff.lost(slot)
         self._staff.check(now, len(self._pending))

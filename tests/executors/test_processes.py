@@ -361,6 +361,37 @@ def test_the_slot_of_a_frozen_worker_gets_another_one() -> None:
         executor.close()
 
 
+def test_what_a_worker_says_after_it_was_given_up_is_counted_as_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    def objective(trial: Any) -> float:
+        import time
+
+        time.sleep(0.5 if trial.attempt == 1 else 0.0)
+        return float(trial.attempt)
+
+    executor = opened(objective, limits=Limits(silent=1.0, check=0.05))
+    launcher = executor._launcher
+    first = launcher._processes[0]
+    # As with a frozen Spark executor, which cannot be told that its task was cancelled.
+    monkeypatch.setattr(launcher, "cancel", lambda slot: None)
+    try:
+        executor.submit(attempt(0))
+        wait_for(executor, Started)
+        os.kill(first.pid, signal.SIGSTOP)  # its attempt goes on, and ends
+        wait_for(executor, Lost)
+        executor.submit(replace(attempt(0), number=2))
+        assert outcomes(executor, 1)[0].metrics == {"loss": 2.0}
+        assert executor.stale == 0
+        os.kill(first.pid, signal.SIGCONT)
+        until = time.monotonic() + 10
+        while first.poll() is None and time.monotonic() < until:
+            assert executor.events(0.1) == []
+        assert first.returncode == 0, "it was told to go"
+        assert executor.stale == 1
+    finally:
+        os.kill(first.pid, signal.SIGKILL) if first.poll() is None else None
+        executor.close()
+
+
 def test_a_background_process_of_one_attempt_outlives_the_crash_of_another_one() -> None:
     def objective(trial: Any) -> dict[str, float]:
         import os
