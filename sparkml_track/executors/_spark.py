@@ -17,7 +17,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,9 @@ class SparkLauncher(Launcher):
         context.setJobGroup(self._group(config.slot), f"sparkml_track worker {config.slot}", interruptOnCancel=True)
         context.setLocalProperty("spark.scheduler.pool", "sparkml")
         context.setLocalProperty("callSite.short", f"{MARK} {self._token}")  # the name of the stage
-        tasks = context.parallelize([config.slot], 1).mapPartitions(_task(config))
+        # map, which reads all of its input: Spark ends the Python process of a task that left some, and the next
+        # sweep would wait 150 ms for another.
+        tasks = context.parallelize([config.slot], 1).map(_task(config))
         return as_bytes(self._grant.apply(tasks))._jrdd.collectAsync()  # noqa: SLF001
 
     def failure(self, slot: int) -> str | None:
@@ -153,18 +155,18 @@ def as_bytes(rdd: Any) -> Any:
     return rdd
 
 
-def _task(config: Config) -> Callable[[Iterator[int]], Iterator[bytes]]:
+def _task(config: Config) -> Callable[[int], bytes]:
     # Nested, so that it is pickled by value: the slots have the zip, not this package.
     fields = {name: getattr(config, name) for name in config.__dataclass_fields__}
 
-    def work(_: Iterator[int]) -> Iterator[bytes]:
+    def work(_: int) -> bytes:
         from pyspark import TaskContext
         from sparkml_slot.worker import Config, main  # type: ignore[import-not-found]
 
         task = TaskContext.get()
         gpus = task.resources().get("gpu") if task is not None else None
         mine = {**fields, "gpus": ",".join(gpus.addresses) if gpus is not None else ""}
-        return iter([main(Config(**mine)).encode()])
+        return main(Config(**mine)).encode()
 
     return work
 

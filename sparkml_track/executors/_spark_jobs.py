@@ -90,7 +90,8 @@ class ClassicJobs(Submitter):
         context.setLocalProperty("spark.scheduler.pool", "sparkml")
         context.setLocalProperty("spark.job.description", f"sparkml_track attempt {request.message['attempt']}")
         try:
-            tasks = context.parallelize([0], 1).mapPartitions(lambda _: iter(execute()))
+            # flatMap reads all of its input: Spark ends the Python process of a task that left some.
+            tasks = context.parallelize([0], 1).flatMap(lambda _: execute())
             return list(map(bytes, as_bytes(self._grant.apply(tasks)).collect()))
         except Exception as error:
             raise _failed(error) from None
