@@ -188,9 +188,10 @@ class ConnectJobs(Submitter):
         """See ``Submitter``."""
         execute = _execute(request, self._again)
 
-        def once(_: Iterator[Any]) -> Iterator[Any]:
+        def once(batches: Iterator[Any]) -> Iterator[Any]:
             import pyarrow
 
+            list(batches)  # what is left unread costs the slot its Python process
             for body in execute():
                 yield pyarrow.RecordBatch.from_pydict({"body": pyarrow.array([body], pyarrow.binary())})
 
