@@ -22,12 +22,13 @@ from importlib.util import find_spec
 from operator import itemgetter
 from typing import Any
 
-from hyperopt import Domain, anneal, rand, tpe, trials_from_docs
+from hyperopt import Domain, anneal, rand, trials_from_docs
 from hyperopt.base import JOB_STATE_DONE, STATUS_OK
 
 from sparkml_track.errors import SpecError
 from sparkml_track.samplers._base import Capabilities, Sampler
-from sparkml_track.samplers._hyperopt_space import Labels, labels_of
+from sparkml_track.samplers._hyperopt_space import labels_of
+from sparkml_track.samplers._hyperopt_tpe import Posterior
 from sparkml_track.samplers._numbered import NumberedSampler
 from sparkml_track.samplers._settings import whole
 from sparkml_track.samplers._unfinished import Unfinished, seed_of
@@ -105,19 +106,19 @@ class HyperoptSampler(Sampler):
         self._history = History()
         self._unfinished = Unfinished()
 
-    def suggest(self, number: int, seed: int) -> Sequence[Mapping[str, Any]]:
-        """The documents of hyperopt for one new trial; a random one, unless a member knows better."""
-        return list(rand.suggest([number], self._domain, self._history.trials(), seed))
+    def suggest(self, number: int, seed: int) -> Mapping[str, Any]:
+        """One value for each label in use; random ones, unless a member knows better."""
+        return _drawn(rand.suggest([number], self._domain, self._history.trials(), seed))
 
     def ask(self, number: int) -> Params:
         """As the contract says."""
 
         def propose(attempt: int) -> Params:
-            return _params(self._labels, self.suggest(number, seed_of(self._seed, number, attempt)))
+            return self._labels.params(self.suggest(number, seed_of(self._seed, number, attempt)))
 
         def draw(attempt: int) -> Params:
             seed = seed_of(self._seed, number, _TRIES + attempt)
-            return _params(self._labels, HyperoptSampler.suggest(self, number, seed))
+            return self._labels.params(HyperoptSampler.suggest(self, number, seed))
 
         params = self._unfinished.fresh(propose, _TRIES, draw)
         self._unfinished.start(number, params)
@@ -162,24 +163,26 @@ class TpeSampler(HyperoptSampler):
         if not 0 < gamma <= 1:
             raise SpecError(f"option 'gamma' of sampler 'tpe' is {gamma!r}; allowed: numbers above 0, at most 1")
         super().__init__(space, seed=seed, objectives=objectives)
-        self._settings = {"n_startup_jobs": startup, "n_EI_candidates": candidates, "verbose": False}
-        self._gamma = gamma
+        self._startup, self._gamma = startup, gamma
+        self._posterior = Posterior(self._domain, candidates)
 
-    def suggest(self, number: int, seed: int) -> Sequence[Mapping[str, Any]]:
+    def suggest(self, number: int, seed: int) -> Mapping[str, Any]:
         """Asks TPE, with as many good trials as the whole history would have."""
-        trials = self._history.trials()
-        gamma = self._gamma * math.sqrt(self._history.total / max(1, self._history.shown))
-        return list(tpe.suggest([number], self._domain, trials, seed, gamma=gamma, **self._settings))
+        if self._history.total < self._startup:
+            return super().suggest(number, seed)
+        documents = self._history.trials().trials
+        gamma = self._gamma * math.sqrt(self._history.total / self._history.shown)
+        return self._posterior.suggest(documents, gamma, seed)
 
 
 class AnnealSampler(HyperoptSampler):
     """hyperopt's simulated annealing."""
 
-    def suggest(self, number: int, seed: int) -> Sequence[Mapping[str, Any]]:
+    def suggest(self, number: int, seed: int) -> Mapping[str, Any]:
         """Asks anneal, which shrinks its steps by the number of trials: by that of the whole history."""
         trials = self._history.trials()
         shrink = _SHRINK * self._history.total / max(1, self._history.shown)
-        return list(anneal.suggest([number], self._domain, trials, seed, shrink_coef=shrink))
+        return _drawn(anneal.suggest([number], self._domain, trials, seed, shrink_coef=shrink))
 
 
 class AtpeSampler(HyperoptSampler):
@@ -198,7 +201,7 @@ class AtpeSampler(HyperoptSampler):
             )
         super().__init__(space, seed=seed, objectives=objectives)
 
-    def suggest(self, number: int, seed: int) -> Sequence[Mapping[str, Any]]:
+    def suggest(self, number: int, seed: int) -> Mapping[str, Any]:
         """Asks atpe, which takes statistics of losses and settings however few or equal they are."""
         from hyperopt import atpe
 
@@ -206,7 +209,7 @@ class AtpeSampler(HyperoptSampler):
             return super().suggest(number, seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return list(atpe.suggest([number], self._domain, self._history.trials(), seed))
+            return _drawn(atpe.suggest([number], self._domain, self._history.trials(), seed))
 
     def tell(self, number: int, params: Params, state: State, values: Sequence[float]) -> None:
         """Leaves infinite losses out, of which atpe can make no statistics."""
@@ -225,15 +228,15 @@ class ExpressionRandomSampler(NumberedSampler):
     def draw(self, number: int, attempt: int) -> Params:
         """One point, by a generator of its own."""
         seed = seed_of(self._seed, number, attempt)
-        return _params(self._labels, rand.suggest([number], self._domain, trials_from_docs([]), seed))
+        return self._labels.params(_drawn(rand.suggest([number], self._domain, trials_from_docs([]), seed)))
 
 
 def _nothing(point: object) -> None:
     """Stands where hyperopt wants an objective; it is never called."""
 
 
-def _params(labels: Labels, documents: Sequence[Mapping[str, Any]]) -> Params:
-    return labels.params({label: v[0] for label, v in documents[0]["misc"]["vals"].items() if len(v)})
+def _drawn(documents: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {label: values[0] for label, values in documents[0]["misc"]["vals"].items() if len(values)}
 
 
 def _document(number: int, values: Mapping[str, object], labels: Sequence[str], loss: float) -> dict[str, Any]:

@@ -31,6 +31,20 @@ ALL = sp.parse(
     }
 )
 LABELS = SpaceLabels(ALL)
+EVERY = {
+    "u": hp.uniform("u", -1, 2),
+    "qu": hp.quniform("qu", 0, 10, 3),
+    "lu": hp.loguniform("lu", -5, 0),
+    "ql": hp.qloguniform("ql", 0, 4, 5),
+    "n": hp.normal("n", 5, 2),
+    "qn": hp.qnormal("qn", 0, 20, 4),
+    "ln": hp.lognormal("ln", 0, 1),
+    "qln": hp.qlognormal("qln", 1, 1, 2),
+    "i": hp.uniformint("i", 1, 8),
+    "r": hp.randint("r", 12),
+    "m": hp.choice("m", ["a", {"d": hp.randint("d", 2, 6), "e": hp.choice("e", [0, hp.quniform("f", 0, 1, 0.25)])}]),
+    "p": hp.pchoice("p", [(0.2, "b"), (0.8, hp.lognormal("g", 0, 1))]),
+}
 EXPRESSION = {"lr": hp.loguniform("lr", -5, 0), "m": hp.choice("m", ["a", {"d": hp.randint("d", 2, 6)}])}
 
 
@@ -56,12 +70,15 @@ def test_random_start_has_the_distribution_of_the_space() -> None:
     assert 0.4 < sum(point["lu"] < 0.1 for point in points) / 600 < 0.6  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(("name", "algorithm"), [("tpe", tpe), ("anneal", anneal)])
-def test_suggestions_are_those_of_the_library(name: str, algorithm: object) -> None:
+@pytest.mark.parametrize(
+    ("name", "algorithm", "expression", "count"),
+    [("tpe", tpe, EXPRESSION, 60), ("tpe", tpe, EVERY, 150), ("anneal", anneal, EXPRESSION, 60)],
+)
+def test_suggestions_are_those_of_the_library(name: str, algorithm: object, expression: object, count: int) -> None:
     """Up to 500 trials nothing is left out, and the history is told as fmin would have it."""
-    sampler = build(name, EXPRESSION, seed=7)
-    domain, trials = Domain(lambda point: 0, EXPRESSION), Trials()
-    for number in range(60):
+    sampler = build(name, expression, seed=7)
+    domain, trials = Domain(lambda point: 0, expression), Trials()
+    for number in range(count):
         document = algorithm.suggest([number], domain, trials, seed_of(7, number))[0]  # type: ignore[attr-defined]
         values = {label: value[0] for label, value in document["misc"]["vals"].items() if len(value)}
         params = sampler.ask(number)
@@ -83,6 +100,16 @@ def test_a_long_history_costs_no_more_and_keeps_the_best() -> None:
     assert 500 <= len(shown) <= 550
     assert shown[0]["tid"] == 0
     assert [document["tid"] for document in shown] == sorted(document["tid"] for document in shown)
+
+
+def test_a_long_start_ends_though_not_all_of_the_history_is_shown() -> None:
+    sampler = build({"tpe": {"startup": 700}}, sp.parse({"x": sp.uniform(0, 1)}), seed=0)
+    at_random = build({"tpe": {"startup": 10_000}}, sp.parse({"x": sp.uniform(0, 1)}), seed=0)
+    for number in range(700):
+        assert sampler.ask(number) == at_random.ask(number)
+        for each in (sampler, at_random):
+            each.tell(number, {"x": number / 700}, State.FINISHED, [number / 700])
+    assert sampler.ask(700) != at_random.ask(700)
 
 
 def test_failed_and_killed_trials_do_not_count_as_start() -> None:
