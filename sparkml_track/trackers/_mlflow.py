@@ -80,7 +80,7 @@ class MlflowTracker(Tracker):
             params = {key(name): clipped(value, MAX_PARAM) for name, value in parent.params.items()}
             for name in run.data.params if run else ():  # MLflow refuses to change a param
                 params.pop(name, None)
-            self._log(run_id, params, (), tags)
+            self._log(run_id, params, (), tags if run else {})
             if parent.data:
                 self._client.log_inputs(run_id, datasets=dataset_inputs(parent.data))
             if run and run.info.status != "RUNNING":

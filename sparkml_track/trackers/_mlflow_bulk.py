@@ -124,6 +124,15 @@ class BulkTracker(MlflowTracker):
         super().close()
         self._db.close()
 
+    def _log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
+        # The client takes 14 ms for it. What is there already is of an earlier driver of this sweep.
+        metrics = [_metric(one, run_id) for one in points]
+        with self._transaction():
+            self._db.executemany(_TAG, [(name, value, run_id) for name, value in tags.items()])
+            self._db.executemany(_PARAM, [(name, value, run_id) for name, value in params.items()])
+            self._db.executemany(_METRIC.replace("INSERT", "INSERT OR IGNORE"), metrics)
+            self._db.executemany(_LATEST.replace("INSERT", "INSERT OR REPLACE"), metrics)
+
     def _id(self, run_id: str, number: int) -> str:
         # A sweep begun through a server on the same database has ids that the server made.
         if run_id not in self._ids:

@@ -8,9 +8,10 @@ import sqlite3
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
-from mlflow.store.db.utils import _get_latest_schema_revision as schema_head
+from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.engine import make_url
 
@@ -59,6 +60,12 @@ def open_sqlite(uri: str, artifact_root: str) -> Tracker:
         stacklevel=3,
     )
     return MlflowTracker(uri, artifact_root)
+
+
+@cache
+def schema_head() -> str:
+    """The schema revision of the installed MLflow, which reads 67 files to find it."""
+    return str(_get_latest_schema_revision())
 
 
 def _path(uri: str) -> Path:
