@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import json
 import math
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -273,13 +274,22 @@ def _near(value: Any, given: Any) -> Any:
 
 def measure_all(processes: int = 2) -> None:
     """Measures what is not measured yet: some two minutes the first time."""
+    missing = [real for real in _REAL if not real.path.exists()]
+    if not missing:
+        return
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        for real in _REAL:
-            if not real.path.exists():
-                points = real.points()
-                values = list(pool.map(real.model, points, chunksize=8))
-                real.path.parent.mkdir(exist_ok=True)
-                real.path.write_text(json.dumps(dict(zip(map(_key, points), values, strict=True))))
+        for real in missing:
+            points = real.points()
+            values = list(pool.map(real.model, points, chunksize=8))
+            _keep(real.path, dict(zip(map(_key, points), values, strict=True)))
+
+
+def _keep(path: Path, figures: Mapping[str, float]) -> None:
+    """All or nothing: an interrupted run leaves no half of a table."""
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(figures))
+    part.replace(path)
 
 
 _REAL = (

@@ -17,7 +17,6 @@ from hyperopt import pyll, tpe
 __all__ = ["Posterior"]
 
 _PRIOR = 1.0  # hyperopt's weight of what is expected before the first trial
-_EPS = tpe.EPS
 
 
 class Posterior:
@@ -86,8 +85,9 @@ class _Program:
         # Its branches are evaluated only where they are taken.
         self._branches = any(node.name == "switch" for node in order)
         self._constants = {node: node.obj for node in order if isinstance(node, pyll.Literal)}
+        known = {**pyll.scope._impls, **_QUICK}  # noqa: SLF001 - hyperopt has no public way to its functions
         self._calls = [
-            (node, _QUICK.get(node.name) or pyll.scope._impls[node.name], node.pos_args, node.named_args)
+            (node, known[node.name], node.pos_args, node.named_args)
             for node in order
             if not isinstance(node, pyll.Literal) and not self._branches
         ]
@@ -143,42 +143,38 @@ def _split(o_idxs: Any, o_vals: Any, l_idxs: Any, l_vals: Any, gamma: float) -> 
     return values[below], values[~below]
 
 
-def _normal(samples: Any, weights: Any, mus: Any, sigmas: Any, low: Any = None, high: Any = None, q: Any = None) -> Any:
+def _normal(samples: Any, *mixture: Any, low: Any = None, high: Any = None, q: Any = None) -> Any:
     """``GMM1_lpdf``; of rounded values for all observations at one time."""
     if q is None or not samples.size:
-        return tpe.GMM1_lpdf(samples, weights, mus, sigmas, low, high, q)
-    ends = (samples - q / 2 if low is None else numpy.maximum(samples - q / 2, low)), _upper(samples, q, high)
-    return _of_bins(tpe.normal_cdf, ends, (weights, mus, sigmas), (low, high))
+        return tpe.GMM1_lpdf(samples, *mixture, low, high, q)
+    lower = samples - q / 2 if low is None else numpy.maximum(samples - q / 2, low)
+    return _of_bins(tpe.normal_cdf, (lower, _upper(samples, q, high)), mixture, (low, high))
 
 
-def _lognormal(
-    samples: Any, weights: Any, mus: Any, sigmas: Any, low: Any = None, high: Any = None, q: Any = None
-) -> Any:
+def _lognormal(samples: Any, *mixture: Any, low: Any = None, high: Any = None, q: Any = None) -> Any:
     """``LGMM1_lpdf``, likewise."""
     if q is None or not samples.size:
-        return tpe.LGMM1_lpdf(samples, weights, mus, sigmas, low, high, q)
+        return tpe.LGMM1_lpdf(samples, *mixture, low, high, q)
     lower = samples - q / 2 if low is None else numpy.maximum(samples - q / 2, numpy.exp(low))
-    ends = numpy.maximum(0, lower), _upper(samples, q, None if high is None else numpy.exp(high))
-    return _of_bins(tpe.lognormal_cdf, ends, (weights, mus, sigmas), (low, high))
+    upper = _upper(samples, q, None if high is None else numpy.exp(high))
+    return _of_bins(tpe.lognormal_cdf, (numpy.maximum(0, lower), upper), mixture, (low, high))
 
 
 def _upper(samples: Any, q: float, high: Any) -> Any:
     return samples + q / 2 if high is None else numpy.minimum(samples + q / 2, high)
 
 
-def _of_bins(
-    cdf: Callable[..., Any], ends: tuple[Any, Any], mixture: tuple[Any, Any, Any], bounds: tuple[Any, Any]
-) -> Any:
-    weights, mus, sigmas = (numpy.asarray(each)[:, None] for each in mixture)
+def _of_bins(cdf: Callable[..., Any], ends: tuple[Any, Any], mixture: Sequence[Any], bounds: tuple[Any, Any]) -> Any:
+    weights, mus, sigmas = map(numpy.asarray, mixture)
+    column = (mus[:, None], sigmas[:, None])
+    chances = weights[:, None] * cdf(ends[1], *column)
+    chances -= weights[:, None] * cdf(ends[0], *column)
     low, high = bounds
-    chances = weights * cdf(ends[1], mus, sigmas)
-    chances -= weights * cdf(ends[0], mus, sigmas)
     accepted = 1.0
     if low is not None or high is not None:
-        weights, mus, sigmas = map(numpy.asarray, mixture)
-        inside = tpe.normal_cdf(high, mus, sigmas) - tpe.normal_cdf(low, mus, sigmas)
-        accepted = numpy.sum(weights * inside)
+        accepted = numpy.sum(weights * (tpe.normal_cdf(high, mus, sigmas) - tpe.normal_cdf(low, mus, sigmas)))
     with numpy.errstate(divide="ignore", invalid="ignore"):
+        # Rows are added up one after the other, as hyperopt's loop does.
         return numpy.log(chances.sum(axis=0)) - numpy.log(accepted)
 
 
