@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from types import CodeType
 from typing import Protocol
 
 from sparkml_track.errors import ObjectiveError
@@ -97,5 +98,17 @@ def source_digest(function: object) -> str:
         text = inspect.getsource(function).encode()  # type: ignore[arg-type]
     except (OSError, TypeError):
         code = getattr(function, "__code__", None)
-        text = (b"" if code is None else code.co_code + repr(code.co_consts).encode()) + name_of(function).encode()
+        text = (b"" if code is None else _compiled(code)) + name_of(function).encode()
     return hashlib.sha256(text).hexdigest()[:16]
+
+
+def _compiled(code: CodeType) -> bytes:
+    """The same in every process: without addresses, and without the order of sets, which is random for texts."""
+    constants = ", ".join(map(_constant, code.co_consts)) + ("," if len(code.co_consts) == 1 else "")
+    return code.co_code + f"({constants})".encode()
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, CodeType):
+        return hashlib.sha256(_compiled(value)).hexdigest()
+    return f"frozenset({sorted(map(repr, value))})" if isinstance(value, frozenset) else repr(value)

@@ -7,10 +7,11 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 from sparkml_track import objective as objectives
+from sparkml_track.engine.reach import inner, plain, reached, used
 from sparkml_track.engine.spec import Spec, described
 from sparkml_track.refs import DataRef
 
@@ -44,19 +45,26 @@ def fingerprint(
     packages = {name.removeprefix(_VERSION): text for name, text in tags.items() if name.startswith(_VERSION)}
     python = tags.get("sparkml.python")
     tables = {ref.name: f"{ref.table} {ref.digest}" for ref in inputs if ref.table is not None}
+    code = reached(spec.objective)
     return {
         "spec": identity,
         "space": spec.space.spec(),
         "data": {name: tables.get(name) or data_digest(value) for name, value in data.items()},
-        "code": {"objective": objectives.name_of(_inner(spec.objective)), "source": code_digest(spec.objective)},
+        "code": {"objective": objectives.name_of(inner(spec.objective)), "source": code_digest(spec.objective)},
+        "code.names": code.names,
+        "code.modules": code.modules,
         "packages": packages | ({"python": python} if python else {}),
     }
 
 
 def differences(old: Fingerprint, new: Fingerprint) -> list[str]:
-    """One line for each difference: where, what it was, what it is."""
+    """One line for each difference: where, what it was, what it is.
+
+    A part that ``old`` lacks as a whole is not compared: the release that wrote it did not know the part (the
+    first had no ``code.names`` and ``code.modules``), and its sweeps go on.
+    """
     lines = []
-    for part in dict.fromkeys((*old, *new)):
+    for part in old:
         was, now = dict(_flat(old.get(part, {}), part)), dict(_flat(new.get(part, {}), part))
         names = [name for name in dict.fromkeys((*was, *now)) if was.get(name, ...) != now.get(name, ...)]
         lines += [f"{name}: was {_shown(was, name)}, is {_shown(now, name)}" for name in names]
@@ -177,10 +185,6 @@ def code_digest(function: object) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _inner(function: object) -> object:
-    return _inner(function.func) if isinstance(function, partial) else function
-
-
 def _sources(function: object, seen: set[int]) -> Iterator[str]:
     if id(function) in seen:
         return
@@ -191,29 +195,8 @@ def _sources(function: object, seen: set[int]) -> Iterator[str]:
         return
     yield objectives.source_digest(function)
     if isinstance(function, FunctionType):
-        for name, value in _used(function):
+        for name, value in used(function):
             if isinstance(value, FunctionType) and value.__module__ == function.__module__:
                 yield from _sources(value, seen)
-            elif _plain(value):
+            elif plain(value):
                 yield f"{name}={value!r}"
-
-
-def _used(function: FunctionType) -> Iterator[tuple[str, object]]:
-    """Globals and captured variables by name."""
-    for name in sorted(_names(function.__code__)):
-        if name in function.__globals__ and not name.startswith("__"):
-            yield name, function.__globals__[name]
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
-        try:
-            yield name, cell.cell_contents
-        except ValueError:  # not bound yet
-            continue
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
-    return {*code.co_names}.union(*inner)
-
-
-def _plain(value: object) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)

@@ -21,6 +21,7 @@ from sparkml_track.engine.spec import Failures, Tracking
 from sparkml_track.engine.verify import verify
 from sparkml_track.errors import LeaseHeld, ResumeRefused, SparkmlError, SweepStopped
 from sparkml_track.journals import read
+from sparkml_track.objective import resolve
 from sparkml_track.testing.accounting import assert_accounting
 from tests.faults.driver import ROOT, Drivers
 from tests.faults.here import Moments, slow_square, square, sweep
@@ -121,6 +122,21 @@ def test_a_changed_sweep_is_refused_with_all_differences_and_auto_starts_another
         assert part in text
     assert "resume='never'" in text
     assert sweep(home, **changed).sweep != name
+
+
+def test_a_changed_helper_module_is_refused_by_its_name(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "faults_training.py").write_text("from faults_helping import loss\ndef train(trial): return loss(trial)\n")
+    (code / "faults_helping.py").write_text("def loss(trial): return trial.params['x'] ** 2\n")
+    monkeypatch.syspath_prepend(str(code))
+    train = resolve("faults_training:train", [str(code)])
+    name = half(home, objective=train)
+    (code / "faults_helping.py").write_text("def loss(trial): return trial.params['x'] ** 4\n")
+    with pytest.raises(ResumeRefused, match=r"code\.modules\.faults_helping: was '\w+', is '\w+'"):
+        sweep(home, objective=train, resume=name)
 
 
 def test_data_that_is_computed_anew_and_differs_is_found(home: Path) -> None:
