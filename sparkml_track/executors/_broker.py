@@ -72,7 +72,14 @@ def _short_folder() -> str | None:
 class Broker:
     """Listens, authenticates, takes messages in and sends them out. Not for more than one thread."""
 
-    def __init__(self, secret: bytes, host: str | None = None, port: int = 0, advertise: str | None = None) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        host: str | None = None,
+        port: int = 0,
+        advertise: str | None = None,
+        folder: str | None = None,
+    ) -> None:
         """Starts to listen.
 
         Args:
@@ -80,6 +87,7 @@ class Broker:
             host: address to bind TCP to, None for a Unix socket in a private folder.
             port: 0 for any free one.
             advertise: name or address that workers connect to, if not ``host``.
+            folder: the private one, which its owner removes; None for one of its own.
 
         Raises:
             OSError: the port is taken.
@@ -90,19 +98,21 @@ class Broker:
         self._connections: set[Connection] = set()
         self._strangers: set[Connection] = set()
         self.refused = 0
-        self._listener, self.address = self._listen(host, port, advertise)
+        self._listener, self.address = self._listen(folder) if host is None else self._serve(host, port, advertise)
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
 
-    def _listen(self, host: str | None, port: int, advertise: str | None) -> tuple[socket.socket, Address]:
-        if host is None:
-            self._folder = tempfile.mkdtemp(prefix="sparkml-", dir=_short_folder())
-            path = os.path.join(self._folder, "broker")
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            listener.bind(path)
-            os.chmod(path, 0o700)
-            listener.listen(1024)
-            return listener, ("unix", path)
+    def _listen(self, folder: str | None) -> tuple[socket.socket, Address]:
+        if folder is None:
+            folder = self._folder = tempfile.mkdtemp(prefix="sparkml-", dir=_short_folder())
+        path = os.path.join(folder, "broker")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(path)
+        os.chmod(path, 0o700)
+        listener.listen(1024)
+        return listener, ("unix", path)
+
+    def _serve(self, host: str, port: int, advertise: str | None) -> tuple[socket.socket, Address]:
         listener = socket.create_server((host, port), backlog=1024)
         return listener, ("tcp", advertise or host, listener.getsockname()[1])
 

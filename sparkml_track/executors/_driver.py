@@ -31,7 +31,7 @@ from sparkml_track.executors._base import (
 from sparkml_track.executors._outcome import outcome_of, run_message
 from sparkml_track.slot.artifacts import pieces
 from sparkml_track.slot.execute import Stopped, execute
-from sparkml_track.slot.host import Host, folder_for
+from sparkml_track.slot.host import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
 __all__ = ["DriverExecutor", "NoScope", "Scope"]
@@ -127,7 +127,7 @@ class DriverExecutor(Executor):
         self._work = work
         self._scope = scope
         self._token = token
-        self._host = Host(folder_for(token))
+        self._host = Host(token, home=True)
         self._data = {name: _read_only(value) for name, value in work.data.items()}
         self._slots = work.parallelism or _SLOTS
         self._pending: deque[Attempt] = deque()

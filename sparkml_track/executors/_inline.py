@@ -13,7 +13,7 @@ from sparkml_track.executors._outcome import outcome_of, run_message
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.context import Data
 from sparkml_track.slot.execute import Stopped, execute
-from sparkml_track.slot.host import Host, folder_for
+from sparkml_track.slot.host import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
 __all__ = ["InlineExecutor"]
@@ -37,7 +37,7 @@ class InlineExecutor(Executor):
     def __init__(self, work: Work, token: str) -> None:
         self.stale = 0
         self._work = work
-        self._host = Host(folder_for(token))
+        self._host = Host(token, home=True)
         self._data = Data(pack_work(work, self._host.folder).entries, f"{self._host.folder}/blobs")
         self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._out: queue.SimpleQueue[Event] = queue.SimpleQueue()

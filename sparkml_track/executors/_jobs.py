@@ -33,7 +33,7 @@ from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message
 from sparkml_track.executors._slots import slot_env
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 from sparkml_track.executors._work import pack_work
-from sparkml_track.slot.host import Host, folder_for
+from sparkml_track.slot.host import Host
 from sparkml_track.slot.once import LINGER
 from sparkml_track.slot.wire import WireError, unpack
 from sparkml_track.slot.worker import Config
@@ -64,7 +64,7 @@ class JobsExecutor(Executor):
         self.stale = 0
         self._submitter = submitter
         self._token = token
-        self._host = Host(folder_for(token))
+        self._host = Host(token, home=True)
         self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
         self._pending: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}

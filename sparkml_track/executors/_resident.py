@@ -31,7 +31,7 @@ from sparkml_track.executors._outcome import not_loaded, other_python, outcome_o
 from sparkml_track.executors._slots import Door, Limits, Slot, open_broker, slot_env
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
-from sparkml_track.slot.host import Host, folder_for
+from sparkml_track.slot.host import Host
 from sparkml_track.slot.wire import Message
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt, Outcome, Report, State
@@ -67,7 +67,7 @@ class ResidentExecutor(Executor):
         self.stale = 0
         self._launcher = launcher
         self._limits = limits = limits or Limits()
-        self._host = Host(folder_for(token))
+        self._host = Host(token, home=True)
         self._pending: deque[Attempt] = deque()
         self._events: list[Event] = []
         self._place: dict[str, Slot] = {}
@@ -77,7 +77,7 @@ class ResidentExecutor(Executor):
         packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
         secret = secrets.token_bytes(32)
         try:
-            self._broker = open_broker(secret, door, shared_host=launcher.shared_host)
+            self._broker = open_broker(secret, door, shared_host=launcher.shared_host, folder=self._host.folder)
         except SetupError:
             self._host.remove()
             raise
@@ -174,7 +174,7 @@ class ResidentExecutor(Executor):
         self._leave_template()
         for slot in self._staff.slots:
             if slot.connection is not None:
-                self._broker.send(slot.connection, {"op": "bye"})
+                self._broker.send(slot.connection, {"op": "bye", "over": True})
         self._broker.poll(0)
         # Workers that connect from now on find nobody and leave.
         self._broker.close()
@@ -339,9 +339,9 @@ class ResidentExecutor(Executor):
         self._staff.check(now, len(self._pending))
 
     def _dismiss(self, slot: Slot) -> None:
-        """Lets a worker go that has nothing to do."""
+        """Lets a worker go that has nothing to do; one that rests may never be called again."""
         if slot.connection is not None:
-            self._broker.send(slot.connection, {"op": "bye"})
+            self._broker.send(slot.connection, {"op": "bye", "over": slot.rests})
             self._by_connection.pop(slot.connection, None)
             self._broker.drop(slot.connection)
         slot.ready, slot.leaving, slot.connection = False, False, None

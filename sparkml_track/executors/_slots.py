@@ -103,14 +103,14 @@ def slot_env(cpus: int) -> tuple[tuple[str, str], ...]:
     return (*((name, str(cpus)) for name in _CAPS), ("MLFLOW_TRACKING_URI", _NO_RUNS))
 
 
-def open_broker(secret: bytes, door: Door | None, *, shared_host: bool) -> Broker:
-    """Opens the broker: on a Unix socket where all slots share the driver's host, else on TCP.
+def open_broker(secret: bytes, door: Door | None, *, shared_host: bool, folder: str | None = None) -> Broker:
+    """Opens the broker: on a Unix socket, in ``folder``, where all slots share the driver's host, else on TCP.
 
     Raises:
         SetupError: the address is taken or is not of this host.
     """
     if door is None and shared_host:
-        return Broker(secret)
+        return Broker(secret, folder=folder)
     door = door or Door(own_address())
     try:
         return Broker(secret, door.bind, door.port, door.advertise)

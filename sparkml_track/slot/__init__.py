@@ -5,6 +5,7 @@
     template  one process for each host that has imported the objective; forks a child for each request
     child     executes attempts, one after another, in a forked process
     host      the folder, the blobs and the template that the slots of one host share
+    lease     shares in that folder, and when it goes
     context   what the objective gets as ``trial``
     result    what the objective may return, and how a failure is told
     logs      the kept head and tail of an attempt's output

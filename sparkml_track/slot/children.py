@@ -142,6 +142,11 @@ class Children:
             else:
                 yield message
 
+    def over(self) -> None:
+        """Tells the template that no worker will come after this one."""
+        with contextlib.suppress(OSError):
+            self._template.sendall(Sealer().seal(pack({"op": "over"})))
+
     def close(self) -> None:
         """Leaves the template, which ends our children."""
         self._template.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +12,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-__all__ = ["Host", "folder_for", "package_root", "user_folder"]
+from .lease import Lease
+
+__all__ = ["Host", "package_root", "user_folder"]
 
 _BOOT = "import sys, json, importlib; c = json.loads(sys.argv[1]); sys.path.insert(0, c['root']); "
 _BOOT += "importlib.import_module(c['package'] + '.template').main(c)"
@@ -38,13 +39,6 @@ def user_folder() -> str:
     return user
 
 
-def folder_for(token: str) -> str:
-    """The shared folder of one sweep on this host; made if missing."""
-    folder = os.path.join(user_folder(), token)
-    os.makedirs(os.path.join(folder, "blobs"), mode=0o700, exist_ok=True)
-    return folder
-
-
 def package_root(file: str, package: str) -> str:
     """What must be on sys.path for ``package`` to be imported as it was here; a folder or a zip."""
     for _ in range(package.count(".") + 2):
@@ -53,11 +47,24 @@ def package_root(file: str, package: str) -> str:
 
 
 class Host:
-    """The shared folder, seen from one worker or from the driver."""
+    """The shared folder of one sweep on this host, seen from one worker or from the driver, with a share in it.
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    Args:
+        token: names the sweep's executor; so the folder is called.
+        home: for the driver, which removes the folder.
+        single: for a task that is alone with its attempt.
+
+    Raises:
+        PermissionError: see ``user_folder``.
+    """
+
+    def __init__(self, token: str, *, home: bool = False, single: bool = False) -> None:
+        self._single = single
+        self.lease = Lease(os.path.join(user_folder(), token), single)
+        self.folder = self.lease.folder
         self._template: subprocess.Popen[bytes] | None = None
+        if home:
+            self.lease.over()
 
     def blob_path(self, digest: str) -> str:
         """Where a blob lies, or will."""
@@ -114,23 +121,30 @@ class Host:
             listener.bind(name)
             listener.listen(1024)
             config |= {"listener": listener.fileno(), "socket": name, "folder": self.folder}
-            config |= {"root": root, "package": package}
+            # Taken for it, so that the folder cannot go before it is up.
+            lease = Lease(self.folder, self._single)
+            config |= {"root": root, "package": package, "lease": lease.fileno(), "single": self._single}
             with open(os.path.join(self.folder, "template.log"), "ab") as log:
                 self._template = subprocess.Popen(
                     [sys.executable, "-c", _BOOT, json.dumps(config)],
-                    pass_fds=[listener.fileno()],
+                    pass_fds=[listener.fileno(), lease.fileno()],
                     env={**os.environ, **env},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
                 )
+            lease.hand_over()
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
         with open(os.path.join(self.folder, f"{name}.lock"), "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    def leave(self) -> None:
+        """Gives the share up."""
+        self.lease.close()
 
     def remove(self) -> None:
         """Removes the folder; a template that was started here has left, or is ended, before."""
@@ -140,7 +154,7 @@ class Host:
             except subprocess.TimeoutExpired:
                 self._template.kill()
                 self._template.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.lease.remove()
 
 
 def _try_connect(name: str) -> socket.socket | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from .artifacts import pieces
 from .children import Child, Children, TemplateLost
 from .ends import died, killed
-from .host import folder_for
+from .host import Host
 from .wire import Message, pack
 from .worker import Config, join
 
@@ -49,21 +49,24 @@ def run_once(config: Config, message: Message, files: Mapping[str, str]) -> list
             while piece := file.read(_PIECE):
                 yield piece
 
-    answer = _try(config, message, fetch)
-    folder = folder_for(config.token)
-    files_left = [pack(head, piece) for head, piece in pieces(folder, str(message["attempt"]), ARTIFACTS)]
-    return [*files_left, pack({"host": socket.gethostname(), **answer})]
+    host = Host(config.token, single=True)
+    try:
+        answer = _try(lambda: join(host, config, fetch), message, config.gpus)
+        files_left = [pack(head, piece) for head, piece in pieces(host.folder, str(message["attempt"]), ARTIFACTS)]
+        return [*files_left, pack({"host": socket.gethostname(), **answer})]
+    finally:
+        host.leave()
 
 
-def _try(config: Config, message: Message, fetch: Callable[[str], Iterator[bytes]]) -> Message:
+def _try(joined: Callable[[], socket.socket], message: Message, gpus: str) -> Message:
     for _ in range(_JOINS - 1):
-        attempt = _Once(join(config, fetch), message, config.gpus)
+        attempt = _Once(joined(), message, gpus)
         try:
             return attempt.run()
         except TemplateLost:  # it left just when we came
             if attempt.began:
                 raise
-    return _Once(join(config, fetch), message, config.gpus).run()
+    return _Once(joined(), message, gpus).run()
 
 
 class _Once:

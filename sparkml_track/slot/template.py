@@ -3,7 +3,7 @@
 It stays single-threaded and never calls the objective, because a fork copies no threads and an OpenMP pool that was
 used before it makes children hang. Workers connect over a Unix socket and pass the child's ends along:
 
-    worker -> template   child (with two descriptors: socket, output pipe), kill (pid)
+    worker -> template   child (with two descriptors: socket, output pipe), kill (pid), over (nobody comes after it)
     template -> worker   ready | broken (message, cloudpickle: its version there), warning (message), exit (pid, status)
 
 It ends its children with the worker that asked for them, and itself with the last worker.
@@ -25,6 +25,7 @@ import time
 from dataclasses import dataclass, field
 
 from .child import Loaded, serve
+from .lease import Lease, remove_left
 from .result import tell
 from .threads import thread_count
 from .wire import Message, Opener, Sealer, pack, unpack
@@ -39,9 +40,10 @@ _LONELY = 30.0
 
 @dataclass
 class _Client:
-    """A connected worker."""
+    """A connected worker; ``over`` as it said."""
 
     sock: socket.socket
+    over: bool = False
     opener: Opener = field(default_factory=Opener)
     sealer: Sealer = field(default_factory=Sealer)
     children: set[int] = field(default_factory=set)
@@ -51,11 +53,13 @@ class _Client:
 class Template:
     """The serving loop."""
 
-    def __init__(self, listener: socket.socket, config: Message) -> None:
+    def __init__(self, listener: socket.socket, lease: Lease, config: Message) -> None:
         self._listener = listener
+        self._lease = lease
         self._config = config
         self._clients: dict[int, _Client] = {}
         self._owner: dict[int, _Client] = {}
+        self._over = False
         self._state: list[Message] = []
         self._loaded: Loaded | None = None
         self._lonely_since, self._patience = time.monotonic(), _LONELY
@@ -131,6 +135,8 @@ class Template:
             message = unpack(body)[0]
             if message["op"] == "child":
                 self._fork(client)
+            elif message["op"] == "over":
+                client.over = True
             elif message["op"] == "kill" and message["pid"] in client.children:
                 _kill_group(int(str(message["pid"])))
 
@@ -143,6 +149,7 @@ class Template:
         for fd in client.fds:
             os.close(fd)
         if not self._clients:
+            self._over = client.over
             self._lonely_since, self._patience = time.monotonic(), float(str(self._config.get("linger", 0.0)))
             if self._patience <= 0:
                 self._finish()
@@ -153,6 +160,9 @@ class Template:
         with contextlib.suppress(OSError):  # the folder may be gone, when the sweep is over
             os.unlink(str(self._config["socket"]))
         self._reap(wait=True)
+        if self._over:
+            self._lease.over()
+        self._lease.close()
         os._exit(0)
 
     def _send(self, client: _Client, message: Message) -> None:
@@ -200,6 +210,7 @@ class Template:
     def _close_inherited(self, *fds: int) -> None:
         self._selector.close()
         self._listener.close()
+        os.close(self._lease.fileno())
         for client in self._clients.values():
             client.sock.close()
             for fd in client.fds:
@@ -278,9 +289,14 @@ def main(config: Message) -> None:
     socket     its path
     work       file with a pickled mapping of the fields of ``Loaded``
     folder     of the host
+    lease      descriptor of a share in it
+    single     as of ``Lease``
     linger     seconds to wait for another worker when the last has left
     path       entries for sys.path
     """
     sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]  # type: ignore[attr-defined]
     listener = socket.socket(fileno=int(config["listener"]))  # type: ignore[call-overload]
-    Template(listener, config).run()
+    lease = Lease(str(config["folder"]), bool(config["single"]), int(config["lease"]))  # type: ignore[call-overload]
+    with contextlib.suppress(OSError):
+        remove_left(os.path.dirname(lease.folder))
+    Template(listener, lease, config).run()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from .artifacts import pieces
 from .children import Child, Children
 from .ends import died, killed
-from .host import Host, folder_for
+from .host import Host
 from .wire import Address, Message, WireError, connect, pack, unpack
 
 __all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
@@ -69,14 +69,14 @@ class Config:
     connect_timeout: float = 10.0
 
 
-def join(config: Config, fetch: Callable[[str], Iterator[bytes]]) -> socket.socket:
+def join(host: Host, config: Config, fetch: Callable[[str], Iterator[bytes]]) -> socket.socket:
     """Gets what this host lacks and connects to its template.
 
     Args:
+        host: of the sweep's token.
         config: of the worker.
         fetch: gives the bytes of a blob in pieces.
     """
-    host = Host(folder_for(config.token))
     for digest in (config.work, *config.code, *config.data):
         host.blob(digest, lambda digest=digest: fetch(digest))  # type: ignore[misc]
     path = [*map(host.blob_path, config.code), *sys.path, *config.path]
@@ -84,7 +84,15 @@ def join(config: Config, fetch: Callable[[str], Iterator[bytes]]) -> socket.sock
 
 
 class _Bye(Exception):
-    """The broker has no more for us, or is gone."""
+    """The broker has no more for us, or is gone.
+
+    Attributes:
+        over: so is the sweep; else workers may come to this host again.
+    """
+
+    def __init__(self, over: bool) -> None:
+        super().__init__()
+        self.over = over
 
 
 class Worker:
@@ -93,7 +101,7 @@ class Worker:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._sock, self._sealer, self._opener = connect(config.address, config.secret, config.connect_timeout)
-        self._folder = folder_for(config.token)
+        self._host: Host | None = None
         self._inbox: deque[tuple[Message, bytes]] = deque()
         self._queue: deque[Message] = deque()
         self._current: Message | None = None
@@ -113,6 +121,7 @@ class Worker:
         Raises:
             RuntimeError: the driver refused this slot, or the template died; the Spark task fails with it.
         """
+        host = self._host = Host(self._config.token)
         try:
             self._hello()
             self._children = self._join_template()
@@ -122,12 +131,17 @@ class Worker:
                 self._take_inbox()
                 self._next()
                 self._wait()
-        except _Bye:
+        except _Bye as bye:
+            if bye.over and self._children is not None:
+                self._children.over()
+            elif bye.over:
+                host.lease.over()
             return
         finally:
             self._sock.close()
             if self._children is not None:
                 self._children.close()
+            host.leave()
 
     # -- the beginning
 
@@ -140,7 +154,8 @@ class Worker:
             raise RuntimeError(str(message["message"]))
 
     def _join_template(self) -> Children:
-        template = join(self._config, self._fetch)
+        assert self._host is not None
+        template = join(self._host, self._config, self._fetch)
         children = Children(template, self._poll, self._sources, self._child_said, self._child_ended)
         self._sources[template.fileno()] = self._read_template
         self._poll.register(template.fileno(), select.POLLIN)
@@ -161,7 +176,7 @@ class Worker:
         while True:
             for i, (message, blob) in enumerate(self._inbox):
                 if message["op"] == "bye":
-                    raise _Bye
+                    raise _Bye(bool(message.get("over")))
                 if message["op"] in ops:
                     del self._inbox[i]
                     return message, blob
@@ -176,17 +191,22 @@ class Worker:
         try:
             self._sock.sendall(self._sealer.seal(body))
         except OSError:
-            raise _Bye from None
+            raise self._cut_off() from None
         self._sent = time.monotonic()
 
     def _read_broker(self) -> None:
         try:
             data = self._sock.recv(1 << 18)
-            if not data:
-                raise _Bye
-            self._inbox.extend(unpack(body) for body in self._opener.feed(data))
+            if data:
+                self._inbox.extend(unpack(body) for body in self._opener.feed(data))
+                return
         except (OSError, WireError):
-            raise _Bye from None
+            pass
+        raise self._cut_off()
+
+    def _cut_off(self) -> _Bye:
+        """A driver that still listens gave up this worker only; its sweep goes on."""
+        return _Bye(over=nobody_listens(self._config.address))
 
     def _take_inbox(self) -> None:
         while self._inbox:
@@ -201,7 +221,7 @@ class Worker:
             elif op == "stop":
                 self._stop(message["attempt"], str(message["reason"]))
             elif op == "bye":
-                raise _Bye
+                raise _Bye(bool(message.get("over")))
 
     def _runs(self, attempt: object) -> bool:
         return self._current is not None and self._current["attempt"] == attempt
@@ -272,7 +292,8 @@ class Worker:
         attempt = str(self._current["attempt"])
         self._current, self._deadline = None, None
         self._next()  # before the news goes out: the slot works while the driver reads
-        for head, piece in pieces(self._folder, attempt):
+        assert self._host is not None
+        for head, piece in pieces(self._host.folder, attempt):
             self._tell_body(pack(head, piece))
         self._tell_body(body)
 
@@ -318,6 +339,20 @@ class Worker:
             self._kill("timeout")
         if now >= self._sent + BEAT:
             self._tell({"op": "beat"})
+
+
+def nobody_listens(address: Address) -> bool:
+    """Whether the driver has ended, as far as can be told: a network in between may only be down for a while."""
+    family = socket.AF_UNIX if address[0] == "unix" else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.settimeout(1.0)
+            sock.connect(address[1] if family == socket.AF_UNIX else address[1:])
+    except (ConnectionRefusedError, FileNotFoundError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def main(config: Config) -> str:
