@@ -27,11 +27,12 @@ def environment_tags() -> dict[str, str]:
 def code_tags(folders: Sequence[str | Path] = ()) -> dict[str, str]:
     """The git commit of the first folder, and whether it holds changes; nothing where there is no git."""
     folder = Path(folders[0]) if folders else Path.cwd()
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not commit:
+    lines = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no").splitlines()
+    heads = [line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")]
+    if not heads or heads[0] == "(initial)":
         return {}
-    dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-    return {"mlflow.source.git.commit": commit, "sparkml.code.changed": str(dirty).lower()}
+    changed = any(not line.startswith("#") for line in lines)
+    return {"mlflow.source.git.commit": heads[0], "sparkml.code.changed": str(changed).lower()}
 
 
 def spark_tags(session: object | None) -> dict[str, str]:
@@ -50,8 +51,8 @@ def spark_tags(session: object | None) -> dict[str, str]:
 def in_cluster_mode(session: object | None) -> bool:
     """Whether this process was started by the cluster, on one of its machines; never so with Spark Connect."""
     try:
-        conf = session.sparkContext.getConf()  # type: ignore[union-attr]
-        return bool(conf.get("spark.submit.deployMode", "client") == "cluster")
+        context = session.sparkContext  # type: ignore[union-attr]
+        return bool(context._jsc.sc().deployMode() == "cluster")  # noqa: SLF001  # getConf is a hundred calls
     except Exception:  # noqa: BLE001 - no session, or Spark Connect, which raises one of several errors of its own
         return False
 

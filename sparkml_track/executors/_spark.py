@@ -31,7 +31,7 @@ from sparkml_track.executors._by_value import zip_folder
 from sparkml_track.executors._launchers import Launcher, Others
 from sparkml_track.executors._slots import Door, own_address
 from sparkml_track.executors._spark_others import MARK, SparkOthers, any_decommissioned, on_decommissioned
-from sparkml_track.executors._spark_resources import grant, is_local
+from sparkml_track.executors._spark_resources import conf_of, grant, is_local
 from sparkml_track.slot.host import user_folder
 from sparkml_track.slot.worker import Config
 
@@ -61,7 +61,7 @@ class SparkLauncher(Launcher):
         self._grant = grant(self.context, resources)
         self._going: frozenset[int] = frozenset()
         self._looked = 0.0
-        self._moves = self.context.getConf().get("spark.decommission.enabled", "false") == "true"
+        self._moves = conf_of(self.context).get("spark.decommission.enabled", "false") == "true"
         self._jobs: dict[int, Future[Any]] = {}
         # Job groups are a property of the JVM thread behind a Python thread: with some of our own, the caller's stay.
         # A submission is a dozen calls into the JVM: four at a time, and nobody waits for them.
@@ -140,7 +140,7 @@ def _ended(job: Future[Any]) -> bool:
 
 def door_of(context: Any) -> Door:
     """Where the broker listens: as Spark's own driver does, unless the settings of the module say otherwise."""
-    conf = context.getConf()
+    conf = conf_of(context)
     host = conf.get("spark.driver.host", own_address())
     port = conf.get("spark.sparkml.broker.port", "0")
     if not port.isdigit() or int(port) > 65535:
@@ -166,7 +166,8 @@ def _task(config: Config) -> Callable[[int], bytes]:
         task = TaskContext.get()
         gpus = task.resources().get("gpu") if task is not None else None
         mine = {**fields, "gpus": ",".join(gpus.addresses) if gpus is not None else ""}
-        return main(Config(**mine)).encode()
+        body: bytes = main(Config(**mine)).encode()
+        return body
 
     return work
 

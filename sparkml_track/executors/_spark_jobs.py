@@ -18,7 +18,7 @@ from typing import Any
 from sparkml_track.errors import SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._spark import add_slot, as_bytes, zip_of_slot
-from sparkml_track.executors._spark_resources import grant, is_local
+from sparkml_track.executors._spark_resources import conf_of, grant, is_local
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 
 __all__ = ["ClassicJobs", "ConnectJobs", "Interrupter", "is_connect"]
@@ -68,7 +68,7 @@ class ClassicJobs(Submitter):
         self._context = session.sparkContext
         self.shared_host = is_local(self._context)
         self._grant = grant(self._context, resources)
-        self._again = _speculates(self._context.getConf().get)
+        self._again = _speculates(conf_of(self._context).get)
         add_slot(self._context)
 
     def slots(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from sparkml_track.errors import SpecError
 from sparkml_track.executors._base import Resources
 
-__all__ = ["Grant", "grant", "is_local"]
+__all__ = ["Grant", "conf_of", "grant", "is_local"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class Grant:
     apply: Callable[[Any], Any]
 
 
+def conf_of(context: Any) -> Any:
+    """The settings of an application, to read only: ``getConf`` copies them, a hundred calls into the JVM."""
+    return context._conf  # noqa: SLF001
+
+
 def is_local(context: Any) -> bool:
     """Whether tasks run on the driver's host as its children: not so on local-cluster."""
     return str(context.master).startswith("local") and "cluster" not in context.master
@@ -38,8 +43,8 @@ def grant(context: Any, resources: Resources) -> Grant:
     Raises:
         SpecError: no slot can have it; says what slots have.
     """
-    cpus = int(context.getConf().get("spark.task.cpus", "1"))
-    gpus = float(context.getConf().get("spark.task.resource.gpu.amount", "0"))
+    cpus = int(conf_of(context).get("spark.task.cpus", "1"))
+    gpus = float(conf_of(context).get("spark.task.resource.gpu.amount", "0"))
     if is_local(context):
         return _local(context, resources, cpus, gpus)
     if resources.cpus <= cpus and resources.gpus <= gpus:
@@ -84,7 +89,7 @@ def _profile(context: Any, resources: Resources) -> Grant:
 
 def _executor(context: Any) -> tuple[int | None, int]:
     """Cores and gpus of one Spark executor; cores None where that depends on the host."""
-    conf = context.getConf()
+    conf = conf_of(context)
     text = conf.get("spark.executor.cores")
     if text is None and context.master.startswith("local-cluster"):
         text = context.master.partition("[")[2].split(",")[1]
