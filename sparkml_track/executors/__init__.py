@@ -106,7 +106,7 @@ def _open_resident(name: str, work: Work, session: object, token: str) -> Execut
 
     launcher = SparkLauncher(session, token, work.resources)
     door = None if launcher.shared_host else door_of(launcher.context)
-    where = "a Unix socket" if door is None else f"TCP, {door.advertise}"
+    where = "a Unix socket" if door is None else f"{'TLS' if door.tls else 'TCP'}, {door.advertise}"
     _log.info("executor: resident, on %s by %s", launcher.context.master, where)
     resident = ResidentExecutor(work, launcher, token, door=door)
     if name == "resident" or door is None:

@@ -2,7 +2,8 @@
 
 One thread, one selector, no lock: the loop that waits for results is the one that reads them, so a result or a
 report costs no hand-over between threads. Nothing is decoded before both sides proved the secret; until then a
-connection may send 48 bytes and take five seconds.
+connection may send 48 bytes and take five seconds. Where there is a certificate, TLS follows the proofs, within the
+same five seconds: handshakes cost a hundred times what a stranger does.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import contextlib
 import os
 import selectors
 import socket
+import ssl
 import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass, field
 
+from sparkml_track.slot.tls import Tls
 from sparkml_track.slot.wire import (
     REPLY_SIZE,
     Address,
+    Keys,
     Message,
     Opener,
     Sealer,
@@ -47,6 +51,8 @@ class Connection:
     greeting: bytes
     since: float
     reply: bytes = b""
+    keys: Keys | None = None
+    tls: Tls | None = None
     opener: Opener | None = None
     sealer: Sealer | None = None
     waiting: deque[bytes] = field(default_factory=deque)
@@ -79,6 +85,7 @@ class Broker:
         port: int = 0,
         advertise: str | None = None,
         folder: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Starts to listen.
 
@@ -88,15 +95,19 @@ class Broker:
             port: 0 for any free one.
             advertise: name or address that workers connect to, if not ``host``.
             folder: the private one, which its owner removes; None for one of its own.
+            tls: this side of TLS, with the certificate that workers are given; None for plain connections.
 
         Raises:
             OSError: the port is taken.
         """
         self._secret = secret
+        self._tls = tls
         self._folder: str | None = None
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._strangers: set[Connection] = set()
+        # Between the proofs and the end of the TLS handshake: no strangers, so however many do not keep others out.
+        self._shaking: set[Connection] = set()
         self.refused = 0
         self._listener, self.address = self._listen(folder) if host is None else self._serve(host, port, advertise)
         self._listener.setblocking(False)
@@ -128,20 +139,22 @@ class Broker:
                 self._flush(connection)
             if mask & selectors.EVENT_READ and not connection.closed:
                 self._read(connection, received)
-        if self._strangers:
-            self._drop_slow_strangers()
+        if self._strangers or self._shaking:
+            self._drop_slow()
         return received
 
     def send(self, connection: Connection, message: Message, blob: bytes = b"") -> None:
         """Sends without waiting; what the socket does not take is sent by later polls."""
         if connection.closed or connection.sealer is None:
             return
-        frame = connection.sealer.seal(pack(message, blob))
+        self._put(connection, connection.sealer.seal(pack(message, blob)))
+
+    def _put(self, connection: Connection, data: bytes) -> None:
         if not connection.waiting:
-            frame = frame[self._try_send(connection, frame) :]
-        if frame and not connection.closed:
-            connection.waiting.append(frame)
-            connection.backlog += len(frame)
+            data = data[self._try_send(connection, data) :]
+        if data and not connection.closed:
+            connection.waiting.append(data)
+            connection.backlog += len(data)
             self._selector.modify(connection.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)
             if connection.backlog > BACKLOG:
                 self.drop(connection)
@@ -151,14 +164,14 @@ class Broker:
         if connection.closed:
             return
         connection.closed = True
-        self._strangers.discard(connection)
-        self._connections.discard(connection)
+        for group in (self._strangers, self._shaking, self._connections):
+            group.discard(connection)
         self._selector.unregister(connection.sock)
         connection.sock.close()
 
     def close(self) -> None:
         """Closes everything."""
-        for connection in [*self._connections, *self._strangers]:
+        for connection in [*self._connections, *self._shaking, *self._strangers]:
             self.drop(connection)
         if self._selector.get_map() is None:
             return
@@ -188,20 +201,13 @@ class Broker:
 
     def _read(self, connection: Connection, received: list[Received]) -> None:
         try:
-            data = connection.sock.recv(1 << 18 if connection.opener else REPLY_SIZE - len(connection.reply))
+            data = connection.sock.recv(1 << 18 if connection.keys else REPLY_SIZE - len(connection.reply))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             data = b""
         try:
-            if not data:
-                raise WireError("closed")
-            if connection.opener is None:
-                self._authenticate(connection, data)
-                return
-            connection.heard = time.monotonic()
-            for body in connection.opener.feed(data):
-                received.append(Received(connection, *unpack(body)))
+            received += self._take(connection, data)
         except WireError:
             known = connection in self._connections
             self.refused += not known
@@ -209,16 +215,51 @@ class Broker:
             if known:
                 received.append(Received(connection, None))
 
+    def _take(self, connection: Connection, data: bytes) -> list[Received]:
+        """What ``data`` completes: a step of the handshake, or messages.
+
+        Raises:
+            WireError: it is the end, or not what the other side must send.
+        """
+        if not data:
+            raise WireError("closed")
+        if connection.keys is None:
+            self._authenticate(connection, data)
+            return []
+        if connection.opener is None:
+            data = self._shake(connection, data)
+            if connection.opener is None:
+                return []
+        connection.heard = time.monotonic()
+        return [Received(connection, *unpack(body)) for body in connection.opener.feed(data)]
+
     def _authenticate(self, connection: Connection, data: bytes) -> None:
         connection.reply += data
         if len(connection.reply) < REPLY_SIZE:
             return
-        keys = verify_reply(self._secret, connection.greeting, connection.reply)
-        connection.opener, connection.sealer = Opener(keys.to_server), Sealer(keys.to_client)
-        connection.heard = time.monotonic()
+        keys = connection.keys = verify_reply(self._secret, connection.greeting, connection.reply)
         self._strangers.discard(connection)
+        self._put(connection, keys.proof(b"server"))
+        if self._tls is None:
+            self._admit(connection, keys)
+        else:
+            connection.tls = Tls(self._tls, server=True)
+            self._shaking.add(connection)
+
+    def _shake(self, connection: Connection, data: bytes) -> bytes:
+        """Goes on with TLS; what came behind its handshake lies in it, so nothing is left of ``data``."""
+        assert connection.tls is not None and connection.keys is not None
+        self._put(connection, connection.tls.shake(data))
+        if connection.tls.ready:
+            self._admit(connection, connection.keys)
+        return b""
+
+    def _admit(self, connection: Connection, keys: Keys) -> None:
+        connection.opener = Opener(keys.to_server, connection.tls)
+        connection.sealer = Sealer(keys.to_client, connection.tls)
+        connection.heard = time.monotonic()
+        self._shaking.discard(connection)
         self._connections.add(connection)
-        self._try_send(connection, keys.proof(b"server"))
 
     def _try_send(self, connection: Connection, data: bytes) -> int:
         try:
@@ -238,8 +279,8 @@ class Broker:
                 return
         self._selector.modify(connection.sock, selectors.EVENT_READ, connection)
 
-    def _drop_slow_strangers(self) -> None:
+    def _drop_slow(self) -> None:
         now = time.monotonic()
-        for connection in [c for c in self._strangers if now - c.since > HANDSHAKE]:
+        for connection in [c for c in self._strangers | self._shaking if now - c.since > HANDSHAKE]:
             self.refused += 1
             self.drop(connection)

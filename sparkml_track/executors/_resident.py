@@ -77,14 +77,16 @@ class ResidentExecutor(Executor):
         packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
         secret = secrets.token_bytes(32)
         try:
-            self._broker = open_broker(secret, door, shared_host=launcher.shared_host, folder=self._host.folder)
+            self._broker, certificate = open_broker(
+                secret, door, shared_host=launcher.shared_host, folder=self._host.folder
+            )
         except SetupError:
             self._host.remove()
             raise
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
         env = slot_env(work.resources.cpus)
         config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
-        config = replace(config, fresh=work.isolation == "fresh", code=packed.code)
+        config = replace(config, fresh=work.isolation == "fresh", code=packed.code, certificate=certificate)
         self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
         self._known = set(packed.digests)
         self._checked = time.monotonic()

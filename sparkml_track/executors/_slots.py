@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -52,11 +53,13 @@ class Door:
         bind: address of this host.
         port: 0 for any free one.
         advertise: name or address that slots connect to, if not ``bind``.
+        tls: connections are encrypted, with a certificate that is made for this one broker.
     """
 
     bind: str
     port: int = 0
     advertise: str | None = None
+    tls: bool = False
 
 
 @dataclass(eq=False)
@@ -103,23 +106,40 @@ def slot_env(cpus: int) -> tuple[tuple[str, str], ...]:
     return (*((name, str(cpus)) for name in _CAPS), ("MLFLOW_TRACKING_URI", _NO_RUNS))
 
 
-def open_broker(secret: bytes, door: Door | None, *, shared_host: bool, folder: str | None = None) -> Broker:
+def open_broker(
+    secret: bytes, door: Door | None, *, shared_host: bool, folder: str | None = None
+) -> tuple[Broker, bytes]:
     """Opens the broker: on a Unix socket, in ``folder``, where all slots share the driver's host, else on TCP.
 
+    Returns:
+        The broker, and the certificate (DER) that its workers are given; empty without TLS.
+
     Raises:
-        SetupError: the address is taken or is not of this host.
+        SetupError: the address is taken or is not of this host, or what TLS needs is missing.
     """
     if door is None and shared_host:
-        return Broker(secret, folder=folder)
+        return Broker(secret, folder=folder), b""
     door = door or Door(own_address())
+    tls, certificate = _certificate() if door.tls else (None, b"")
     try:
-        return Broker(secret, door.bind, door.port, door.advertise)
+        return Broker(secret, door.bind, door.port, door.advertise, tls=tls), certificate
     except OSError as error:
         raise SetupError(
             f"the broker cannot listen on {door.bind}:{door.port}: {error.strerror or error}; set "
             "spark.sparkml.broker.port to a free port, or to 0 for any, and spark.driver.bindAddress to an address of "
             "this host"
         ) from None
+
+
+def _certificate() -> tuple[ssl.SSLContext, bytes]:
+    try:
+        from sparkml_track.executors._certificate import own_certificate
+    except ImportError as error:
+        raise SetupError(
+            f"spark.sparkml.broker.tls is true, and the certificate cannot be made: {error}; install the package "
+            "cryptography on the driver, or set it to false"
+        ) from None
+    return own_certificate()
 
 
 def own_address() -> str:

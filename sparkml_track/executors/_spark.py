@@ -7,6 +7,8 @@ Where slots are on other hosts they connect to the driver over TCP. Settings, in
 
     spark.sparkml.broker.host   what slots connect to; default: spark.driver.host, which they reach anyway
     spark.sparkml.broker.port   default: 0, any free one; name one where a firewall or a service lets only that through
+    spark.sparkml.broker.tls    true encrypts, with a certificate made for each sweep and pinned by its workers;
+                                default: false, what is sent is authentic but can be read on the way
 
 The broker binds to spark.driver.bindAddress, as Spark's driver does.
 """
@@ -145,8 +147,11 @@ def door_of(context: Any) -> Door:
     port = conf.get("spark.sparkml.broker.port", "0")
     if not port.isdigit() or int(port) > 65535:
         raise SpecError(f"spark.sparkml.broker.port is {port!r}; allowed is a port, or 0 for any free one")
+    tls = conf.get("spark.sparkml.broker.tls", "false").lower()
+    if tls not in {"true", "false"}:
+        raise SpecError(f"spark.sparkml.broker.tls is {tls!r}; allowed are true and false")
     bind = conf.get("spark.driver.bindAddress", host)
-    return Door(bind, int(port), conf.get("spark.sparkml.broker.host", host))
+    return Door(bind, int(port), conf.get("spark.sparkml.broker.host", host), tls == "true")
 
 
 def as_bytes(rdd: Any) -> Any:

@@ -10,6 +10,8 @@ it knows the secret before the other decodes anything:
     server -> client   MAGIC, nonce_s
     client -> server   nonce_c, proof("client")
     server -> client   proof("server")
+
+Where the connection is encrypted, too, that begins after the proofs, and everything above lies inside.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ import hmac
 import json
 import os
 import socket
+from collections.abc import Callable
 from hashlib import blake2b
 from struct import Struct
 from struct import error as StructError
+from typing import Protocol
 
 __all__ = [
     "GREETING_SIZE",
@@ -28,6 +32,7 @@ __all__ = [
     "PROOF_SIZE",
     "REPLY_SIZE",
     "Address",
+    "Cipher",
     "Keys",
     "Message",
     "Opener",
@@ -84,29 +89,45 @@ def unpack(body: bytes) -> tuple[Message, bytes]:
     return message, body[end:]
 
 
+class Cipher(Protocol):
+    """Encrypts one end of a connection, as a stream of bytes. What comes in may be cut anywhere."""
+
+    def encrypt(self, data: bytes) -> bytes:
+        """What is to be sent for ``data``."""
+
+    def decrypt(self, data: bytes) -> bytes:
+        """What came with ``data``.
+
+        Raises:
+            WireError: it is not what the other side sent, or that has ended.
+        """
+
+
 class Sealer:
     """Makes frames of bodies, in one direction of one connection."""
 
-    def __init__(self, key: bytes | None = None) -> None:
+    def __init__(self, key: bytes | None = None, cipher: Cipher | None = None) -> None:
         self._key = key
         self._count = 0
+        self._cipher = cipher
 
     def seal(self, body: bytes) -> bytes:
-        """Returns the frame."""
+        """Returns what is to be sent: the frame, encrypted where the connection is."""
         if self._key is None:
             return _U32.pack(len(body)) + body
         mac = _mac(self._key, self._count, body)
         self._count += 1
-        return b"".join((_U32.pack(len(body) + MAC), mac, body))
+        frame = b"".join((_U32.pack(len(body) + MAC), mac, body))
+        return frame if self._cipher is None else self._cipher.encrypt(frame)
 
 
 class Opener:
     """Takes bodies out of a stream of bytes, in one direction of one connection."""
 
-    def __init__(self, key: bytes | None = None, limit: int = MAX_FRAME) -> None:
+    def __init__(self, key: bytes | None = None, cipher: Cipher | None = None) -> None:
         self._key = key
         self._count = 0
-        self._limit = limit
+        self._cipher = cipher
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -119,13 +140,13 @@ class Opener:
             WireError: a frame is too long or its mac is wrong.
         """
         buffer = self._buffer
-        buffer += data
+        buffer += data if self._cipher is None else self._cipher.decrypt(data)
         bodies: list[bytes] = []
         start = 0
         while len(buffer) - start >= 4:
             size = _U32.unpack_from(buffer, start)[0]
-            if size > self._limit:
-                raise WireError(f"frame of {size} bytes, allowed are {self._limit}")
+            if size > MAX_FRAME:
+                raise WireError(f"frame of {size} bytes, allowed are {MAX_FRAME}")
             if len(buffer) - start - 4 < size:
                 break
             bodies.append(self._open(bytes(buffer[start + 4 : start + 4 + size])))
@@ -181,8 +202,16 @@ def verify_reply(secret: bytes, sent: bytes, reply: bytes) -> Keys:
     return keys
 
 
-def connect(address: Address, secret: bytes, timeout: float) -> tuple[socket.socket, Sealer, Opener]:
+def connect(
+    address: Address, secret: bytes, timeout: float, encrypt: Callable[[socket.socket], Cipher] | None = None
+) -> tuple[socket.socket, Sealer, Opener]:
     """Connects to a server and proves the secret both ways.
+
+    Args:
+        address: of the server.
+        secret: shared with it.
+        timeout: seconds for each step.
+        encrypt: goes over to an encrypted connection once both sides are proved; None leaves it plain.
 
     Raises:
         OSError: there is nobody, or not in time.
@@ -198,10 +227,11 @@ def connect(address: Address, secret: bytes, timeout: float) -> tuple[socket.soc
         sock.sendall(nonce + keys.proof(b"client"))
         if not hmac.compare_digest(_receive(sock, PROOF_SIZE), keys.proof(b"server")):
             raise WireError("broker does not know the secret")
+        cipher = encrypt(sock) if encrypt is not None else None
     except BaseException:
         sock.close()
         raise
-    return sock, Sealer(keys.to_server), Opener(keys.to_client)
+    return sock, Sealer(keys.to_server, cipher), Opener(keys.to_client, cipher)
 
 
 def _dial(address: Address, timeout: float) -> socket.socket:

@@ -22,7 +22,7 @@ from .artifacts import pieces
 from .children import Child, Children
 from .ends import died, killed
 from .host import Host
-from .wire import Address, Message, WireError, connect, pack, unpack
+from .wire import Address, Cipher, Message, WireError, connect, pack, unpack
 
 __all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
 
@@ -50,6 +50,7 @@ class Config:
         fresh: a new child for each attempt.
         slot: numbers this worker.
         gpus: addresses of the slot's accelerators, the only ones an attempt sees.
+        certificate: of the broker, in DER, where connections to it are encrypted; empty where not.
         linger: seconds for which the template waits for another worker when the last has left.
         connect_timeout: seconds.
     """
@@ -66,6 +67,7 @@ class Config:
     code: tuple[str, ...] = ()
     linger: float = 0.0
     gpus: str = ""
+    certificate: bytes = b""
     connect_timeout: float = 10.0
 
 
@@ -100,7 +102,9 @@ class Worker:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._sock, self._sealer, self._opener = connect(config.address, config.secret, config.connect_timeout)
+        self._sock, self._sealer, self._opener = connect(
+            config.address, config.secret, config.connect_timeout, _cipher_of(config.certificate)
+        )
         self._host: Host | None = None
         self._inbox: deque[tuple[Message, bytes]] = deque()
         self._queue: deque[Message] = deque()
@@ -339,6 +343,14 @@ class Worker:
             self._kill("timeout")
         if now >= self._sent + BEAT:
             self._tell({"op": "beat"})
+
+
+def _cipher_of(certificate: bytes) -> Callable[[socket.socket], Cipher] | None:
+    if not certificate:
+        return None
+    from .tls import pinned  # only here: a worker without TLS need not load OpenSSL
+
+    return lambda sock: pinned(certificate, sock)
 
 
 def nobody_listens(address: Address) -> bool:

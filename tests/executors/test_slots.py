@@ -4,12 +4,14 @@ import os
 import socket
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from sparkml_track.errors import SetupError
+from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Work, open_executor
 from sparkml_track.executors._slots import Door, open_broker
+from sparkml_track.executors._spark import door_of
 
 
 def test_a_taken_port_is_told_with_the_setting_to_change() -> None:
@@ -28,3 +30,20 @@ def test_a_temporary_folder_that_others_could_write_to_is_refused(monkeypatch: p
         ours.chmod(0o777)
         with pytest.raises(SetupError, match="open to others; remove it or set TMPDIR"):
             open_executor("inline", Work(lambda _: 1.0), None)
+
+
+def context(**conf: str) -> SimpleNamespace:
+    """What ``door_of`` reads of a SparkContext."""
+    return SimpleNamespace(getConf=lambda: {f"spark.{name.replace('_', '.')}": value for name, value in conf.items()})
+
+
+@pytest.mark.parametrize(("value", "tls"), [("true", True), ("TRUE", True), ("false", False)])
+def test_tls_is_chosen_by_the_setting_and_off_without_it(value: str, tls: bool) -> None:
+    assert door_of(context(driver_host="here", sparkml_broker_tls=value)) == Door("here", 0, "here", tls)
+    assert not door_of(context(driver_host="here")).tls
+
+
+@pytest.mark.parametrize(("name", "value"), [("port", "70000"), ("port", "any"), ("tls", "yes"), ("tls", "")])
+def test_a_setting_of_the_broker_that_means_nothing_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SpecError, match=rf"spark\.sparkml\.broker\.{name} is '{value}'; allowed"):
+        door_of(context(driver_host="here", **{f"sparkml_broker_{name}": value}))
