@@ -1,6 +1,7 @@
 """The sweep's data as files that slots map: written once, named by digest, opened without a copy.
 
-An opener is a nested function, so that it is pickled by value and slots need nothing of ours to open the file.
+An opener is a nested function, so that it is pickled by value and slots need nothing of ours to open the file. What
+it ``imports`` the template has imported before the first attempt opens it; where ``copies``, each attempt gets its own.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def _array(name: str, value: Any, folder: str) -> Entry:
 
         return numpy.load(path, mmap_mode="r", allow_pickle=False)
 
+    load.imports = "numpy"  # type: ignore[attr-defined]
     return _write(folder, lambda file: numpy.save(file, value, allow_pickle=False)), load
 
 
@@ -67,6 +69,7 @@ def _table(_name: str, value: Any, folder: str) -> Entry:
 
         return pyarrow.ipc.open_file(pyarrow.memory_map(path)).read_all()
 
+    load.imports = "pyarrow"  # type: ignore[attr-defined]
     return _write(folder, write), load
 
 
@@ -82,6 +85,7 @@ def _pandas(name: str, value: Any, folder: str) -> Entry:
     def load(path: str) -> object:
         return open_table(path).to_pandas(use_threads=False)  # type: ignore[attr-defined]
 
+    load.imports = "pandas"  # type: ignore[attr-defined]
     load.copies = True  # type: ignore[attr-defined]  # a trial may change its frame: each gets one of its own
     return digest, load
 

@@ -15,6 +15,7 @@ import array
 import contextlib
 import ctypes
 import gc
+import importlib
 import os
 import pickle
 import selectors
@@ -91,6 +92,8 @@ class Template:
                 # From the driver, over the authenticated broker. The other direction never unpickles.
                 work = pickle.load(file)
             self._loaded = Loaded(folder=str(self._config["folder"]), **work)
+            for _, opener in self._loaded.data.values():
+                importlib.import_module(getattr(opener, "imports", "builtins"))
             self._state = [{"op": "ready"}]
             threads = thread_count()
             if threads > 1:

@@ -441,3 +441,16 @@ def cpu_seconds(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_no_attempt_pays_for_the_import_of_what_opens_the_data() -> None:
+    import numpy
+
+    def objective(trial: Any) -> dict[str, float]:
+        import sys
+
+        before = "numpy" in sys.modules
+        return {"loss": float(trial.data["x"].sum()), "before": float(before)}
+
+    ended = run_all(opened(objective, data={"x": numpy.ones(3)}), 1)
+    assert ended[0].metrics == {"loss": 3.0, "before": 1.0}  # type: ignore[attr-defined]
