@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
@@ -203,11 +203,16 @@ class _Real:
     model: Callable[[Mapping[str, Any]], float]
 
     def __call__(self, point: Mapping[str, Any]) -> float:
-        return _table(str(self.path))[_key(_nearest(self.space, point))]
+        return self.figures[_key(_nearest(self.space, point))]
 
     def optimum(self) -> float:
         """The lowest on the grid."""
-        return min(_table(str(self.path)).values())
+        return min(self.figures.values())
+
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """By point. Once read, they are sent along with the problem: a slot that read them would import sklearn."""
+        return dict(json.loads(self.path.read_text()))
 
     @cached_property
     def path(self) -> Path:
@@ -222,11 +227,6 @@ class _Real:
     def points(self) -> list[dict[str, Any]]:
         """All of the grid."""
         return list(_points(self.space))
-
-
-@lru_cache
-def _table(path: str) -> dict[str, float]:
-    return dict(json.loads(Path(path).read_text()))
 
 
 def _key(point: Mapping[str, Any]) -> str:
