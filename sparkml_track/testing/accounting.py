@@ -106,6 +106,8 @@ def _check_parent(parent: StoredParent, states: Counter[str], ended: Mapping[str
         assert metrics[f"trials_{state}"] == states[state], f"{state}: {metrics[f'trials_{state}']} {states[state]}"
     sums = sum(metrics[f"trials_{name}"] for name in (*_STATES, "running", "not_started"))
     assert metrics["trials_planned"] == sums
+    # Late answers are counted, apart from the trials.
+    assert metrics["attempts_stale"] == ended["stale"]
     assert tags[schema.TAG_DIGEST] == ended["digest"]
     assert tags[schema.TAG_STATE] == ended["state"]
     assert parent.status == _STATUS[ended["state"]]

@@ -91,10 +91,11 @@ def test_whatever_dies_each_trial_counts_once(hosts: Cluster, server: Server, ma
         assert driver.process.returncode == 0, "the driver failed"
         wait_until(lambda: not left(marked, hosts, server), 30)
         assert nemesis.death is not None
+        assert {fault.kind for fault in nemesis.done} == set(KINDS), "the sweep ended too early"
         found = check(made, home, server.uri, nemesis.executions, nemesis.death)
         assert found.stale > 0 or not nemesis.late, "a host came back with results, and none was counted as stale"
         begun = len(nemesis.executions.begun)
-        story.tell(f"all holds: {begun} executions of {TRIALS} trials, {nemesis.done} faults, {found.stale} stale")
+        story.tell(f"all holds: {begun} executions of {TRIALS} trials, {len(nemesis.done)} faults, {found.stale} stale")
     except BaseException as error:
         keep(tmp_path)
         lines = driver.log.read_text(errors="replace").splitlines()[-60:]
