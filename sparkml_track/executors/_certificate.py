@@ -18,18 +18,18 @@ __all__ = ["own_certificate"]
 _FROM, _UNTIL = datetime.datetime(2000, 1, 1), datetime.datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001  # UTC
 
 
-def own_certificate() -> tuple[ssl.SSLContext, bytes]:
+def own_certificate() -> tuple[ssl.SSLContext, str]:
     """Makes a key and a certificate signed by itself.
 
     Returns:
-        The server's side of TLS 1.3, and the certificate in DER.
+        The server's side of TLS 1.3, and the certificate in PEM.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sparkml-broker")])
     draft = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     draft = draft.serial_number(x509.random_serial_number()).not_valid_before(_FROM).not_valid_after(_UNTIL)
     certificate = draft.sign(key, hashes.SHA256())
-    return _context(key, certificate), certificate.public_bytes(serialization.Encoding.DER)
+    return _context(key, certificate), certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _context(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:

@@ -108,19 +108,19 @@ def slot_env(cpus: int) -> tuple[tuple[str, str], ...]:
 
 def open_broker(
     secret: bytes, door: Door | None, *, shared_host: bool, folder: str | None = None
-) -> tuple[Broker, bytes]:
+) -> tuple[Broker, str]:
     """Opens the broker: on a Unix socket, in ``folder``, where all slots share the driver's host, else on TCP.
 
     Returns:
-        The broker, and the certificate (DER) that its workers are given; empty without TLS.
+        The broker, and the certificate (PEM) that its workers are given; empty without TLS.
 
     Raises:
         SetupError: the address is taken or is not of this host, or what TLS needs is missing.
     """
     if door is None and shared_host:
-        return Broker(secret, folder=folder), b""
+        return Broker(secret, folder=folder), ""
     door = door or Door(own_address())
-    tls, certificate = _certificate() if door.tls else (None, b"")
+    tls, certificate = _certificate() if door.tls else (None, "")
     try:
         return Broker(secret, door.bind, door.port, door.advertise, tls=tls), certificate
     except OSError as error:
@@ -131,7 +131,7 @@ def open_broker(
         ) from None
 
 
-def _certificate() -> tuple[ssl.SSLContext, bytes]:
+def _certificate() -> tuple[ssl.SSLContext, str]:
     try:
         from sparkml_track.executors._certificate import own_certificate
     except ImportError as error:

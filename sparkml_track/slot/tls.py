@@ -83,11 +83,11 @@ class Tls:
         raise WireError("closed")
 
 
-def pinned(certificate: bytes, sock: socket.socket) -> Tls:
+def pinned(certificate: str, sock: socket.socket) -> Tls:
     """Goes over to TLS on the worker's side of a connection.
 
     Args:
-        certificate: the only one that is believed, in DER. Host names and the system's authorities do not count.
+        certificate: the only one that is believed, in PEM. Host names and the system's authorities do not count.
         sock: blocks, with a timeout.
 
     Raises:
@@ -105,6 +105,6 @@ def pinned(certificate: bytes, sock: socket.socket) -> Tls:
         if not data:
             raise WireError("connection closed during the TLS handshake")
         sock.sendall(tls.shake(data))
-    if tls.certificate != certificate:
+    if tls.certificate != ssl.PEM_cert_to_DER_cert(certificate):
         raise WireError("the broker shows another certificate than this task was given")
     return tls

@@ -50,7 +50,7 @@ class Config:
         fresh: a new child for each attempt.
         slot: numbers this worker.
         gpus: addresses of the slot's accelerators, the only ones an attempt sees.
-        certificate: of the broker, in DER, where connections to it are encrypted; empty where not.
+        certificate: of the broker, in PEM, where connections to it are encrypted; empty where not.
         linger: seconds for which the template waits for another worker when the last has left.
         connect_timeout: seconds.
     """
@@ -67,7 +67,7 @@ class Config:
     code: tuple[str, ...] = ()
     linger: float = 0.0
     gpus: str = ""
-    certificate: bytes = b""
+    certificate: str = ""
     connect_timeout: float = 10.0
 
 
@@ -345,7 +345,7 @@ class Worker:
             self._tell({"op": "beat"})
 
 
-def _cipher_of(certificate: bytes) -> Callable[[socket.socket], Cipher] | None:
+def _cipher_of(certificate: str) -> Callable[[socket.socket], Cipher] | None:
     if not certificate:
         return None
     from .tls import pinned  # only here: a worker without TLS need not load OpenSSL
