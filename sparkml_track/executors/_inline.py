@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
 from collections.abc import Sequence
 
 from sparkml_track.errors import ExecutorError
+from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Reported, SlotsChanged, Started, Work
 from sparkml_track.executors._outcome import outcome_of, run_message
 from sparkml_track.executors._work import pack_work
+from sparkml_track.slot.artifacts import pieces
 from sparkml_track.slot.context import Data
 from sparkml_track.slot.execute import Stopped, execute
 from sparkml_track.slot.host import Host
@@ -39,6 +42,7 @@ class InlineExecutor(Executor):
         self._work = work
         self._host = Host(token, home=True)
         self._data = Data(pack_work(work, self._host.folder).entries, f"{self._host.folder}/blobs")
+        self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
         self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._out: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[str, int, bool] | None] = queue.SimpleQueue()
@@ -140,4 +144,8 @@ class InlineExecutor(Executor):
         done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._host.folder)
         outcome = outcome_of(done, "driver")
         reason = self._stopped.pop(attempt.id, None)
-        return outcome if reason is None else Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
+        if reason is not None:
+            outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
+        for head, piece in pieces(self._host.folder, attempt.id):
+            self._spool.take(attempt.id, str(head["path"]), int(str(head["at"])), piece)
+        return with_artifacts(self._spool, attempt.id, outcome)

@@ -303,6 +303,34 @@ class ExecutorCase(ABC):
         assert "last words" in ended[0].log
         assert [ended[n].state for n in (1, 2)] == [State.FINISHED] * 2
 
+    def test_what_an_attempt_leaves_in_its_artifact_folder_outlives_the_executor(self, tmp_path: Path) -> None:
+        """Files and folders, in the spool, also of an attempt that failed; one that left nothing has none."""
+
+        def objective(trial: object) -> float:
+            from pathlib import Path
+
+            if trial.number < 2:  # type: ignore[attr-defined]
+                folder = Path(trial.artifact_dir)  # type: ignore[attr-defined]
+                (folder / "deep").mkdir()
+                (folder / "deep" / "note.txt").write_text(f"trial {trial.number}")  # type: ignore[attr-defined]
+                (folder / "large.bin").write_bytes(bytes(range(256)) * 6_000)
+            if trial.number == 1:  # type: ignore[attr-defined]
+                raise ValueError("after it wrote")
+            return 1.0
+
+        spool = tmp_path / "spool"
+        with self.opened(objective, spool=str(spool)) as executor:
+            for number in range(3):
+                executor.submit(attempt(number))
+            ended = outcomes(executor, 3)
+        assert [ended[n].state for n in range(3)] == [State.FINISHED, State.FAILED, State.FINISHED]
+        for number in range(2):
+            folder = Path(ended[number].artifacts)
+            assert folder.parent == spool
+            assert (folder / "deep" / "note.txt").read_text() == f"trial {number}"
+            assert (folder / "large.bin").read_bytes() == bytes(range(256)) * 6_000
+        assert ended[2].artifacts == ""
+
     def test_close_may_be_called_twice_and_leaves_no_folder(self) -> None:
         """Nothing of ours stays behind."""
         with self.opened(lambda _: 1.0) as executor:
