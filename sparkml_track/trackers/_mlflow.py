@@ -72,10 +72,9 @@ class MlflowTracker(Tracker):
     def start(self, parent: ParentRun) -> tuple[str, str]:
         """See ``Tracker.start``."""
         with self._door():
-            experiment = experiment_id(self._client, parent.experiment, self._root)
+            experiment = self._experiment(parent.experiment)
             tags = parent_tags(parent)
-            found = self._search([experiment], schema.TAG_SWEEP, parent.sweep, schema.TAG_KIND, "sweep")
-            run = next(iter(found), None)
+            run = self._begun(experiment, parent.sweep)
             run_id = run.info.run_id if run else self._create(experiment, millis(parent.started), tags)[0]
             params = {key(name): clipped(value, MAX_PARAM) for name, value in parent.params.items()}
             for name in run.data.params if run else ():  # MLflow refuses to change a param
@@ -93,7 +92,7 @@ class MlflowTracker(Tracker):
             points = [point(name, value, millis(end.ended), 0) for name, value in end.metrics.items()]
             self._log(run_id, {}, points, parent_end_tags(end))
             if end.artifacts:
-                location = self._client.get_run(run_id).info.artifact_uri
+                location = self._location(run_id)
                 trouble = trouble_with(lambda: store_files(location, self._uri, end.artifacts))
                 if trouble:
                     self._log(run_id, {}, (), {schema.TAG_ARTIFACTS: trouble})
@@ -240,6 +239,16 @@ class MlflowTracker(Tracker):
                 source=tags.get("mlflow.source.name", ""),
             )
         return self._parents[run_id]
+
+    def _experiment(self, name: str) -> str:
+        return experiment_id(self._client, name, self._root)
+
+    def _begun(self, experiment: str, sweep: str) -> Run | None:
+        found = self._search([experiment], schema.TAG_SWEEP, sweep, schema.TAG_KIND, "sweep")
+        return next(iter(found), None)
+
+    def _location(self, run_id: str) -> str:
+        return str(self._client.get_run(run_id).info.artifact_uri)
 
     def _create(self, experiment: str, started: int, tags: Mapping[str, str]) -> tuple[str, str]:
         if rest.is_server(self._uri):
