@@ -59,6 +59,8 @@ class _Lines:
 def sentence(progress: Progress) -> str:
     """What is worth saying beside the number of trials that are done."""
     parts = [f"{progress.running} running"]
+    if progress.waiting and not progress.running:
+        parts.append(f"{progress.waiting} waiting for slots")
     parts += [f"{count} {name}" for name, count in (("pruned", progress.pruned), ("killed", progress.killed)) if count]
     parts.append(f"{progress.failed} failed")
     if progress.best is not None:

@@ -34,6 +34,7 @@ class History:
         published: trials whose child run is terminal in the tracking store.
         ended: body of the ``ended`` record, None if the last driver did not end the sweep.
         used: seconds that drivers worked at it, by their clocks.
+        stale: late answers that were refused, of all drivers that ended.
         problems: records that contradict others, for a person.
         reports: of the latest attempt, by trial; only what is not published, unless kept.
         logs: of the accepted attempt, likewise.
@@ -51,6 +52,7 @@ class History:
     published: set[int] = field(default_factory=set)
     ended: Body | None = None
     used: float = 0.0
+    stale: int = 0
     problems: list[str] = field(default_factory=list)
     reports: dict[int, list[Report]] = field(default_factory=dict)
     logs: dict[int, str] = field(default_factory=dict)
@@ -211,6 +213,7 @@ class History:
     def _take_ended(self, body: Body) -> None:
         self._last = max(self._last, float(body.get("t", 0.0)))
         self.ended = body
+        self.stale = int(body.get("stale", 0))
 
     def _forget(self, number: int) -> None:
         self.reports.pop(number, None)

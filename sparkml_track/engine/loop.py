@@ -19,10 +19,11 @@ from sparkml_track.engine.limits import Goal
 from sparkml_track.engine.live import Again, Live
 from sparkml_track.engine.parts import Parts, Queue
 from sparkml_track.engine.records import accepted_body, child_run, last_reported, told_values, values_of
+from sparkml_track.engine.slots import Slots
 from sparkml_track.engine.spec import Spec
 from sparkml_track.engine.summary import Result, Summary, summarise
 from sparkml_track.errors import SweepStopped, TrackingError
-from sparkml_track.executors import Ended, Event, Lost, Reported, Started
+from sparkml_track.executors import Ended, Event, Lost, Reported, SlotsChanged, Started
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Attempt, Outcome, State, Unit
@@ -46,6 +47,7 @@ class Loop:
         stopping: why no more trials are started, empty while they are.
         refused: the tracking store's refusal for good; no more trials are started then, and those that run may end.
         used: seconds that earlier drivers worked at the sweep.
+        stale: answers of attempts that were given up or had ended, which came through and were refused here.
     """
 
     def __init__(self, spec: Spec, parts: Parts) -> None:
@@ -60,6 +62,8 @@ class Loop:
         self.best: Result | None = None
         self.refused: TrackingError | None = None
         self.used = 0.0
+        self.stale = 0
+        self._slots = Slots("Spark" if spec.executor not in ("processes", "inline") else "this host")
         self._stopped = False
         self._goal = Goal(spec.target, spec.patience, maximize=spec.direction[0] == "maximize")
         self.ledger = Ledger(parts.journal, parts.publisher, parts.published, parts.moment)
@@ -75,7 +79,13 @@ class Loop:
     def note(self) -> str:
         """What a person should know now, else empty."""
         publisher = self._parts.publisher
-        return self.stopping or (publisher.trouble if publisher is not None else "")
+        trouble = publisher.trouble if publisher is not None else ""
+        return self.stopping or trouble or self._slots.note(len(self.live) - self.running)
+
+    @property
+    def running(self) -> int:
+        """Trials that have begun in a slot; other live ones wait for one."""
+        return sum(live.clock > 0.0 for live in self.live.values())
 
     @property
     def planned(self) -> int | None:
@@ -189,28 +199,27 @@ class Loop:
     # -- events
 
     def _handle(self, event: Event) -> None:
-        if isinstance(event, Ended):
-            live = self._current(event.attempt)
-            if live is not None:
-                self._accept(live, event.outcome)
+        if isinstance(event, SlotsChanged):
+            self._slots.changed(event.slots)
+            return
+        live = self._current(event.attempt)
+        if live is None:
+            self.stale += isinstance(event, Ended | Reported)
+        elif isinstance(event, Ended):
+            self._accept(live, event.outcome)
         elif isinstance(event, Reported):
-            self._reported(event)
+            self._reported(live, event)
         elif isinstance(event, Started):
-            live = self._current(event.attempt)
-            if live is not None:
-                live.started, live.clock, live.host = event.time, time.monotonic(), event.host
-        elif isinstance(event, Lost):
-            self._lost(event)
+            live.started, live.clock, live.host = event.time, time.monotonic(), event.host
+        else:
+            self._lost(live, event)
 
     def _current(self, attempt: str) -> Live | None:
         """The trial whose current attempt this is; others are stale."""
         live = self.live.get(int(attempt.partition(".")[0]))
         return live if live is not None and live.attempt.id == attempt else None
 
-    def _reported(self, event: Reported) -> None:
-        live = self._current(event.attempt)
-        if live is None:
-            return
+    def _reported(self, live: Live, event: Reported) -> None:
         report = event.report
         self.ledger.record("reported", a=event.attempt, step=report.step, metrics=dict(report.metrics), t=report.time)
         live.reports.append(report)
@@ -221,10 +230,7 @@ class Loop:
         self.ledger.write()
         self._parts.executor.answer(event.attempt, event.index, live.pruned)
 
-    def _lost(self, event: Lost) -> None:
-        live = self._current(event.attempt)
-        if live is None:
-            return
+    def _lost(self, live: Live, event: Lost) -> None:
         self.ledger.record("lost", a=event.attempt, why=event.message, charged=event.charged, host=live.host)
         live.charged += event.charged
         if self.stopping:
@@ -238,6 +244,7 @@ class Loop:
     def _retry(self, live: Live) -> None:
         live.attempt = replace(live.attempt, number=live.attempt.number + 1)
         live.attempts += 1
+        live.clock = 0.0
         live.reports.clear()
         live.pruned = False
         if self._parts.pruner is not None:

@@ -13,13 +13,15 @@ class Progress:
     """One look at a running sweep.
 
     Attributes:
-        finished, pruned, failed, killed, running: trials in each state.
+        finished, pruned, failed, killed: trials that ended so.
+        running: trials that are executed now.
         planned: how many there will be, None where only time ends the sweep.
         best: the best value so far in the user's direction, None before the first.
         best_number: its trial.
         elapsed: seconds since the sweep began.
         remaining: seconds to go as far as can be told, else None.
-        note: what the user should know now (tracking down, slots lost), else empty.
+        note: what the user should know now (tracking down, no slots), else empty.
+        waiting: trials that are to be executed and have no slot yet.
     """
 
     finished: int
@@ -33,6 +35,7 @@ class Progress:
     elapsed: float
     remaining: float | None
     note: str = ""
+    waiting: int = 0
 
     @property
     def done(self) -> int:

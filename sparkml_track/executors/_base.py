@@ -68,7 +68,6 @@ class Work:
         isolation: "recycled" or "fresh".
         resources: of a slot.
         parallelism: how many slots at most, None for all there are.
-        seed: of the sweep.
         spool: folder on the driver that takes artifacts; it outlives the executor. None for one that does not.
     """
 
@@ -79,7 +78,6 @@ class Work:
     isolation: str = "recycled"
     resources: Resources = field(default_factory=Resources)
     parallelism: int | None = None
-    seed: int = 0
     spool: str | None = None
 
 

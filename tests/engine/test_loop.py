@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 import sparkml_track as st
+import sparkml_track.engine.slots
 from sparkml_track.engine.ask import Asker
 from sparkml_track.engine.loop import Loop, Parts
 from sparkml_track.engine.spec import Failures, Spec
 from sparkml_track.errors import ExecutorError, SweepStopped
-from sparkml_track.executors import Capabilities, Ended, Event, Executor, Lost, Reported, Started
+from sparkml_track.executors import Capabilities, Ended, Event, Executor, Lost, Reported, SlotsChanged, Started
 from sparkml_track.journals import Journal, Record
 from sparkml_track.pruners import Pruner
 from sparkml_track.samplers import Capabilities as Can
@@ -193,6 +194,26 @@ def test_what_ends_twice_or_late_counts_once() -> None:
     world.executor._slots = 1
     world.run()
     assert [(r.number, r.value, r.attempts) for r in world.loop.results] == [(0, (3.0,), 2)]
+    assert world.loop.stale == 2, "the late one and the second one"
+
+
+def test_trials_that_have_no_slot_yet_are_not_running() -> None:
+    world = World(lambda a: [], trials=2)
+    world.loop._start_trials()
+    assert (len(world.loop.live), world.loop.running) == (2, 0)
+    world.loop._handle(Started("0.0.1", "h", 5.0))
+    assert world.loop.running == 1
+    world.loop._handle(Lost("0.0.1", "gone"))
+    assert world.loop.running == 0, "it waits for a slot again"
+
+
+def test_a_sweep_without_slots_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparkml_track.engine.slots, "PATIENT", 0.0)
+    world = World(lambda a: [], trials=2)
+    world.loop._start_trials()
+    assert "waiting for Spark to give slots" in world.loop.note
+    world.loop._handle(SlotsChanged(2))
+    assert world.loop.note == ""
 
 
 def test_a_lost_attempt_is_tried_again_under_a_new_number_and_not_told_as_failed() -> None:

@@ -1,0 +1,43 @@
+"""What is told when trials wait and there are no slots."""
+
+from __future__ import annotations
+
+import pytest
+
+import sparkml_track.engine.slots as slots_module
+from sparkml_track.engine.slots import Slots
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(slots_module.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_nothing_is_said_in_the_first_seconds_while_there_are_slots_or_if_nobody_waits(clock: list[float]) -> None:
+    slots = Slots("Spark")
+    clock[0] += 9
+    assert slots.note(12) == ""
+    clock[0] += 90
+    assert slots.note(0) == ""
+    slots.changed(2)
+    assert slots.note(12) == ""
+
+
+def test_after_ten_seconds_without_a_first_worker_it_says_who_is_waited_for_and_how_long(clock: list[float]) -> None:
+    slots = Slots("Spark")
+    clock[0] += 35
+    assert slots.note(12).startswith("waiting for Spark to give slots (35 s); ")
+
+
+def test_slots_that_are_gone_are_waited_for_from_then_on(clock: list[float]) -> None:
+    slots = Slots("Spark")
+    slots.changed(2)
+    clock[0] += 500
+    slots.changed(0)
+    clock[0] += 5
+    slots.changed(0)
+    assert slots.note(2) == ""
+    clock[0] += 7
+    assert slots.note(2) == "no slot is left, waiting for Spark to give new ones (12 s)"
