@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sparkml_track.errors import SpecError
+from sparkml_track.errors import SparkmlError, SpecError
 from sparkml_track.home import Home
 from sparkml_track.settings import Settings, load
 
@@ -63,7 +63,7 @@ def _verify(
     from sparkml_track.engine.verify import verify
 
     settings = load(config) if config else None
-    uri = tracking_uri or (settings.tracking.uri if settings else None)
+    uri = tracking_uri or (settings.tracking.uri if settings else _uri_of(run))
     found = verify(run, home=_home(settings).root, tracking_uri=uri, repair=repair)
     for line in found.repaired:
         typer.echo(f"repaired: {line}")
@@ -73,6 +73,20 @@ def _verify(
         typer.echo(f"sweep {found.sweep}: {len(found.differences)} differences")
         raise SystemExit(DIFFERS)
     typer.echo(f"sweep {found.sweep}: {found.trials} trials, all as the journal says, digest {found.digest[:16]}")
+
+
+def _uri_of(sweep: str) -> str | None:
+    """The tracking URI in the config file that a sweep was started with, if its journal keeps it without secrets."""
+    from sparkml_track.journals import read
+    from sparkml_track.trackers import redacted
+
+    try:
+        plan: dict[str, Any] = dict(next((record.body for record in read(Home.find().root, sweep)), {}))
+        kept, config = plan["spec"]["tracking"]["uri"], plan["origin"]["config"]
+        uri = load(Path(config)).tracking.uri
+    except (SparkmlError, KeyError, OSError):  # a run id, a sweep of a script, or a config that has changed
+        return None
+    return uri if uri and kept and redacted(uri) == kept else None
 
 
 def _sweeps(

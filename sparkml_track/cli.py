@@ -56,6 +56,10 @@ def guarded(command: Callable[Given, None]) -> Callable[Given, None]:
         except KeyboardInterrupt:
             Console(stderr=True).print("interrupted")
             raise SystemExit(130) from None
+        except SystemExit as ended:
+            if ended.code == 128 + signal.SIGTERM:
+                Console(stderr=True).print("ended by SIGTERM")
+            raise
 
     return run
 

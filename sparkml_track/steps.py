@@ -206,7 +206,7 @@ def _sweep(project: _Project) -> Facts:
     result = run(given, settings.home, project.session, data=rows, inputs=inputs, code=settings.code, origin=origin)
     best = result.best
     kept: Facts = {"sweep": result.sweep, "run": result.run_id, "params": dict(best.params)}
-    project.keep("sweep", kept | {"metric": section.metric, "direction": section.direction, "seed": section.seed})
+    project.keep("sweep", kept | {"metric": section.metric, "direction": section.direction, "seed": result.seed})
     counts = result.counts
     return {
         "trials": f"{counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed, {counts.killed} killed "

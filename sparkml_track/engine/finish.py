@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sparkml_track import schema
 from sparkml_track.engine.ledger import Moment, nothing
 from sparkml_track.engine.loop import Loop
+from sparkml_track.engine.patience import Hurried, Hurry, never, patiently, pause
 from sparkml_track.engine.publish import Publisher
-from sparkml_track.engine.report import write_report
+from sparkml_track.engine.report import Page, report
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.summary import Result, Summary, trials_table
 from sparkml_track.errors import TrackingError, TrackingUnavailable
@@ -46,6 +47,7 @@ class Ending:
         stale: late answers of attempts that had been given up; they were refused.
         patience: seconds to wait for a tracking store that is down.
         moment: see ``ledger.Moment``.
+        hurry: whether a signal came, which ends the waiting.
     """
 
     name: str
@@ -54,11 +56,17 @@ class Ending:
     run_id: str
     experiment_id: str
     state: State
-    spec: object = None
+    spec: Mapping[str, object] = field(default_factory=dict)
     why: str = ""
     stale: int = 0
     patience: float = PATIENCE
     moment: Moment = nothing
+    hurry: Hurry = never
+
+    @property
+    def report_path(self) -> Path:
+        """Of the HTML report."""
+        return self.home / "reports" / f"{self.sweep}.html"
 
 
 def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publisher | None, journal: Journal) -> SweepResult:
@@ -68,25 +76,31 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publisher | 
         TrackingError: the store is away or refuses; the journal has all results, and the sweep can go on.
     """
     ending.moment("closing")
-    waiting = publisher.close(ending.patience) if publisher is not None else 0
+    waiting = publisher.close(ending.patience, ending.hurry) if publisher is not None else 0
     with suppress(OSError):  # not there, or it has what the store refused
         (ending.home / "spool" / ending.sweep).rmdir()
     loop.ledger.note_published()
     loop.ledger.flush()
     results = sorted(loop.results, key=lambda each: each.number)
     summary = loop.summary()
-    path = ending.home / "reports" / f"{ending.sweep}.html"
-    facts = {"sweep": ending.sweep, "parent run": ending.run_id}
-    write_report(path, ending.name, summary, results, facts)
+    end = parent_end(ending, summary, results)
     _raise_if_unpublished(ending, loop, publisher, waiting)
     if publisher is not None and publisher.troubled:
-        tracker.reconcile(ending.run_id)
-    close_parent(tracker, ending, parent_end(ending, summary, results, path))
+        _asked(ending, lambda: tracker.reconcile(ending.run_id))
+    close_parent(tracker, ending, end)
     ending.moment("parent ended")
     journal.append([ended_record(ending, summary)])
     journal.flush()
     ending.moment("ended")
-    return SweepResult(ending.sweep, ending.run_id, ending.experiment_id, summary, tuple(results), path)
+    return SweepResult(
+        ending.sweep,
+        ending.run_id,
+        ending.experiment_id,
+        summary,
+        tuple(results),
+        ending.report_path,
+        int(str(ending.spec.get("seed", 0))),
+    )
 
 
 def ended_record(ending: Ending, summary: Summary) -> Record:
@@ -106,14 +120,22 @@ def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd) -> None:
     until = time.monotonic() + ending.patience
     while True:
         try:
-            tracker.finish(ending.run_id, end)
+            _asked(ending, lambda: tracker.finish(ending.run_id, end))
         except TrackingUnavailable as error:
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or ending.hurry():
                 raise TrackingUnavailable(f"{error} {_way_out(ending)}") from error
             _log.warning("the parent run cannot be ended yet: %s", error)
-            time.sleep(min(1.0, max(0.0, until - time.monotonic())))
+            pause(min(1.0, until - time.monotonic()), ending.hurry)
         else:
             return
+
+
+def _asked(ending: Ending, call: Callable[[], object]) -> None:
+    """Asks the store for something; a signal ends the waiting for its answer."""
+    try:
+        patiently(call, ending.hurry)
+    except Hurried:
+        raise TrackingUnavailable("the tracking store did not answer before the signal came.") from None
 
 
 def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publisher | None, waiting: int) -> None:
@@ -126,21 +148,24 @@ def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publisher | Non
         text = f"{loop.refused} {waiting} child runs are not published. {_way_out(ending)}"
         raise type(loop.refused)(text) from loop.refused
     if waiting:
+        when = "before the signal came" if ending.hurry() else f"within {ending.patience:g} s"
         raise TrackingUnavailable(
-            f"{waiting} child runs could not be published within {ending.patience:g} s"
+            f"{waiting} child runs could not be published {when}"
             f"{': ' + publisher.trouble if publisher is not None and publisher.trouble else ''}. {_way_out(ending)}"
         )
 
 
 def _way_out(ending: Ending) -> str:
     return (
-        f"All results are in the journal of sweep {ending.sweep}: run the same command again to go on, or "
-        f"`sparkml-track verify --repair {ending.sweep}` to publish them and end the parent run"
+        f"All results are in the journal of sweep {ending.sweep}: `sparkml-track resume {ending.sweep}`, or the same "
+        f"command again, goes on; `sparkml-track verify --repair {ending.sweep}` publishes them and ends the parent run"
     )
 
 
-def parent_end(ending: Ending, summary: Summary, results: Sequence[Result], report: Path) -> ParentEnd:
-    """What the parent run gets at the end; a function of its arguments, but for the time."""
+def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> ParentEnd:
+    """What the parent run gets at the end; a function of its arguments, but for the time. Writes the report."""
+    facts = {"sweep": ending.sweep, "parent run": ending.run_id}
+    page = report(ending.report_path, Page(ending.name, summary, results, facts))
     metrics = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
     metrics |= {"attempts_stale": float(ending.stale), **_aggregates(summary)}
     tags = {schema.TAG_DIGEST: summary.digest, schema.TAG_STATE: ending.state.value}
@@ -153,9 +178,10 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result], repo
         tags[schema.TAG_PARETO] = pareto_tag(summary)
     artifacts = {
         schema.ARTIFACT_TRIALS: trials_table(results),
-        schema.ARTIFACT_REPORT: report.read_text(),
         schema.ARTIFACT_SPEC: json.dumps({"sweep": ending.sweep, "spec": ending.spec}, indent=2, default=str),
     }
+    if page:
+        artifacts[schema.ARTIFACT_REPORT] = page
     if summary.pareto is not None:
         artifacts[schema.ARTIFACT_PARETO] = trials_table(summary.pareto)
     return ParentEnd(ending.state, metrics, tags, artifacts, time.time())

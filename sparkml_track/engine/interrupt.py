@@ -34,6 +34,18 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
+    @property
+    def name(self) -> str:
+        """Of the signal, for a person; empty if none came."""
+        if not self.caught:
+            return ""
+        return "Ctrl-C" if self.caught == signal.SIGINT else signal.Signals(self.caught).name
+
+    def later(self) -> Callable[[], bool]:
+        """Tells whether a first signal came after now."""
+        before = self.caught
+        return lambda: self.caught != before
+
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         if self.caught:
             os._exit(128 + number)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from sparkml_track.engine.patience import Hurry, never
 from sparkml_track.errors import SparkmlError, TrackingError, TrackingUnavailable
 from sparkml_track.trackers import ChildRun, Tracker
 
@@ -24,6 +25,8 @@ _EVERY = 1.0
 _LONGEST = 30.0
 #: Seconds for which a call that hangs is waited for at the end, beyond the patience.
 _GRACE = 30.0
+#: Seconds between looks at whether there is a hurry, and those that a round under way has then.
+_LOOK, _LAST = 0.1, 3.0
 _BATCH = 1000
 
 
@@ -75,8 +78,12 @@ class Publisher:
                 "This is a defect: please report it with the traceback"
             ) from error
 
-    def close(self, patience: float) -> int:
+    def close(self, patience: float, hurry: Hurry = never) -> int:
         """Publishes what is queued, trying for at most ``patience`` seconds.
+
+        Args:
+            patience: in seconds.
+            hurry: ends the waiting.
 
         Returns:
             How many child runs could not be published.
@@ -85,7 +92,13 @@ class Publisher:
             self._closing = True
             self._until = time.monotonic() + patience
             self._wake.notify_all()
-        self._thread.join(patience + _GRACE)
+        until = self._until + _GRACE
+        while self._thread.is_alive() and time.monotonic() < until and not hurry():
+            self._thread.join(_LOOK)
+        with self._wake:
+            self._until = min(self._until, time.monotonic())
+            self._wake.notify_all()
+        self._thread.join(_LAST)
         with self._wake:
             return len(self._queue)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +17,9 @@ from sparkml_track.plots import Plot, PlotTrial, library, standard
 from sparkml_track.space import flatten
 from sparkml_track.trial import State
 
-__all__ = ["Page", "render", "write_report"]
+__all__ = ["Page", "render", "report", "write_report"]
 
+_log = logging.getLogger(__name__)
 _TOP, _PARAMS, _EXAMPLES = 20, 8, 3
 
 
@@ -40,7 +42,7 @@ class Page:
 
 def write_report(
     path: Path, title: str, summary: Summary, results: Sequence[Result], facts: Mapping[str, str] | None = None
-) -> None:
+) -> str:
     """Writes the report to a file; a reader sees the old page or the new one, never half of one.
 
     Args:
@@ -49,13 +51,52 @@ def write_report(
         summary: of the results.
         results: every trial that ended.
         facts: see ``Page``.
+
+    Returns:
+        The page.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
     """
     text = render(Page(title, summary, results, facts or {}), standard())
+    _save(path, text)
+    return text
+
+
+def report(path: Path, page: Page) -> str:
+    """Writes the report where that can be done: results do not depend on it, so what fails is told in the log alone.
+
+    Args:
+        path: of the HTML file; its folder is made.
+        page: what to show.
+
+    Returns:
+        The page, also if the file could not be written; empty if there is none.
+    """
+    try:
+        text = render(page, standard())
+    except Exception as error:  # noqa: BLE001 - whatever a plotting library raises
+        _log.warning("there will be no report, it could not be drawn (%s: %s)", type(error).__name__, error)
+        return ""
+    try:
+        _save(path, text)
+    except OSError as error:
+        _log.warning("the report could not be written to %s (%s); results are kept", path, error.strerror or error)
+    return text
+
+
+def _save(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(text)
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+        made = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise
+    made.chmod(0o644)
+    made.replace(path)
 
 
 def render(page: Page, plots: Sequence[Plot]) -> str:

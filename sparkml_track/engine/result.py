@@ -38,7 +38,8 @@ class SweepResult:
         experiment_id: of the experiment it is in.
         summary: counts, aggregates and digest, as on the parent run.
         trials: every started trial, by number.
-        report_path: the HTML report.
+        report_path: the HTML report; not there if it could not be written, which the log then tells.
+        seed: of sampler and trials, also if it was drawn.
     """
 
     sweep: str
@@ -47,6 +48,7 @@ class SweepResult:
     summary: Summary
     trials: Sequence[Result]
     report_path: Path
+    seed: int = 0
 
     @property
     def counts(self) -> Counts:

@@ -24,7 +24,7 @@ from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.resume import Opening, open_sweep, restore
 from sparkml_track.engine.spec import Spec
 from sparkml_track.engine.warm import known
-from sparkml_track.errors import JournalError, LeaseHeld, SparkmlError
+from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
 from sparkml_track.journals import Journal, Record
 from sparkml_track.pruners import Pruner
@@ -88,12 +88,13 @@ class _Parent:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A sweep that is about to loop."""
+    """A sweep that is about to loop; ``stale`` are the late answers that earlier drivers refused."""
 
     loop: Loop
     publisher: Publisher | None
     sweep: str
     parent: _Parent
+    stale: int
 
 
 class _Run:
@@ -121,7 +122,8 @@ class _Run:
             self._sweep = journal.sweep
             around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
-            executor = stack.enter_context(closing(self._open_executor(opening.journal.sweep)))
+            executor = self._open_executor(opening.journal.sweep)
+            stack.callback(_close, executor)
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)
@@ -148,12 +150,12 @@ class _Run:
             if publisher is not None:
                 for number in set(past.results) - past.published:
                     publisher.put(past.child(number))
-        return _Running(loop, publisher, opening.journal.sweep, parent)
+        return _Running(loop, publisher, opening.journal.sweep, parent, 0 if past is None else past.stale)
 
     def _through(self, running: _Running, executor: Executor, tracker: Tracker, journal: Journal) -> SweepResult:
         loop, parent = running.loop, running.parent
         error = self._loop(loop)
-        executor.close()
+        _close(executor)
         if isinstance(error, JournalError | LeaseHeld):
             # What is not in the journal is told to nobody.
             if running.publisher is not None:
@@ -169,13 +171,17 @@ class _Run:
             state=self._state(loop, error),
             spec=self._spec.plan(),
             why=str(why or ""),
-            stale=executor.stale,
+            stale=running.stale + executor.stale + loop.stale,
             patience=self._around.patience,
             moment=self._around.moment,
+            hurry=self._interrupts.later(),
         )
         try:
             result = finish(ending, loop, tracker, running.publisher, journal)
         except SparkmlError as second:
+            if self._interrupts.caught:
+                _log.warning("%s: %s", self._interrupts.name, second)
+                self._interrupts.raise_if_caught()
             if error is None:
                 raise
             raise type(second)(f"{second}. Before that: {error}") from error
@@ -204,7 +210,6 @@ class _Run:
             isolation=spec.isolation,
             resources=spec.resources,
             parallelism=spec.parallelism,
-            seed=spec.seed,
             # Without child runs nobody takes artifacts: they go with the executor.
             spool=None if spec.tracking.child_runs == "none" else str(around.home / "spool" / sweep),
         )
@@ -249,9 +254,20 @@ class _Run:
         except (JournalError, LeaseHeld) as error:
             return error
         except (SparkmlError, KeyboardInterrupt) as error:
-            loop.abandon(f"the sweep ended: {error}")
-            return error
+            try:
+                loop.abandon(f"the sweep ended: {error}")
+            except (JournalError, LeaseHeld) as second:
+                return second
+            return self._with_way_out(error)
         return None
+
+    def _with_way_out(self, error: BaseException) -> BaseException:
+        if not isinstance(error, ExecutorError) or isinstance(error, PreflightError):
+            return error
+        kept = "" if "kept" in str(error) else "; results so far are kept"
+        told = type(error)(f"{error}{kept}. `sparkml-track resume {self._sweep}`, or the same command again, goes on")
+        told.__cause__ = error
+        return told
 
     def _state(self, loop: Loop, error: BaseException | None) -> State:
         if self._interrupts.caught or isinstance(error, KeyboardInterrupt):
@@ -264,12 +280,13 @@ class _Run:
     def _watch(self, loop: Loop) -> None:
         if self._interrupts.caught and not loop.stopping:
             _log.warning(
-                "interrupted: %d trials are being ended and what is known is published (once more quits at once); "
+                "%s: %d trials are being ended and what is known is published (once more quits at once); "
                 "`sparkml-track resume %s` goes on",
+                self._interrupts.name,
                 len(loop.live),
                 self._sweep,
             )
-            loop.stop("interrupted")
+            loop.stop(f"interrupted by {self._interrupts.name}")
         now = time.monotonic()
         if now - self._told >= 0.2:
             self._told = now
@@ -278,6 +295,14 @@ class _Run:
     def _tell(self, loop: Loop) -> None:
         if self._around.listener is not None:
             self._around.listener(_progress(loop))
+
+
+def _close(executor: Executor) -> None:
+    """What fails here has no part in the results: the sweep ends as they say."""
+    try:
+        executor.close()
+    except Exception as error:  # noqa: BLE001 - members are anybody's, and the parent run must be ended
+        _log.warning("the executor did not close in order (%s: %s); results are kept", type(error).__name__, error)
 
 
 def _progress(loop: Loop) -> Progress:
@@ -289,7 +314,8 @@ def _progress(loop: Loop) -> Progress:
         pruned=counts[State.PRUNED],
         failed=counts[State.FAILED],
         killed=counts[State.KILLED],
-        running=len(loop.live),
+        running=loop.running,
+        waiting=len(loop.live) - loop.running,
         planned=planned,
         best=None if best is None or best.value is None else best.value[0],
         best_number=None if best is None else best.number,

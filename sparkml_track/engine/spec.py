@@ -40,7 +40,7 @@ class Tracking:
     """Where and what is tracked.
 
     Attributes:
-        uri: an MLflow tracking URI; None for SQLite under SPARKML_HOME; "memory" for nothing that stays.
+        uri: an MLflow tracking URI; None for SQLite under SPARKML_HOME; "memory:" for nothing that stays.
         child_runs: "all" or "none"; the table of all trials is on the parent run in any case.
     """
 
@@ -265,6 +265,8 @@ class _Checker:
             return Tracking()
         if tracking.child_runs not in ("all", "none"):
             self.problems.append(f"child_runs is {tracking.child_runs!r}; allowed are 'all' and 'none'")
+        if tracking.uri == "memory":
+            self.problems.append("tracking.uri is 'memory'; allowed is 'memory:', with a colon, or an MLflow URI")
         return tracking
 
     def _limits(self) -> None:

@@ -7,6 +7,7 @@ accepted record; planned is the sum of all states; a parent is FINISHED only if 
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,13 +19,12 @@ from sparkml_track import schema
 from sparkml_track.engine.finish import Ending, close_parent, ended_record, parent_end, pareto_tag
 from sparkml_track.engine.history import History
 from sparkml_track.engine.records import accepted_body
-from sparkml_track.engine.report import write_report
 from sparkml_track.engine.summary import Result, Summary, summarise
 from sparkml_track.errors import JournalError, LeaseHeld, SpecError
 from sparkml_track.home import Home
 from sparkml_track.journals import Journal, Record, open_journal, read, sweeps
 from sparkml_track.space import flatten
-from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, open_tracker
+from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, open_tracker, redacted
 from sparkml_track.trackers import differences as stored_otherwise
 from sparkml_track.trial import State
 
@@ -68,22 +68,21 @@ def verify(
     Args:
         target: a sweep id, or the id of a parent run.
         home: the state folder; as in ``sweep`` by default.
-        tracking_uri: of the tracking store; the one the sweep was started with by default.
+        tracking_uri: of the tracking store; the one the sweep was started with by default. The journal keeps no
+            secrets: if that URI had some, it is taken from ``MLFLOW_TRACKING_URI`` where it is the same but for them.
         repair: publish what is missing, and end the parent run. Trials without an outcome are counted as killed; a
             later resume executes them again.
 
     Raises:
         JournalError: there is no journal of this sweep.
-        SpecError: the tracking URI has a secret in it, so it must be given.
+        SpecError: the tracking URI has a secret in it and is not in the environment, so it must be given.
         LeaseHeld: it is to be repaired, and a live driver has it.
         TrackingError: the store cannot be read.
     """
     root = Home.find(home).root
     sweep = target if _known(root, target) else None
     plan = History.of(islice(read(root, sweep), 1)).plan if sweep else {}
-    uri = tracking_uri or (plan.get("spec", {}).get("tracking", {}).get("uri") if plan else None)
-    if uri and "***" in uri:
-        raise SpecError(f"sweep {target!r} is tracked in {uri}, whose secrets are not kept; give tracking_uri")
+    uri = tracking_uri or _kept_uri(target, plan.get("spec", {}).get("tracking", {}).get("uri") if plan else None)
     with closing(open_tracker(uri, root)) as tracker:
         if sweep is None:
             sweep = tracker.parent(target).sweep
@@ -94,6 +93,19 @@ def verify(
         repaired = _Repair(root, sweep, tracker, found.run_id).run()
         after = _Checker(root, sweep, tracker).check()
     return Verification(after.sweep, after.run_id, after.trials, after.digest, after.differences, repaired)
+
+
+def _kept_uri(target: str, kept: str | None) -> str | None:
+    """The URI that the journal names, with its secrets."""
+    if not kept or "***" not in kept:
+        return kept
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if given and redacted(given) == kept:
+        return given
+    raise SpecError(
+        f"sweep {target!r} is tracked in {kept}, and journals keep no secrets: give the whole URI with --tracking-uri "
+        "(in Python tracking_uri=...), or set MLFLOW_TRACKING_URI to it"
+    )
 
 
 def _known(home: Path, target: str) -> bool:
@@ -304,10 +316,9 @@ class _Repair:
             experiment_id=past.parent[1] if past.parent is not None else "",
             state=state,
             spec=past.plan["spec"],
+            stale=past.stale,
         )
-        path = self._home / "reports" / f"{self._sweep}.html"
-        write_report(path, ending.name, summary, results, {"sweep": self._sweep, "parent run": run_id})
-        close_parent(self._tracker, ending, parent_end(ending, summary, results, path))
+        close_parent(self._tracker, ending, parent_end(ending, summary, results))
         journal.append([ended_record(ending, summary)])
         journal.flush()
         self._done.append(f"ended the parent run as {state.value}")
