@@ -64,14 +64,21 @@ def cluster(home: Path, *flags: str, env: dict[str, str] | None = None) -> Itera
 
 @contextmanager
 def application(there: Cluster, **conf: str) -> Iterator[SparkSession]:
-    """A Spark application on the cluster, with one executor on each host and a JVM of its own.
+    """A Spark application on the cluster, with one executor on each host and a JVM of its own."""
+    try:
+        with session_on(there.master, **conf) as session:
+            yield session
+    finally:
+        wait_until(lambda: not any(there.executors(name) for name in ("worker-1", "worker-2")), 30)
 
-    A JVM keeps what the first session in it was configured with; the next application would ask for that, too.
-    """
+
+@contextmanager
+def session_on(master: str, **conf: str) -> Iterator[SparkSession]:
+    """A session with a JVM of its own: one keeps what the first session in it was configured with."""
     from pyspark.sql import SparkSession
 
     end_jvm()
-    builder = SparkSession.builder.master(there.master).appName("tests")
+    builder = SparkSession.builder.master(master).appName("tests")
     options = {"spark.executor.memory": "512m", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
     options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     for key, value in {**options, **conf}.items():
@@ -83,7 +90,6 @@ def application(there: Cluster, **conf: str) -> Iterator[SparkSession]:
     finally:
         session.stop()
         end_jvm()
-        wait_until(lambda: not any(there.executors(name) for name in ("worker-1", "worker-2")), 30)
 
 
 def end_jvm() -> None:
