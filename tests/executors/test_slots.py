@@ -34,7 +34,7 @@ def test_a_temporary_folder_that_others_could_write_to_is_refused(monkeypatch: p
 
 def context(**conf: str) -> SimpleNamespace:
     """What ``door_of`` reads of a SparkContext."""
-    return SimpleNamespace(getConf=lambda: {f"spark.{name.replace('_', '.')}": value for name, value in conf.items()})
+    return SimpleNamespace(_conf={f"spark.{name.replace('_', '.')}": value for name, value in conf.items()})
 
 
 @pytest.mark.parametrize(("value", "tls"), [("true", True), ("TRUE", True), ("false", False)])
