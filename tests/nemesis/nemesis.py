@@ -121,9 +121,10 @@ class Nemesis:
         try:
             while self.driver.process.poll() is None:
                 begun = self.executions.read()
-                for fault in [fault for fault in waiting if begun >= fault.at and self._can(fault)]:
-                    waiting.remove(fault)
-                    self._do(fault, begun)
+                for fault in list(waiting):
+                    if begun >= fault.at and self._can(fault):
+                        waiting.remove(fault)
+                        self._do(fault, begun)
                 self._heal(time.monotonic())
                 assert time.monotonic() < until, f"the sweep did not end within {seconds:.0f} s"
                 time.sleep(TURN)
