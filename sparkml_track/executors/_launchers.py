@@ -39,7 +39,8 @@ class Launcher(ABC):
     """Starts one worker in each slot.
 
     Ownership: of the executor, which closes it. Threads: one. A worker that ended may be launched again under the
-    same number; ``failure`` tells of a worker that ended without saying goodbye.
+    same number; ``failure`` tells of a worker that ended without saying goodbye. Errors: every method but ``close``
+    raises ``SlotsLost`` once what workers live in is gone.
 
     Attributes:
         shared_host: slots are on the driver's host, so a Unix socket and the driver's sys.path will do.
@@ -50,6 +51,13 @@ class Launcher(ABC):
     @abstractmethod
     def slots(self) -> int:
         """How many workers can run at one time."""
+
+    def check(self) -> None:  # noqa: B027  # nothing to look at is fine
+        """Looks whether workers can still live; called when one is lost.
+
+        Raises:
+            SlotsLost: whatever they live in is gone, so that no attempt is to blame.
+        """
 
     def others(self) -> Others:
         """Who else wants slots; nobody, unless a member can tell."""

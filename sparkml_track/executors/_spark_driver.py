@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from sparkml_track.errors import SlotsLost
 from sparkml_track.executors._driver import Scope
 from sparkml_track.executors._spark_jobs import Interrupter, is_connect
+from sparkml_track.executors._spark_others import check_running, telling_of_its_end
 
 __all__ = ["scope_of"]
 
@@ -28,7 +31,12 @@ class _Groups(Scope):
 
     def cancel(self, key: str) -> None:
         """See ``Scope``."""
-        self._context.cancelJobGroup(key)
+        with suppress(SlotsLost), telling_of_its_end(self._context):
+            self._context.cancelJobGroup(key)
+
+    def check(self) -> None:
+        """See ``Scope``."""
+        check_running(self._context)
 
 
 class _Tags(Scope):

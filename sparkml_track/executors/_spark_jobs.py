@@ -13,11 +13,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from sparkml_track.errors import SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._spark import add_slot, as_bytes, zip_of_slot
+from sparkml_track.executors._spark_others import check_running, telling_of_its_end
 from sparkml_track.executors._spark_resources import conf_of, grant, is_local
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 
@@ -98,12 +100,12 @@ class ClassicJobs(Submitter):
 
     def cancel(self, key: str) -> None:
         """See ``Submitter``."""
-        self._context.cancelJobsWithTag(key)
+        with suppress(SlotsLost), telling_of_its_end(self._context):
+            self._context.cancelJobsWithTag(key)
 
     def check(self) -> None:
         """See ``Submitter``."""
-        if self._context._jsc is None or self._context._jsc.sc().isStopped():  # noqa: SLF001
-            raise SlotsLost("the Spark application has ended; results so far are kept: resume the sweep in a new one")
+        check_running(self._context)
 
     def close(self) -> None:
         """See ``Submitter``; the executor has cancelled what ran."""
@@ -201,6 +203,9 @@ class ConnectJobs(Submitter):
             rows = self._session.range(0, 1, 1, 1).mapInArrow(once, "body binary").collect()
             return [bytes(row[0]) for row in rows]
         except Exception as error:
+            # Of a session that was stopped, or of another server than the one it began on.
+            if self._session.is_stopped or "INVALID_HANDLE.SESSION" in str(error):
+                raise _gone(self._address, error) from None
             raise _failed(error) from None
 
     def cancel(self, key: str) -> None:
@@ -209,6 +214,8 @@ class ConnectJobs(Submitter):
 
     def check(self) -> None:
         """See ``Submitter``: the client itself would try again for ten minutes."""
+        if self._session.is_stopped:
+            raise _gone(self._address, RuntimeError("the session was stopped"))
         try:
             with socket.create_connection(self._address, 2.0):
                 self._heard = time.monotonic()

@@ -1,15 +1,55 @@
-"""What else runs in a Spark application: seen through its status tracker, a call or two for each stage."""
+"""What else runs in a Spark application, seen through its status tracker, a call or two for each stage; if it runs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from sparkml_track.errors import SlotsLost
 from sparkml_track.executors._launchers import Others
 
-__all__ = ["MARK", "SparkOthers", "any_decommissioned", "on_decommissioned"]
+__all__ = ["MARK", "SparkOthers", "any_decommissioned", "check_running", "on_decommissioned", "telling_of_its_end"]
 
 #: How the stages of workers are called, before the executor's token.
 MARK = "sparkml worker"
+
+
+def _has_ended(context: Any) -> bool:
+    """Whether the application was stopped, or its JVM has died."""
+    try:
+        return context._jsc is None or bool(context._jsc.sc().isStopped())  # noqa: SLF001
+    except Exception:  # of py4j, or of a socket: depends on where the call was
+        return True
+
+
+def check_running(context: Any) -> None:
+    """Looks whether the application still runs.
+
+    Raises:
+        SlotsLost: it has ended.
+    """
+    if _has_ended(context):
+        raise SlotsLost(
+            "the Spark application has ended: somebody stopped it, or its JVM died; results so far are kept: resume "
+            "the sweep in a new application, by sweep() with the same name or by sparkml-track resume"
+        )
+
+
+@contextmanager
+def telling_of_its_end(context: Any) -> Iterator[None]:
+    """What fails because the application has ended is told so: py4j has a dozen ways to say it.
+
+    Raises:
+        SlotsLost: it has ended. Other errors are left as they are.
+    """
+    try:
+        yield
+    except SlotsLost:
+        raise
+    except Exception:
+        check_running(context)
+        raise
 
 
 def any_decommissioned(context: Any) -> bool:

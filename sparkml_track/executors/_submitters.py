@@ -81,14 +81,15 @@ class Submitter(ABC):
 
         Raises:
             JobFailed: it ended otherwise.
+            SlotsLost: so would every other one.
         """
 
     @abstractmethod
     def cancel(self, key: str) -> None:
-        """Ends a job by force; nothing happens if it has not begun or has ended."""
+        """Ends a job by force; nothing happens if it has not begun or has ended, or if what ran it is gone."""
 
     def check(self) -> None:  # noqa: B027  # nothing to look at is fine
-        """Looks whether jobs can still be run; called now and then while some do.
+        """Looks whether jobs can still be run; called now and then while some do, and when one failed.
 
         Raises:
             SlotsLost: whatever ran them is gone.
@@ -118,7 +119,7 @@ class LocalSubmitter(Submitter):
     def run(self, key: str, request: Request) -> list[bytes]:
         """See ``Submitter``."""
         root = package_root(os.path.abspath(__file__), __package__ or "")
-        config = {**asdict(request.config), "secret": "", "address": ["", ""]}
+        config = {**asdict(request.config), "secret": "", "certificate": "", "address": ["", ""]}
         process = self._processes[key] = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", _BOOT, root], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
