@@ -12,7 +12,7 @@ when five turned out to tell little.
   measured.
 - The loss to reach is what forty trials without pruning, or a few less, reach half of the time: read off the losses of
   160 such trials. The seconds without pruning are those of so many trials, for trials drawn at random do not depend on
-  each other. They are measured before and after ASHA's, so a machine that gets busier or quieter does not decide.
+  each other. They are measured before ASHA's and after, and the quicker half counts, on a machine that others use too.
 - ASHA has fifteen seeds of its own, so the loss owes nothing to its draws. A run that is not there after three times
   the seconds of forty trials counts with these. (Five seeds are too few: where recorded curves of 200 and 250
   configurations were replayed in 200 orders, their medians lay between 1.5 and 5 times sooner with one pruner.)
@@ -229,9 +229,10 @@ def _compared(workload: Workload, plain: int, pruned: int) -> Row:
         _sweep(workload, _FRESH + seed, pruner="asha", target=loss, max_trials=100 * _TRIALS, timeout=longest)
         for seed in range(pruned)
     ]
-    runs = before + [_sweep(workload, plain + seed, max_trials=_TRIALS) for seed in range(plain)]
-    # As many trials as reach the loss with a chance of one half.
-    without = statistics.mean(run.whole for run in runs) / _TRIALS * math.log(0.5) / math.log(1 - share)
+    after = [_sweep(workload, plain + seed, max_trials=_TRIALS) for seed in range(plain)]
+    forty = min(statistics.median(run.whole for run in half) for half in (before, after))
+    without = forty / _TRIALS * math.log(0.5) / math.log(1 - share)  # so many trials reach it with a chance of one half
+    runs = before + after
     asha = [run.until(loss) or longest for run in found]
     counts = [run.result.counts for run in found]
     return {

@@ -143,16 +143,22 @@ def _split(o_idxs: Any, o_vals: Any, l_idxs: Any, l_vals: Any, gamma: float) -> 
     return values[below], values[~below]
 
 
-def _normal(samples: Any, *mixture: Any, low: Any = None, high: Any = None, q: Any = None) -> Any:
+def _normal(  # noqa: PLR0913 - as hyperopt calls it
+    samples: Any, weights: Any, mus: Any, sigmas: Any, low: Any = None, high: Any = None, q: Any = None
+) -> Any:
     """``GMM1_lpdf``; of rounded values for all observations at one time."""
+    mixture = (weights, mus, sigmas)
     if q is None or not samples.size:
         return tpe.GMM1_lpdf(samples, *mixture, low, high, q)
     lower = samples - q / 2 if low is None else numpy.maximum(samples - q / 2, low)
     return _of_bins(tpe.normal_cdf, (lower, _upper(samples, q, high)), mixture, (low, high))
 
 
-def _lognormal(samples: Any, *mixture: Any, low: Any = None, high: Any = None, q: Any = None) -> Any:
+def _lognormal(  # noqa: PLR0913 - as hyperopt calls it
+    samples: Any, weights: Any, mus: Any, sigmas: Any, low: Any = None, high: Any = None, q: Any = None
+) -> Any:
     """``LGMM1_lpdf``, likewise."""
+    mixture = (weights, mus, sigmas)
     if q is None or not samples.size:
         return tpe.LGMM1_lpdf(samples, *mixture, low, high, q)
     lower = samples - q / 2 if low is None else numpy.maximum(samples - q / 2, numpy.exp(low))
