@@ -102,13 +102,13 @@ def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
 
 def _open_resident(name: str, work: Work, session: object, token: str) -> Executor:
     from sparkml_track.executors._resident import ResidentExecutor
-    from sparkml_track.executors._spark import SparkLauncher, door_of
+    from sparkml_track.executors._spark import SparkLauncher, door_of, limits_of
 
     launcher = SparkLauncher(session, token, work.resources)
     door = None if launcher.shared_host else door_of(launcher.context)
     where = "a Unix socket" if door is None else f"{'TLS' if door.tls else 'TCP'}, {door.advertise}"
     _log.info("executor: resident, on %s by %s", launcher.context.master, where)
-    resident = ResidentExecutor(work, launcher, token, door=door)
+    resident = ResidentExecutor(work, launcher, token, limits_of(launcher.context), door)
     if name == "resident" or door is None:
         return resident
     from sparkml_track.executors._fallback import FallbackExecutor

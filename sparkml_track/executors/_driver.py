@@ -28,7 +28,7 @@ from sparkml_track.executors._base import (
     Started,
     Work,
 )
-from sparkml_track.executors._outcome import outcome_of, run_message
+from sparkml_track.executors._outcome import outcome_of, run_message, take_back
 from sparkml_track.slot.artifacts import pieces
 from sparkml_track.slot.execute import Stopped, execute
 from sparkml_track.slot.host import Host
@@ -43,7 +43,7 @@ _CHECK = 0.25
 
 
 class Scope(ABC):
-    """Ties what a thread does in Spark to a key. Threads: ``enter`` in the attempt's, ``cancel`` in any."""
+    """Ties what a thread does in Spark to a key. Threads: ``enter`` in the attempt's, the others in the executor's."""
 
     @abstractmethod
     def enter(self, key: str) -> None:
@@ -52,6 +52,13 @@ class Scope(ABC):
     @abstractmethod
     def cancel(self, key: str) -> None:
         """Ends the Spark jobs of ``key``; the objective sees them fail."""
+
+    def check(self) -> None:  # noqa: B027  # nothing to look at is fine
+        """Looks whether there still is a Spark application; called when an attempt failed.
+
+        Raises:
+            SlotsLost: it has ended, so that no attempt is to blame.
+        """
 
 
 class NoScope(Scope):
@@ -161,7 +168,11 @@ class DriverExecutor(Executor):
             ).start()
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
-        """See ``Executor``."""
+        """See ``Executor``.
+
+        Raises:
+            SlotsLost: the Spark application has ended.
+        """
         until = None if timeout is None else time.monotonic() + timeout
         events: list[Event] = []
         while not events and (until is None or time.monotonic() < until):
@@ -178,6 +189,8 @@ class DriverExecutor(Executor):
         for event in events:
             if isinstance(event, Ended):
                 self._running.pop(event.attempt, None)
+                if event.outcome.state is State.FAILED and not self._closed:
+                    self._scope.check()
         self._fill()
         return events
 
@@ -202,12 +215,8 @@ class DriverExecutor(Executor):
             running.end(reason)
             self._scope.cancel(self._key(running.attempt))
             return
-        for waiting in self._pending:
-            if waiting.id == attempt:
-                self._pending.remove(waiting)
-                outcome = Outcome(State.KILLED, reason=reason, message=f"ended before it began: {reason}")
-                self._queue.put(Ended(attempt, outcome))
-                return
+        for event in take_back(self._pending, attempt, reason):
+            self._queue.put(event)
 
     def close(self) -> None:
         """See ``Executor``; an attempt that asks neither Spark nor the trial is left to end by itself."""

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from sparkml_track.errors import ExecutorError, PreflightError
+from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
@@ -29,7 +29,7 @@ from sparkml_track.executors._base import (
     Started,
     Work,
 )
-from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message
+from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message, take_back
 from sparkml_track.executors._slots import slot_env
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 from sparkml_track.executors._work import pack_work
@@ -44,6 +44,8 @@ __all__ = ["JobsExecutor"]
 _log = logging.getLogger(__name__)
 #: Seconds between looks at jobs that were cancelled and at what runs them.
 _CHECK = 0.5
+#: Attempts in a row that may find no process to begin in.
+_NOT_BEGUN = 20
 
 
 class JobsExecutor(Executor):
@@ -72,6 +74,7 @@ class JobsExecutor(Executor):
         self._events: list[Event] = []
         self._answers: queue.SimpleQueue[tuple[str, list[bytes] | BaseException]] = queue.SimpleQueue()
         self._checked = time.monotonic()
+        self._not_begun = 0
         self._closed = False
         try:
             self._config = self._pack(work)
@@ -174,19 +177,23 @@ class JobsExecutor(Executor):
         elif reason is not None:
             outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
             self._events.append(Ended(attempt, outcome))
+        elif isinstance(answer, SlotsLost):
+            raise answer
         elif not isinstance(answer, JobFailed):
             raise ExecutorError(f"a Spark job could not be run: {type(answer).__name__}: {answer}") from answer
         elif answer.hopeless:
             raise PreflightError(str(answer))
         else:
+            self._submitter.check()  # with everything else: no attempt is charged
             self._events.append(Lost(attempt, f"its Spark job failed: {answer}", answer.charged))
 
     def _answered(self, attempt: str, answer: list[bytes]) -> None:
         try:
             said = unpack(answer[-1])[0]
             if "lost" in said:
-                self._events.append(Lost(attempt, str(said["lost"])))
+                self._lost(attempt, str(said["lost"]), bool(said.get("charged", True)))
                 return
+            self._not_begun = 0
             if "broken" in said:
                 raise PreflightError(not_loaded(str(said["host"]), str(said["broken"]), str(said["cloudpickle"])))
             for body in answer[:-1]:
@@ -195,6 +202,16 @@ class JobsExecutor(Executor):
             self._events += self._events_of(attempt, said)
         except (ValueError, KeyError, TypeError, WireError) as error:
             raise ExecutorError(f"a Spark task answered what is no outcome: {error}") from error
+
+    def _lost(self, attempt: str, why: str, charged: bool) -> None:
+        """What did not begin may be tried again without end, so somebody must count."""
+        self._not_begun = 0 if charged else self._not_begun + 1
+        if self._not_begun > _NOT_BEGUN:
+            raise ExecutorError(
+                f"{self._not_begun} attempts in a row could not begin; the last one: {why}; results so far are kept: "
+                "let the hosts have more processes (ulimit -u, the limit of their containers), then resume the sweep"
+            )
+        self._events.append(Lost(attempt, why, charged))
 
     def _events_of(self, attempt: str, said: dict[str, Any]) -> list[Event]:
         host = str(said["host"])
@@ -214,12 +231,7 @@ class JobsExecutor(Executor):
             self._stopped.setdefault(attempt, reason)
             self._submitter.cancel(self._key(attempt))
             return
-        for waiting in self._pending:
-            if waiting.id == attempt:
-                self._pending.remove(waiting)
-                outcome = Outcome(State.KILLED, reason=reason, message=f"ended before it began: {reason}")
-                self._events.append(Ended(attempt, outcome))
-                return
+        self._events += take_back(self._pending, attempt, reason)
 
     def close(self) -> None:
         """See ``Executor``."""

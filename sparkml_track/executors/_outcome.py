@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import platform
 import re
+from collections import deque
 
 import cloudpickle
 
+from sparkml_track.executors._base import Ended, Event
 from sparkml_track.slot.wire import Message
 from sparkml_track.trial import Attempt, Outcome, State
 
-__all__ = ["not_loaded", "other_python", "outcome_of", "run_message"]
+__all__ = ["not_loaded", "other_python", "outcome_of", "run_message", "take_back"]
+
+
+def take_back(waiting: deque[Attempt], attempt: str, reason: str) -> list[Event]:
+    """Ends an attempt that has not begun; what is to be told of it, nothing if it does not wait."""
+    for one in waiting:
+        if one.id == attempt:
+            waiting.remove(one)
+            outcome = Outcome(State.KILLED, reason=reason, message=f"ended before it began: {reason}")
+            return [Ended(attempt, outcome)]
+    return []
 
 
 def run_message(attempt: Attempt) -> Message:

@@ -27,14 +27,14 @@ from sparkml_track.executors._base import (
 )
 from sparkml_track.executors._broker import Connection, Received
 from sparkml_track.executors._launchers import Launcher
-from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of, run_message
+from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of, run_message, take_back
 from sparkml_track.executors._slots import Door, Limits, Slot, open_broker, slot_env
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host
 from sparkml_track.slot.wire import Message
 from sparkml_track.slot.worker import Config
-from sparkml_track.trial import Attempt, Outcome, Report, State
+from sparkml_track.trial import Attempt, Report
 
 __all__ = ["Limits", "ResidentExecutor"]
 
@@ -161,12 +161,7 @@ class ResidentExecutor(Executor):
         if slot is not None and slot.connection is not None:
             self._broker.send(slot.connection, {"op": "stop", "attempt": attempt, "reason": reason})
             return
-        for waiting in self._pending:
-            if waiting.id == attempt:
-                self._pending.remove(waiting)
-                outcome = Outcome(State.KILLED, reason=reason, message=f"ended before it began: {reason}")
-                self._events.append(Ended(attempt, outcome))
-                return
+        self._events += take_back(self._pending, attempt, reason)
 
     def close(self) -> None:
         """See ``Executor``."""
@@ -311,7 +306,12 @@ class ResidentExecutor(Executor):
     # -- losses
 
     def _lose(self, slot: Slot, why: str, *, silent: bool = False) -> None:
-        """The worker is gone: what it ran is lost, what only waited there is not charged. A silent one may speak."""
+        """The worker is gone: what it ran is lost, what only waited there is not charged. A silent one may speak.
+
+        Raises:
+            SlotsLost: it went with everything; no attempt is charged.
+        """
+        self._launcher.check()
         if slot.connection is not None:
             self._by_connection.pop(slot.connection, None)
             if not silent:
@@ -332,7 +332,7 @@ class ResidentExecutor(Executor):
     def _check(self, now: float) -> None:
         for slot in self._staff.slots:
             # One that is not ready may wait for another one to fetch data, or for a long import.
-            bound = self._limits.silent if slot.ready else self._limits.first
+            bound = self._limits.silent if slot.ready else self._limits.load
             if slot.connection is not None and now - slot.connection.heard > bound:
                 stands_by = slot.stands_by
                 self._lose(slot, f"no sign of life for {bound:g} s", silent=True)

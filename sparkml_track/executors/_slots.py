@@ -29,6 +29,7 @@ class Limits:
     Attributes:
         first: until the first worker is there.
         silent: without a sign of life, after which a worker counts as lost.
+        load: the same, while it fetches data and loads the objective.
         none: without any worker, after which the executor gives up.
         check: between looks at the launcher.
         look: between looks at what else the Spark application does.
@@ -38,6 +39,7 @@ class Limits:
 
     first: float = 120.0
     silent: float = 15.0
+    load: float = 120.0
     none: float = 60.0
     check: float = 0.25
     look: float = 1.0

@@ -10,12 +10,17 @@ Where slots are on other hosts they connect to the driver over TCP. Settings, in
     spark.sparkml.broker.tls    true encrypts, with a certificate made for each sweep and pinned by its workers;
                                 default: false, what is sent is authentic but can be read on the way
 
-The broker binds to spark.driver.bindAddress, as Spark's driver does.
+The broker binds to spark.driver.bindAddress, as Spark's driver does. And, wherever the slots are:
+
+    spark.sparkml.slots.timeout  seconds without any worker after which the sweep ends, 0 for never; default: 120 for
+                                 the first one, 60 when all were lost
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
 import os
 import re
 import time
@@ -27,19 +32,26 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 
 from sparkml_track import slot as slot_package
-from sparkml_track.errors import SpecError
+from sparkml_track.errors import SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._by_value import zip_folder
 from sparkml_track.executors._launchers import Launcher, Others
-from sparkml_track.executors._slots import Door, own_address
-from sparkml_track.executors._spark_others import MARK, SparkOthers, any_decommissioned, on_decommissioned
+from sparkml_track.executors._slots import Door, Limits, own_address
+from sparkml_track.executors._spark_others import (
+    MARK,
+    SparkOthers,
+    any_decommissioned,
+    check_running,
+    on_decommissioned,
+    telling_of_its_end,
+)
 from sparkml_track.executors._spark_resources import conf_of, grant, is_local
 from sparkml_track.slot.host import user_folder
 from sparkml_track.slot.worker import Config
 
-__all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "door_of", "zip_of_slot"]
+__all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "door_of", "limits_of", "zip_of_slot"]
 
-
+_log = logging.getLogger(__name__)
 #: Seconds between looks for Spark executors that are being decommissioned: two calls for each of them.
 _LOOK = 3.0
 
@@ -73,20 +85,27 @@ class SparkLauncher(Launcher):
 
     def slots(self) -> int:
         """See ``Launcher``."""
-        return self._grant.slots()
+        with telling_of_its_end(self.context):
+            return self._grant.slots()
+
+    def check(self) -> None:
+        """See ``Launcher``."""
+        check_running(self.context)
 
     def others(self) -> Others:
         """See ``Launcher``."""
-        return self._others.look()
+        with telling_of_its_end(self.context):
+            return self._others.look()
 
     def going(self) -> frozenset[int]:
         """See ``Launcher``: those on Spark executors that are being decommissioned."""
         if not self._moves or time.monotonic() - self._looked < _LOOK:
             return self._going
         self._looked = time.monotonic()
-        some = any_decommissioned(self.context)
-        groups = {number: self._group(number) for number in self._jobs} if some else {}
-        self._going = frozenset(n for n, group in groups.items() if on_decommissioned(self.context, group))
+        with telling_of_its_end(self.context):
+            some = any_decommissioned(self.context)
+            groups = {number: self._group(number) for number in self._jobs} if some else {}
+            self._going = frozenset(n for n, group in groups.items() if on_decommissioned(self.context, group))
         return self._going
 
     def launch(self, config: Config) -> None:
@@ -106,22 +125,32 @@ class SparkLauncher(Launcher):
     def failure(self, slot: int) -> str | None:
         """See ``Launcher``."""
         job = self._jobs.get(slot)
-        try:
-            if job is None or not _ended(job):
-                return None
-            return b"".join(map(bytes, job.result().get())).decode("utf-8", "replace")[:500]
-        except Py4JJavaError as error:
-            return cause(error)
+        with telling_of_its_end(self.context):
+            try:
+                if job is None or not _ended(job):
+                    return None
+                return b"".join(map(bytes, job.result().get())).decode("utf-8", "replace")[:500]
+            except Py4JJavaError as error:
+                return cause(error)
 
     def cancel(self, slot: int) -> None:
         """See ``Launcher``."""
         job = self._jobs.pop(slot, None)
         if job is not None:
             wait([job])  # a job that is only being submitted cannot be cancelled
-        self.context.cancelJobGroup(self._group(slot))
+        with telling_of_its_end(self.context):
+            self.context.cancelJobGroup(self._group(slot))
 
     def close(self, patience: float) -> None:
-        """See ``Launcher``."""
+        """See ``Launcher``; workers end with their application."""
+        try:
+            with telling_of_its_end(self.context):
+                self._close(patience)
+        except SlotsLost:
+            _log.debug("the Spark application ended before its workers")
+        self._threads.shutdown()
+
+    def _close(self, patience: float) -> None:
         until = time.monotonic() + patience
         while self._jobs and time.monotonic() < until:
             self._jobs = {slot: job for slot, job in self._jobs.items() if not _ended(job)}
@@ -129,7 +158,6 @@ class SparkLauncher(Launcher):
                 time.sleep(0.005)
         for slot in list(self._jobs):
             self.cancel(slot)
-        self._threads.shutdown()
 
     def _group(self, slot: int) -> str:
         return f"sparkml-{self._token}-{slot}"
@@ -152,6 +180,24 @@ def door_of(context: Any) -> Door:
         raise SpecError(f"spark.sparkml.broker.tls is {tls!r}; allowed are true and false")
     bind = conf.get("spark.driver.bindAddress", host)
     return Door(bind, int(port), conf.get("spark.sparkml.broker.host", host), tls == "true")
+
+
+def limits_of(context: Any) -> Limits:
+    """How long to wait for workers, by the settings of the module.
+
+    Raises:
+        SpecError: the setting is no number of seconds.
+    """
+    text = conf_of(context).get("spark.sparkml.slots.timeout")
+    if text is None:
+        return Limits()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise SpecError(f"spark.sparkml.slots.timeout is {text!r}; allowed are seconds, or 0 to wait for ever")
+    return Limits(first=seconds or math.inf, none=seconds or math.inf)
 
 
 def as_bytes(rdd: Any) -> Any:

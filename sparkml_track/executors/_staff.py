@@ -7,6 +7,7 @@ is queued again at once; Spark starts it when those it made way for have had the
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,10 @@ __all__ = ["Staff", "Unreachable"]
 _log = logging.getLogger(__name__)
 #: Starts in a row without a worker that became ready, after which a slot is given up.
 _STARTS = 5
+#: Seconds without any worker after which that is told, again and again.
+_TELL = 30.0
+#: How the bounds of waiting are set; see ``_spark.limits_of``.
+_SETTING = "spark.sparkml.slots.timeout"
 
 
 class Unreachable(PreflightError):
@@ -51,8 +56,8 @@ class Staff:
         self._limits = limits
         self._parallelism = parallelism
         self._dismiss = dismiss
-        self._bound = limits.first
-        self._alive = self._looked = time.monotonic()
+        self._came = False
+        self._alive = self._looked = self._told = self._manned = time.monotonic()
         self._last_failure = ""
         self.slots: list[Slot] = []
         self._grow()
@@ -70,7 +75,7 @@ class Staff:
     def came(self, slot: Slot) -> None:
         """A worker became ready."""
         slot.ready, slot.launches, slot.moving, slot.idle_since = True, 0, False, time.monotonic()
-        self._bound = self._limits.none
+        self._came = True
 
     def freed(self, slot: Slot) -> None:
         """A worker has nothing to do: it goes now if it is to leave."""
@@ -98,9 +103,12 @@ class Staff:
             self._make_way(now)
             self._move()
         if any(slot.ready or slot.rests for slot in self.slots):
-            self._alive = now
+            self._alive = self._told = self._manned = now
         elif now - self._alive > self._bound:
             raise SlotsLost(self._nobody())
+        elif now - self._told >= _TELL:
+            self._told = now
+            _log.warning("no worker for %.0f s: %s", now - self._manned, self._awaited())
 
     def lost(self, slot: Slot) -> None:
         """Its worker is silent: ended by force, and another one started."""
@@ -169,7 +177,7 @@ class Staff:
         if failure is None:
             return
         self._last_failure = failure or self._last_failure
-        if failure.startswith(UNREACHABLE) and slot.launches > 1 and self._bound == self._limits.first:
+        if failure.startswith(UNREACHABLE) and slot.launches > 1 and not self._came:
             raise Unreachable(
                 f"{failure}; set spark.sparkml.broker.host and .port to an address of the driver that Spark executors "
                 "reach, or take executor='jobs'"
@@ -185,9 +193,23 @@ class Staff:
         slot.launches += 1
         self._launcher.launch(replace(self._config, slot=slot.number))
 
+    # -- waiting
+
+    @property
+    def _bound(self) -> float:
+        return self._limits.none if self._came else self._limits.first
+
+    def _awaited(self) -> str:
+        bound = f"{self._bound:g} s, by {_SETTING}" if math.isfinite(self._bound) else f"no end, by {_SETTING}"
+        return f"Spark has no slot for one yet, or is starting it; it is waited for ({bound}){self._last}"
+
+    @property
+    def _last(self) -> str:
+        return f" (last failure: {self._last_failure})" if self._last_failure else ""
+
     def _nobody(self) -> str:
-        last = f" (last failure: {self._last_failure})" if self._last_failure else ""
         return (
-            f"no worker is left and none came within {self._bound:g} s{last}; results so far are kept: look at the "
-            "Spark executors, then resume the sweep"
+            f"no worker is left and none came within {self._bound:g} s{self._last}; results so far are kept: look at "
+            f"the Spark executors, set {_SETTING} to more seconds (0 waits for ever) if slots are long in coming, then "
+            "resume the sweep"
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import socket
 import tempfile
@@ -10,8 +11,8 @@ import pytest
 
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Work, open_executor
-from sparkml_track.executors._slots import Door, open_broker
-from sparkml_track.executors._spark import door_of
+from sparkml_track.executors._slots import Door, Limits, open_broker
+from sparkml_track.executors._spark import door_of, limits_of
 
 
 def test_a_taken_port_is_told_with_the_setting_to_change() -> None:
@@ -19,6 +20,19 @@ def test_a_taken_port_is_told_with_the_setting_to_change() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=rf"127\.0\.0\.1:{port}.*spark\.sparkml\.broker\.port"):
             open_broker(b"secret", Door("127.0.0.1", port), shared_host=False)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("300", 300.0), ("0.5", 0.5), ("0", math.inf)])
+def test_how_long_to_wait_for_workers_can_be_set(text: str, seconds: float) -> None:
+    limits = limits_of(SimpleNamespace(_conf={"spark.sparkml.slots.timeout": text}))
+    assert (limits.first, limits.none) == (seconds, seconds)
+    assert limits_of(SimpleNamespace(_conf={})) == Limits()
+
+
+@pytest.mark.parametrize("text", ["", "ever", "-1", "nan", "inf", "2min"])
+def test_a_time_to_wait_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SpecError, match=r"slots\.timeout is .*; allowed are seconds, or 0 to wait for ever"):
+        limits_of(SimpleNamespace(_conf={"spark.sparkml.slots.timeout": text}))
 
 
 def test_a_temporary_folder_that_others_could_write_to_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from sparkml_track.errors import ExecutorError, SlotsLost
@@ -45,9 +47,9 @@ class Scripted(Launcher):
 class World:
     """Staff whose workers are as the test says; dismissed ones leave in good order."""
 
-    def __init__(self, slots: int, parallelism: int | None = None) -> None:
+    def __init__(self, slots: int, parallelism: int | None = None, first: float = 10.0) -> None:
         self.launcher = Scripted(slots)
-        limits = Limits(first=10, none=5, idle=3, look=0)
+        limits = Limits(first=first, none=5, idle=3, look=0)
         self.staff = Staff(self.launcher, CONFIG, limits, parallelism, self._dismiss)
         self.dismissed: list[int] = []
         self.clock = self.staff._alive
@@ -145,6 +147,28 @@ def test_no_worker_for_too_long_is_told_with_the_last_failure() -> None:
     world.check(after=9.9)
     with pytest.raises(SlotsLost, match=r"within 10 s \(last failure: OutOfMemoryError\)"):
         world.check(after=0.2)
+
+
+def test_how_long_to_wait_for_a_worker_is_a_setting_that_is_named() -> None:
+    world = World(1)
+    with pytest.raises(SlotsLost, match=r"set spark\.sparkml\.slots\.timeout to more seconds \(0 waits for ever\)"):
+        world.check(after=10.1)
+
+
+def test_a_worker_is_waited_for_without_end_if_so_set_and_that_is_told_every_30_s(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(1, first=math.inf)
+    for _ in range(100):
+        world.check(after=10.0)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 33
+    assert told[0].startswith("no worker for 30 s: Spark has no slot for one yet")
+    assert "spark.sparkml.slots.timeout" in told[0]
+    world.all_ready()
+    caplog.clear()
+    world.check(after=100.0)
+    assert not caplog.records
 
 
 def test_waiting_behind_other_spark_jobs_is_no_loss() -> None:
