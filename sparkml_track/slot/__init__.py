@@ -1,6 +1,7 @@
 """What runs in a slot. Standard library only; shipped to Spark executors as one zip named ``sparkml_slot``.
 
     worker    lives in a Spark task: takes attempts from the broker, watches their process, sends what comes back
+    config    what a worker is told
     once      one attempt in a Spark task, for slots that cannot reach the driver
     template  one process for each host that has imported the objective; forks a child for each request
     child     executes attempts, one after another, in a forked process

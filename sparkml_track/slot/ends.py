@@ -7,11 +7,16 @@ import time
 
 from .wire import Message
 
-__all__ = ["died", "killed"]
+__all__ = ["begun", "died", "killed"]
+
+
+def begun(message: Message) -> Message:
+    """The ``run`` message of an attempt that begins now: ``since`` by the host's clock, ``tick`` by one nobody sets."""
+    return {**message, "since": time.time(), "tick": time.monotonic()}
 
 
 def killed(message: Message, reason: str) -> Message:
-    """The ``done`` message of an attempt that was ended; ``message`` is its ``run`` with ``since``."""
+    """The ``done`` message of an attempt that was ended; ``message`` is what ``begun`` made."""
     text = f"over the limit of {message.get('timeout')} s" if reason == "timeout" else f"ended: {reason}"
     return {**_end(message), "state": "killed", "reason": reason, "message": text}
 
@@ -26,8 +31,8 @@ def died(message: Message, status: int | None) -> Message:
 
 
 def _end(message: Message) -> Message:
-    since = float(message["since"])  # type: ignore[arg-type]
-    return {"op": "done", "attempt": message["attempt"], "started": since, "duration": time.time() - since}
+    took = time.monotonic() - float(message["tick"])  # type: ignore[arg-type]
+    return {"op": "done", "attempt": message["attempt"], "started": message["since"], "duration": took}
 
 
 def _signal_name(number: int) -> str:

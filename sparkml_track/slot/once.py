@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .artifacts import pieces
 from .children import Child, Children, TemplateLost
-from .ends import died, killed
+from .ends import begun, died, killed
 from .host import Host
 from .wire import Message, pack
 from .worker import Config, join
@@ -40,8 +40,8 @@ def run_once(config: Config, message: Message, files: Mapping[str, str]) -> list
 
     Returns:
         Bodies of frames: ``file`` for each piece of an artifact, then one with ``host`` and either ``broken``, why the
-        objective cannot be loaded, or ``done``, ``reports``, ``warnings`` and ``dropped``, how many reports were too
-        many.
+        objective cannot be loaded, or ``lost``, why the attempt did not begin, with ``charged``, or ``done``,
+        ``reports``, ``warnings`` and ``dropped``, how many reports were too many.
     """
 
     def fetch(digest: str) -> Iterator[bytes]:
@@ -116,14 +116,16 @@ class _Once:
                 self._begin()
             elif op == "warning":
                 self._warnings.append(str(message["message"]))
-            else:  # broken, nofork
+            elif op == "nofork":  # the host has too many processes: no fault of the attempt, which did not begin
+                self._answer = {"lost": f"no process for an attempt: {message['message']}", "charged": False}
+            else:
                 self._answer = {"broken": message["message"], "cloudpickle": message.get("cloudpickle", "")}
 
     def _begin(self) -> None:
         self._child = self._children.new()
         self.began = True
         timeout = self._message.get("timeout")
-        self._message |= {"since": time.time(), "gpus": self._gpus}
+        self._message = {**begun(self._message), "gpus": self._gpus}
         self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
         self._child.send(self._message)
 

@@ -16,11 +16,11 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from .artifacts import pieces
 from .children import Child, Children
-from .ends import died, killed
+from .config import Config
+from .ends import begun, died, killed
 from .host import Host
 from .wire import Address, Cipher, Message, WireError, connect, pack, unpack
 
@@ -32,43 +32,6 @@ UNREACHABLE = "the driver cannot be reached"
 BEAT = 2.0
 #: Seconds of work after which a recycled child is replaced.
 RECYCLE_AFTER = 1.0
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a worker is told in the task's closure.
-
-    Attributes:
-        address: of the broker.
-        secret: shared with it.
-        token: names the executor instance; the host's folder is called so.
-        work: digest of the blob with the objective.
-        data: digests of the files it reads.
-        path: entries for sys.path, where slots share the driver's file system.
-        code: digests of zips that go on sys.path, where they do not.
-        env: for the template: thread caps.
-        fresh: a new child for each attempt.
-        slot: numbers this worker.
-        gpus: addresses of the slot's accelerators, the only ones an attempt sees.
-        certificate: of the broker, in PEM, where connections to it are encrypted; empty where not.
-        linger: seconds for which the template waits for another worker when the last has left.
-        connect_timeout: seconds.
-    """
-
-    address: Address
-    secret: bytes
-    token: str
-    work: str
-    data: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    env: tuple[tuple[str, str], ...] = ()
-    fresh: bool = False
-    slot: int = 0
-    code: tuple[str, ...] = ()
-    linger: float = 0.0
-    gpus: str = ""
-    certificate: str = ""
-    connect_timeout: float = 10.0
 
 
 def join(host: Host, config: Config, fetch: Callable[[str], Iterator[bytes]]) -> socket.socket:
@@ -237,7 +200,7 @@ class Worker:
         for waiting in self._queue:
             if waiting["attempt"] == attempt:
                 self._queue.remove(waiting)
-                self._tell(killed({**waiting, "since": time.time()}, reason))
+                self._tell(killed(begun(waiting), reason))
                 return
 
     # -- attempts
@@ -248,9 +211,8 @@ class Worker:
             return
         if self._child is None:
             self._child, self._spare = self._spare or self._children.new(), None
-        message = self._current = self._queue.popleft()
+        message = self._current = {**begun(self._queue.popleft()), "gpus": self._config.gpus}
         self._answer = self._asked = None
-        message |= {"since": time.time(), "gpus": self._config.gpus}
         timeout = message.get("timeout")
         self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
         self._child.send(message)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sparkml_track.errors import PreflightError
+from sparkml_track.errors import ExecutorError, PreflightError
 from sparkml_track.executors import Ended, Executor, Lost, Reported, SlotsChanged, Started, Work
 from sparkml_track.executors._jobs import JobsExecutor
-from sparkml_track.executors._submitters import LocalSubmitter
+from sparkml_track.executors._submitters import LocalSubmitter, Request
+from sparkml_track.slot.wire import pack
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 
@@ -123,3 +124,44 @@ def test_artifacts_come_with_the_outcome(tmp_path: Path) -> None:
     finally:
         executor.close()
     assert (Path(outcome.artifacts) / "model.bin").read_bytes() == bytes(range(256)) * 8192
+
+
+class Unforkable(LocalSubmitter):
+    """Its host has no process to spare for the first ``times`` attempts."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(1)
+        self.times = times
+
+    def run(self, key: str, request: Request) -> list[bytes]:
+        self.times -= 1
+        if self.times < 0:
+            return super().run(key, request)
+        return [pack({"host": "there", "lost": "no process for an attempt", "charged": False})]
+
+
+def test_an_attempt_that_could_not_begin_is_not_charged() -> None:
+    executor = JobsExecutor(Work(lambda _: 1.0), Unforkable(1), f"test-{os.urandom(4).hex()}")
+    try:
+        executor.submit(attempt(0))
+        lost = next(event for event in wait_for(executor, Lost) if isinstance(event, Lost))
+        assert (lost.attempt, lost.charged) == ("0.0.1", False)
+        executor.submit(replace(attempt(0), number=2))
+        assert outcomes(executor, 1)[0].state is State.FINISHED
+    finally:
+        executor.close()
+
+
+def test_a_host_where_nothing_begins_is_told_in_the_end() -> None:
+    executor = JobsExecutor(Work(lambda _: 1.0), Unforkable(100), f"test-{os.urandom(4).hex()}")
+
+    def try_again_and_again() -> None:
+        for number in range(1, 100):
+            executor.submit(replace(attempt(0), number=number))
+            wait_for(executor, Lost)
+
+    try:
+        with pytest.raises(ExecutorError, match=r"21 attempts in a row could not begin.*no process.*resume the sweep"):
+            try_again_and_again()
+    finally:
+        executor.close()
