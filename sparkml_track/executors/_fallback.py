@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from sparkml_track.executors._base import Capabilities, Ended, Event, Executor
+from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Lost
 from sparkml_track.executors._staff import Unreachable
 from sparkml_track.trial import Attempt
 
@@ -70,7 +70,7 @@ class FallbackExecutor(Executor):
             return []
         if self._second is not None:
             for event in events:
-                if isinstance(event, Ended):
+                if isinstance(event, Ended | Lost):
                     self._open.pop(event.attempt, None)
         return events
 
