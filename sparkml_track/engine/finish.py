@@ -18,6 +18,7 @@ from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.report import Page, report
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.summary import Result, Summary, trials_table
+from sparkml_track.engine.top import TopPublisher
 from sparkml_track.errors import TrackingError, TrackingUnavailable
 from sparkml_track.journals import Journal, Record
 from sparkml_track.trackers import ParentEnd, Tracker
@@ -69,7 +70,10 @@ class Ending:
         return self.home / "reports" / f"{self.sweep}.html"
 
 
-def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publisher | None, journal: Journal) -> SweepResult:
+Publishers = Publisher | TopPublisher | None
+
+
+def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, journal: Journal) -> SweepResult:
     """Publishes, summarises and ends the parent run; the journal learns last that the sweep ended.
 
     Raises:
@@ -138,7 +142,7 @@ def _asked(ending: Ending, call: Callable[[], object]) -> None:
         raise TrackingUnavailable("the tracking store did not answer before the signal came.") from None
 
 
-def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publisher | None, waiting: int) -> None:
+def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publishers, waiting: int) -> None:
     if loop.refused is None and publisher is not None:
         try:
             publisher.check()

@@ -21,13 +21,11 @@ __all__ = ["Parts", "Queue", "Watcher"]
 
 
 class Queue(Protocol):
-    """Takes child runs to be published.
+    """Takes child runs to be published."""
 
-    Attributes:
-        trouble: what keeps it from publishing now, for a person; else empty.
-    """
-
-    trouble: str
+    @property
+    def trouble(self) -> str:
+        """What keeps it from publishing now, for a person; else empty."""
 
     def put(self, child: ChildRun) -> None:
         """Queues one."""

@@ -23,6 +23,7 @@ from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.resume import Opening, open_sweep, restore
 from sparkml_track.engine.spec import Spec
+from sparkml_track.engine.top import TopPublisher, top_of
 from sparkml_track.engine.warm import known
 from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
@@ -91,7 +92,7 @@ class _Running:
     """A sweep that is about to loop; ``stale`` are the late answers that earlier drivers refused."""
 
     loop: Loop
-    publisher: Publisher | None
+    publisher: Publisher | TopPublisher | None
     sweep: str
     parent: _Parent
     stale: int
@@ -142,13 +143,20 @@ class _Run:
             around.moment("published")
             published.append(numbers)
 
-        publisher = None if spec.tracking.child_runs == "none" else Publisher(tracker, parent.run_id, told)
+        before = frozenset[int]() if past is None else frozenset(past.published)
+        most = top_of(spec.tracking.child_runs)
+        publisher: Publisher | TopPublisher | None = None
+        if spec.tracking.child_runs != "none":
+            publisher = every = Publisher(tracker, parent.run_id, told)
+            if most is not None:
+                publisher = TopPublisher(every, most, (spec.metric[0], spec.direction[0]), before)
         parts = Parts(*members, opening.journal, publisher, self._watch, published, around.moment)
         loop = Loop(spec, parts)
         if past is not None:
             restore(loop, parts, past, spec)
             if publisher is not None:
-                for number in set(past.results) - past.published:
+                # Those that are published take places among the best.
+                for number in set(past.results) - (before if most is None else frozenset()):
                     publisher.put(past.child(number))
         return _Running(loop, publisher, opening.journal.sweep, parent, 0 if past is None else past.stale)
 
@@ -264,8 +272,13 @@ class _Run:
     def _with_way_out(self, error: BaseException) -> BaseException:
         if not isinstance(error, ExecutorError) or isinstance(error, PreflightError):
             return error
-        kept = "" if "kept" in str(error) else "; results so far are kept"
-        told = type(error)(f"{error}{kept}. `sparkml-track resume {self._sweep}`, or the same command again, goes on")
+        text, command = str(error), f"`sparkml-track resume {self._sweep}`"
+        if "resume" in text:
+            text += f" ({command})"
+        else:
+            text += "" if "kept" in text else "; results so far are kept"
+            text += f". {command}, or the same command again, goes on"
+        told = type(error)(text)
         told.__cause__ = error
         return told
 

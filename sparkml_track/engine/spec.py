@@ -41,7 +41,8 @@ class Tracking:
 
     Attributes:
         uri: an MLflow tracking URI; None for SQLite under SPARKML_HOME; "memory:" for nothing that stays.
-        child_runs: "all" or "none"; the table of all trials is on the parent run in any case.
+        child_runs: "all", "none", or "top:K" for the K best finished trials, which get theirs when the sweep ends
+            (those of an earlier, interrupted end stay); the table of all trials is on the parent run in any case.
     """
 
     uri: str | None = None
@@ -263,8 +264,12 @@ class _Checker:
         if not isinstance(tracking, Tracking):
             self.problems.append(f"tracking is {tracking!r}; allowed is Tracking(uri=..., child_runs=...)")
             return Tracking()
-        if tracking.child_runs not in ("all", "none"):
-            self.problems.append(f"child_runs is {tracking.child_runs!r}; allowed are 'all' and 'none'")
+        if not re.fullmatch("all|none|top:[1-9][0-9]{0,5}", str(tracking.child_runs)):
+            self.problems.append(
+                f"child_runs is {tracking.child_runs!r}; allowed are 'all', 'none' and 'top:K' with K from 1 to 999999"
+            )
+        elif tracking.child_runs.startswith("top:") and len(_sequence(self._given["metric"])) > 1:
+            self.problems.append(f"child_runs is {tracking.child_runs!r}, which takes one metric; take 'all' or 'none'")
         if tracking.uri == "memory":
             self.problems.append("tracking.uri is 'memory'; allowed is 'memory:', with a colon, or an MLflow URI")
         return tracking

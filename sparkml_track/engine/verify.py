@@ -10,6 +10,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ from sparkml_track.engine.finish import Ending, close_parent, ended_record, pare
 from sparkml_track.engine.history import History
 from sparkml_track.engine.records import accepted_body
 from sparkml_track.engine.summary import Result, Summary, summarise
+from sparkml_track.engine.top import best_numbers, top_of
 from sparkml_track.errors import JournalError, LeaseHeld, SpecError
 from sparkml_track.home import Home
 from sparkml_track.journals import Journal, Record, open_journal, read, sweeps
@@ -157,6 +159,16 @@ def _publishes(past: History) -> bool:
     return bool(past.plan["spec"]["tracking"]["child_runs"] != "none")
 
 
+def _wanted(past: History, ended: bool) -> AbstractSet[int]:
+    """The trials that have a child run once all is published; the best get theirs when the sweep has ended."""
+    most = top_of(past.plan["spec"]["tracking"]["child_runs"])
+    if most is None:
+        return past.trials.keys()
+    if not ended:
+        return frozenset()
+    return frozenset(best_numbers(past.results.values(), most, past.direction[0]))
+
+
 def _children(past: History, children: Sequence[StoredChild]) -> Iterator[str]:
     """Invariants 1 and 2."""
     counts = Counter(child.number for child in children)
@@ -165,7 +177,7 @@ def _children(past: History, children: Sequence[StoredChild]) -> Iterator[str]:
             yield f"trial {number}: {count} active child runs, there must be one"
         if number not in past.trials:
             yield f"trial {number}: a child run, but the journal never asked it"
-    for number in sorted(past.trials.keys() - counts.keys()):
+    for number in sorted(_wanted(past, past.ended is not None) - counts.keys()):
         if number in past.published:
             yield f"trial {number}: its child run was published and is gone; someone deleted it (restore it in MLflow)"
         elif number in past.results:
@@ -290,11 +302,12 @@ class _Repair:
 
     def _publish(self, past: History, journal: Journal, run_id: str) -> None:
         stored = {child.number: child for child in self._tracker.children(run_id)}
+        wanted = _wanted(past, ended=True)
         # What was published and is gone, somebody deleted: that is told, not undone.
         missing = [
             number
             for number in past.results
-            if (number not in stored and number not in past.published)
+            if (number not in stored and number not in past.published and number in wanted)
             or (number in stored and not stored[number].state.terminal)
         ]
         for start in range(0, len(missing), _BATCH):

@@ -74,6 +74,7 @@ def test_slots_that_are_lost_end_the_parent_run_as_failed_with_right_counts_and_
         f"the Spark application is gone; results so far are kept. `sparkml-track resume {name}`, or the same command "
         "again, goes on"
     )
+    assert isinstance(ended.value.__cause__, SlotsLost)
     counts = assert_accounting(home, name)
     assert (counts["finished"], counts["killed"]) == (5, 1)
     assert verify(name, home=home).differences == []
