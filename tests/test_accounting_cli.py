@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sparkml_track as st
+import sparkml_track.engine.verify
 from sparkml_track.cli import main
 from sparkml_track.engine.overview import overview
 from sparkml_track.engine.run import Surroundings, run_sweep
 from sparkml_track.engine.spec import Spec
+from sparkml_track.journals import read
 from sparkml_track.space import parse
+from sparkml_track.trackers import MemoryTracker, Tracker
 
 CODE = """\
 from pathlib import Path
@@ -128,3 +133,33 @@ def test_a_sweep_that_was_started_from_python_says_how_to_go_on(
     assert f"resume='{sweep}'" in capsys.readouterr().err
     assert command("resume", "nobody") == 1
     assert "there is no journal of sweep 'nobody'" in capsys.readouterr().err
+
+
+def test_the_seed_that_was_drawn_is_kept_for_the_steps_after(config: Path) -> None:
+    config.write_text(CONF.replace("  seed: 3\n", "").replace("max_trials: 4", "max_trials: 2"))
+    assert command("sweep", "--config", config) == 0
+    home = config.parent / "state"
+    kept = json.loads((home / "steps" / "mine" / "sweep.json").read_text())
+    plan: Any = next(read(home, kept["sweep"])).body
+    assert kept["seed"] == plan["spec"]["seed"] > 0
+
+
+def test_verify_takes_the_secrets_of_the_uri_from_the_config_the_sweep_was_started_with(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri, tracker, opened = "https://me:hunter2@tracking.example", MemoryTracker(), list[str | None]()
+
+    def opens(given: str | None, home: Path) -> Tracker:
+        opened.append(given)
+        return tracker
+
+    for module in ("run", "verify"):
+        monkeypatch.setattr(f"sparkml_track.engine.{module}.open_tracker", opens)
+    config.write_text(f"{CONF}tracking: {{uri: '{uri}'}}\n")
+    assert command("sweep", "--config", config) == 0
+    (one,) = overview(config.parent / "state")
+    assert command("verify", one.sweep) == 0
+    assert opened == [uri, uri]
+    config.write_text(CONF)
+    assert command("verify", one.sweep) == 2
+    assert "hunter2" not in (told := capsys.readouterr().err) and "--tracking-uri" in told
