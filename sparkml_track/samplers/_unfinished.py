@@ -25,9 +25,6 @@ class Unfinished:
         self._keys: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
     def __contains__(self, params: Params) -> bool:
         return self._counts[repr(params)] > 0
 
