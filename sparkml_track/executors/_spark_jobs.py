@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 import socket
 import threading
 import time
@@ -80,8 +82,8 @@ class ClassicJobs(Submitter):
     def ship(self, files: dict[str, str]) -> None:
         """See ``Submitter``."""
         if not self.shared_host:
-            for path in files.values():
-                self._context.addFile(path)
+            for digest, path in files.items():
+                _add_file(self._context, digest, path)
 
     def run(self, key: str, request: Request) -> list[bytes]:
         """See ``Submitter``."""
@@ -109,6 +111,24 @@ class ClassicJobs(Submitter):
 
     def close(self) -> None:
         """See ``Submitter``; the executor has cancelled what ran."""
+
+
+def _add_file(context: Any, digest: str, path: str) -> None:
+    """Gives a file to an application, once.
+
+    For as long as it runs: Spark forgets no file, takes none of that name from elsewhere, and a Spark executor that
+    comes to its first task, however late, gets all there ever were or fails.
+    """
+    if any(url.endswith(f"/{digest}") for url in context.listFiles):
+        return
+    lasting = os.path.join(context._temp_dir, digest)  # noqa: SLF001  # removed with the application
+    try:
+        os.link(path, lasting)
+    except FileExistsError:  # another sweep is at it
+        pass
+    except OSError:  # another file system
+        shutil.copyfile(path, lasting)
+    context.addFile(lasting)
 
 
 class ConnectJobs(Submitter):

@@ -103,3 +103,23 @@ def test_a_sweep_goes_through_either_door(
     assert [(trial.state, trial.metrics["rows"]) for trial in result.trials] == [("finished", rows.sum())] * 8
     assert "executor: resident" in caplog.text
     assert "executor: jobs" not in caplog.text
+
+
+def test_jobs_of_one_sweep_after_another_get_their_files(slots: SparkSession) -> None:
+    """Also where a Spark executor meets its first task when the files of an earlier sweep have gone."""
+    same = {"train": np.arange(100.0)}
+    for turn in range(4):
+
+        def objective(trial: Any, turn: int = turn) -> float:
+            return turn + float(trial.data["train"].sum())
+
+        # In the first, one attempt: the other Spark executor has nothing of it yet.
+        executor = open_executor("jobs", Work(objective, data=same), slots)
+        try:
+            count = 1 if turn == 0 else 4
+            for number in range(count):
+                executor.submit(attempt(number))
+            ended = outcomes(executor, count)
+        finally:
+            executor.close()
+        assert {outcome.metrics["loss"] for outcome in ended.values()} == {4950.0 + turn}
