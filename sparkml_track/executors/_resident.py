@@ -343,7 +343,7 @@ class ResidentExecutor(Executor):
     def _dismiss(self, slot: Slot) -> None:
         """Lets a worker go that has nothing to do; one that rests may never be called again."""
         if slot.connection is not None:
-            self._broker.send(slot.connection, {"op": "bye", "over": slot.rests})
+            self._broker.send(slot.connection, {"op": "bye", "rests": slot.rests})
             self._by_connection.pop(slot.connection, None)
             self._broker.drop(slot.connection)
         slot.ready, slot.leaving, slot.connection = False, False, None

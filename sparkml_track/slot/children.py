@@ -142,10 +142,10 @@ class Children:
             else:
                 yield message
 
-    def over(self) -> None:
-        """Tells the template that no worker will come after this one."""
+    def rests(self) -> None:
+        """Tells the template that, as far as is known, no worker will come after this one."""
         with contextlib.suppress(OSError):
-            self._template.sendall(Sealer().seal(pack({"op": "over"})))
+            self._template.sendall(Sealer().seal(pack({"op": "rests"})))
 
     def close(self) -> None:
         """Leaves the template, which ends our children."""

@@ -3,7 +3,7 @@
 It stays single-threaded and never calls the objective, because a fork copies no threads and an OpenMP pool that was
 used before it makes children hang. Workers connect over a Unix socket and pass the child's ends along:
 
-    worker -> template   child (with two descriptors: socket, output pipe), kill (pid), over (nobody comes after it)
+    worker -> template   child (with two descriptors: socket, output pipe), kill (pid), rests (nobody may come after it)
     template -> worker   ready | broken (message, cloudpickle: its version there), warning (message), exit (pid, status)
 
 It ends its children with the worker that asked for them, and itself with the last worker.
@@ -41,10 +41,10 @@ _LONELY = 30.0
 
 @dataclass
 class _Client:
-    """A connected worker; ``over`` as it said."""
+    """A connected worker; ``rests`` as it said."""
 
     sock: socket.socket
-    over: bool = False
+    rests: bool = False
     opener: Opener = field(default_factory=Opener)
     sealer: Sealer = field(default_factory=Sealer)
     children: set[int] = field(default_factory=set)
@@ -138,8 +138,8 @@ class Template:
             message = unpack(body)[0]
             if message["op"] == "child":
                 self._fork(client)
-            elif message["op"] == "over":
-                client.over = True
+            elif message["op"] == "rests":
+                client.rests = True
             elif message["op"] == "kill" and message["pid"] in client.children:
                 _kill_group(int(str(message["pid"])))
 
@@ -152,7 +152,7 @@ class Template:
         for fd in client.fds:
             os.close(fd)
         if not self._clients:
-            self._over = client.over
+            self._over = client.rests
             self._lonely_since, self._patience = time.monotonic(), float(str(self._config.get("linger", 0.0)))
             if self._patience <= 0:
                 self._finish()

@@ -53,11 +53,13 @@ class _Bye(Exception):
 
     Attributes:
         over: so is the sweep; else workers may come to this host again.
+        rests: there is nothing to do for this one.
     """
 
-    def __init__(self, over: bool) -> None:
+    def __init__(self, over: bool, rests: bool = False) -> None:
         super().__init__()
         self.over = over
+        self.rests = rests
 
 
 class Worker:
@@ -99,10 +101,10 @@ class Worker:
                 self._next()
                 self._wait()
         except _Bye as bye:
-            if bye.over and self._children is not None:
-                self._children.over()
-            elif bye.over:
+            if bye.over:
                 host.lease.over()
+            elif bye.rests and self._children is not None:
+                self._children.rests()
             return
         finally:
             self._sock.close()
@@ -118,6 +120,8 @@ class Worker:
         self._sock.settimeout(None)  # as a copy of another worker we wait until that is gone
         message, _ = self._receive("welcome", "refuse")
         if message["op"] == "refuse":
+            assert self._host is not None
+            self._host.lease.over()
             raise RuntimeError(str(message["message"]))
 
     def _join_template(self) -> Children:
@@ -143,7 +147,7 @@ class Worker:
         while True:
             for i, (message, blob) in enumerate(self._inbox):
                 if message["op"] == "bye":
-                    raise _Bye(bool(message.get("over")))
+                    raise _Bye(bool(message.get("over")), bool(message.get("rests")))
                 if message["op"] in ops:
                     del self._inbox[i]
                     return message, blob
@@ -188,7 +192,7 @@ class Worker:
             elif op == "stop":
                 self._stop(message["attempt"], str(message["reason"]))
             elif op == "bye":
-                raise _Bye(bool(message.get("over")))
+                raise _Bye(bool(message.get("over")), bool(message.get("rests")))
 
     def _runs(self, attempt: object) -> bool:
         return self._current is not None and self._current["attempt"] == attempt
@@ -320,9 +324,11 @@ def nobody_listens(address: Address) -> bool:
     family = socket.AF_UNIX if address[0] == "unix" else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(1.0)
+            sock.settimeout(5.0)
             sock.connect(address[1] if family == socket.AF_UNIX else address[1:])
-    except (ConnectionRefusedError, FileNotFoundError):
+            # A driver that is just ending may have closed our connection before its door; one that lives greets.
+            return not sock.recv(1)
+    except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
         return True
     except OSError:
         pass

@@ -44,6 +44,31 @@ for turn in range(1 if stays else int(sys.argv[2])):
     executor.close()
 """
 
+# Workers with a temporary folder of their own, as on another host.
+ELSEWHERE = """
+import os, sys, tempfile
+import numpy as np
+from sparkml_track.executors import Work
+from sparkml_track.executors._launchers import LocalLauncher
+from sparkml_track.executors._resident import ResidentExecutor
+from sparkml_track.executors._slots import Door
+from sparkml_track.testing.executors import attempt
+
+tempfile.gettempdir()
+os.environ["TMPDIR"] = sys.argv[1]
+
+def objective(trial):
+    import time
+    time.sleep(60)
+
+work = Work(objective, data={"x": np.full(1 << 16, 1.0)})
+executor = ResidentExecutor(work, LocalLauncher(1), os.urandom(8).hex(), door=Door("127.0.0.1"))
+executor.submit(attempt(0))
+while True:
+    if any(type(event).__name__ == "Started" for event in executor.events(1.0)):
+        print("started", flush=True)
+"""
+
 
 @pytest.fixture
 def user() -> Iterator[Path]:
@@ -98,3 +123,20 @@ def test_sweeps_that_start_and_end_at_once_do_not_disturb_each_other_and_remove_
         process.communicate(timeout=100)
     assert [process.returncode for process in crowd] == [0] * len(crowd)
     assert list(user.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["while it loads", "while it runs"])
+def test_other_hosts_keep_nothing_of_a_killed_driver(user: Path, moment: str) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as elsewhere:
+        there = Path(elsewhere) / user.name
+        environ = {**os.environ, "TMPDIR": str(user.parent)}
+        run = [sys.executable, "-c", ELSEWHERE, elsewhere]
+        driver = subprocess.Popen(run, env=environ, stdout=subprocess.PIPE, text=True)
+        assert driver.stdout is not None
+        # The template comes when the host has all the data.
+        wait_until(lambda: list(there.glob("*/template")), 20)
+        if moment == "while it runs":
+            driver.stdout.readline()
+        driver.kill()
+        driver.communicate()
+        wait_until(lambda: not list(there.iterdir()), 10)
