@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from sparkml_track.errors import SpecError
 from sparkml_track.executors import Resources, Work, open_executor
 from sparkml_track.testing.executors import attempt, outcomes
-from tests.clusters import Cluster, application, cluster, spark_home
+from tests.clusters import Cluster, application, cluster, descendants, spark_home, wait_until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -95,6 +96,29 @@ def test_one_file_runs_unchanged_everywhere(project: Path, standalone: Cluster, 
     assert len({json.dumps(result) for result in results.values()}) == 1, results
     assert next(iter(results.values()))["finished"] == 6
     assert not (Path(spark_home()) / "work").exists()
+    wait_until(lambda: not left_on_hosts(standalone), 15)
+
+
+def left_on_hosts(there: Cluster) -> list[Path]:
+    """What sweeps left in the temporary folders of the hosts, but for code that the next one takes again."""
+    found = (there.folder / "scratch").glob("worker-*/sparkml-*/*")
+    return [path for path in found if path.is_dir()]
+
+
+def test_the_data_of_a_killed_driver_does_not_stay_on_hosts(project: Path, standalone: Cluster) -> None:
+    (project / "mine.py").write_text(OBJECTIVE.replace("    import os\n", "    import os, time\n    time.sleep(60)\n"))
+    around = {**os.environ, "SPARKML_HOME": str(project / "home"), "SPARK_LOCAL_IP": "127.0.0.1"}
+    flags = ["--conf", "spark.ui.enabled=false", "--conf", "spark.executor.memory=512m", "--conf", "spark.cores.max=1"]
+    run = [f"{spark_home()}/bin/spark-submit", "--master", standalone.master, *flags, str(project / "search.py")]
+    driver = subprocess.Popen(run, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        # A template is there once the host has all the data.
+        wait_until(lambda: any((path / "template").exists() for path in left_on_hosts(standalone)), 60)
+    finally:
+        for pid in [driver.pid, *descendants(driver.pid)]:
+            os.kill(pid, signal.SIGKILL)
+        driver.wait(30)
+    wait_until(lambda: not left_on_hosts(standalone), 20)
 
 
 def test_slots_that_do_not_reach_the_driver_get_jobs_and_a_warning_that_names_the_setting(

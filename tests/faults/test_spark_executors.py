@@ -16,7 +16,7 @@ import pytest
 
 import sparkml_track as st
 from sparkml_track.errors import PreflightError, SlotsLost
-from sparkml_track.executors import Work
+from sparkml_track.executors import Lost, Work
 from sparkml_track.executors._resident import Limits, ResidentExecutor
 from sparkml_track.executors._spark import SparkLauncher, door_of
 from sparkml_track.testing.executors import attempt
@@ -177,6 +177,47 @@ def test_a_frozen_executor_is_left_and_what_it_says_later_does_not_count(two_hos
                 os.kill(pid, signal.SIGCONT)
         trials = sweep.finished()
     assert trials[0].attempts >= 2
+
+
+def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_back(
+    two_hosts: Cluster, tmp_path: Path
+) -> None:
+    marks = str(tmp_path)
+
+    def objective(trial: Any) -> float:
+        import os
+        import time
+
+        with open(os.path.join(marks, "part"), "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(os.path.join(marks, "part"), os.path.join(marks, "running"))
+        while not os.path.exists(os.path.join(marks, "go")):
+            time.sleep(0.01)
+        return 1.0
+
+    with application(two_hosts) as spark:
+        launcher = SparkLauncher(spark, "frozen")
+        limits = Limits(silent=4.0)
+        executor = ResidentExecutor(
+            Work(objective, parallelism=1), launcher, "frozen", limits, door_of(spark.sparkContext)
+        )
+        try:
+            executor.submit(attempt(0))
+            wait_until(lambda: (executor.events(0.1), (tmp_path / "running").exists())[1], 60)
+            child = int((tmp_path / "running").read_text())
+            jvms = [jvm for name in ("worker-1", "worker-2") for jvm in two_hosts.executors(name)]
+            frozen = next([jvm, *tree] for jvm in jvms if child in (tree := descendants(jvm)))
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                wait_until(lambda: any(isinstance(event, Lost) for event in executor.events(0.1)), 30)
+                (tmp_path / "go").touch()
+            finally:
+                for pid in frozen:
+                    os.kill(pid, signal.SIGCONT)
+            wait_until(lambda: (executor.events(0.1), executor.stale)[1], 10)
+        finally:
+            executor.close()
 
 
 def test_a_speculative_copy_of_a_worker_waits_and_disturbs_nothing(
