@@ -5,10 +5,12 @@
     atpe    "adaptive" TPE, whose settings come from models that hyperopt ships; needs lightgbm
     random  of foreign expressions
 
-Proposals under way are not shown to the algorithms, which would count them as start-up trials of infinite loss. They
-differ because each has a seed of its own, as section 5 of the paper above does it: "simply ignoring recently proposed
-points and relying on the stochasticity of draws from l(x)"; where draws meet all the same (few discrete values) another
-seed is tried.
+Proposals under way are not shown to hyperopt itself, which would count them as start-up trials. They differ because
+each has a seed of its own, as section 5 of the paper above does it: "simply ignoring recently proposed points and
+relying on the stochasticity of draws from l(x)"; where draws meet all the same (few discrete values) another seed is
+tried. TPE, which then draws several times from the same l(x), takes those under way for bad ones: the constant liar of
+Ginsbourger, Le Riche, Carraro: "Kriging is well-suited to parallelize optimization", 2010. With one at a time there is
+nobody to lie about, and its proposals are hyperopt's.
 """
 
 from __future__ import annotations
@@ -105,6 +107,7 @@ class HyperoptSampler(Sampler):
         self._seed = seed
         self._history = History()
         self._unfinished = Unfinished()
+        self._under_way: dict[int, Mapping[str, Any]] = {}
 
     def suggest(self, number: int, seed: int) -> Mapping[str, Any]:
         """One value for each label in use; random ones, unless a member knows better."""
@@ -122,16 +125,19 @@ class HyperoptSampler(Sampler):
 
         params = self._unfinished.fresh(propose, _TRIES, draw)
         self._unfinished.start(number, params)
+        self._under_way[number] = self._labels.values(params)
         return params
 
     def note(self, number: int, params: Params) -> None:
         """As the contract says."""
-        self._unfinished.start(number, self._labels.params(self._labels.values(params)))
+        values = self._under_way[number] = self._labels.values(params)
+        self._unfinished.start(number, self._labels.params(values))
 
     def tell(self, number: int, params: Params, state: State, values: Sequence[float]) -> None:
         """As the contract says."""
         decisions = self._labels.values(params)
         self._unfinished.end(number)
+        self._under_way.pop(number, None)
         if values and state in {State.FINISHED, State.PRUNED}:
             self._history.add(number, decisions, list(self._domain.params), values[0])
 
@@ -172,8 +178,10 @@ class TpeSampler(HyperoptSampler):
         # To count those under way as well, so that four slots have 20 random trials and not 23, makes nothing better.
         if ended < self._startup:
             return super().suggest(number, seed)
-        documents = self._history.trials().trials
-        gamma = self._gamma * math.sqrt(ended / self._history.shown)
+        names = list(self._domain.params)
+        lies = [_document(one, values, names, math.inf) for one, values in sorted(self._under_way.items())]
+        documents = sorted([*self._history.trials().trials, *lies], key=itemgetter("tid"))
+        gamma = self._gamma * math.sqrt(ended / len(documents))
         return self._posterior.suggest(documents, gamma, seed)
 
 

@@ -152,3 +152,20 @@ def test_what_is_no_expression_is_refused() -> None:
         build("tpe", EXPRESSION, seed=0).tell(0, {"nope": 3}, State.FINISHED, [0.0])
     with pytest.raises(SpaceError, match="takes a space"):
         build("grid", EXPRESSION, seed=0)
+
+
+def test_tpe_takes_trials_under_way_for_bad_ones() -> None:
+    def proposals(told: int, under_way: int) -> list[float]:
+        sampler = TpeSampler(sp.parse({"x": sp.uniform(0, 1)}), seed=3, startup=20)
+        for number in range(told):
+            x = float(sampler.ask(number)["x"])  # type: ignore[index]
+            sampler.tell(number, {"x": x}, State.FINISHED, [(x - 0.5) ** 2])
+        for number in range(told, told + under_way):
+            sampler.note(number, {"x": 0.5})
+        return [float(sampler.ask(told + under_way + n)["x"]) for n in range(30)]  # type: ignore[index]
+
+    def near(values: list[float]) -> int:
+        return sum(abs(x - 0.5) < 0.05 for x in values)
+
+    # The good ones lie around 0.5; where twenty trials are already at it, others are proposed.
+    assert near(proposals(60, 20)) < near(proposals(60, 0))
