@@ -60,7 +60,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "conf.yaml"
 
 
-class Died(Exception):
+class Died(BaseException):
     """As the death of the driver."""
 
 

@@ -61,7 +61,7 @@ def plain(value: object) -> bool:
 
 def used(function: FunctionType) -> Iterator[tuple[str, object]]:
     """Globals and captured variables by name."""
-    for name in sorted(_names(function.__code__)):
+    for name in sorted(_globals(function.__code__)):
         if name in function.__globals__ and not name.startswith("__"):
             yield name, function.__globals__[name]
     yield from _captured(function)
@@ -75,12 +75,20 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, object]]:
             continue
 
 
+def _globals(code: CodeType) -> set[str]:
+    """The global names that code reads; an attribute of the same name (``model.score``) is none."""
+    here = {str(step.argval) for step in dis.get_instructions(code) if step.opname in _READ}
+    return here.union(*(_globals(each) for each in code.co_consts if isinstance(each, CodeType)))
+
+
 def _names(code: CodeType) -> set[str]:
+    """Those and attributes, of which some are modules."""
     within = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
     return {*code.co_names}.union(*within)
 
 
 _FUNCTIONS = (FunctionType, MethodType, partial)
+_READ = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 
 
 class _Walk:
@@ -221,6 +229,8 @@ def _imports(code: CodeType, package: str) -> Iterator[str]:
     """The modules that code imports when it runs."""
     before: list[object] = [None, None]
     for step in dis.get_instructions(code):
+        if step.opname == "EXTENDED_ARG":  # a prefix of the next one, in large functions
+            continue
         if step.opname == "IMPORT_NAME":
             level, names = before
             fields = names if isinstance(names, tuple) else ()

@@ -163,6 +163,8 @@ class _Run:
     def _through(self, running: _Running, executor: Executor, tracker: Tracker, journal: Journal) -> SweepResult:
         loop, parent = running.loop, running.parent
         error = self._loop(loop)
+        # Before the executor closes, which takes seconds: a signal that comes then ends no trial any more.
+        state, hurry = self._state(loop, error), self._interrupts.later()
         _close(executor)
         if isinstance(error, JournalError | LeaseHeld):
             # What is not in the journal is told to nobody.
@@ -176,13 +178,13 @@ class _Run:
             sweep=running.sweep,
             run_id=parent.run_id,
             experiment_id=parent.experiment_id,
-            state=self._state(loop, error),
+            state=state,
             spec=self._spec.plan(),
             why=str(why or ""),
             stale=running.stale + executor.stale + loop.stale,
             patience=self._around.patience,
             moment=self._around.moment,
-            hurry=self._interrupts.later(),
+            hurry=hurry,
         )
         try:
             result = finish(ending, loop, tracker, running.publisher, journal)
@@ -261,7 +263,7 @@ class _Run:
             loop.run()
         except (JournalError, LeaseHeld) as error:
             return error
-        except (SparkmlError, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the parent run is ended
             try:
                 loop.abandon(f"the sweep ended: {error}")
             except (JournalError, LeaseHeld) as second:
@@ -306,8 +308,13 @@ class _Run:
             self._tell(loop)
 
     def _tell(self, loop: Loop) -> None:
-        if self._around.listener is not None:
+        if self._around.listener is None:
+            return
+        try:
             self._around.listener(_progress(loop))
+        except Exception as error:  # noqa: BLE001 - it is the caller's, and trials do not depend on it
+            _log.warning("progress is not told any more: %s: %s", type(error).__name__, error)
+            self._around = replace(self._around, listener=None)
 
 
 def _close(executor: Executor) -> None:

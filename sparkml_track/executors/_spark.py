@@ -164,8 +164,8 @@ class SparkLauncher(Launcher):
 
 
 def _ended(job: Future[Any]) -> bool:
-    """Whether a Spark job was submitted and is over."""
-    return job.done() and bool(job.result().isDone())
+    """Whether a Spark job is over, or could not be submitted."""
+    return job.done() and (job.exception() is not None or bool(job.result().isDone()))
 
 
 def door_of(context: Any) -> Door:

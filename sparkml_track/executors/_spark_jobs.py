@@ -7,6 +7,8 @@ take seconds, more is better read by the objective itself from shared storage.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import logging
 import os
@@ -14,11 +16,12 @@ import shutil
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from sparkml_track.errors import SlotsLost, SpecError
+from sparkml_track.errors import DataError, SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._spark import add_slot, as_bytes, zip_of_slot
 from sparkml_track.executors._spark_others import check_running, telling_of_its_end
@@ -122,13 +125,24 @@ def _add_file(context: Any, digest: str, path: str) -> None:
     if any(url.endswith(f"/{digest}") for url in context.listFiles):
         return
     lasting = os.path.join(context._temp_dir, digest)  # noqa: SLF001  # removed with the application
-    try:
-        os.link(path, lasting)
-    except FileExistsError:  # another sweep is at it
-        pass
-    except OSError:  # another file system
-        shutil.copyfile(path, lasting)
+    if not os.path.exists(lasting):
+        mine = f"{lasting}.{uuid.uuid4().hex}"  # another sweep may be at it, and a copy may end half-way
+        try:
+            _link_or_copy(path, mine)
+            os.rename(mine, lasting)
+        except OSError as error:
+            raise DataError(f"the data cannot be copied to {lasting} for Spark to ship: {error}") from None
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(mine)
     context.addFile(lasting)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
 
 
 class ConnectJobs(Submitter):
@@ -233,7 +247,7 @@ class ConnectJobs(Submitter):
         self._interrupt(key)
 
     def check(self) -> None:
-        """See ``Submitter``: the client itself would try again for ten minutes."""
+        """See ``Submitter``: the client itself would try again for ten minutes, and again when Python exits."""
         if self._session.is_stopped:
             raise _gone(self._address, RuntimeError("the session was stopped"))
         try:
@@ -241,6 +255,8 @@ class ConnectJobs(Submitter):
                 self._heard = time.monotonic()
         except OSError as error:
             if time.monotonic() - self._heard > _SILENT:
+                client = self._session.client
+                atexit.unregister(client._on_exit)  # noqa: SLF001
                 raise _gone(self._address, error) from None
 
     def close(self) -> None:

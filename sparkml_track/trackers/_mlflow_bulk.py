@@ -74,6 +74,7 @@ class BulkTracker(MlflowTracker):
     def __init__(self, uri: str, artifact_root: str, path: Path, patience: float = 20.0) -> None:
         super().__init__(uri, artifact_root)
         self._ids: dict[str, dict[int, str]] = {}
+        self._waits = False
         with self._door():
             self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
@@ -124,7 +125,9 @@ class BulkTracker(MlflowTracker):
     def close(self) -> None:
         """See ``Tracker.close``."""
         super().close()
-        self._db.close()
+        # A call that was given up may still wait for another writer: to close would wait with it, deaf to signals.
+        if not self._waits:
+            self._db.close()
 
     # What a sweep needs of its parent run; the client takes 5 to 35 ms for each of these.
 
@@ -191,13 +194,15 @@ class BulkTracker(MlflowTracker):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        self._waits = True
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            self._waits = False
 
     def _stored(self, numbers: Mapping[str, int]) -> Iterator[StoredChild]:
         ids = list(numbers)

@@ -223,3 +223,17 @@ def test_parts_that_an_older_release_did_not_know_are_no_difference(folder: Path
     old = {part: value for part, value in now.items() if not part.startswith("code.")}
     assert differences(old, now) == []
     assert differences({**old, "code": {**old["code"], "source": "other"}}, now) != []
+
+
+def test_a_variable_that_is_called_as_an_attribute_is_does_not_count(folder: Path) -> None:
+    """As a cell of a notebook that sets ``width`` after the first sweep."""
+    (folder / "train_it.py").write_text(TRAIN.replace("UNUSED = 5", "width = 0.93"))
+    before = prints(folder)
+    (folder / "train_it.py").write_text(TRAIN.replace("UNUSED = 5", "width = 0.94"))
+    assert differences(before, prints(folder)) == []
+
+
+def test_relative_imports_count_in_large_functions(folder: Path) -> None:
+    many = "\n".join(f"    a{n} = {n}.5" for n in range(300))
+    (folder / "tools" / "scale.py").write_text(f"def large():\n{many}\n    from . import other\n    return other.D\n")
+    assert "tools.other" in reached(resolve("tools.scale:large", [str(folder)])).modules

@@ -55,6 +55,6 @@ def sweep(home: Path, moments: Moments | None = None, patience: float = 20.0, **
         "tracking": Tracking(),
         **given,
     }
-    data = given.pop("data", {})
-    around = Surroundings(home=home, data=data, moment=moments or Moments(), patience=patience)
+    data, listener = given.pop("data", {}), given.pop("listener", None)
+    around = Surroundings(home=home, data=data, moment=moments or Moments(), patience=patience, listener=listener)
     return run_sweep(check(given), around)

@@ -266,3 +266,46 @@ def test_late_answers_that_were_refused_are_summed_over_drivers(home: Path, monk
     sweep(home, max_trials=200)
     ends = [record.body["stale"] for record in read(home, only_sweep(home)) if record.kind == "ended"]
     assert ends == [2, 4]
+
+
+def test_a_progress_listener_that_raises_is_told_once_and_the_sweep_finishes(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("a division in the caller's code")
+
+    result = sweep(home, max_trials=5, listener=broken)
+    assert assert_accounting(home, result.sweep)["finished"] == 5
+    assert caplog.text.count("progress is not told any more: ZeroDivisionError: a division in the caller's code") == 1
+
+
+def test_an_error_that_nobody_foresaw_ends_the_parent_run_too(home: Path) -> None:
+    def surprise() -> None:
+        raise RuntimeError("a sampler's own")
+
+    with pytest.raises(RuntimeError, match="a sampler's own"):
+        sweep(home, Moments().at("received", 6, surprise), max_trials=10)
+    name = only_sweep(home)
+    assert verify(name, home=home).differences == []
+    (end,) = (record.body for record in read(home, name) if record.kind == "ended")
+    assert end["state"] == "failed"
+
+
+def test_a_signal_while_the_executor_closes_does_not_make_a_whole_sweep_a_killed_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = InlineExecutor.close
+    sent: list[int] = []
+
+    def slow(self: InlineExecutor) -> None:
+        close(self)
+        if not sent:
+            sent.append(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(InlineExecutor, "close", slow)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(home, max_trials=5)
+    name = only_sweep(home)
+    (end,) = (record.body for record in read(home, name) if record.kind == "ended")
+    assert (end["state"], end["counts"]["finished"]) == ("finished", 5)  # type: ignore[index,call-overload]

@@ -27,7 +27,7 @@ from tests.faults.driver import ROOT, Drivers
 from tests.faults.here import Moments, slow_square, square, sweep
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Ends a sweep as the death of its driver would: nothing is written any more."""
 
 

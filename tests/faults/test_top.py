@@ -21,7 +21,7 @@ from tests.faults.here import Moments, sweep
 TOP = {"tracking": Tracking(child_runs="top:3"), "max_trials": 12}
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Ends a sweep as the death of its driver would."""
 
 
@@ -113,3 +113,15 @@ def test_another_word_is_refused_with_those_allowed(wrong: str) -> None:
         check(given)
     with pytest.raises(SpecError, match="takes one metric"):
         check({**given, "tracking": Tracking(None, "top:3"), "metric": ("a", "b")})
+
+
+@pytest.mark.parametrize("choice", ["top:3", "none"])
+def test_a_resumed_sweep_keeps_the_choice_it_began_with(
+    choice: str, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Stop):
+        sweep(home, Moments().at("received", 6, die), max_trials=12)
+    result = sweep(home, max_trials=12, tracking=Tracking(child_runs=choice))
+    assert "child_runs stays 'all', as the sweep began" in caplog.text
+    assert len(stored(home, result.run_id)) == 12
+    assert verify(result.sweep, home=home).differences == []

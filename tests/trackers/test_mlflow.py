@@ -7,10 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -390,3 +391,20 @@ def test_the_server_prints_nothing_through_us(server: str, tmp_path: Path, capsy
         tracker.publish(parent, [sample_child(0)])
         tracker.finish(parent, ParentEnd(State.FINISHED, ended=2e9))
     assert capsys.readouterr() == ("", "")
+
+
+def test_closing_does_not_wait_for_a_call_that_was_given_up(tmp_path: Path) -> None:
+    """It may wait for another writer for 20 s, and signals are not heard meanwhile."""
+    tracker = open_tracker(None, tmp_path)
+    run_id, _ = tracker.start(sample_parent())
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        given_up = threading.Thread(target=lambda: tracker.reopen(run_id, [0]), daemon=True)
+        given_up.start()
+        while not tracker._waits:  # type: ignore[attr-defined]
+            time.sleep(0.001)
+        began = time.monotonic()
+        tracker.close()
+        assert time.monotonic() - began < 5
+        other.execute("ROLLBACK")
+        given_up.join(30)
