@@ -92,6 +92,13 @@ def session_on(master: str, **conf: str) -> Iterator[SparkSession]:
         end_jvm()
 
 
+def forget_connect() -> None:
+    """Lets Python exit at once: a session on a Connect server that is gone tries ten minutes to clean up there."""
+    core = sys.modules.get("pyspark.sql.connect.client.core")
+    if core is not None:
+        core.SparkConnectClient._on_exit = core.SparkConnectClient._cleanup_ml_cache = lambda _: None
+
+
 def end_jvm() -> None:
     """Ends the JVM of this process, if one was started: it lives until its standard input is closed."""
     context = getattr(sys.modules.get("pyspark"), "SparkContext", None)

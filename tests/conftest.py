@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clusters import end_jvm
+from tests.clusters import end_jvm, forget_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,6 +38,7 @@ os.environ.update([MARK.split("=")])
 def nothing_left_running() -> Iterator[None]:
     """After the last test no process that one of them started is left."""
     yield
+    forget_connect()
     end_jvm()
     deadline = time.monotonic() + 30
     while left := started_by_tests():

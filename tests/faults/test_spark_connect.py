@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -66,6 +67,10 @@ def test_a_killed_server_ends_the_sweep_in_bounded_time_with_what_to_do(tmp_path
             )
         thread.join()
         assert time.monotonic() - killed[0] < 30
+        # Or Python's exit would wait ten minutes for the server.
+        hooks = atexit._ncallbacks()  # type: ignore[attr-defined]
+        atexit.unregister(session.client._on_exit)  # type: ignore[attr-defined]
+        assert atexit._ncallbacks() == hooks  # type: ignore[attr-defined]
         child = int((tmp_path / "running").read_text())
         until = time.monotonic() + 5
         while alive(child):
