@@ -189,7 +189,7 @@ class Broker:
             return
         if len(self._strangers) >= STRANGERS:
             self.refused += 1
-            sock.close()
+            self._turn_away(sock)
             return
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
@@ -198,6 +198,12 @@ class Broker:
         self._strangers.add(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
         self._try_send(connection, connection.greeting)
+
+    def _turn_away(self, sock: socket.socket) -> None:
+        """Greets all the same: a worker that was cut off takes a door that closes in silence for the sweep's end."""
+        with sock, contextlib.suppress(OSError):
+            sock.setblocking(False)
+            sock.send(greeting())
 
     def _read(self, connection: Connection, received: list[Received]) -> None:
         try:

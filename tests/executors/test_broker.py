@@ -17,6 +17,7 @@ from sparkml_track.executors._broker import Broker, Received
 from sparkml_track.executors._certificate import own_certificate
 from sparkml_track.slot.tls import Tls, pinned
 from sparkml_track.slot.wire import GREETING_SIZE, Opener, Sealer, WireError, connect, pack, unpack
+from sparkml_track.slot.worker import nobody_listens
 
 SECRET = b"s" * 32
 TLS, CERTIFICATE = own_certificate()
@@ -122,6 +123,18 @@ def test_strangers_beyond_the_limit_are_closed_at_once(broker: Broker, monkeypat
     assert sealer is None
     for sock in crowd:
         sock.close()
+
+
+def test_a_worker_that_was_cut_off_does_not_take_a_crowd_at_the_door_for_the_end(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_broker, "STRANGERS", 0)
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(nobody_listens(broker.address)))
+    thread.start()
+    while thread.is_alive():
+        broker.poll(0.01)
+    assert (found, broker.refused) == ([False], 1)
 
 
 def test_a_friend_works_on_while_strangers_besiege(broker: Broker, tls: bool) -> None:
