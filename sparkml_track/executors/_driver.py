@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
@@ -141,6 +142,7 @@ class DriverExecutor(Executor):
         self._running: dict[str, _Running] = {}
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._queue.put(SlotsChanged(self._slots))
+        self._error: Exception | None = None
         self._closed = False
 
     @property
@@ -171,13 +173,17 @@ class DriverExecutor(Executor):
         """See ``Executor``.
 
         Raises:
-            SlotsLost: the Spark application has ended.
+            SlotsLost: the Spark application has ended; what was collected until then is returned before.
         """
+        if self._error is not None:
+            raise self._error
         until = None if timeout is None else time.monotonic() + timeout
         events: list[Event] = []
-        while not events and (until is None or time.monotonic() < until):
+        while not events and self._error is None and (until is None or time.monotonic() < until):
             events = self._take(_CHECK if until is None else max(0.0, min(_CHECK, until - time.monotonic())))
             self._look()
+        if self._error is not None and not events:
+            raise self._error
         return events
 
     def _take(self, wait: float) -> list[Event]:
@@ -189,10 +195,22 @@ class DriverExecutor(Executor):
         for event in events:
             if isinstance(event, Ended):
                 self._running.pop(event.attempt, None)
-                if event.outcome.state is State.FAILED and not self._closed:
-                    self._scope.check()
-        self._fill()
-        return events
+                if event.outcome.state is State.FAILED and not self._closed and self._error is None:
+                    self._check()
+        if self._error is None:
+            self._fill()
+        return [event for event in events if not self._spoiled(event)]
+
+    def _check(self) -> None:
+        """Keeps the error for the next call of ``events``: other attempts may have ended well."""
+        try:
+            self._scope.check()
+        except ExecutorError as error:
+            self._error = error
+
+    def _spoiled(self, event: Event) -> bool:
+        """Whether it tells of an attempt that failed since Spark is gone: the attempt is not to blame."""
+        return self._error is not None and isinstance(event, Ended) and event.outcome.state is State.FAILED
 
     def _look(self) -> None:
         now = time.monotonic()

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
@@ -74,6 +74,7 @@ class JobsExecutor(Executor):
         self._events: list[Event] = []
         self._answers: queue.SimpleQueue[tuple[str, list[bytes] | BaseException]] = queue.SimpleQueue()
         self._checked = time.monotonic()
+        self._error: Exception | None = None
         self._not_begun = 0
         self._closed = False
         try:
@@ -142,16 +143,31 @@ class JobsExecutor(Executor):
         Raises:
             PreflightError: slots cannot execute the objective.
             SlotsLost: what runs the jobs is gone.
+
+        What was collected before an error is returned; the error is raised by the next call.
         """
+        if self._error is not None:
+            raise self._error
         until = None if timeout is None else time.monotonic() + timeout
         while not self._events:
             now = time.monotonic()
             if until is not None and now >= until:
                 break
-            self._wait(_CHECK if until is None else min(_CHECK, until - now))
+            self._keep(self._wait, _CHECK if until is None else min(_CHECK, until - now))
+            if self._error is not None:
+                break
         self._take_all()
+        if self._error is not None and not self._events:
+            raise self._error
         events, self._events = self._events, []
         return events
+
+    def _keep(self, step: Callable[..., None], *args: object) -> None:
+        """Keeps the first error: attempts that have ended are told before it, or they would be executed again."""
+        try:
+            step(*args)
+        except Exception as error:
+            self._error = self._error or error
 
     def _wait(self, seconds: float) -> None:
         with contextlib.suppress(queue.Empty):
@@ -166,7 +182,7 @@ class JobsExecutor(Executor):
 
     def _take_all(self) -> None:
         while not self._answers.empty():
-            self._take(*self._answers.get())
+            self._keep(self._take, *self._answers.get())
 
     def _take(self, attempt: str, answer: list[bytes] | BaseException) -> None:
         self._running.pop(attempt)

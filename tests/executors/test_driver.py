@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sparkml_track.errors import SlotsLost
 from sparkml_track.executors import Ended, Executor, Started, Work, open_executor
 from sparkml_track.executors._driver import DriverExecutor, NoScope
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
-from sparkml_track.trial import State
+from sparkml_track.trial import Outcome, State
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -147,3 +148,20 @@ def test_artifacts_come_with_the_outcome(tmp_path: Path) -> None:
     finally:
         executor.close()
     assert (Path(outcome.artifacts) / "note.txt").read_text() == "left"
+
+
+def test_attempts_that_ended_well_are_told_before_the_end_of_spark() -> None:
+    class Gone(NoScope):
+        def check(self) -> None:
+            raise SlotsLost("Spark is gone")
+
+    executor = DriverExecutor(Work(lambda _: 1.0, parallelism=2), Gone(), f"test-{os.urandom(4).hex()}")
+    try:
+        executor.events(1.0)
+        for number, state in enumerate((State.FINISHED, State.FAILED, State.FINISHED)):
+            executor._queue.put(Ended(f"{number}.0.1", Outcome(state)))
+        assert [event.attempt for event in executor.events(5.0) if isinstance(event, Ended)] == ["0.0.1", "2.0.1"]
+        with pytest.raises(SlotsLost, match="Spark is gone"):
+            executor.events(5.0)
+    finally:
+        executor.close()

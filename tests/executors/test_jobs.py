@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkml_track.errors import ExecutorError, PreflightError
+from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors import Ended, Executor, Lost, Reported, SlotsChanged, Started, Work
 from sparkml_track.executors._jobs import JobsExecutor
 from sparkml_track.executors._submitters import LocalSubmitter, Request
@@ -163,5 +163,28 @@ def test_a_host_where_nothing_begins_is_told_in_the_end() -> None:
     try:
         with pytest.raises(ExecutorError, match=r"21 attempts in a row could not begin.*no process.*resume the sweep"):
             try_again_and_again()
+    finally:
+        executor.close()
+
+
+def test_attempts_that_ended_are_told_before_the_end_of_everything() -> None:
+    def objective(_: object) -> float:
+        return 1.0
+
+    executor = opened(objective, slots=3)
+    try:
+        executor.submit(attempt(0))
+        outcomes(executor, 1)
+        good: list[bytes] = []
+        run = executor._submitter.run
+        executor._submitter.run = lambda key, request: good.extend(run(key, request)) or []  # type: ignore[func-returns-value,method-assign]
+        executor.submit(attempt(1))
+        key, _ = executor._answers.get(timeout=20)
+        executor._running.update({"2.0.1": attempt(2)})
+        executor._answers.put((key, good))
+        executor._answers.put(("2.0.1", SlotsLost("Spark is gone")))
+        assert [event.attempt for event in executor.events(5.0) if isinstance(event, Ended)] == ["1.0.1"]
+        with pytest.raises(SlotsLost, match="Spark is gone"):
+            executor.events(5.0)
     finally:
         executor.close()
