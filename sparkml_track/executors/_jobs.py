@@ -44,8 +44,12 @@ __all__ = ["JobsExecutor"]
 _log = logging.getLogger(__name__)
 #: Seconds between looks at jobs that were cancelled and at what runs them.
 _CHECK = 0.5
-#: Attempts in a row that may find no process to begin in.
+#: Attempts in a row that may find no process to begin in, and seconds from the first of them: both must be over,
+#: since with many slots one bad moment loses many at once.
 _NOT_BEGUN = 20
+_NONE_BEGAN = 60.0
+#: Seconds after which an attempt that did not begin is told: it is submitted again at once.
+_HOLD = 1.0
 
 
 class JobsExecutor(Executor):
@@ -76,6 +80,8 @@ class JobsExecutor(Executor):
         self._checked = time.monotonic()
         self._error: Exception | None = None
         self._not_begun = 0
+        self._since = 0.0
+        self._held: deque[tuple[float, Lost]] = deque()
         self._closed = False
         try:
             self._config = self._pack(work)
@@ -110,7 +116,7 @@ class JobsExecutor(Executor):
     @property
     def room(self) -> int:
         """See ``Executor``."""
-        return self._slots - len(self._running) - len(self._pending)
+        return self._slots - len(self._running) - len(self._held) - len(self._pending)
 
     def submit(self, attempt: Attempt) -> None:
         """See ``Executor``."""
@@ -118,7 +124,7 @@ class JobsExecutor(Executor):
         self._fill()
 
     def _fill(self) -> None:
-        while self._pending and len(self._running) < self._slots:
+        while self._pending and len(self._running) + len(self._held) < self._slots:
             attempt = self._pending.popleft()
             self._running[attempt.id] = attempt
             self._events.append(Started(attempt.id, "", time.time()))
@@ -169,9 +175,18 @@ class JobsExecutor(Executor):
         except Exception as error:
             self._error = self._error or error
 
+    def _release(self) -> None:
+        """Tells of what did not begin, and gives its slots to others."""
+        while self._held and time.monotonic() >= self._held[0][0]:
+            self._events.append(self._held.popleft()[1])
+            self._fill()
+
     def _wait(self, seconds: float) -> None:
+        if self._held:
+            seconds = max(0.0, min(seconds, self._held[0][0] - time.monotonic()))
         with contextlib.suppress(queue.Empty):
             self._take(*self._answers.get(timeout=seconds))
+        self._release()
         now = time.monotonic()
         if now - self._checked >= _CHECK:
             self._checked = now
@@ -187,7 +202,6 @@ class JobsExecutor(Executor):
     def _take(self, attempt: str, answer: list[bytes] | BaseException) -> None:
         self._running.pop(attempt)
         reason = self._stopped.pop(attempt, None)
-        self._fill()
         if isinstance(answer, list):
             self._answered(attempt, answer)
         elif reason is not None:
@@ -202,6 +216,7 @@ class JobsExecutor(Executor):
         else:
             self._submitter.check()  # with everything else: no attempt is charged
             self._events.append(Lost(attempt, f"its Spark job failed: {answer}", answer.charged))
+        self._fill()
 
     def _answered(self, attempt: str, answer: list[bytes]) -> None:
         try:
@@ -221,13 +236,19 @@ class JobsExecutor(Executor):
 
     def _lost(self, attempt: str, why: str, charged: bool) -> None:
         """What did not begin may be tried again without end, so somebody must count."""
-        self._not_begun = 0 if charged else self._not_begun + 1
-        if self._not_begun > _NOT_BEGUN:
+        now = time.monotonic()
+        if charged:
+            self._not_begun = 0
+            self._events.append(Lost(attempt, why, charged))
+            return
+        self._since = self._since if self._not_begun else now
+        self._not_begun += 1
+        if self._not_begun > _NOT_BEGUN and now - self._since > _NONE_BEGAN:
             raise ExecutorError(
                 f"{self._not_begun} attempts in a row could not begin; the last one: {why}; results so far are kept: "
                 "let the hosts have more processes (ulimit -u, the limit of their containers), then resume the sweep"
             )
-        self._events.append(Lost(attempt, why, charged))
+        self._held.append((now + _HOLD, Lost(attempt, why, charged)))
 
     def _events_of(self, attempt: str, said: dict[str, Any]) -> list[Event]:
         host = str(said["host"])

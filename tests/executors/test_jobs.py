@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
-from sparkml_track.executors import Ended, Executor, Lost, Reported, SlotsChanged, Started, Work
+from sparkml_track.executors import Ended, Executor, Lost, Reported, SlotsChanged, Started, Work, _jobs
 from sparkml_track.executors._jobs import JobsExecutor
 from sparkml_track.executors._submitters import LocalSubmitter, Request
 from sparkml_track.slot.wire import pack
@@ -152,7 +153,9 @@ def test_an_attempt_that_could_not_begin_is_not_charged() -> None:
         executor.close()
 
 
-def test_a_host_where_nothing_begins_is_told_in_the_end() -> None:
+def test_a_host_where_nothing_begins_is_told_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jobs, "_HOLD", 0.0)
+    monkeypatch.setattr(_jobs, "_NONE_BEGAN", 0.0)
     executor = JobsExecutor(Work(lambda _: 1.0), Unforkable(100), f"test-{os.urandom(4).hex()}")
 
     def try_again_and_again() -> None:
@@ -163,6 +166,34 @@ def test_a_host_where_nothing_begins_is_told_in_the_end() -> None:
     try:
         with pytest.raises(ExecutorError, match=r"21 attempts in a row could not begin.*no process.*resume the sweep"):
             try_again_and_again()
+    finally:
+        executor.close()
+
+
+def test_one_bad_moment_on_many_slots_ends_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_jobs, "_HOLD", 0.0)
+    executor = JobsExecutor(Work(lambda _: 1.0), Unforkable(30), f"test-{os.urandom(4).hex()}")
+    try:
+        for number in range(30):
+            executor.submit(attempt(number))
+        lost: list[object] = []
+        while len(lost) < 30:
+            lost += [event for event in executor.events(5.0) if isinstance(event, Lost)]
+        executor.submit(attempt(30))
+        assert outcomes(executor, 1)[30].state is State.FINISHED
+    finally:
+        executor.close()
+
+
+def test_an_attempt_that_could_not_begin_keeps_its_slot_for_a_moment() -> None:
+    executor = JobsExecutor(Work(lambda _: 1.0), Unforkable(1), f"test-{os.urandom(4).hex()}")
+    try:
+        began = time.monotonic()
+        executor.submit(attempt(0))
+        while not any(isinstance(event, Lost) for event in executor.events(0.2)):
+            assert executor.room == 0
+        assert time.monotonic() - began >= 1.0
+        assert executor.room == 1
     finally:
         executor.close()
 
