@@ -175,8 +175,7 @@ class DriverExecutor(Executor):
         Raises:
             SlotsLost: the Spark application has ended; what was collected until then is returned before.
         """
-        if self._error is not None:
-            raise self._error
+        self._raise()
         until = None if timeout is None else time.monotonic() + timeout
         events: list[Event] = []
         while not events and self._error is None and (until is None or time.monotonic() < until):
@@ -200,6 +199,10 @@ class DriverExecutor(Executor):
         if self._error is None:
             self._fill()
         return [event for event in events if not self._spoiled(event)]
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     def _check(self) -> None:
         """Keeps the error for the next call of ``events``: other attempts may have ended well."""

@@ -152,8 +152,7 @@ class JobsExecutor(Executor):
 
         What was collected before an error is returned; the error is raised by the next call.
         """
-        if self._error is not None:
-            raise self._error
+        self._raise()
         until = None if timeout is None else time.monotonic() + timeout
         while not self._events:
             now = time.monotonic()
@@ -167,6 +166,10 @@ class JobsExecutor(Executor):
             raise self._error
         events, self._events = self._events, []
         return events
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
 
     def _keep(self, step: Callable[..., None], *args: object) -> None:
         """Keeps the first error: attempts that have ended are told before it, or they would be executed again."""
