@@ -41,6 +41,8 @@ HANDSHAKE = 5.0
 STRANGERS = 256
 #: Bytes that may wait for a worker that does not read.
 BACKLOG = 64 << 20
+#: Bytes of a blob in one message.
+PIECE = 1 << 20
 
 
 @dataclass(eq=False)
@@ -148,6 +150,14 @@ class Broker:
         if connection.closed or connection.sealer is None:
             return
         self._put(connection, connection.sealer.seal(pack(message, blob)))
+
+    def send_piece(self, connection: Connection, digest: str, path: str, offset: int) -> None:
+        """Sends what lies in a blob's file from ``offset`` on, up to 1 MiB."""
+        with open(path, "rb") as file:
+            file.seek(offset)
+            piece = file.read(PIECE)
+        head: Message = {"op": "piece", "digest": digest, "offset": offset, "size": os.path.getsize(path)}
+        self.send(connection, head, piece)
 
     def _put(self, connection: Connection, data: bytes) -> None:
         if not connection.waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import secrets
@@ -12,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sparkml_track.errors import PreflightError, SetupError
+from sparkml_track.errors import PreflightError
 from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
@@ -39,7 +40,6 @@ from sparkml_track.trial import Attempt, Report
 __all__ = ["Limits", "ResidentExecutor"]
 
 _log = logging.getLogger(__name__)
-_PIECE = 1 << 20
 
 
 class ResidentExecutor(Executor):
@@ -64,34 +64,39 @@ class ResidentExecutor(Executor):
         limits: Limits | None = None,
         door: Door | None = None,
     ) -> None:
-        self.stale = 0
-        self._launcher = launcher
-        self._limits = limits = limits or Limits()
+        self.stale, self._launcher = 0, launcher
+        self._limits = limits or Limits()
         self._host = Host(token, home=True)
         self._pending: deque[Attempt] = deque()
         self._events: list[Event] = []
         self._place: dict[str, Slot] = {}
         self._by_connection: dict[Connection, Slot] = {}
-        self._mean = 1.0
-        self._closed = False
+        self._mean, self._closed = 1.0, False
+        self._template: socket.socket | None = None
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._host.remove)
+            undo.callback(self._leave_template)
+            self._open(work, token, door, undo)
+            undo.pop_all()
+
+    def _open(self, work: Work, token: str, door: Door | None, undo: contextlib.ExitStack) -> None:
+        """Makes all that must be undone if a part of it fails; ``undo`` goes from the last to the first."""
+        launcher, secret = self._launcher, secrets.token_bytes(32)
         packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
-        secret = secrets.token_bytes(32)
-        try:
-            self._broker, certificate = open_broker(
-                secret, door, shared_host=launcher.shared_host, folder=self._host.folder
-            )
-        except SetupError:
-            self._host.remove()
-            raise
+        self._broker, certificate = open_broker(
+            secret, door, shared_host=launcher.shared_host, folder=self._host.folder
+        )
+        undo.callback(launcher.close, self._limits.leave)
+        undo.callback(self._broker.close)
         path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
-        env = slot_env(work.resources.cpus)
-        config = Config(self._broker.address, secret, token, packed.work, packed.data, path, env)
+        config = Config(
+            self._broker.address, secret, token, packed.work, packed.data, path, slot_env(work.resources.cpus)
+        )
         config = replace(config, fresh=work.isolation == "fresh", code=packed.code, certificate=certificate)
         self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
-        self._known = set(packed.digests)
-        self._checked = time.monotonic()
+        self._known, self._checked = set(packed.digests), time.monotonic()
         self._template = self._start_template(config) if launcher.shared_host else None
-        self._staff = Staff(launcher, config, limits, work.parallelism, self._dismiss)
+        self._staff = Staff(launcher, config, self._limits, work.parallelism, self._dismiss)
 
     def _start_template(self, config: Config) -> socket.socket | None:
         """Has the template import the objective while Spark starts the workers; kept until they are there."""
@@ -101,9 +106,8 @@ class ResidentExecutor(Executor):
             return None  # the first worker starts one
 
     def _leave_template(self) -> None:
-        template, self._template = self._template, None
-        if template is not None:
-            template.close()
+        if self._template is not None:
+            self._template.close()  # a second time does nothing
 
     @property
     def slots(self) -> int:
@@ -173,10 +177,11 @@ class ResidentExecutor(Executor):
             if slot.connection is not None:
                 self._broker.send(slot.connection, {"op": "bye", "over": True})
         self._broker.poll(0)
-        # Workers that connect from now on find nobody and leave.
-        self._broker.close()
-        self._launcher.close(self._limits.leave)
-        self._host.remove()
+        self._broker.close()  # workers that connect from now on find nobody and leave
+        try:
+            self._launcher.close(self._limits.leave)
+        finally:
+            self._host.remove()
 
     # -- messages
 
@@ -243,15 +248,10 @@ class ResidentExecutor(Executor):
     def _give(self, slot: Slot, message: Message) -> None:
         digest, offset = str(message["digest"]), int(message["offset"])  # type: ignore[call-overload]
         assert slot.connection is not None
-        if digest not in self._known:
+        if digest in self._known:
+            self._broker.send_piece(slot.connection, digest, self._host.blob_path(digest), offset)
+        else:
             self._broker.drop(slot.connection)
-            return
-        path = self._host.blob_path(digest)
-        with open(path, "rb") as file:
-            file.seek(offset)
-            piece = file.read(_PIECE)
-        head: Message = {"op": "piece", "digest": digest, "offset": offset, "size": os.path.getsize(path)}
-        self._broker.send(slot.connection, head, piece)
 
     def _report(self, slot: Slot, message: Message) -> None:
         attempt = str(message["attempt"])

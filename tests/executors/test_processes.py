@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sparkml_track.errors import ExecutorError, PreflightError
+from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors import Executor, Lost, Reported, SlotsChanged, Started, Work, open_executor
 from sparkml_track.executors._launchers import LocalLauncher
 from sparkml_track.executors._resident import Limits, ResidentExecutor
+from sparkml_track.slot.host import user_folder
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 
@@ -454,3 +456,45 @@ def test_no_attempt_pays_for_the_import_of_what_opens_the_data() -> None:
 
     ended = run_all(opened(objective, data={"x": numpy.ones(3)}), 1)
     assert ended[0].metrics == {"loss": 3.0, "before": 1.0}  # type: ignore[attr-defined]
+
+
+class Gone(LocalLauncher):
+    """What workers live in goes away when the test says."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(1)
+        self.at = at
+
+    def slots(self) -> int:
+        if self.at == "slots":
+            raise SlotsLost("Spark is gone")
+        return 1
+
+    def close(self, patience: float) -> None:
+        super().close(patience)
+        if self.at == "close":
+            raise RuntimeError("not closed")
+
+
+def test_an_executor_that_cannot_begin_leaves_nothing() -> None:
+    token = f"test-{os.urandom(4).hex()}"
+    with pytest.raises(SlotsLost):
+        ResidentExecutor(Work(lambda _: 1.0), Gone("slots"), token)
+    assert not os.path.exists(os.path.join(user_folder(), token))
+
+
+def test_an_objective_that_cannot_be_pickled_leaves_nothing() -> None:
+    token, lock = f"test-{os.urandom(4).hex()}", threading.Lock()
+    with pytest.raises(Exception, match="pickle"):
+        ResidentExecutor(Work(lambda _: float(lock.locked())), LocalLauncher(1), token)
+    assert not os.path.exists(os.path.join(user_folder(), token))
+
+
+def test_the_folder_goes_also_when_workers_cannot_be_ended() -> None:
+    token = f"test-{os.urandom(4).hex()}"
+    executor = ResidentExecutor(Work(lambda _: 1.0), Gone("close"), token)
+    folder = executor._host.folder
+    assert os.path.exists(folder)
+    with pytest.raises(RuntimeError, match="not closed"):
+        executor.close()
+    assert not os.path.exists(folder)
