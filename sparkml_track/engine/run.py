@@ -16,6 +16,7 @@ from sparkml_track.engine.fingerprint import fingerprint, materialised, part_dig
 from sparkml_track.engine.finish import PATIENCE, Ending, finish
 from sparkml_track.engine.history import History
 from sparkml_track.engine.interrupt import Interrupts
+from sparkml_track.engine.leave import close, leaving
 from sparkml_track.engine.ledger import Moment, nothing
 from sparkml_track.engine.loop import Loop, Parts
 from sparkml_track.engine.progress import Progress, ProgressListener
@@ -124,7 +125,7 @@ class _Run:
             around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = self._open_executor(opening.journal.sweep)
-            stack.callback(_close, executor)
+            stack.callback(close, executor)
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)
@@ -161,31 +162,38 @@ class _Run:
         return _Running(loop, publisher, opening.journal.sweep, parent, 0 if past is None else past.stale)
 
     def _through(self, running: _Running, executor: Executor, tracker: Tracker, journal: Journal) -> SweepResult:
-        loop, parent = running.loop, running.parent
-        error = self._loop(loop)
+        error = self._loop(running.loop)
         # Before the executor closes, which takes seconds: a signal that comes then ends no trial any more.
-        state, hurry = self._state(loop, error), self._interrupts.later()
-        _close(executor)
-        if isinstance(error, JournalError | LeaseHeld):
-            # What is not in the journal is told to nobody.
-            if running.publisher is not None:
-                running.publisher.close(0.0)
-            raise error
-        why = error or loop.refused or loop.stopping
-        ending = Ending(
+        ending = self._ending(running, error, executor.stale)
+        with leaving(executor):
+            return self._end(ending, running, error, tracker, journal)
+
+    def _ending(self, running: _Running, error: BaseException | None, stale: int) -> Ending:
+        loop, parent = running.loop, running.parent
+        return Ending(
             name=self._spec.name,
             home=self._around.home,
             sweep=running.sweep,
             run_id=parent.run_id,
             experiment_id=parent.experiment_id,
-            state=state,
+            state=self._state(loop, error),
             spec=self._spec.plan(),
-            why=str(why or ""),
-            stale=running.stale + executor.stale + loop.stale,
+            why=str(error or loop.refused or loop.stopping or ""),
+            stale=running.stale + stale + loop.stale,
             patience=self._around.patience,
             moment=self._around.moment,
-            hurry=hurry,
+            hurry=self._interrupts.later(),
         )
+
+    def _end(
+        self, ending: Ending, running: _Running, error: BaseException | None, tracker: Tracker, journal: Journal
+    ) -> SweepResult:
+        loop = running.loop
+        if isinstance(error, JournalError | LeaseHeld):
+            # What is not in the journal is told to nobody.
+            if running.publisher is not None:
+                running.publisher.close(0.0)
+            raise error
         try:
             result = finish(ending, loop, tracker, running.publisher, journal)
         except SparkmlError as second:
@@ -315,14 +323,6 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - it is the caller's, and trials do not depend on it
             _log.warning("progress is not told any more: %s: %s", type(error).__name__, error)
             self._around = replace(self._around, listener=None)
-
-
-def _close(executor: Executor) -> None:
-    """What fails here has no part in the results: the sweep ends as they say."""
-    try:
-        executor.close()
-    except Exception as error:  # noqa: BLE001 - members are anybody's, and the parent run must be ended
-        _log.warning("the executor did not close in order (%s: %s); results are kept", type(error).__name__, error)
 
 
 def _progress(loop: Loop) -> Progress:
