@@ -126,6 +126,7 @@ class Loop:
         """Whether every trial has ended."""
         asker = self._parts.asker
         self._start_trials()
+        self._turn()  # after it: a slot that is free does not wait for the disk
         if not self.live and (self.stopping or asker.exhausted):
             self._drop_again()
             self.ledger.flush()
@@ -135,7 +136,6 @@ class Loop:
             wait = asker.pause(wait, idle=not self.live)
         for event in self._parts.executor.events(wait):
             self._handle(event)
-        self._turn()
         return False
 
     def stop(self, why: str) -> None:
