@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
@@ -29,9 +29,11 @@ from sparkml_track.executors._base import (
     Started,
     Work,
 )
+from sparkml_track.executors._outbox import Outbox
 from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message, take_back
 from sparkml_track.executors._slots import slot_env
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
+from sparkml_track.executors._unbegun import Unbegun
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host
 from sparkml_track.slot.once import LINGER
@@ -44,12 +46,6 @@ __all__ = ["JobsExecutor"]
 _log = logging.getLogger(__name__)
 #: Seconds between looks at jobs that were cancelled and at what runs them.
 _CHECK = 0.5
-#: Attempts in a row that may find no process to begin in, and seconds from the first of them: both must be over,
-#: since with many slots one bad moment loses many at once.
-_NOT_BEGUN = 20
-_NONE_BEGAN = 60.0
-#: Seconds after which an attempt that did not begin is told: it is submitted again at once.
-_HOLD = 1.0
 
 
 class JobsExecutor(Executor):
@@ -75,13 +71,10 @@ class JobsExecutor(Executor):
         self._pending: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
         self._stopped: dict[str, str] = {}
-        self._events: list[Event] = []
+        self._out = Outbox()
         self._answers: queue.SimpleQueue[tuple[str, list[bytes] | BaseException]] = queue.SimpleQueue()
         self._checked = time.monotonic()
-        self._error: Exception | None = None
-        self._not_begun = 0
-        self._since = 0.0
-        self._held: deque[tuple[float, Lost]] = deque()
+        self._unbegun = Unbegun()
         self._closed = False
         try:
             self._config = self._pack(work)
@@ -90,7 +83,7 @@ class JobsExecutor(Executor):
             self._host.remove()
             raise
         self._slots = max(1, there if work.parallelism is None else min(work.parallelism, there))
-        self._events.append(SlotsChanged(self._slots))
+        self._out.events.append(SlotsChanged(self._slots))
 
     def _pack(self, work: Work) -> Config:
         shared = self._submitter.shared_host
@@ -116,7 +109,7 @@ class JobsExecutor(Executor):
     @property
     def room(self) -> int:
         """See ``Executor``."""
-        return self._slots - len(self._running) - len(self._held) - len(self._pending)
+        return self._slots - len(self._running) - len(self._unbegun) - len(self._pending)
 
     def submit(self, attempt: Attempt) -> None:
         """See ``Executor``."""
@@ -124,10 +117,10 @@ class JobsExecutor(Executor):
         self._fill()
 
     def _fill(self) -> None:
-        while self._pending and len(self._running) + len(self._held) < self._slots:
+        while self._pending and len(self._running) + len(self._unbegun) < self._slots:
             attempt = self._pending.popleft()
             self._running[attempt.id] = attempt
-            self._events.append(Started(attempt.id, "", time.time()))
+            self._out.events.append(Started(attempt.id, "", time.time()))
             # A daemon: the client of Spark may wait long for a server that is gone, and nobody can interrupt it.
             threading.Thread(target=self._run, args=(attempt,), name=f"sparkml-job-{attempt.id}", daemon=True).start()
 
@@ -152,44 +145,15 @@ class JobsExecutor(Executor):
 
         What was collected before an error is returned; the error is raised by the next call.
         """
-        self._raise()
-        until = None if timeout is None else time.monotonic() + timeout
-        while not self._events:
-            now = time.monotonic()
-            if until is not None and now >= until:
-                break
-            self._keep(self._wait, _CHECK if until is None else min(_CHECK, until - now))
-            if self._error is not None:
-                break
-        self._take_all()
-        if self._error is not None and not self._events:
-            raise self._error
-        events, self._events = self._events, []
-        return events
-
-    def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _keep(self, step: Callable[..., None], *args: object) -> None:
-        """Keeps the first error: attempts that have ended are told before it, or they would be executed again."""
-        try:
-            step(*args)
-        except Exception as error:
-            self._error = self._error or error
-
-    def _release(self) -> None:
-        """Tells of what did not begin, and gives its slots to others."""
-        while self._held and time.monotonic() >= self._held[0][0]:
-            self._events.append(self._held.popleft()[1])
-            self._fill()
+        return self._out.collect(self._wait, self._take_all, timeout, _CHECK)
 
     def _wait(self, seconds: float) -> None:
-        if self._held:
-            seconds = max(0.0, min(seconds, self._held[0][0] - time.monotonic()))
         with contextlib.suppress(queue.Empty):
-            self._take(*self._answers.get(timeout=seconds))
-        self._release()
+            self._take(*self._answers.get(timeout=self._unbegun.wait(seconds)))
+        if due := self._unbegun.due():
+            self._out.events += due
+            self._fill()
+        self._take_all()
         now = time.monotonic()
         if now - self._checked >= _CHECK:
             self._checked = now
@@ -200,7 +164,7 @@ class JobsExecutor(Executor):
 
     def _take_all(self) -> None:
         while not self._answers.empty():
-            self._keep(self._take, *self._answers.get())
+            self._out.keep(self._take, *self._answers.get())
 
     def _take(self, attempt: str, answer: list[bytes] | BaseException) -> None:
         self._running.pop(attempt)
@@ -209,7 +173,7 @@ class JobsExecutor(Executor):
             self._answered(attempt, answer)
         elif reason is not None:
             outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
-            self._events.append(Ended(attempt, outcome))
+            self._out.events.append(Ended(attempt, outcome))
         elif isinstance(answer, SlotsLost):
             raise answer
         elif not isinstance(answer, JobFailed):
@@ -218,7 +182,7 @@ class JobsExecutor(Executor):
             raise PreflightError(str(answer))
         else:
             self._submitter.check()  # with everything else: no attempt is charged
-            self._events.append(Lost(attempt, f"its Spark job failed: {answer}", answer.charged))
+            self._out.events.append(Lost(attempt, f"its Spark job failed: {answer}", answer.charged))
         self._fill()
 
     def _answered(self, attempt: str, answer: list[bytes]) -> None:
@@ -227,31 +191,22 @@ class JobsExecutor(Executor):
             if "lost" in said:
                 self._lost(attempt, str(said["lost"]), bool(said.get("charged", True)))
                 return
-            self._not_begun = 0
+            self._unbegun.began()
             if "broken" in said:
                 raise PreflightError(not_loaded(str(said["host"]), str(said["broken"]), str(said["cloudpickle"])))
             for body in answer[:-1]:
                 head, piece = unpack(body)
                 self._spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)
-            self._events += self._events_of(attempt, said)
+            self._out.events += self._events_of(attempt, said)
         except (ValueError, KeyError, TypeError, WireError) as error:
             raise ExecutorError(f"a Spark task answered what is no outcome: {error}") from error
 
     def _lost(self, attempt: str, why: str, charged: bool) -> None:
-        """What did not begin may be tried again without end, so somebody must count."""
-        now = time.monotonic()
         if charged:
-            self._not_begun = 0
-            self._events.append(Lost(attempt, why, charged))
-            return
-        self._since = self._since if self._not_begun else now
-        self._not_begun += 1
-        if self._not_begun > _NOT_BEGUN and now - self._since > _NONE_BEGAN:
-            raise ExecutorError(
-                f"{self._not_begun} attempts in a row could not begin; the last one: {why}; results so far are kept: "
-                "let the hosts have more processes (ulimit -u, the limit of their containers), then resume the sweep"
-            )
-        self._held.append((now + _HOLD, Lost(attempt, why, charged)))
+            self._unbegun.began()
+            self._out.events.append(Lost(attempt, why, charged))
+        else:
+            self._unbegun.lost(attempt, why)
 
     def _events_of(self, attempt: str, said: dict[str, Any]) -> list[Event]:
         host = str(said["host"])
@@ -271,7 +226,7 @@ class JobsExecutor(Executor):
             self._stopped.setdefault(attempt, reason)
             self._submitter.cancel(self._key(attempt))
             return
-        self._events += take_back(self._pending, attempt, reason)
+        self._out.events += take_back(self._pending, attempt, reason)
 
     def close(self) -> None:
         """See ``Executor``."""

@@ -9,7 +9,6 @@ import secrets
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,20 +16,21 @@ from sparkml_track.errors import PreflightError
 from sparkml_track.executors._artifacts import Spool, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
-    Ended,
     Event,
     Executor,
     Lost,
     Reported,
     SlotsChanged,
-    Started,
     Work,
 )
+from sparkml_track.executors._board import Board
 from sparkml_track.executors._broker import Connection, Received
 from sparkml_track.executors._launchers import Launcher
-from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of, run_message, take_back
+from sparkml_track.executors._outbox import Outbox
+from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of
 from sparkml_track.executors._slots import Door, Limits, Slot, open_broker, slot_env
 from sparkml_track.executors._staff import Staff
+from sparkml_track.executors._unbegun import Unbegun
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.host import Host
 from sparkml_track.slot.wire import Message
@@ -67,11 +67,10 @@ class ResidentExecutor(Executor):
         self.stale, self._launcher = 0, launcher
         self._limits = limits or Limits()
         self._host = Host(token, home=True)
-        self._pending: deque[Attempt] = deque()
-        self._events: list[Event] = []
-        self._place: dict[str, Slot] = {}
+        self._out, self._unbegun = Outbox(), Unbegun()
+        self._board = Board(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
-        self._mean, self._closed = 1.0, False
+        self._closed = False
         self._template: socket.socket | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(self._host.remove)
@@ -117,15 +116,12 @@ class ResidentExecutor(Executor):
     @property
     def room(self) -> int:
         """See ``Executor``; attempts wait at the slots only while trials are so short that the way would show."""
-        return self.slots * self._depth() - len(self._place) - len(self._pending)
-
-    def _depth(self) -> int:
-        return 1 if self._mean > 0.02 else min(8, 2 + int(0.002 / max(self._mean, 1e-4)))
+        return self._board.room(self.slots) - len(self._unbegun)
 
     def submit(self, attempt: Attempt) -> None:
         """See ``Executor``."""
-        self._pending.append(attempt)
-        self._dispatch()
+        self._board.add(attempt)
+        self._board.give(self._staff.slots)
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
         """See ``Executor``.
@@ -133,39 +129,42 @@ class ResidentExecutor(Executor):
         Raises:
             PreflightError: slots cannot execute the objective.
             SlotsLost: no worker is left and none came back in time.
+            ExecutorError: the hosts have no process for an attempt.
+
+        What was collected before an error is returned; the error is raised by the next call.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        while not self._events:
-            now = time.monotonic()
-            if until is not None and now >= until:
-                break
-            self._turn(self._limits.check if until is None else min(self._limits.check, until - now))
-        events, self._events = self._events, []
-        return events
+        return self._out.collect(self._turn, self._hear_all, timeout, self._limits.check)
 
     def _turn(self, wait: float) -> None:
-        for received in self._broker.poll(wait):
-            self._take(received)
+        self._hear_all(self._unbegun.wait(wait))
+        self._out.events += self._unbegun.due()
         now = time.monotonic()
         if now - self._checked >= self._limits.check:
             self._checked = now
             self._check(now)
-        if self._pending:
-            self._dispatch()
+        self._board.give(self._staff.slots)
+
+    def _hear_all(self, wait: float = 0.0) -> None:
+        for received in self._broker.poll(wait):
+            self._out.keep(self._take, received)
 
     def answer(self, attempt: str, index: int, stop: bool) -> None:
         """See ``Executor``."""
-        slot = self._place.get(attempt)
-        if slot is not None and slot.connection is not None:
-            self._broker.send(slot.connection, {"op": "answer", "attempt": attempt, "index": index, "stop": stop})
+        slot = self._board.at(attempt)
+        if slot is not None:
+            self._send(slot, {"op": "answer", "attempt": attempt, "index": index, "stop": stop})
 
     def stop(self, attempt: str, reason: str) -> None:
         """See ``Executor``."""
-        slot = self._place.get(attempt)
-        if slot is not None and slot.connection is not None:
-            self._broker.send(slot.connection, {"op": "stop", "attempt": attempt, "reason": reason})
-            return
-        self._events += take_back(self._pending, attempt, reason)
+        slot = self._board.at(attempt)
+        if slot is not None:
+            self._send(slot, {"op": "stop", "attempt": attempt, "reason": reason})
+        else:
+            self._board.take_back(attempt, reason)
+
+    def _send(self, slot: Slot, message: Message) -> None:
+        if slot.connection is not None:
+            self._broker.send(slot.connection, message)
 
     def close(self) -> None:
         """See ``Executor``."""
@@ -174,8 +173,7 @@ class ResidentExecutor(Executor):
         self._closed = True
         self._leave_template()
         for slot in self._staff.slots:
-            if slot.connection is not None:
-                self._broker.send(slot.connection, {"op": "bye", "over": True})
+            self._send(slot, {"op": "bye", "over": True})
         self._broker.poll(0)
         self._broker.close()  # workers that connect from now on find nobody and leave
         try:
@@ -206,10 +204,8 @@ class ResidentExecutor(Executor):
 
     def _hear(self, slot: Slot, message: Message, blob: bytes) -> None:
         op = message.get("op")
-        if op == "done":
-            self._done(slot, message)
-        elif op == "report":
-            self._report(slot, message)
+        if op in ("done", "report", "unbegun"):
+            self._hear_of(slot, str(message["attempt"]), message)
         elif op == "get":
             self._give(slot, message)
         elif op == "file":
@@ -220,6 +216,16 @@ class ResidentExecutor(Executor):
             raise PreflightError(not_loaded(slot.host, str(message["message"]), str(message.get("cloudpickle", ""))))
         elif op == "warning":
             _log.warning("%s: %s", slot.host, message["message"])
+
+    def _hear_of(self, slot: Slot, attempt: str, message: Message) -> None:
+        if self._board.at(attempt) is not slot:
+            self.stale += 1
+        elif message["op"] == "report":
+            self._report(attempt, message)
+        elif message["op"] == "done":
+            self._done(slot, attempt, message)
+        else:
+            self._not_begun(slot, attempt, message)
 
     def _hello(self, connection: Connection, message: Message) -> None:
         host, text = str(message["host"]), other_python(str(message["python"]), str(message["host"]))
@@ -242,8 +248,8 @@ class ResidentExecutor(Executor):
     def _ready(self, slot: Slot) -> None:
         self._staff.came(slot)
         self._leave_template()
-        self._events.append(SlotsChanged(self._staff.ready))
-        self._dispatch()
+        self._out.events.append(SlotsChanged(self._staff.ready))
+        self._board.give(self._staff.slots)
 
     def _give(self, slot: Slot, message: Message) -> None:
         digest, offset = str(message["digest"]), int(message["offset"])  # type: ignore[call-overload]
@@ -253,55 +259,29 @@ class ResidentExecutor(Executor):
         else:
             self._broker.drop(slot.connection)
 
-    def _report(self, slot: Slot, message: Message) -> None:
-        attempt = str(message["attempt"])
-        if self._place.get(attempt) is not slot:
-            self.stale += 1
-            return
+    def _report(self, attempt: str, message: Message) -> None:
         report = Report(message["metrics"], int(message["step"]), float(message["time"]))  # type: ignore[arg-type,call-overload]
-        self._events.append(Reported(attempt, int(message["index"]), report))  # type: ignore[call-overload]
+        self._out.events.append(Reported(attempt, int(message["index"]), report))  # type: ignore[call-overload]
 
-    def _done(self, slot: Slot, message: Message) -> None:
-        attempt = str(message["attempt"])
-        if self._place.get(attempt) is not slot:
-            self.stale += 1
-            return
-        del self._place[attempt]
-        slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
+    def _done(self, slot: Slot, attempt: str, message: Message) -> None:
         outcome = with_artifacts(self._spool, attempt, outcome_of(message, slot.host))
-        self._mean += 0.2 * (outcome.duration - self._mean)
-        self._events.append(Ended(attempt, outcome))
-        self._begin(slot)
-        self._fill(slot)
+        self._unbegun.began()
+        self._board.ended(slot, attempt, outcome)
+        self._freed(slot)
+
+    def _not_begun(self, slot: Slot, attempt: str, message: Message) -> None:
+        self._board.off(slot, attempt)
+        self._freed(slot)
+        self._unbegun.lost(attempt, f"worker on {slot.host}: {message['message']}")
+
+    def _freed(self, slot: Slot) -> None:
         if not slot.ahead:
             self._staff.freed(slot)
 
     def _file(self, slot: Slot, message: Message, blob: bytes) -> None:
         attempt = str(message["attempt"])
-        if self._place.get(attempt) is slot:
+        if self._board.at(attempt) is slot:
             self._spool.take(attempt, str(message["path"]), int(message["at"]), blob)  # type: ignore[call-overload]
-
-    # -- giving out
-
-    def _dispatch(self) -> None:
-        for slot in sorted((s for s in self._staff.slots if s.takes), key=lambda s: len(s.ahead)):
-            if not self._pending:
-                return
-            self._fill(slot)
-
-    def _fill(self, slot: Slot) -> None:
-        while self._pending and slot.takes and len(slot.ahead) < self._depth():
-            attempt = self._pending.popleft()
-            slot.ahead.append(attempt)
-            self._place[attempt.id] = slot
-            assert slot.connection is not None
-            self._broker.send(slot.connection, run_message(attempt))
-            if len(slot.ahead) == 1:
-                self._begin(slot)
-
-    def _begin(self, slot: Slot) -> None:
-        if slot.ahead:
-            self._events.append(Started(slot.ahead[0].id, slot.host, time.time()))
 
     # -- losses
 
@@ -317,15 +297,13 @@ class ResidentExecutor(Executor):
             if not silent:
                 self._broker.drop(slot.connection)
         was_ready, slot.ready, slot.leaving, slot.connection = slot.ready, False, False, None
-        ahead, slot.ahead = slot.ahead, deque()
-        for place, attempt in enumerate(ahead):
-            del self._place[attempt.id]
+        for place, attempt in enumerate(self._board.lost(slot)):
             self._spool.forget(attempt.id)
             charged = place == 0 and not slot.moving
-            self._events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged))
+            self._out.events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged))
         if was_ready:
             _log.warning("lost the worker of slot %d on %s: %s", slot.number, slot.host, why)
-            self._events.append(SlotsChanged(self._staff.ready))
+            self._out.events.append(SlotsChanged(self._staff.ready))
         if slot.stands_by and slot.standby is not None:
             self._welcome(slot, *slot.standby)
 
@@ -338,13 +316,13 @@ class ResidentExecutor(Executor):
                 self._lose(slot, f"no sign of life for {bound:g} s", silent=True)
                 if not stands_by:
                     self._staff.lost(slot)
-        self._staff.check(now, len(self._pending))
+        self._staff.check(now, self._board.waiting)
 
     def _dismiss(self, slot: Slot) -> None:
         """Lets a worker go that has nothing to do; one that rests may never be called again."""
         if slot.connection is not None:
-            self._broker.send(slot.connection, {"op": "bye", "rests": slot.rests})
+            self._send(slot, {"op": "bye", "rests": slot.rests})
             self._by_connection.pop(slot.connection, None)
             self._broker.drop(slot.connection)
         slot.ready, slot.leaving, slot.connection = False, False, None
-        self._events.append(SlotsChanged(self._staff.ready))
+        self._out.events.append(SlotsChanged(self._staff.ready))

@@ -1,6 +1,7 @@
 """The worker: lives in a Spark task, takes attempts from the broker and watches the process that executes them.
 
-    worker -> broker   hello, get (digest, offset), ready, broken, warning, beat, report, done
+    worker -> broker   hello, get (digest, offset), ready, broken, warning, beat, report, done,
+                       unbegun (attempt, message)
     broker -> worker   welcome | refuse, piece, run, answer, stop, bye
 
 One attempt runs at a time; ``run`` messages beyond it wait here, which hides the way to the driver for short trials.
@@ -20,9 +21,10 @@ from collections.abc import Callable, Iterator
 from .artifacts import pieces
 from .children import Child, Children
 from .config import Config
+from .driver import cipher_of, nobody_listens
 from .ends import begun, died, killed
 from .host import Host
-from .wire import Address, Cipher, Message, WireError, connect, pack, unpack
+from .wire import Message, WireError, connect, pack, unpack
 
 __all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
 
@@ -68,7 +70,7 @@ class Worker:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._sock, self._sealer, self._opener = connect(
-            config.address, config.secret, config.connect_timeout, _cipher_of(config.certificate)
+            config.address, config.secret, config.connect_timeout, cipher_of(config.certificate)
         )
         self._host: Host | None = None
         self._inbox: deque[tuple[Message, bytes]] = deque()
@@ -80,6 +82,7 @@ class Worker:
         self._children: Children | None = None
         self._child: Child | None = None
         self._spare: Child | None = None
+        self._shortage = ""
         self._poll = select.poll()
         self._sources: dict[int, Callable[[], None]] = {}
         self._sent = time.monotonic()
@@ -282,15 +285,21 @@ class Worker:
         if child is not self._child:
             return
         self._child = None
-        if self._current is not None:
+        if self._current is not None and child.pid:
             self._end_with(pack({**died(self._current, child.status), "log": child.log.text()}))
+        elif self._current is not None:  # never born: the attempt did not begin
+            message = f"no process for an attempt: {self._shortage or 'it ended at once'}"
+            self._end_with(pack({"op": "unbegun", "attempt": self._current["attempt"], "message": message}))
 
     def _read_template(self) -> None:
         assert self._children is not None
         for message in self._children.read_template():
-            if message["op"] == "nofork":
-                raise RuntimeError(f"no process for an attempt: {message['message']}")
-            self._tell(message)  # ready, broken, warning
+            if message["op"] == "nofork":  # the child that was asked for ends without a birth
+                if not self._shortage:
+                    self._tell({"op": "warning", "message": f"no process to spare: {message['message']}"})
+                self._shortage = str(message["message"])
+            else:
+                self._tell(message)  # ready, broken, warning
 
     # -- waiting
 
@@ -309,30 +318,6 @@ class Worker:
             self._kill("timeout")
         if now >= self._sent + BEAT:
             self._tell({"op": "beat"})
-
-
-def _cipher_of(certificate: str) -> Callable[[socket.socket], Cipher] | None:
-    if not certificate:
-        return None
-    from .tls import pinned  # only here: a worker without TLS need not load OpenSSL
-
-    return lambda sock: pinned(certificate, sock)
-
-
-def nobody_listens(address: Address) -> bool:
-    """Whether the driver has ended, as far as can be told: a network in between may only be down for a while."""
-    family = socket.AF_UNIX if address[0] == "unix" else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(5.0)
-            sock.connect(address[1] if family == socket.AF_UNIX else address[1:])
-            # A driver that is just ending may have closed our connection before its door; one that lives greets.
-            return not sock.recv(1)
-    except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
-        return True
-    except OSError:
-        pass
-    return False
 
 
 def main(config: Config) -> str:

@@ -15,9 +15,9 @@ import pytest
 from sparkml_track.executors import _broker
 from sparkml_track.executors._broker import Broker, Received
 from sparkml_track.executors._certificate import own_certificate
+from sparkml_track.slot.driver import nobody_listens
 from sparkml_track.slot.tls import Tls, pinned
 from sparkml_track.slot.wire import GREETING_SIZE, Opener, Sealer, WireError, connect, pack, unpack
-from sparkml_track.slot.worker import nobody_listens
 
 SECRET = b"s" * 32
 TLS, CERTIFICATE = own_certificate()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
-from sparkml_track.executors import Ended, Executor, Lost, Reported, SlotsChanged, Started, Work, _jobs
+from sparkml_track.executors import Ended, Event, Executor, Lost, Reported, SlotsChanged, Started, Work, _unbegun
 from sparkml_track.executors._jobs import JobsExecutor
 from sparkml_track.executors._submitters import LocalSubmitter, Request
 from sparkml_track.slot.wire import pack
@@ -154,8 +154,8 @@ def test_an_attempt_that_could_not_begin_is_not_charged() -> None:
 
 
 def test_a_host_where_nothing_begins_is_told_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_jobs, "_HOLD", 0.0)
-    monkeypatch.setattr(_jobs, "_NONE_BEGAN", 0.0)
+    monkeypatch.setattr(_unbegun, "HOLD", 0.0)
+    monkeypatch.setattr(_unbegun, "_NONE_BEGAN", 0.0)
     executor = JobsExecutor(Work(lambda _: 1.0), Unforkable(100), f"test-{os.urandom(4).hex()}")
 
     def try_again_and_again() -> None:
@@ -171,7 +171,7 @@ def test_a_host_where_nothing_begins_is_told_in_the_end(monkeypatch: pytest.Monk
 
 
 def test_one_bad_moment_on_many_slots_ends_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_jobs, "_HOLD", 0.0)
+    monkeypatch.setattr(_unbegun, "HOLD", 0.0)
     executor = JobsExecutor(Work(lambda _: 1.0), Unforkable(30), f"test-{os.urandom(4).hex()}")
     try:
         for number in range(30):
@@ -214,8 +214,14 @@ def test_attempts_that_ended_are_told_before_the_end_of_everything() -> None:
         executor._running.update({"2.0.1": attempt(2)})
         executor._answers.put((key, good))
         executor._answers.put(("2.0.1", SlotsLost("Spark is gone")))
-        assert [event.attempt for event in executor.events(5.0) if isinstance(event, Ended)] == ["1.0.1"]
+        told: list[Event] = []
+
+        def listen() -> None:
+            while True:
+                told.extend(executor.events(5.0))
+
         with pytest.raises(SlotsLost, match="Spark is gone"):
-            executor.events(5.0)
+            listen()
+        assert [event.attempt for event in told if isinstance(event, Ended)] == ["1.0.1"]
     finally:
         executor.close()
