@@ -58,6 +58,7 @@ RECORDS = frozenset(
         "lost",  # an attempt ended without an outcome
         "accepted",  # the outcome of a trial: the accounting rests on these
         "retried",  # accepted trials that are executed again: interrupted ones, and failed ones if the user asks
+        "late",  # how many late answers were refused so far, by all drivers
         "published",  # child runs up to here are in the tracking store
         "ended",  # the sweep ended, with its counts
     }

@@ -34,7 +34,7 @@ class History:
         published: trials whose child run is terminal in the tracking store.
         ended: body of the ``ended`` record, None if the last driver did not end the sweep.
         used: seconds that drivers worked at it, by their clocks.
-        stale: late answers that were refused, of all drivers that ended.
+        stale: late answers that were refused, of all drivers.
         problems: records that contradict others, for a person.
         reports: of the latest attempt, by trial; only what is not published, unless kept.
         logs: of the accepted attempt, likewise.
@@ -209,6 +209,9 @@ class History:
             self.published.add(number)
             if not self.keep:
                 self._forget(number)
+
+    def _take_late(self, body: Body) -> None:
+        self.stale = int(body["n"])
 
     def _take_ended(self, body: Body) -> None:
         self._last = max(self._last, float(body.get("t", 0.0)))

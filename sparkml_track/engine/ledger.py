@@ -54,6 +54,7 @@ class Ledger:
         self._records: list[Record] = []
         self._held: list[ChildRun] = []
         self._dirty = False
+        self._late = 0
         self._synced = time.monotonic()
 
     def record(self, kind: str, **body: object) -> None:
@@ -96,6 +97,12 @@ class Ledger:
             for child in self._held:
                 self._publisher.put(child)
             self._held.clear()
+
+    def note_late(self, answers: int) -> None:
+        """Writes down how many late answers were refused so far, if there are more: this driver may not end well."""
+        if answers > self._late:
+            self._late = answers
+            self.record("late", n=answers)
 
     def note_published(self) -> None:
         """Writes down which child runs the tracking store has."""

@@ -47,7 +47,7 @@ class Loop:
         stopping: why no more trials are started, empty while they are.
         refused: the tracking store's refusal for good; no more trials are started then, and those that run may end.
         used: seconds that earlier drivers worked at the sweep.
-        stale: answers of attempts that were given up or had ended, which came through and were refused here.
+        stale: late answers that were refused by earlier drivers and here; the executor counts its own.
     """
 
     def __init__(self, spec: Spec, parts: Parts) -> None:
@@ -313,6 +313,7 @@ class Loop:
             return
         self._turned = now
         self.ledger.note_published()
+        self.ledger.note_late(self.stale + self._parts.executor.stale)
         if self._parts.publisher is not None:
             self._look_at(self._parts.publisher)
             self._show_running(self._parts.publisher, now)

@@ -91,7 +91,7 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
         _tell_pruner(parts.pruner, parts.journal, past, spec)
     again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
     loop.restore(past.results.values(), again)
-    loop.used = past.used
+    loop.used, loop.stale = past.used, past.stale
 
 
 def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:

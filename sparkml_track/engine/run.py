@@ -90,13 +90,12 @@ class _Parent:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """A sweep that is about to loop; ``stale`` are the late answers that earlier drivers refused."""
+    """A sweep that is about to loop."""
 
     loop: Loop
     publisher: Publisher | TopPublisher | None
     sweep: str
     parent: _Parent
-    stale: int
 
 
 class _Run:
@@ -159,7 +158,7 @@ class _Run:
                 # Those that are published take places among the best.
                 for number in set(past.results) - (before if most is None else frozenset()):
                     publisher.put(past.child(number))
-        return _Running(loop, publisher, opening.journal.sweep, parent, 0 if past is None else past.stale)
+        return _Running(loop, publisher, opening.journal.sweep, parent)
 
     def _through(self, running: _Running, executor: Executor, tracker: Tracker, journal: Journal) -> SweepResult:
         error = self._loop(running.loop)
@@ -179,7 +178,7 @@ class _Run:
             state=self._state(loop, error),
             spec=self._spec.plan(),
             why=str(error or loop.refused or loop.stopping or ""),
-            stale=running.stale + stale + loop.stale,
+            stale=loop.stale + stale,
             patience=self._around.patience,
             moment=self._around.moment,
             hurry=self._interrupts.later(),

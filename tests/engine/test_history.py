@@ -73,6 +73,13 @@ def test_a_retried_trial_is_open_again_and_its_end_is_void() -> None:
     assert [trial.number for trial in past.unfinished] == [0]
 
 
+def test_late_answers_are_known_also_of_a_driver_that_did_not_end() -> None:
+    records = [PLAN, asked(0), Record("late", {"n": 2})]
+    assert History.of(records).stale == 2
+    ended = Record("ended", {"counts": {"planned": 1}, "stale": 3, "t": 9.0})
+    assert History.of([*records, ended, Record("late", {"n": 5})]).stale == 5
+
+
 def test_what_contradicts_itself_is_told() -> None:
     records = [PLAN, asked(0), asked(0), submitted("0.0.1"), submitted("0.0.1"), accepted(0), accepted(0, "failed")]
     records += [submitted("0.0.2"), accepted(7)]

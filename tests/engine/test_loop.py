@@ -197,6 +197,15 @@ def test_what_ends_twice_or_late_counts_once() -> None:
     assert world.loop.stale == 2, "the late one and the second one"
 
 
+def test_late_answers_are_in_the_journal_before_the_sweep_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparkml_track.engine.loop.TURN", 0.0)
+    world = World(lambda a: [done(a), done(a)], trials=3)
+    world.executor.stale = 4
+    world.loop.stale = 10
+    world.run()
+    assert [record.body["n"] for record in world.journal.records if record.kind == "late"] == [14, 15, 16]
+
+
 def test_trials_that_have_no_slot_yet_are_not_running() -> None:
     world = World(lambda a: [], trials=2)
     world.loop._start_trials()
