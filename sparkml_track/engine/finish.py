@@ -21,7 +21,7 @@ from sparkml_track.engine.summary import Result, Summary, trials_table
 from sparkml_track.engine.top import TopPublisher
 from sparkml_track.errors import TrackingError, TrackingUnavailable
 from sparkml_track.journals import Journal, Record
-from sparkml_track.trackers import ParentEnd, Tracker
+from sparkml_track.trackers import Content, ParentEnd, Tracker
 from sparkml_track.trial import State
 
 __all__ = ["PATIENCE", "Ending", "close_parent", "ended_record", "finish", "parent_end", "pareto_tag"]
@@ -180,7 +180,7 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> P
     if summary.pareto is not None:
         metrics["pareto_trials"] = float(len(summary.pareto))
         tags[schema.TAG_PARETO] = pareto_tag(summary)
-    artifacts = {
+    artifacts: dict[str, Content] = {
         schema.ARTIFACT_TRIALS: trials_table(results),
         schema.ARTIFACT_SPEC: json.dumps({"sweep": ending.sweep, "spec": ending.spec}, indent=2, default=str),
     }

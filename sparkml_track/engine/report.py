@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from sparkml_track.engine._style import STYLE
 from sparkml_track.engine.summary import Result, Summary
 from sparkml_track.plots import Plot, PlotTrial, library, standard
 from sparkml_track.space import flatten
+from sparkml_track.trackers import Content, write_content
 from sparkml_track.trial import State
 
 __all__ = ["Page", "render", "report", "write_report"]
@@ -42,7 +44,7 @@ class Page:
 
 def write_report(
     path: Path, title: str, summary: Summary, results: Sequence[Result], facts: Mapping[str, str] | None = None
-) -> str:
+) -> Content:
     """Writes the report to a file; a reader sees the old page or the new one, never half of one.
 
     Args:
@@ -63,7 +65,7 @@ def write_report(
     return text
 
 
-def report(path: Path, page: Page) -> str:
+def report(path: Path, page: Page) -> Content:
     """Writes the report where that can be done: results do not depend on it, so what fails is told in the log alone.
 
     Args:
@@ -85,22 +87,22 @@ def report(path: Path, page: Page) -> str:
     return text
 
 
-def _save(path: Path, text: str) -> None:
+def _save(path: Path, text: Content) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".tmp", delete=False) as file:
-        made = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-        except BaseException:
-            made.unlink(missing_ok=True)
-            raise
+    descriptor, name = tempfile.mkstemp(".tmp", dir=path.parent)
+    os.close(descriptor)
+    made = Path(name)
+    try:
+        write_content(made, text)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
     made.chmod(0o644)
     made.replace(path)
 
 
-def render(page: Page, plots: Sequence[Plot]) -> str:
-    """The page as text. Whatever comes from the user, an objective or a slot is escaped.
+def render(page: Page, plots: Sequence[Plot]) -> Content:
+    """The page. Whatever comes from the user, an objective or a slot is escaped.
 
     Args:
         page: what to show.
@@ -117,12 +119,16 @@ def render(page: Page, plots: Sequence[Plot]) -> str:
         _aggregates(page.summary),
     ]
     head = f'<meta charset="utf-8"><title>{escape(page.title)} - sweep report</title><style>{STYLE}</style>'
-    script = f"<script>{library()}</script>" if plots else ""
+    script = (b"<script>", library(), b"</script>") if plots else ()
     view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
     body = "\n".join(part for part in parts if part)
-    return (
-        f'<!doctype html>\n<html lang="en"><head>{head}{view}{script}</head>\n<body><main>{body}</main></body></html>\n'
-    )
+    start = f'<!doctype html>\n<html lang="en"><head>{head}{view}'
+    rest = f"</head>\n<body><main>{body}</main></body></html>\n"
+    return (_utf8(start), *script, _utf8(rest))
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 # ---------------------------------------------------------------------------------------------------- sections

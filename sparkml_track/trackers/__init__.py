@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
+from sparkml_track.trackers._content import Content, write_content
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
 from sparkml_track.trackers._names import problems
 from sparkml_track.trackers._stored import differences
@@ -14,6 +15,7 @@ from sparkml_track.trackers._uri import redacted
 __all__ = [
     "Aggregate",
     "ChildRun",
+    "Content",
     "MemoryRun",
     "MemoryTracker",
     "ParentEnd",
@@ -26,6 +28,7 @@ __all__ = [
     "open_tracker",
     "problems",
     "redacted",
+    "write_content",
 ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkml_track.refs import DataRef
+from sparkml_track.trackers._content import Content
 from sparkml_track.trial import Report, State
 
 __all__ = ["Aggregate", "ChildRun", "ParentEnd", "ParentRun", "StoredChild", "StoredParent", "Tracker"]
@@ -90,14 +91,14 @@ class ParentEnd:
         state: FINISHED only if the accounting invariants hold; KILLED when a person ended it.
         metrics: the best value, counts and aggregates, flattened.
         tags: the digest, the best trial.
-        artifacts: artifact path to text (JSON, HTML).
+        artifacts: artifact path to content (JSON, HTML).
         ended: seconds since the epoch.
     """
 
     state: State
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, Content] = field(default_factory=dict)
     ended: float = 0.0
 
 

@@ -9,6 +9,7 @@ from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
+from sparkml_track.trackers._content import read_content
 from sparkml_track.trackers._names import MAX_PARAM, clipped, key
 from sparkml_track.trackers._rows import (
     Parent,
@@ -87,7 +88,7 @@ class MemoryTracker(Tracker):
         points = latest(point(name, value, millis(end.ended), 0) for name, value in end.metrics.items())
         run.metrics |= {name: one.number for name, one in points.items()}
         run.tags |= {**end.tags, schema.TAG_STATE: end.state.value}
-        run.artifacts |= end.artifacts
+        run.artifacts |= {path: read_content(one) for path, one in end.artifacts.items()}
         run.status, run.ended = status(end.state), millis(end.ended)
         self._interrupt("after finish")
 

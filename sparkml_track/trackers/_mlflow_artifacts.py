@@ -14,13 +14,14 @@ from mlflow.utils.uri import is_local_uri
 
 from sparkml_track import schema
 from sparkml_track.trackers._base import ChildRun
+from sparkml_track.trackers._content import Content, write_content
 
 __all__ = ["store_child_files", "store_files", "trouble_with"]
 
 _log = logging.getLogger(__name__)
 
 
-def store_files(location: str, tracking_uri: str, texts: Mapping[str, str], folder: Path | None = None) -> None:
+def store_files(location: str, tracking_uri: str, texts: Mapping[str, Content], folder: Path | None = None) -> None:
     """Puts files under the artifacts of a run. Doing it twice leaves the same files.
 
     Args:
@@ -70,13 +71,13 @@ def trouble_with(store: Callable[[], None]) -> str:
     return ""
 
 
-def _write(root: Path, texts: Mapping[str, str], folder: Path | None) -> None:
+def _write(root: Path, texts: Mapping[str, Content], folder: Path | None) -> None:
     if folder is not None and folder.is_dir():
         shutil.copytree(folder, root, ignore=_links, dirs_exist_ok=True)
     for name, text in texts.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
+        write_content(path, text)
 
 
 def _links(where: str, names: list[str]) -> list[str]:

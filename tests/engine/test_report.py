@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from sparkml_track.engine.report import Page, render, write_report
 from sparkml_track.engine.summary import Result, summarise
-from sparkml_track.plots import standard
+from sparkml_track.plots import Plot, standard
+from sparkml_track.trackers._content import read_content
 from sparkml_track.trial import State
 
 HOSTILE = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -54,11 +56,15 @@ class Reader(HTMLParser):
             self.text += " " + data
 
 
+def drawn(page: Page, plots: Sequence[Plot]) -> str:
+    return read_content(render(page, plots))
+
+
 def test_the_page_has_counts_best_plots_table_and_failures() -> None:
     results = [finished(number, 0.5 + number / 100) for number in range(8)]
     results += [failed(8, "Traceback\nValueError: no rows"), failed(9, "other\nValueError: no rows")]
     results += [failed(10, "took longer than 60 s", "timeout")]
-    read = Reader(render(page(results, **{"Parent run": "abc"}), standard()))
+    read = Reader(drawn(page(results, **{"Parent run": "abc"}), standard()))
     assert read.open == []
     text = re.sub(r"\s+", " ", read.text)
     for part in ("14 planned", "8 finished", "3 failed", "3 not started", "Trial 7: auc = 0.57", "maximize auc"):
@@ -73,7 +79,7 @@ def test_the_page_has_counts_best_plots_table_and_failures() -> None:
 
 
 def test_the_page_needs_nothing_else_and_holds_the_library_once() -> None:
-    html = render(page([finished(number, 0.5 + number / 100) for number in range(8)]), standard())
+    html = drawn(page([finished(number, 0.5 + number / 100) for number in range(8)]), standard())
     read = Reader(html)
     assert read.links == []
     assert html.count("plotly.js v") == 1
@@ -85,7 +91,7 @@ def test_all_text_is_escaped() -> None:
     results = [finished(number, 0.5 + number / 100, **{HOSTILE: HOSTILE}) for number in range(8)]
     results += [failed(8, HOSTILE, HOSTILE)]
     summary = summarise(results, 9, 0, (HOSTILE,), ("maximize",))
-    html = render(Page(HOSTILE, summary, results, {HOSTILE: HOSTILE}), standard())
+    html = drawn(Page(HOSTILE, summary, results, {HOSTILE: HOSTILE}), standard())
     read = Reader(html)
     assert "img" not in read.tags
     assert read.tags.count("script") == 4
@@ -98,7 +104,7 @@ def test_all_text_is_escaped() -> None:
     [[], [failed(0, "")], [finished(0, math.nan)], [Result(0, {}, State.PRUNED, {"auc": 0.5}), finished(1, math.inf)]],
 )
 def test_a_sweep_without_a_best_trial_still_has_a_page(results: list[Result]) -> None:
-    read = Reader(render(page(results), standard()))
+    read = Reader(drawn(page(results), standard()))
     assert "No trial finished with a finite value" in read.text
     assert read.open == []
 
@@ -109,7 +115,7 @@ def test_several_objectives_show_plots_for_each_and_the_front_first() -> None:
         for n in range(8)
     ]
     summary = summarise(results, 8, 0, ("a", "b"), ("minimize", "minimize"))
-    text = re.sub(r"\s+", " ", Reader(render(Page("two", summary, results), standard())).text)
+    text = re.sub(r"\s+", " ", Reader(drawn(Page("two", summary, results), standard())).text)
     assert "4 trials lie on the Pareto front" in text
     assert "Optimisation history: a" in text
     assert "Optimisation history: b" in text
@@ -117,7 +123,7 @@ def test_several_objectives_show_plots_for_each_and_the_front_first() -> None:
 
 def test_many_failures_are_grouped_and_clipped() -> None:
     results = [failed(number, f"KeyError: {number % 5}") for number in range(500)]
-    text = re.sub(r"\s+", " ", Reader(render(page(results), ())).text)
+    text = re.sub(r"\s+", " ", Reader(drawn(page(results), ())).text)
     assert "exception: 500 trials" in text
     assert "200 more with other messages" in text
     assert "Trial 0, 5, 10, 15, 20, 25, 30, 35, 40, 45, ..." in text

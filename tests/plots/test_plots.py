@@ -98,5 +98,5 @@ def test_nothing_is_said_on_the_terminal_and_no_library_is_imported_early() -> N
 
 
 def test_the_library_is_plotly_js() -> None:
-    assert "plotly.js v" in library()[:200]
+    assert "plotly.js v" in library().read_text(encoding="utf-8")[:200]
     assert len({type(plot) for plot in standard()}) == 3
