@@ -109,7 +109,8 @@ class Outcome:
         started: when it began.
         duration: seconds it took.
         host: where.
-        artifacts: folder on the driver with what it left, empty for nothing; whoever takes the outcome owns it.
+        artifacts: folder with what it left, empty for nothing; whoever takes the outcome owns it.
+        in_place: the folder is on storage that outlives the sweep, and stays; else it is on the driver.
         payload: opaque bytes for front doors that return objects; loaded by nobody else.
     """
 
@@ -122,4 +123,5 @@ class Outcome:
     duration: float = 0.0
     host: str = ""
     artifacts: str = ""
+    in_place: bool = False
     payload: bytes | None = None

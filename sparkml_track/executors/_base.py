@@ -69,6 +69,9 @@ class Work:
         resources: of a slot.
         parallelism: how many slots at most, None for all there are.
         spool: folder on the driver that takes artifacts; it outlives the executor. None for one that does not.
+        checkpoints: folder on storage that the driver and all slots have, made if missing, which takes a checkpoint
+            folder for each unit; whoever gave it removes it. None for folders that stay on their host.
+        artifacts: the same for each attempt's artifacts, which then are not sent: they stay where they were written.
     """
 
     objective: Callable[[object], object]
@@ -79,6 +82,8 @@ class Work:
     resources: Resources = field(default_factory=Resources)
     parallelism: int | None = None
     spool: str | None = None
+    checkpoints: str | None = None
+    artifacts: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

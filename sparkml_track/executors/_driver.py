@@ -7,7 +7,6 @@ scheduler pool of their own. Nothing else is isolated, and only its Spark jobs c
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import sys
 import threading
@@ -18,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkml_track.errors import ExecutorError
-from sparkml_track.executors._artifacts import Spool, with_artifacts
+from sparkml_track.executors._artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -136,6 +135,11 @@ class DriverExecutor(Executor):
         self._scope = scope
         self._token = token
         self._host = Host(token, home=True)
+        try:
+            self._places = places_of(work, self._host.folder)
+        except BaseException:
+            self._host.remove()
+            raise
         self._data = {name: _read_only(value) for name, value in work.data.items()}
         self._slots = work.parallelism or _SLOTS
         self._pending: deque[Attempt] = deque()
@@ -264,7 +268,7 @@ class DriverExecutor(Executor):
         try:
             self._scope.enter(self._key(attempt))
             message = run_message(attempt)
-            done = execute(work.objective, message, self._data, running, work.metric, self._host.folder)
+            done = execute(work.objective, message, self._data, running, work.metric, self._places)
             outcome = self._with_artifacts(attempt.id, outcome_of(done, "driver"))
         except Stopped:
             outcome = Outcome(State.KILLED, reason="cancelled", message="the executor was closed")
@@ -277,7 +281,7 @@ class DriverExecutor(Executor):
         self._queue.put(Ended(attempt.id, outcome))
 
     def _with_artifacts(self, attempt: str, outcome: Outcome) -> Outcome:
-        spool = Spool(self._work.spool or os.path.join(self._host.folder, "received"))
+        spool = inbox_of(self._work, self._host.folder)
         for head, piece in pieces(self._host.folder, attempt):
             spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)
         return with_artifacts(spool, attempt, outcome)

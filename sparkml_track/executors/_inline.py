@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
 from collections.abc import Sequence
 
 from sparkml_track.errors import ExecutorError
-from sparkml_track.executors._artifacts import Spool, with_artifacts
+from sparkml_track.executors._artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Reported, SlotsChanged, Started, Work
 from sparkml_track.executors._outcome import outcome_of, run_message
 from sparkml_track.executors._work import pack_work
@@ -42,7 +41,8 @@ class InlineExecutor(Executor):
         self._work = work
         self._host = Host(token, home=True)
         self._data = Data(pack_work(work, self._host.folder).entries, f"{self._host.folder}/blobs")
-        self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
+        self._places = places_of(work, self._host.folder)
+        self._spool = inbox_of(work, self._host.folder)
         self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._out: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[str, int, bool] | None] = queue.SimpleQueue()
@@ -141,7 +141,7 @@ class InlineExecutor(Executor):
         self._out.put(Started(attempt.id, "driver", time.time()))
         work = self._work
         self._data.renew()
-        done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._host.folder)
+        done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._places)
         outcome = outcome_of(done, "driver")
         reason = self._stopped.pop(attempt.id, None)
         if reason is not None:

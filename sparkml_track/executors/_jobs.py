@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
 import sys
 import threading
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
-from sparkml_track.executors._artifacts import Spool, with_artifacts
+from sparkml_track.executors._artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -67,7 +66,7 @@ class JobsExecutor(Executor):
         self._submitter = submitter
         self._token = token
         self._host = Host(token, home=True)
-        self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
+        self._spool = inbox_of(work, self._host.folder)
         self._pending: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
         self._stopped: dict[str, str] = {}
@@ -172,6 +171,7 @@ class JobsExecutor(Executor):
         if isinstance(answer, list):
             self._answered(attempt, answer)
         elif reason is not None:
+            self._spool.forget(attempt)
             outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
             self._out.events.append(Ended(attempt, outcome))
         elif isinstance(answer, SlotsLost):
@@ -182,6 +182,7 @@ class JobsExecutor(Executor):
             raise PreflightError(str(answer))
         else:
             self._submitter.check()  # with everything else: no attempt is charged
+            self._spool.forget(attempt)
             self._out.events.append(Lost(attempt, f"its Spark job failed: {answer}", answer.charged))
         self._fill()
 
@@ -204,6 +205,7 @@ class JobsExecutor(Executor):
     def _lost(self, attempt: str, why: str, charged: bool) -> None:
         if charged:
             self._unbegun.began()
+            self._spool.forget(attempt)
             self._out.events.append(Lost(attempt, why, charged))
         else:
             self._unbegun.lost(attempt, why)

@@ -40,6 +40,13 @@ def not_loaded(host: str, said: str, theirs: str = "") -> str:
             f"the objective cannot be loaded on {host}, which has cloudpickle {theirs}; the driver has "
             f"{cloudpickle.__version__}: install the same version on all hosts; {said}"
         )
+    shared = re.match(r"NotShared: (.*): (.*)", said)
+    if shared is not None:
+        return (
+            f"slots on {host} cannot write the folder {shared[1]} that the driver made ({shared[2]}): checkpoint_root "
+            "and artifact_root must be folders of storage that is mounted at the same path on the driver and on all "
+            "hosts of slots, and writable for the user they run as; mount it there, or leave the setting out"
+        )
     missing = re.match(r"ModuleNotFoundError: No module named '([^']+)'", said)
     if missing is None:
         return f"the objective cannot be loaded on {host}: {said}"

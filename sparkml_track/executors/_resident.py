@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import secrets
 import socket
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkml_track.errors import PreflightError
-from sparkml_track.executors._artifacts import Spool, with_artifacts
+from sparkml_track.executors._artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._base import (
     Capabilities,
     Event,
@@ -92,7 +91,7 @@ class ResidentExecutor(Executor):
             self._broker.address, secret, token, packed.work, packed.data, path, slot_env(work.resources.cpus)
         )
         config = replace(config, fresh=work.isolation == "fresh", code=packed.code, certificate=certificate)
-        self._spool = Spool(work.spool or os.path.join(self._host.folder, "received"))
+        self._spool = inbox_of(work, self._host.folder)
         self._known, self._checked = set(packed.digests), time.monotonic()
         self._template = self._start_template(config) if launcher.shared_host else None
         self._staff = Staff(launcher, config, self._limits, work.parallelism, self._dismiss)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cloudpickle
 
 from sparkml_track.errors import ObjectiveError
+from sparkml_track.executors._artifacts import places_of
 from sparkml_track.executors._base import Work
 from sparkml_track.executors._by_value import by_value, zip_folder
 from sparkml_track.executors._data import Entry, place, place_bytes
@@ -55,6 +56,7 @@ def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
     Raises:
         ObjectiveError: it cannot be pickled; names what holds it back.
         DataError: data of a kind that cannot be mapped.
+        PreflightError: folders that are to be on shared storage cannot be made.
     """
     try:
         return _pack(work, folder, remote)
@@ -67,6 +69,8 @@ def _pack(work: Work, folder: str, remote: bool) -> Packed:
     entries: dict[str, Entry] = {name: place(name, value, folder) for name, value in work.data.items()}
     fields: dict[str, object] = {"objective": work.objective, "data": entries, "metric": tuple(work.metric)}
     fields["memory"] = work.resources.memory
+    places = places_of(work, folder)
+    fields["roots"] = (places.checkpoints, places.artifacts)
     try:
         with by_value(work.code if remote else None):
             blob = cloudpickle.dumps(fields, protocol=pickle.HIGHEST_PROTOCOL)

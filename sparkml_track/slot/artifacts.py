@@ -1,32 +1,37 @@
-"""What an attempt left in its artifact folder, in pieces that travel ahead of its ``done`` message."""
+"""What an attempt left in its artifact folder, in pieces that travel ahead of its ``done`` message.
+
+Where the folder is on shared storage, only that something was left is told: the driver knows where.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 
+from .places import artifacts_on
 from .wire import Message
 
-__all__ = ["LIMIT", "folder_of", "pieces"]
+__all__ = ["LIMIT", "pieces"]
 
 #: Bytes of one attempt's artifacts that are sent at most.
 LIMIT = 256 << 20
 _PIECE = 1 << 20
 
 
-def folder_of(host: str, attempt: str) -> str:
-    """Where an attempt leaves its artifacts on its host."""
-    return os.path.join(host, "artifacts", attempt)
-
-
 def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Message, bytes]]:
     """Gives ``file`` messages with the bytes of each file, then removes the folder.
 
     What cannot be read, what is no plain file and what is over the limit is left out and told in a last message.
+    Of a folder on shared storage there is one message without bytes, if anything is in it; the folder stays.
     """
-    folder = folder_of(host, attempt)
+    folder = artifacts_on(host, attempt)
+    if os.path.islink(folder):
+        if _left_something(folder):
+            yield {"op": "file", "attempt": attempt, "path": ".", "at": 0}, b""
+        return
     if not os.path.isdir(folder):
         return
     left_out: list[str] = []
@@ -48,6 +53,15 @@ def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Messag
         text = f"artifacts left out: {shown}; allowed are plain files with names in UTF-8, {limit:,} bytes in all"
         yield {"op": "file", "attempt": attempt, "path": "ARTIFACTS_LEFT_OUT.txt", "at": 0}, text.encode()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left_something(link: str) -> bool:
+    """Whether the folder on shared storage has anything in it; an empty one is removed."""
+    target = os.readlink(link)
+    os.unlink(link)
+    with contextlib.suppress(OSError):
+        os.rmdir(target)
+    return os.path.isdir(target)
 
 
 def _is_text(name: str) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from .context import Data, TrialContext
 from .execute import Stopped, execute
+from .places import Places
 from .threads import thread_count
 from .wire import Message, Opener, Sealer, pack, unpack
 
@@ -31,14 +32,14 @@ class Loaded:
         objective: the user's function.
         data: digest of the file and its opener, by name.
         metric: names the sweep optimises.
-        folder: of the host; the files lie in its ``blobs``.
+        places: of attempts; the files lie in ``blobs`` of the host's folder.
         memory: bytes an attempt may allocate, None for no limit.
     """
 
     objective: Callable[[TrialContext], object]
     data: Mapping[str, tuple[str, Callable[[str], object]]]
     metric: Sequence[str]
-    folder: str
+    places: Places
     memory: int | None = None
 
 
@@ -93,7 +94,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
         _limit_memory(loaded.memory)
     try:
         link.send({"op": "born", "pid": os.getpid()})
-        data = Data(loaded.data, os.path.join(loaded.folder, "blobs"))
+        data = Data(loaded.data, os.path.join(loaded.places.host, "blobs"))
         clean = _Clean()
         while True:
             message = link.receive()
@@ -103,7 +104,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 if message.get("gpus"):
                     os.environ["CUDA_VISIBLE_DEVICES"] = str(message["gpus"])
                 data.renew()
-                done = execute(loaded.objective, message, data, link, loaded.metric, loaded.folder)
+                done = execute(loaded.objective, message, data, link, loaded.metric, loaded.places)
                 flush_output()
                 done["clean"] = clean.restore(data.threads)
                 link.send(done)

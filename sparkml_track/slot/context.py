@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
+from .places import Places
 from .result import BadResult, number_of
 from .threads import thread_count
 
@@ -70,7 +71,7 @@ class TrialContext:
         data: what ``data=`` of the sweep held, opened when read.
     """
 
-    def __init__(self, message: Mapping[str, object], data: Mapping[str, object], link: Link, folder: str) -> None:
+    def __init__(self, message: Mapping[str, object], data: Mapping[str, object], link: Link, places: Places) -> None:
         self.params: dict[str, object] = message["params"]  # type: ignore[assignment]
         self.number: int = message["number"]  # type: ignore[assignment]
         self.seed: int = message["seed"]  # type: ignore[assignment]
@@ -78,7 +79,7 @@ class TrialContext:
         self.unit: int = message.get("unit", 0)  # type: ignore[assignment]
         self.data = data
         self._link = link
-        self._folder = folder
+        self._places = places
         self._reports = 0
         self._stop: bool | None = False
 
@@ -106,16 +107,15 @@ class TrialContext:
     @property
     def artifact_dir(self) -> str:
         """A folder; what is left in it goes to the child run."""
-        path = os.path.join(self._folder, "artifacts", f"{self.number}.{self.unit}.{self.attempt}")
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        return path
+        return self._places.artifact_dir(f"{self.number}.{self.unit}.{self.attempt}")
 
     @property
     def checkpoint_dir(self) -> str:
-        """A folder kept across the attempts of this unit on one host."""
-        path = os.path.join(self._folder, "checkpoints", f"{self.number}.{self.unit}")
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        return path
+        """A folder kept across the attempts of this unit: on one host, or on all where ``checkpoint_root`` is set.
+
+        An attempt that was given up may live on for a moment and still write: write under another name, then rename.
+        """
+        return self._places.checkpoint_dir(f"{self.number}.{self.unit}")
 
     @property
     def pruned(self) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from .context import Link, TrialContext
+from .places import Places
 from .result import BadResult, metrics_of, tell
 from .wire import Message
 
@@ -22,7 +23,7 @@ def execute(
     data: Mapping[str, object],
     link: Link,
     metric: Sequence[str],
-    folder: str,
+    places: Places,
 ) -> Message:
     """Calls the objective and tells how it ended.
 
@@ -35,12 +36,12 @@ def execute(
         data: the sweep's.
         link: for reports.
         metric: names the sweep optimises.
-        folder: of the host, for artifacts and checkpoints.
+        places: for artifacts and checkpoints.
 
     Returns:
         The ``done`` message.
     """
-    trial = TrialContext(message, data, link, folder)
+    trial = TrialContext(message, data, link, places)
     started, clock = time.time(), time.perf_counter()
     try:
         metrics = metrics_of(objective(trial), metric)

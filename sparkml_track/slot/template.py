@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 
 from .child import Loaded, serve
 from .lease import Lease, remove_left
+from .places import NotShared, Places
 from .result import tell
 from .threads import thread_count
 from .wire import Message, Opener, Sealer, pack, unpack
@@ -91,7 +92,9 @@ class Template:
             with open(str(self._config["work"]), "rb") as file:
                 # From the driver, over the authenticated broker. The other direction never unpickles.
                 work = pickle.load(file)
-            self._loaded = Loaded(folder=str(self._config["folder"]), **work)
+            places = Places(str(self._config["folder"]), *work.pop("roots"))
+            places.check()
+            self._loaded = Loaded(places=places, **work)
             for _, opener in self._loaded.data.values():
                 importlib.import_module(getattr(opener, "imports", "builtins"))
             self._state = [{"op": "ready"}]
@@ -99,6 +102,8 @@ class Template:
             if threads > 1:
                 text = f"importing the objective started {threads - 1} threads; attempts are forked without them"
                 self._state.insert(0, {"op": "warning", "message": text})
+        except NotShared as error:
+            self._state = [{"op": "broken", "message": f"{NotShared.__name__}: {error}"}]
         except BaseException as error:
             version = getattr(sys.modules.get("cloudpickle"), "__version__", "")
             self._state = [{"op": "broken", "message": tell(error), "cloudpickle": version}]
@@ -290,7 +295,7 @@ def main(config: Message) -> None:
 
     listener   descriptor of the listening socket
     socket     its path
-    work       file with a pickled mapping of the fields of ``Loaded``
+    work       file with a pickled mapping of the fields of ``Loaded``, and of the last of ``Places`` as ``roots``
     folder     of the host
     lease      descriptor of a share in it
     single     as of ``Lease``

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,39 +13,12 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.errors import DataError, ObjectiveError
-from sparkml_track.executors import Ended, Event, Executor, Reported, SlotsChanged, Started, Work
-from sparkml_track.trial import Attempt, Outcome, State, Trial, Unit
+from sparkml_track.executors import Ended, Reported, SlotsChanged, Started, Work
+from sparkml_track.testing._attempts import attempt, events_until, outcomes
+from sparkml_track.testing._executor_roots import RootsCase
+from sparkml_track.trial import Outcome, State
 
-__all__ = ["ExecutorCase", "attempt", "outcomes"]
-
-
-def attempt(number: int, params: Mapping[str, object] | None = None, *, timeout: float | None = None) -> Attempt:
-    """The first attempt at a trial."""
-    return Attempt(Trial(number, params or {}, seed=number + 7), Unit(number), timeout=timeout)
-
-
-def outcomes(executor: Executor, wanted: int, seconds: float = 30.0) -> dict[int, Outcome]:
-    """Waits for this many ends, answering every report with "go on"; by trial number."""
-    return {
-        int(event.attempt.partition(".")[0]): event.outcome
-        for event in events_until(executor, wanted, seconds)
-        if isinstance(event, Ended)
-    }
-
-
-def events_until(
-    executor: Executor, wanted: int, seconds: float = 30.0, decide: Callable[[Reported], bool] = lambda _: False
-) -> list[Event]:
-    """All events until this many attempts have ended."""
-    seen: list[Event] = []
-    until = time.monotonic() + seconds
-    while sum(isinstance(event, Ended) for event in seen) < wanted:
-        assert time.monotonic() < until, f"only {seen} within {seconds} s"
-        for event in executor.events(0.5):
-            seen.append(event)
-            if isinstance(event, Reported):
-                executor.answer(event.attempt, event.index, decide(event))
-    return seen
+__all__ = ["ExecutorCase", "attempt", "events_until", "outcomes"]
 
 
 def _folders() -> set[str]:
@@ -55,21 +26,8 @@ def _folders() -> set[str]:
     return {path.name for path in base.iterdir()} if base.exists() else set()
 
 
-class ExecutorCase(ABC):
+class ExecutorCase(RootsCase):
     """The cases. Objectives are nested, so that they travel by value."""
-
-    @abstractmethod
-    def open(self, work: Work) -> Executor:
-        """Opens an executor with two slots where it can have them."""
-
-    @contextmanager
-    def opened(self, objective: Callable[..., object], **fields: object) -> Iterator[Executor]:
-        """Opens and closes an executor for an objective."""
-        executor = self.open(Work(objective, **fields))  # type: ignore[arg-type]
-        try:
-            yield executor
-        finally:
-            executor.close()
 
     def only_if_ships(self) -> None:
         """Skips a case of what is sent to slots, where nothing is."""

@@ -13,6 +13,7 @@ from sparkml_track.executors._artifacts import Spool
 from sparkml_track.executors._launchers import LocalLauncher
 from sparkml_track.executors._resident import ResidentExecutor
 from sparkml_track.slot import artifacts
+from sparkml_track.slot.places import artifacts_on
 from sparkml_track.testing.executors import attempt, outcomes
 
 
@@ -62,7 +63,7 @@ def test_a_failed_attempt_leaves_its_artifacts_too_and_one_without_leaves_nothin
 
 
 def test_links_and_what_is_over_the_limit_are_left_out_and_told(tmp_path: Path) -> None:
-    folder = Path(artifacts.folder_of(str(tmp_path), "0.0.1"))
+    folder = Path(artifacts_on(str(tmp_path), "0.0.1"))
     folder.mkdir(parents=True)
     (folder / "a-small").write_bytes(b"x" * 10)
     (folder / "b-large").write_bytes(b"x" * 100)
