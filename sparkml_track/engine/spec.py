@@ -17,7 +17,10 @@ from sparkml_track.executors import NAMES, Resources
 from sparkml_track.trackers import redacted
 from sparkml_track.trial import Params
 
-__all__ = ["Failures", "Spec", "Tracking", "check", "described", "id_prefix", "new_sweep_id"]
+__all__ = ["Failures", "Spec", "Tracking", "check", "described", "id_prefix", "new_sweep_id", "number_in"]
+
+#: The K of ``top:K`` and ``best:K``.
+_COUNT = "[1-9][0-9]{0,5}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,13 @@ class Tracking:
         uri: an MLflow tracking URI; None for SQLite under SPARKML_HOME; "memory:" for nothing that stays.
         child_runs: "all", "none", or "top:K" for the K best finished trials, which get theirs when the sweep ends
             (those of an earlier, interrupted end stay); the table of all trials is on the parent run in any case.
+        keep: whose artifacts: "all", or "best:K" for the K best finished trials, whose child runs get them when the
+            sweep ends; what other trials leave is removed while it runs. Logs are kept in any case.
     """
 
     uri: str | None = None
     child_runs: str = "all"
+    keep: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +100,9 @@ class Spec:
         fields = {each.name: described(getattr(self, each.name)) for each in dataclass_fields(self)}
         fields["objective"] = objectives.name_of(self.objective)
         fields["space"] = self.space.spec()
-        uri = self.tracking.uri
-        fields["tracking"] = {"uri": uri and redacted(uri), "child_runs": self.tracking.child_runs}
+        tracking = self.tracking
+        uri = tracking.uri and redacted(tracking.uri)
+        fields["tracking"] = {"uri": uri, "child_runs": tracking.child_runs, "keep": tracking.keep}
         return fields
 
     def params(self) -> dict[str, object]:
@@ -106,6 +113,12 @@ class Spec:
         flat |= {"objective": objectives.name_of(self.objective), "deterministic": self.deterministic}
         flat |= {"metric": ",".join(self.metric), "direction": ",".join(self.direction)}
         return flat | {"cpus": self.resources.cpus, "retries": self.failures.retries}
+
+
+def number_in(choice: str) -> int | None:
+    """The K of ``top:K`` and ``best:K``; None for words without a number, and for what is refused."""
+    number = choice.partition(":")[2]
+    return int(number) if re.fullmatch(_COUNT, number) else None
 
 
 def new_sweep_id(name: str) -> str:
@@ -262,17 +275,37 @@ class _Checker:
     def _tracking(self) -> Tracking:
         tracking = self._given["tracking"]
         if not isinstance(tracking, Tracking):
-            self.problems.append(f"tracking is {tracking!r}; allowed is Tracking(uri=..., child_runs=...)")
+            self.problems.append(f"tracking is {tracking!r}; allowed is Tracking(uri=..., child_runs=..., ...)")
             return Tracking()
-        if not re.fullmatch("all|none|top:[1-9][0-9]{0,5}", str(tracking.child_runs)):
+        if not re.fullmatch(f"all|none|top:{_COUNT}", str(tracking.child_runs)):
             self.problems.append(
                 f"child_runs is {tracking.child_runs!r}; allowed are 'all', 'none' and 'top:K' with K from 1 to 999999"
             )
         elif tracking.child_runs.startswith("top:") and len(_sequence(self._given["metric"])) > 1:
             self.problems.append(f"child_runs is {tracking.child_runs!r}, which takes one metric; take 'all' or 'none'")
+        self._keep(tracking)
         if tracking.uri == "memory":
             self.problems.append("tracking.uri is 'memory'; allowed is 'memory:', with a colon, or an MLflow URI")
         return tracking
+
+    def _keep(self, tracking: Tracking) -> None:
+        keep, shown = tracking.keep, str(tracking.child_runs)
+        if not re.fullmatch(f"all|best:{_COUNT}", str(keep)):
+            self.problems.append(f"keep is {keep!r}; allowed are 'all' and 'best:K' with K from 1 to 999999")
+            return
+        most, runs = number_in(keep), number_in(shown)
+        if most is not None and len(_sequence(self._given["metric"])) > 1:
+            self.problems.append(f"keep is {keep!r}, which takes one metric; take 'all'")
+        if most is not None and shown == "none":
+            self.problems.append(
+                f"keep is {keep!r}, but child_runs='none' leaves no child run that could have artifacts; "
+                f"take child_runs='all' or 'top:{most}'"
+            )
+        if most is not None and runs is not None and most > runs:
+            self.problems.append(
+                f"keep is {keep!r}, but child_runs is {shown!r}: only {runs} trials have a child run that can have "
+                f"artifacts; take keep='best:{runs}', or child_runs='all' or 'top:{most}'"
+            )
 
     def _limits(self) -> None:
         resources, failures = self._given["resources"], self._given["failures"]
