@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkml_track.engine.records import child_run, result_of
+from sparkml_track.engine.spec import Tracking
 from sparkml_track.engine.summary import Counts, Result
 from sparkml_track.errors import JournalError
 from sparkml_track.journals import Record
@@ -103,6 +104,12 @@ class History:
     def direction(self) -> tuple[str, ...]:
         """Of each objective."""
         return tuple(self.plan["spec"]["direction"])
+
+    @property
+    def tracking(self) -> Tracking:
+        """The choices that it began with. Plans of earlier releases do not say what is kept: all."""
+        given = self.plan["spec"]["tracking"]
+        return Tracking(given["uri"], given["child_runs"], given.get("keep", "all"))
 
     @property
     def unfinished(self) -> list[Trial]:
@@ -202,6 +209,7 @@ class History:
             self.results.pop(number, None)
             self.published.discard(number)
             self.charged.pop(number, None)
+            self.artifacts.pop(number, None)
             self._forget(number)
 
     def _take_published(self, body: Body) -> None:

@@ -151,7 +151,7 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
             _write_plan(journal, spec, prints, {})
             return Opening(journal, spec)
         _refuse_another(sweep, past, spec, prints)
-        spec = _as_begun(spec, past.plan["spec"])
+        spec = _as_begun(spec, past)
         retried = _retried(past, spec.failures.retry_failed)
         if retried:
             record = Record("retried", {"n": retried})
@@ -163,12 +163,14 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
         raise
 
 
-def _as_begun(spec: Spec, plan: Mapping[str, Any]) -> Spec:
-    """With the first driver's seed and choice of child runs: by another choice some would stay RUNNING."""
-    kept = str(plan["tracking"]["child_runs"])
-    if kept != spec.tracking.child_runs:
-        _log.warning("child_runs stays %r, as the sweep began; resume='never' starts anew", kept)
-    return replace(spec, seed=int(plan["seed"]), tracking=replace(spec.tracking, child_runs=kept))
+def _as_begun(spec: Spec, past: History) -> Spec:
+    """With the first driver's seed, and its choice of child runs and artifacts: those of its trials follow it."""
+    kept = past.tracking
+    for name in ("child_runs", "keep"):
+        if getattr(kept, name) != getattr(spec.tracking, name):
+            _log.warning("%s stays %r, as the sweep began; resume='never' starts anew", name, getattr(kept, name))
+    tracking = replace(spec.tracking, child_runs=kept.child_runs, keep=kept.keep)
+    return replace(spec, seed=int(past.plan["spec"]["seed"]), tracking=tracking)
 
 
 def _write_plan(journal: Journal, spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> None:

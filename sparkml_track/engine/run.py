@@ -24,7 +24,7 @@ from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.resume import Opening, open_sweep, restore
 from sparkml_track.engine.spec import Spec
-from sparkml_track.engine.top import TopPublisher, top_of
+from sparkml_track.engine.top import TopPublisher, Wanted
 from sparkml_track.engine.warm import known
 from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
@@ -144,19 +144,19 @@ class _Run:
             published.append(numbers)
 
         before = frozenset[int]() if past is None else frozenset(past.published)
-        most = top_of(spec.tracking.child_runs)
+        wanted = Wanted.of(spec.tracking, spec.metric[0], spec.direction[0])
         publisher: Publisher | TopPublisher | None = None
         if spec.tracking.child_runs != "none":
             publisher = every = Publisher(tracker, parent.run_id, told)
-            if most is not None:
-                publisher = TopPublisher(every, most, (spec.metric[0], spec.direction[0]), before)
+            if wanted is not None:
+                publisher = TopPublisher(every, wanted, before)
         parts = Parts(*members, opening.journal, publisher, self._watch, published, around.moment)
         loop = Loop(spec, parts)
         if past is not None:
             restore(loop, parts, past, spec)
             if publisher is not None:
                 # Those that are published take places among the best.
-                for number in set(past.results) - (before if most is None else frozenset()):
+                for number in set(past.results) - (before if wanted is None else frozenset()):
                     publisher.put(past.child(number))
         return _Running(loop, publisher, opening.journal.sweep, parent)
 

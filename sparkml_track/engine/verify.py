@@ -20,8 +20,9 @@ from sparkml_track import schema
 from sparkml_track.engine.finish import Ending, close_parent, ended_record, parent_end, pareto_tag
 from sparkml_track.engine.history import History
 from sparkml_track.engine.records import accepted_body
+from sparkml_track.engine.spec import number_in
 from sparkml_track.engine.summary import Result, Summary, summarise
-from sparkml_track.engine.top import best_numbers, top_of
+from sparkml_track.engine.top import best_numbers, without_files
 from sparkml_track.errors import JournalError, LeaseHeld, SpecError
 from sparkml_track.home import Home
 from sparkml_track.journals import Journal, Record, open_journal, read, sweeps
@@ -156,16 +157,18 @@ def summary_of(past: History) -> Summary:
 
 
 def _publishes(past: History) -> bool:
-    return bool(past.plan["spec"]["tracking"]["child_runs"] != "none")
+    return past.tracking.child_runs != "none"
 
 
 def _wanted(past: History, ended: bool) -> AbstractSet[int]:
     """The trials that have a child run once all is published; the best get theirs when the sweep has ended."""
-    most = top_of(past.plan["spec"]["tracking"]["child_runs"])
+    most = number_in(past.tracking.child_runs)
     if most is None:
         return past.trials.keys()
-    if not ended:
-        return frozenset()
+    return _best_of(past, most) if ended else frozenset()
+
+
+def _best_of(past: History, most: int) -> AbstractSet[int]:
     return frozenset(best_numbers(past.results.values(), most, past.direction[0]))
 
 
@@ -310,13 +313,28 @@ class _Repair:
             if (number not in stored and number not in past.published and number in wanted)
             or (number in stored and not stored[number].state.terminal)
         ]
-        for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
+        files = self._files(past, wanted)
+        late = sorted((files & stored.keys()) - set(missing))
+        numbers = missing + late
+        for start in range(0, len(numbers), _BATCH):
+            batch = numbers[start : start + _BATCH]
             self._tracker.publish(run_id, [past.child(number) for number in batch])
             journal.append([Record("published", {"n": batch})])
         journal.flush()
         if missing:
             self._done.append(f"published the child runs of {len(missing)} trials")
+        if late:
+            self._done.append(f"added the artifacts of {len(late)} trials to their child runs")
+
+    def _files(self, past: History, wanted: AbstractSet[int]) -> AbstractSet[int]:
+        """The trials whose artifacts are here and kept; removes the others'."""
+        most = number_in(past.tracking.keep)
+        kept = wanted if most is None else wanted & _best_of(past, most)
+        children = [past.child(number) for number in past.artifacts.keys() & past.results.keys()]
+        for child in children:
+            if child.number not in kept:
+                without_files(child)
+        return {child.number for child in children if child.number in kept and child.artifacts is not None}
 
     def _end(self, past: History, journal: Journal, run_id: str, state: State) -> None:
         summary = summary_of(past)
