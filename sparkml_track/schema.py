@@ -18,6 +18,7 @@ __all__ = [
     "TAG_BEST",
     "TAG_DIGEST",
     "TAG_FINGERPRINT",
+    "TAG_FOLDER",
     "TAG_HOST",
     "TAG_KEY",
     "TAG_KIND",
@@ -42,6 +43,7 @@ TAG_MESSAGE = "sparkml.message"  # for a person, clipped
 TAG_ATTEMPTS = "sparkml.attempts"  # how many attempts the trial had
 TAG_HOST = "sparkml.host"  # where the accepted attempt ran
 TAG_ARTIFACTS = "sparkml.artifacts"  # why files of the run could not be kept
+TAG_FOLDER = "sparkml.artifact_folder"  # under artifact_root, with what the trial left; else that is in the run
 TAG_BEST = "sparkml.best"  # on the parent: the number of the best trial
 TAG_PARETO = "sparkml.pareto"  # on the parent, with several objectives: the numbers of the Pareto front, by comma
 TAG_FINGERPRINT = "sparkml.fingerprint"  # on the parent: digests of spec, space, data, code and packages, as JSON

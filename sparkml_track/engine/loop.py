@@ -267,6 +267,7 @@ class Loop:
             reason=outcome.reason,
             message=outcome.message,
             host=outcome.host or live.host,
+            artifacts=outcome.artifacts if outcome.in_place else "",
         )
         self.ledger.record("accepted", **accepted_body(result, outcome.log, outcome.artifacts))
         self.ledger.write()

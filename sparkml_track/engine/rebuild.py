@@ -13,6 +13,7 @@ from sparkml_track import schema
 from sparkml_track.engine.ask import trial_seed
 from sparkml_track.engine.fingerprint import Fingerprint, part_digests
 from sparkml_track.engine.records import accepted_body, values_of
+from sparkml_track.engine.roots import artifacts_of
 from sparkml_track.engine.spec import Spec
 from sparkml_track.engine.summary import Result
 from sparkml_track.errors import ResumeRefused, SpaceError
@@ -75,6 +76,9 @@ def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[Record]:
     yield Record("submitted", {"a": f"{number}.0.{child.attempts}"})
     if child.state.terminal:
         metrics = dict(child.metrics)
+        # A tag, which anybody may write, says that there is a folder; which one, as it may be removed, is said here.
+        root = artifacts_of(spec.tracking.artifact_root, spec.resume)
+        artifacts = str(root / f"{number}.0.{child.attempts}") if root is not None and child.artifacts else ""
         result = Result(
             number=number,
             params=trial.params,
@@ -83,8 +87,9 @@ def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[Record]:
             value=values_of(child.state, metrics, spec.metric),
             attempts=child.attempts,
             reason=child.reason,
+            artifacts=artifacts,
         )
-        yield Record("accepted", accepted_body(result, ""))
+        yield Record("accepted", accepted_body(result, "", artifacts))
         yield Record("published", {"n": [number]})
 
 

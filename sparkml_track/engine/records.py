@@ -28,7 +28,8 @@ def accepted_body(result: Result, log: str, artifacts: str = "") -> dict[str, ob
         "k": result.attempts,
     }
     body |= {"t": result.started, "d": result.duration, "host": result.host}
-    extra = {"why": result.reason, "message": result.message, "log": log, "artifacts": artifacts}
+    extra: dict[str, object] = {"why": result.reason, "message": result.message, "log": log, "artifacts": artifacts}
+    extra["in_place"] = bool(result.artifacts)
     return body | {name: value for name, value in extra.items() if value}
 
 
@@ -48,6 +49,7 @@ def result_of(body: Mapping[str, Any], trial: Trial, metric: Sequence[str]) -> R
         reason=str(body.get("why", "")),
         message=str(body.get("message", "")),
         host=str(body["host"]),
+        artifacts=str(body["artifacts"]) if body.get("in_place") else "",
     )
 
 
@@ -72,6 +74,7 @@ def child_run(result: Result, reports: Sequence[Report], log: str, artifacts: st
         log=log,
         host=result.host,
         artifacts=Path(artifacts) if artifacts else None,
+        in_place=bool(result.artifacts),
     )
 
 

@@ -7,11 +7,12 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
 
 from sparkml_track import objective as objectives
 from sparkml_track import space as spaces
+from sparkml_track.engine.roots import root_problems
 from sparkml_track.errors import InvalidInput, SpecError
 from sparkml_track.executors import NAMES, Resources
 from sparkml_track.trackers import redacted
@@ -31,11 +32,14 @@ class Failures:
         retries: further attempts after infrastructure was lost; the user's errors are never retried.
         max_failed: stop the sweep when more trials than this have failed, None for no limit.
         retry_failed: when a sweep is resumed, execute its failed trials again.
+        checkpoint_root: folder on storage that all hosts have mounted: what a trial puts in ``checkpoint_dir`` is there
+            for its next attempt, on whatever host and of whatever driver. None keeps it on one host.
     """
 
     retries: int = 2
     max_failed: int | None = None
     retry_failed: bool = False
+    checkpoint_root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,14 @@ class Tracking:
             (those of an earlier, interrupted end stay); the table of all trials is on the parent run in any case.
         keep: whose artifacts: "all", or "best:K" for the K best finished trials, whose child runs get them when the
             sweep ends; what other trials leave is removed while it runs. Logs are kept in any case.
+        artifact_root: folder on storage that all hosts have mounted: artifacts are written there and stay, and child
+            runs have the tag ``sparkml.artifact_folder``. None sends them to the child runs.
     """
 
     uri: str | None = None
     child_runs: str = "all"
     keep: str = "all"
+    artifact_root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,8 @@ class Spec:
         fields = {each.name: described(getattr(self, each.name)) for each in dataclass_fields(self)}
         fields["objective"] = objectives.name_of(self.objective)
         fields["space"] = self.space.spec()
-        tracking = self.tracking
-        uri = tracking.uri and redacted(tracking.uri)
-        fields["tracking"] = {"uri": uri, "child_runs": tracking.child_runs, "keep": tracking.keep}
+        uri = self.tracking.uri
+        fields["tracking"] = described(replace(self.tracking, uri=uri and redacted(uri)))
         return fields
 
     def params(self) -> dict[str, object]:
@@ -309,6 +315,7 @@ class _Checker:
 
     def _limits(self) -> None:
         resources, failures = self._given["resources"], self._given["failures"]
+        self.problems += root_problems(failures, self._given["tracking"])
         if not isinstance(resources, Resources) or not _whole(resources.cpus, 1) or not _whole(resources.gpus, 0):
             self.problems.append(
                 f"resources is {resources!r}; allowed is Resources(cpus=1 or more, gpus=0 or more, ...)"

@@ -37,6 +37,7 @@ class Result:
         reason: one of ``schema.REASONS``, empty if finished.
         message: for a person.
         host: where the accepted attempt ran.
+        artifacts: folder under ``artifact_root`` with what the accepted attempt left; empty where the child run has it.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Result:
     reason: str = ""
     message: str = ""
     host: str = ""
+    artifacts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,8 @@ def trials_table(results: Iterable[Result]) -> str:
     """All trials as JSON in the format of MLflow's tables (``mlflow.load_table``, the UI's table view).
 
     Columns: number, state, value (value_0, ... with several objectives), ``params.*``, ``metrics.*``, attempts, started
-    (seconds since the epoch), duration (seconds), reason, message, host. What is not there, nan and infinite is null.
+    (seconds since the epoch), duration (seconds), reason, message, host, and artifacts, the folder, if any trial left
+    one under ``artifact_root``. What is not there, nan and infinite is null.
     """
     rows = [_row(result) for result in sorted(results, key=lambda one: one.number)]
     seen = dict.fromkeys(name for row in rows for name in row)
@@ -214,6 +217,7 @@ def _row(result: Result) -> dict[str, object]:
         "reason": result.reason,
         "message": result.message,
         "host": result.host,
+        **({"artifacts": result.artifacts} if result.artifacts else {}),
     }
 
 

@@ -220,6 +220,23 @@ class TrackerCase:
         assert found["log.txt"] == child.log
         tracker.close()
 
+    def test_artifacts_that_stay_where_they_are_are_named_and_neither_copied_nor_removed(self, tmp_path: Path) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        (tmp_path / "0.0.1").mkdir()
+        (tmp_path / "0.0.1" / "model.txt").write_text("weights")
+        ids = tracker.publish(run_id, [replace(sample_child(0), artifacts=tmp_path / "0.0.1", in_place=True)])
+        assert set(self.artifacts(tracker, ids[0])) == {"log.txt"}
+        assert _by_number(tracker, run_id)[0].artifacts == str(tmp_path / "0.0.1")
+        assert (tmp_path / "0.0.1" / "model.txt").read_text() == "weights"
+        # Executed again, the trial may leave nothing.
+        tracker.reopen(run_id, [0])
+        again = self.open()
+        again.publish(run_id, [sample_child(0)])
+        assert _by_number(again, run_id)[0].artifacts == ""
+        tracker.close()
+        again.close()
+
     def test_finish_again_leaves_the_same_parent(self) -> None:
         tracker, sweep = self.open(), self.sweep()
         run_id, _ = tracker.start(sample_parent(sweep))

@@ -55,6 +55,7 @@ class ChildRun:
         log: kept as the artifact ``log.txt`` when not empty.
         host: of the accepted attempt.
         artifacts: folder on the driver with what the attempt left, None for nothing; removed once the store has it.
+        in_place: the folder is on storage that outlives the sweep; a tag names it, it is neither copied nor removed.
     """
 
     number: int
@@ -70,6 +71,7 @@ class ChildRun:
     log: str = ""
     host: str = ""
     artifacts: Path | None = None
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class StoredChild:
         params: as stored, text.
         attempts: as stored.
         reason: as stored, one of ``schema.REASONS`` or empty.
+        artifacts: the folder that is named because its files stay where they are; else empty.
     """
 
     run_id: str
@@ -123,6 +126,7 @@ class StoredChild:
     params: Mapping[str, str]
     attempts: int
     reason: str = ""
+    artifacts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class MemoryTracker(Tracker):
                 params=dict(run.params),
                 attempts=int(run.tags[schema.TAG_ATTEMPTS]),
                 reason=run.tags.get(schema.TAG_REASON, ""),
+                artifacts=run.tags.get(schema.TAG_FOLDER, ""),
             )
 
     def find(self, sweep: str) -> str | None:
@@ -164,7 +165,7 @@ class MemoryTracker(Tracker):
 
 def _texts(child: ChildRun) -> dict[str, str]:
     texts = {schema.ARTIFACT_LOG: child.log} if child.log else {}
-    if child.artifacts is not None:
+    if child.artifacts is not None and not child.in_place:
         for path in sorted(child.artifacts.rglob("*")):
             if path.is_file():
                 texts[path.relative_to(child.artifacts).as_posix()] = path.read_text(errors="replace")

@@ -302,6 +302,7 @@ def _stored(run: Run) -> StoredChild:
         params=dict(run.data.params),
         attempts=int(tags.get(schema.TAG_ATTEMPTS, "1")),
         reason=tags.get(schema.TAG_REASON, ""),
+        artifacts=tags.get(schema.TAG_FOLDER, ""),
     )
 
 

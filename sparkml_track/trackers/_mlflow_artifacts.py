@@ -46,14 +46,15 @@ def store_child_files(child: ChildRun, location: str, tracking_uri: str) -> dict
         The tag that says why they could not be kept, if so: a full or read-only artifact root costs no metrics.
     """
     log = {schema.ARTIFACT_LOG: child.log} if child.log else {}
-    if not (log or child.artifacts):
+    folder = None if child.in_place else child.artifacts
+    if not (log or folder):
         return {}
-    trouble = trouble_with(lambda: store_files(location, tracking_uri, log, child.artifacts))
+    trouble = trouble_with(lambda: store_files(location, tracking_uri, log, folder))
     if trouble:
-        kept = f"; they are in {child.artifacts} on the driver" if child.artifacts else ""
+        kept = f"; they are in {folder} on the driver" if folder else ""
         return {schema.TAG_ARTIFACTS: trouble + kept}
-    if child.artifacts is not None:  # the store has a copy
-        shutil.rmtree(child.artifacts, ignore_errors=True)
+    if folder is not None:  # the store has a copy
+        shutil.rmtree(folder, ignore_errors=True)
     return {}
 
 

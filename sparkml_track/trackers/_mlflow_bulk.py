@@ -220,6 +220,7 @@ class BulkTracker(MlflowTracker):
                 params=params[run_id],
                 attempts=int(tags[run_id].get(schema.TAG_ATTEMPTS, "1")),
                 reason=tags[run_id].get(schema.TAG_REASON, ""),
+                artifacts=tags[run_id].get(schema.TAG_FOLDER, ""),
             )
 
 

@@ -31,7 +31,7 @@ __all__ = [
 _LARGEST = 1.7976931348623157e308
 
 #: Tags that say how a trial ended; they go when it is executed again.
-OF_AN_END = (schema.TAG_REASON, schema.TAG_MESSAGE, schema.TAG_ARTIFACTS, schema.TAG_HOST)
+OF_AN_END = (schema.TAG_REASON, schema.TAG_MESSAGE, schema.TAG_ARTIFACTS, schema.TAG_FOLDER, schema.TAG_HOST)
 
 _STATUS = {
     State.RUNNING: "RUNNING",
@@ -159,5 +159,6 @@ def child_tags(parent: Parent, child: ChildRun) -> dict[str, str]:
         schema.TAG_REASON: child.reason,
         schema.TAG_MESSAGE: clipped(child.message, MAX_TAG),
         schema.TAG_HOST: child.host,
+        schema.TAG_FOLDER: str(child.artifacts) if child.in_place and child.artifacts is not None else "",
     }
     return {name: value for name, value in tags.items() if value}
