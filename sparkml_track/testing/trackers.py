@@ -218,6 +218,27 @@ class TrackerCase:
         found = self.artifacts(tracker, ids[0])
         assert found["deep/model.txt"] == "weights"
         assert found["log.txt"] == child.log
+        assert not left.exists(), "the store has a copy"
+        tracker.close()
+
+    @pytest.mark.parametrize("anew", [False, True])
+    def test_artifacts_that_come_late_are_added_to_a_child_run_that_ended(self, anew: bool, tmp_path: Path) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, _ = tracker.start(sample_parent(sweep))
+        child = sample_child(0)
+        ids = tracker.publish(run_id, [child, sample_child(1)])
+        before = _by_number(tracker, run_id)
+        for text in ("weights", "again"):
+            other = self.open() if anew else tracker
+            left = tmp_path / "left"
+            left.mkdir()
+            (left / "model.txt").write_text(text)
+            late = replace(child, params={}, metrics={"loss": 9.0}, reports=(), log="", artifacts=left)
+            assert other.publish(run_id, [late])[0] == ids[0]
+            assert not left.exists(), "the store has a copy"
+            assert self.artifacts(other, ids[0]) == {"model.txt": text, "log.txt": child.log}
+            after = _by_number(other, run_id)
+            assert repr(after) == repr(before), "nothing but files changed, and there is one child run for each"
         tracker.close()
 
     def test_artifacts_that_stay_where_they_are_are_named_and_neither_copied_nor_removed(self, tmp_path: Path) -> None:

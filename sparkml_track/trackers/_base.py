@@ -158,7 +158,8 @@ class Tracker(ABC):
     Ownership: whoever makes a tracker closes it. Threads: one thread at a time (the publisher's, after ``start``).
     Idempotence: every method may be called again with the same values after a failure whose outcome is unknown,
     and leaves the store as if it had been called once. ``start`` finds the parent by the sweep id, ``publish`` finds
-    child runs by ``sparkml.key``; a child that is terminal in the store stays as it is.
+    child runs by ``sparkml.key``; a child that is terminal in the store stays as it is, but that what ``artifacts`` has
+    is added to it.
     Errors: ``TrackingUnavailable`` (try again), ``TrackingDenied``, ``TrackingSchemaError``, else ``TrackingError``.
     Never anything foreign.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
@@ -16,6 +17,7 @@ from sparkml_track.trackers._rows import (
     child_params,
     child_points,
     child_tags,
+    late_tags,
     latest,
     millis,
     point,
@@ -147,6 +149,11 @@ class MemoryTracker(Tracker):
             run.artifacts = _texts(child)
             run.status = status(child.state)
             run.ended = millis(child.started + child.duration) if child.state.terminal else None
+        elif child.artifacts is not None:
+            run.tags |= late_tags(parent, child)
+            run.artifacts |= _texts(replace(child, log=""))
+        if child.state.terminal and child.artifacts is not None and not child.in_place:
+            shutil.rmtree(child.artifacts, ignore_errors=True)
         return run_id
 
     def _add(self, experiment: str, started: int) -> str:

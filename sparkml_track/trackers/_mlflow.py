@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Metric, Param, Run, RunTag
+from mlflow.entities import Experiment, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from sparkml_track import schema
@@ -26,6 +27,7 @@ from sparkml_track.trackers._rows import (
     child_params,
     child_points,
     child_tags,
+    late_tags,
     millis,
     point,
     status,
@@ -46,6 +48,7 @@ class _Known(NamedTuple):
     run_id: str
     artifacts: str
     terminal: bool
+    deleted: bool = False
 
 
 class MlflowTracker(Tracker):
@@ -150,7 +153,7 @@ class MlflowTracker(Tracker):
         with self._door():
             known = self._known[run_id] = self._find_children(self._parent(run_id))
             for number in {*numbers} & {*known}:
-                if known[number].terminal:
+                if known[number].terminal and not known[number].deleted:
                     self._reopen(known[number].run_id)
                     known[number] = known[number]._replace(terminal=False)
 
@@ -161,7 +164,7 @@ class MlflowTracker(Tracker):
             runs = self._search([parent.experiment_id], schema.TAG_PARENT, run_id)
             before = sum(schema.TAG_NUMBER in run.data.tags for run in runs)
             known = self._known[run_id] = self._find_children(parent)
-            return before - len(known)
+            return before - sum(not one.deleted for one in known.values())
 
     def close(self) -> None:
         """See ``Tracker.close``."""
@@ -174,9 +177,9 @@ class MlflowTracker(Tracker):
         if run is None:
             run = _Known(*self._create(parent.experiment_id, millis(child.started), tags), terminal=False)
             known[child.number] = run
-        if not run.terminal:
+        if not run.terminal or (child.artifacts is not None and not run.deleted):
             try:
-                self._write_child(parent, child, run)
+                (self._add_files if run.terminal else self._write_child)(parent, child, run)
             except MlflowException:
                 if self._client.get_run(run.run_id).info.lifecycle_stage != "deleted":
                     raise
@@ -193,6 +196,16 @@ class MlflowTracker(Tracker):
         if child.state.terminal:
             self._end(run.run_id, status(child.state), millis(child.started + child.duration))
 
+    def _add_files(self, parent: Parent, child: ChildRun, run: _Known) -> None:
+        there = self._client.get_run(run.run_id)
+        if there.info.lifecycle_stage == "deleted":
+            return
+        tags = late_tags(parent, child) | store_child_files(replace(child, log=""), run.artifacts, self._uri)
+        if schema.TAG_ARTIFACTS in there.data.tags and schema.TAG_ARTIFACTS not in tags:
+            self._client.delete_tag(run.run_id, schema.TAG_ARTIFACTS)  # an earlier try failed
+        if tags:
+            self._log(run.run_id, {}, (), tags)
+
     def _reopen(self, run_id: str) -> None:
         for name in {*OF_AN_END} & {*self._client.get_run(run_id).data.tags}:
             self._client.delete_tag(run_id, name)
@@ -201,11 +214,15 @@ class MlflowTracker(Tracker):
 
     def _find_children(self, parent: Parent) -> dict[int, _Known]:
         known: dict[int, _Known] = {}
-        for run in self._search([parent.experiment_id], schema.TAG_PARENT, parent.run_id):
+        # One that a person deleted stays deleted: ``verify`` tells of it.
+        for run in self._search([parent.experiment_id], schema.TAG_PARENT, parent.run_id, view=ViewType.ALL):
             number = int(run.data.tags.get(schema.TAG_NUMBER, "-1"))
-            one = _Known(run.info.run_id, run.info.artifact_uri, run.info.status != "RUNNING")
+            deleted = run.info.lifecycle_stage == "deleted"
+            one = _Known(run.info.run_id, run.info.artifact_uri, deleted or run.info.status != "RUNNING", deleted)
             other = known.setdefault(number, one)
-            if other is not one:  # two answers to one request that was thought lost: one child run stays
+            if other.deleted or deleted:
+                known[number] = one if other.deleted else other
+            elif other is not one:  # two answers to one request that was thought lost: one child run stays
                 keep, drop = (one, other) if one.terminal and not other.terminal else (other, one)
                 self._client.delete_run(drop.run_id)
                 known[number] = keep
@@ -271,12 +288,12 @@ class MlflowTracker(Tracker):
         for start in range(_PARAMS, len(entities), _PARAMS):
             self._client.log_batch(run_id, params=entities[start : start + _PARAMS])
 
-    def _search(self, experiments: Sequence[str], *tags: str) -> Iterator[Run]:
+    def _search(self, experiments: Sequence[str], *tags: str, view: int = ViewType.ACTIVE_ONLY) -> Iterator[Run]:
         pairs = zip(tags[::2], tags[1::2], strict=True)
         query = " AND ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in pairs)
         token = None
         while experiments:
-            page = self._client.search_runs(list(experiments), query, max_results=_PAGE, page_token=token)
+            page = self._client.search_runs(list(experiments), query, view, _PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:

@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from mlflow.entities import Run
@@ -24,6 +25,7 @@ from sparkml_track.trackers._rows import (
     child_params,
     child_points,
     child_tags,
+    late_tags,
     latest,
     millis,
     status,
@@ -94,6 +96,12 @@ class BulkTracker(MlflowTracker):
                 for child in open_ones
                 if child.state.terminal
             }
+            late = self._late([newest[number] for number in ids if ids[number] in ended], ids)
+            added = {
+                ids[child.number]: late_tags(parent, child)
+                | store_child_files(replace(child, log=""), locations[child.number], self._uri)
+                for child in late
+            }
             with self._transaction():
                 self._check_parent(parent)
                 ended = self._terminal(ids.values())
@@ -102,6 +110,9 @@ class BulkTracker(MlflowTracker):
                     if ids[child.number] not in ended:
                         more = files.get(child.number, {})
                         rows.add(parent, child, (ids[child.number], locations[child.number]), more)
+                gone = [(schema.TAG_ARTIFACTS, one) for one in added]  # an earlier try failed
+                self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
+                rows.tags += [(name, value, one) for one, tags in added.items() for name, value in tags.items()]
                 rows.write(self._db)
             return ids
 
@@ -182,6 +193,13 @@ class BulkTracker(MlflowTracker):
         query = """SELECT run_uuid FROM runs
             WHERE (status <> 'RUNNING' OR lifecycle_stage <> 'active') AND run_uuid IN ({})"""
         return {row[0] for row in _by_chunks(self._db, query, list(ids))}
+
+    def _late(self, ended: Sequence[ChildRun], ids: Mapping[int, str]) -> list[ChildRun]:
+        """Those that get artifacts now, after they ended, unless a person deleted them."""
+        late = [child for child in ended if child.artifacts is not None]
+        query = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND run_uuid IN ({})"
+        there = {row[0] for row in _by_chunks(self._db, query, [ids[child.number] for child in late])}
+        return [child for child in late if ids[child.number] in there]
 
     def _check_parent(self, parent: Parent) -> None:
         query = """SELECT 1 FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id

@@ -20,6 +20,7 @@ __all__ = [
     "child_params",
     "child_points",
     "child_tags",
+    "late_tags",
     "latest",
     "millis",
     "point",
@@ -140,6 +141,11 @@ def child_points(child: ChildRun) -> list[Point]:
 def child_params(child: ChildRun) -> dict[str, str]:
     """The params as stored."""
     return {key(name): clipped(value, MAX_PARAM) for name, value in child.params.items()}
+
+
+def late_tags(parent: Parent, child: ChildRun) -> dict[str, str]:
+    """Tags that come with artifacts, for a child run that ended before they did."""
+    return {name: value for name, value in child_tags(parent, child).items() if name == schema.TAG_FOLDER}
 
 
 def child_tags(parent: Parent, child: ChildRun) -> dict[str, str]:

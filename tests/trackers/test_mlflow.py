@@ -12,6 +12,7 @@ import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -85,6 +86,37 @@ class TestClient(MlflowCase):
 
     def open(self) -> Tracker:
         return MlflowTracker(self.uri, str(self.home / "artifacts"))
+
+
+@pytest.mark.parametrize("member", ["bulk", "client"])
+def test_late_artifacts_make_no_deleted_child_run_anew_and_take_back_what_an_earlier_try_said(
+    member: str, home: Path, tmp_path: Path
+) -> None:
+    def opened() -> Tracker:
+        uri = default_uri(home)
+        return open_tracker(None, home) if member == "bulk" else MlflowTracker(uri, str(home / "artifacts"))
+
+    tracker = opened()
+    run_id, _ = tracker.start(sample_parent())
+    children = [sample_child(0), sample_child(1)]
+    ids = tracker.publish(run_id, children)
+    client = MlflowClient(default_uri(home))
+    client.delete_run(ids[0])
+    client.set_tag(ids[1], schema.TAG_ARTIFACTS, "files could not be kept: no space")
+    for one in (tracker, opened()):
+        late = [replace(child, artifacts=tmp_path / f"left-{child.number}") for child in children]
+        for child in late:
+            assert child.artifacts is not None
+            child.artifacts.mkdir(exist_ok=True)
+            (child.artifacts / "model.txt").write_text("weights")
+        assert one.publish(run_id, late) == ids
+        assert [child.number for child in one.children(run_id)] == [1]
+        assert one.reconcile(run_id) == 0
+        one.reopen(run_id, [0])
+        assert client.get_run(ids[0]).info.lifecycle_stage == "deleted"
+        assert (tmp_path / "left-0").exists(), "nobody has a copy"
+        assert schema.TAG_ARTIFACTS not in client.get_run(ids[1]).data.tags
+        assert [file.path for file in client.list_artifacts(ids[1])] == ["log.txt", "model.txt"]
 
 
 @pytest.mark.slow
