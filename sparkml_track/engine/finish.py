@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sparkml_track import schema
@@ -181,7 +181,7 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> P
         metrics["pareto_trials"] = float(len(summary.pareto))
         tags[schema.TAG_PARETO] = pareto_tag(summary)
     artifacts: dict[str, Content] = {
-        schema.ARTIFACT_TRIALS: trials_table(results),
+        schema.ARTIFACT_TRIALS: trials_table(map(_as_kept, results)),
         schema.ARTIFACT_SPEC: json.dumps({"sweep": ending.sweep, "spec": ending.spec}, indent=2, default=str),
     }
     if page:
@@ -189,6 +189,12 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> P
     if summary.pareto is not None:
         artifacts[schema.ARTIFACT_PARETO] = trials_table(summary.pareto)
     return ParentEnd(ending.state, metrics, tags, artifacts, time.time())
+
+
+def _as_kept(result: Result) -> Result:
+    """Without the name of a folder that was removed, as what others than the best leave is by ``keep="best:K"``."""
+    gone = result.artifacts and not Path(result.artifacts).is_dir()
+    return replace(result, artifacts="") if gone else result
 
 
 def pareto_tag(summary: Summary) -> str:

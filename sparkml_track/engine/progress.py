@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["Progress", "ProgressListener"]
+from sparkml_track.trial import State
+
+if TYPE_CHECKING:
+    from sparkml_track.engine.loop import Loop
+
+__all__ = ["Progress", "ProgressListener", "progress_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +51,24 @@ class Progress:
 
 #: Called a few times a second, on the loop's thread; must return at once.
 ProgressListener = Callable[[Progress], None]
+
+
+def progress_of(loop: Loop) -> Progress:
+    """How far a loop is."""
+    counts, planned, best = loop.counts, loop.planned, loop.best
+    done = counts.total()
+    share = done / planned if planned else 0.0
+    return Progress(
+        finished=counts[State.FINISHED],
+        pruned=counts[State.PRUNED],
+        failed=counts[State.FAILED],
+        killed=counts[State.KILLED],
+        running=loop.running,
+        waiting=len(loop.live) - loop.running,
+        planned=planned,
+        best=None if best is None or best.value is None else best.value[0],
+        best_number=None if best is None else best.number,
+        elapsed=loop.elapsed,
+        remaining=loop.elapsed * (1 - share) / share if share else None,
+        note=loop.note,
+    )

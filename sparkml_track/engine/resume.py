@@ -192,8 +192,7 @@ def _retried(past: History, failed_too: bool) -> list[int]:
     return [
         result.number
         for result in past.results.values()
-        if (result.state is State.KILLED and result.reason == "cancelled")
-        or (failed_too and result.state is State.FAILED)
+        if result.interrupted or (failed_too and result.state is State.FAILED)
     ]
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sparkml_track.engine.patience import Hurried, Hurry, never, patiently
 from sparkml_track.engine.summary import Result
-from sparkml_track.errors import SpecError
+from sparkml_track.errors import JournalError, LeaseHeld, SpecError
 from sparkml_track.slot.places import MARK
 from sparkml_track.trial import State
 
@@ -53,15 +53,13 @@ def artifacts_of(artifact_root: str | None, sweep: str) -> Path | None:
     return None if artifact_root is None else Path(artifact_root, sweep)
 
 
-def check_roots(**roots: str | None) -> None:
+def check_roots(checkpoint_root: str | None, artifact_root: str | None) -> None:
     """Makes roots that are missing and writes to each.
 
-    Args:
-        roots: by name.
-
     Raises:
-        SpecError: the driver cannot write there; all of them.
+        SpecError: the driver cannot write there; tells of both.
     """
+    roots = {"failures.checkpoint_root": checkpoint_root, "tracking.artifact_root": artifact_root}
     found = [_unwritable(name, root) for name, root in roots.items() if root is not None]
     problems = [problem for problem in found if problem]
     if problems:
@@ -110,9 +108,27 @@ class Roots:
         if self.checkpoints is None:
             return
         for result in results[self._done : self._seen]:
-            if not _goes_on(result):
+            if not result.interrupted:
                 self._gone.put(self.checkpoints / f"{result.number}.0")
         self._done, self._seen = self._seen, len(results)
+
+    @contextlib.contextmanager
+    def left_by(self, results: Sequence[Result], state: State, hurry: Hurry = never) -> Iterator[None]:
+        """Closes after what is done within, in which the last attempts end; not if another driver has the sweep.
+
+        Args:
+            results: see ``close``, as are the others.
+            state: of the parent run.
+            hurry: ends the waiting.
+        """
+        try:
+            yield
+        except (JournalError, LeaseHeld):
+            raise
+        except BaseException:
+            self.close(results, state, hurry)
+            raise
+        self.close(results, state, hurry)
 
     def stop(self) -> None:
         """Ends the thread; what is not removed stays."""
@@ -161,17 +177,12 @@ class Roots:
                 _log.warning("%s cannot be removed, and maybe others (%s); remove it by hand", path, error)
 
 
-def _goes_on(result: Result) -> bool:
-    """Whether a resumed sweep executes the trial again, see ``resume``."""
-    return result.state is State.KILLED and result.reason == "cancelled"
-
-
 def _left_checkpoints(names: Iterable[str], results: Mapping[int, Result], state: State) -> Iterator[str]:
     """All of a sweep that has ended for good; else those of trials that have."""
     for name in names:
         if re.fullmatch(r"\d+\.\d+", name):
             result = results.get(int(name.partition(".")[0]))
-            if state is State.FINISHED or (result is not None and not _goes_on(result)):
+            if state is State.FINISHED or (result is not None and not result.interrupted):
                 yield name
 
 
@@ -181,8 +192,7 @@ def _left_artifacts(names: Iterable[str], results: Mapping[int, Result], _: Stat
         if re.fullmatch(r"\d+\.\d+\.\d+", name):
             number, _unit, attempt = map(int, name.split("."))
             result = results.get(number)
-            cancelled = result is not None and _goes_on(result) and not result.artifacts
-            if result is None or result.attempts != attempt or cancelled:
+            if result is None or result.attempts != attempt or (result.interrupted and not result.artifacts):
                 yield name
 
 

@@ -19,10 +19,11 @@ from sparkml_track.engine.interrupt import Interrupts
 from sparkml_track.engine.leave import close, leaving
 from sparkml_track.engine.ledger import Moment, nothing
 from sparkml_track.engine.loop import Loop, Parts
-from sparkml_track.engine.progress import Progress, ProgressListener
+from sparkml_track.engine.progress import ProgressListener, progress_of
 from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.resume import Opening, open_sweep, restore
+from sparkml_track.engine.roots import Roots, check_roots
 from sparkml_track.engine.spec import Spec
 from sparkml_track.engine.top import TopPublisher, Wanted
 from sparkml_track.engine.warm import known
@@ -114,6 +115,7 @@ class _Run:
         sampler, pruner = self._sampler(self._spec), self._pruner(self._spec)
         earlier = known(self._spec, around.home, sampler.capabilities)
         prints = fingerprint(self._spec, around.data, around.inputs, around.tags)
+        check_roots(self._spec.failures.checkpoint_root, self._spec.tracking.artifact_root)
         with ExitStack() as stack:
             opening = open_sweep(self._spec, around.home, prints, around.origin)
             if opening.spec is not self._spec:  # it has the seed of the first driver
@@ -123,7 +125,7 @@ class _Run:
             self._sweep = journal.sweep
             around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
-            executor = self._open_executor(opening.journal.sweep)
+            executor = self._open_executor(self._open_roots(stack))
             stack.callback(close, executor)
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
@@ -164,7 +166,7 @@ class _Run:
         error = self._loop(running.loop)
         # Before the executor closes, which takes seconds: a signal that comes then ends no trial any more.
         ending = self._ending(running, error, executor.stale)
-        with leaving(executor):
+        with self._roots.left_by(running.loop.results, ending.state, ending.hurry), leaving(executor):
             return self._end(ending, running, error, tracker, journal)
 
     def _ending(self, running: _Running, error: BaseException | None, stale: int) -> Ending:
@@ -217,7 +219,12 @@ class _Run:
     def _pruner(spec: Spec) -> Pruner | None:
         return pruners.build(spec.pruner, seed=spec.seed, direction=spec.direction[0])
 
-    def _open_executor(self, sweep: str) -> Executor:
+    def _open_roots(self, stack: ExitStack) -> Roots:
+        self._roots = Roots(self._sweep, self._spec.failures.checkpoint_root, self._spec.tracking.artifact_root)
+        stack.callback(self._roots.stop)
+        return self._roots
+
+    def _open_executor(self, roots: Roots) -> Executor:
         spec, around = self._spec, self._around
         work = Work(
             objective=spec.objective,
@@ -228,7 +235,9 @@ class _Run:
             resources=spec.resources,
             parallelism=spec.parallelism,
             # Without child runs nobody takes artifacts: they go with the executor.
-            spool=None if spec.tracking.child_runs == "none" else str(around.home / "spool" / sweep),
+            spool=None if spec.tracking.child_runs == "none" else str(around.home / "spool" / self._sweep),
+            checkpoints=None if roots.checkpoints is None else str(roots.checkpoints),
+            artifacts=None if roots.artifacts is None else str(roots.artifacts),
         )
         return open_executor(spec.executor, work, around.session)
 
@@ -312,33 +321,14 @@ class _Run:
         now = time.monotonic()
         if now - self._told >= 0.2:
             self._told = now
+            self._roots.look(loop.results)
             self._tell(loop)
 
     def _tell(self, loop: Loop) -> None:
         if self._around.listener is None:
             return
         try:
-            self._around.listener(_progress(loop))
+            self._around.listener(progress_of(loop))
         except Exception as error:  # noqa: BLE001 - it is the caller's, and trials do not depend on it
             _log.warning("progress is not told any more: %s: %s", type(error).__name__, error)
             self._around = replace(self._around, listener=None)
-
-
-def _progress(loop: Loop) -> Progress:
-    counts, planned, best = loop.counts, loop.planned, loop.best
-    done = counts.total()
-    share = done / planned if planned else 0.0
-    return Progress(
-        finished=counts[State.FINISHED],
-        pruned=counts[State.PRUNED],
-        failed=counts[State.FAILED],
-        killed=counts[State.KILLED],
-        running=loop.running,
-        waiting=len(loop.live) - loop.running,
-        planned=planned,
-        best=None if best is None or best.value is None else best.value[0],
-        best_number=None if best is None else best.number,
-        elapsed=loop.elapsed,
-        remaining=loop.elapsed * (1 - share) / share if share else None,
-        note=loop.note,
-    )

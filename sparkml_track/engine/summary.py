@@ -53,6 +53,11 @@ class Result:
     host: str = ""
     artifacts: str = ""
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interrupt or the loss of all slots ended it: a resumed sweep executes it again."""
+        return self.state is State.KILLED and self.reason == "cancelled"
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
