@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Pl
 
 from sparkml_track import executors, samplers
 from sparkml_track._complaints import one_of
+from sparkml_track.engine.roots import ALLOWED, ROOT
 
 __all__ = [
     "FailureSettings",
@@ -76,6 +77,7 @@ Identifier = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "a name o
 Function = Annotated[str, _matching(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", "a function as package.module:function")]
 Text = Annotated[str, _matching(r"\S(.*\S)?", "text without spaces around it")]
 SparkKey = Annotated[str, _matching(r"spark\.\S+", "a setting of Spark, whose name begins with 'spark.'")]
+Root = Annotated[str, _matching(ROOT, ALLOWED)]
 Moment = Annotated[datetime, PlainValidator(_moment)]
 Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -169,11 +171,19 @@ class ResourceSettings(_Section):
 
 
 class FailureSettings(_Section):
-    """How often a lost attempt is tried again, and how many trials may fail before the sweep stops."""
+    """How often a lost attempt is tried again, and how many trials may fail before the sweep stops.
+
+    Attributes:
+        retries: further attempts after infrastructure was lost.
+        max_failed: more failed trials than this stop the sweep; None for no limit.
+        retry_failed: when a sweep is resumed, execute its failed trials again.
+        checkpoint_root: folder on storage that all hosts have mounted, for ``checkpoint_dir``; None for one of a host.
+    """
 
     retries: Whole = 2
     max_failed: Whole | None = None
     retry_failed: bool = False
+    checkpoint_root: Root | None = None
 
 
 class SweepSettings(_Section):
@@ -210,11 +220,13 @@ class TrackingSettings(_Section):
         uri: of the tracking server; None for a SQLite file in the home folder.
         experiment: its name; None for the name of the project.
         child_runs: "all", "none" or "top:K".
+        artifact_root: folder on storage that all hosts have mounted, where artifacts stay; None sends them to the runs.
     """
 
     uri: Text | None = None
     experiment: Text | None = None
     child_runs: Annotated[str, _matching("all|none|top:[1-9][0-9]{0,5}", "'all', 'none' or 'top:K'")] = "all"
+    artifact_root: Root | None = None
 
 
 class RegisterSettings(_Section):

@@ -27,6 +27,18 @@ class Trial(Protocol):
     attempt: int
     data: dict[str, object]
 
+    @property
+    def artifact_dir(self) -> str:
+        """A folder; what is left in it goes to the child run, or stays under ``artifact_root`` where that is set."""
+
+    @property
+    def checkpoint_dir(self) -> str:
+        """A folder kept across attempts at this trial: on one host, or everywhere where ``checkpoint_root`` is set.
+
+        It is removed when the trial has ended. An attempt that was given up may live on for a moment and still write:
+        write under another name, then rename.
+        """
+
     def report(self, metrics: dict[str, float], step: int) -> None:
         """Sends metrics of one step; returns at once."""
 

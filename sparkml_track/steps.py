@@ -195,7 +195,7 @@ def _sweep(project: _Project) -> Facts:
     given: dict[str, object] = section.model_dump(exclude={"objective", "space", "resources", "failures", "name"})
     given["resources"] = Resources(**section.resources.model_dump())
     given["failures"] = Failures(**section.failures.model_dump())
-    given["tracking"] = Tracking(settings.tracking.uri, settings.tracking.child_runs)
+    given["tracking"] = Tracking(**settings.tracking.model_dump(exclude={"experiment"}))
     given |= {"name": section.name or settings.name, "experiment": project.experiment}
     given |= {"objective": function, "space": space.parse(section.space)}
     rows: Mapping[str, object] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkml_track.engine.spec import Failures, Tracking
 from sparkml_track.errors import ConfigError
 from sparkml_track.settings import Settings, load
 
@@ -120,6 +121,25 @@ def test_all_errors_come_at_once_with_line_key_value_and_what_is_allowed(tmp_pat
 def test_a_place_inside_a_choice_has_its_own_line(tmp_path: Path) -> None:
     text = SMALL + "    model:\n      choice:\n        - a\n        - kind: b\n          depth: {randint: [5, 2]}\n"
     assert problems(tmp_path, text)[0].startswith("11: sweep.space.model[1].depth: ")
+
+
+def test_roots_on_shared_storage_reach_the_arguments_of_sweep(tmp_path: Path) -> None:
+    text = SMALL + "  failures: {checkpoint_root: /mnt/all/checkpoints}\ntracking: {artifact_root: /mnt/all/files}\n"
+    settings = load(written(tmp_path, text), {})
+    assert Failures(**settings.sweep.failures.model_dump()) == Failures(checkpoint_root="/mnt/all/checkpoints")
+    given = settings.tracking.model_dump(exclude={"experiment"})
+    assert Tracking(**given) == Tracking(artifact_root="/mnt/all/files")
+
+
+def test_roots_that_are_no_absolute_paths_are_told_together(tmp_path: Path) -> None:
+    text = SMALL + "  failures: {checkpoint_root: ./here}\ntracking: {artifact_root: 's3://bucket/files'}\n"
+    found = problems(tmp_path, text)
+    assert len(found) == 2
+    assert found[0].startswith("7: sweep.failures.checkpoint_root: ")
+    assert found[1].startswith("8: tracking.artifact_root: ")
+    for value, problem in zip(("./here", "s3://bucket/files"), found, strict=True):
+        assert value in problem
+        assert "an absolute path on storage that is mounted" in problem
 
 
 def test_a_missing_key_is_told_at_its_section(tmp_path: Path) -> None:
