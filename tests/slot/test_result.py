@@ -18,7 +18,7 @@ def test_a_number_stands_for_the_metric() -> None:
         (None, "None (NoneType); allowed is a number"),
         (True, "True (bool); allowed is a number"),
         ("0.5", "'0.5' (str); allowed is a number"),
-        ({"auc": 1.0}, "no metric 'loss', only: auc"),
+        ({"auc": 1.0}, "no metric 'loss', only: auc; return it too, or give the sweep the metric you return"),
         ({}, "no metric 'loss', only: an empty mapping"),
         ({"loss": None}, "metric 'loss' is None"),
         ({"loss": 1.0, 3: 1.0}, "a metric named 3 (int)"),
