@@ -101,7 +101,7 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
         ending.run_id,
         ending.experiment_id,
         summary,
-        tuple(results),
+        tuple(map(_as_kept, results)),
         ending.report_path,
         int(str(ending.spec.get("seed", 0))),
     )

@@ -130,8 +130,14 @@ class Roots:
             raise
         self.close(results, state, hurry)
 
-    def stop(self) -> None:
-        """Ends the thread; what is not removed stays."""
+    def leave(self, kind: type[BaseException] | None, *_: object) -> None:
+        """As ``__exit__``: what a sweep that could not begin has made goes, unless another driver has it."""
+        self._stop()
+        for folder in filter(None, (self.checkpoints, self.artifacts)):
+            if not (kind and issubclass(kind, JournalError | LeaseHeld)) and _names(folder) == [MARK]:
+                _unmake(folder)
+
+    def _stop(self) -> None:
         self._closed.set()
         self._gone.put(None)
 
@@ -143,7 +149,7 @@ class Roots:
             state: of the parent run; a FINISHED sweep is not gone on with.
             hurry: ends the waiting.
         """
-        self.stop()
+        self._stop()
         by_number = {result.number: result for result in results}
         with contextlib.suppress(Hurried):
             patiently(lambda: self._clean(by_number, state), hurry)
@@ -153,9 +159,7 @@ class Roots:
             if folder is not None and not folder.is_symlink():
                 for name in left(_names(folder), results, state):
                     self._remove(folder / name)
-                with contextlib.suppress(OSError):
-                    (folder / MARK).unlink()
-                    folder.rmdir()  # something may stay in it
+                _unmake(folder)
 
     def _serve(self) -> None:
         while not self._closed.is_set():
@@ -194,6 +198,13 @@ def _left_artifacts(names: Iterable[str], results: Mapping[int, Result], _: Stat
             result = results.get(number)
             if result is None or result.attempts != attempt or (result.interrupted and not result.artifacts):
                 yield name
+
+
+def _unmake(folder: Path) -> None:
+    """Removes a folder with its mark, or the mark alone if something stays in the folder."""
+    with contextlib.suppress(OSError):
+        (folder / MARK).unlink()
+        folder.rmdir()
 
 
 def _names(folder: Path) -> list[str]:

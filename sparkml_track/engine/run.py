@@ -221,7 +221,7 @@ class _Run:
 
     def _open_roots(self, stack: ExitStack) -> Roots:
         self._roots = Roots(self._sweep, self._spec.failures.checkpoint_root, self._spec.tracking.artifact_root)
-        stack.callback(self._roots.stop)
+        stack.push(self._roots.leave)
         return self._roots
 
     def _open_executor(self, roots: Roots) -> Executor:

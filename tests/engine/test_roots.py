@@ -11,7 +11,7 @@ import pytest
 from sparkml_track.engine.roots import ALLOWED, Roots, check_roots
 from sparkml_track.engine.spec import Failures, Tracking, check
 from sparkml_track.engine.summary import Result
-from sparkml_track.errors import InvalidInput, LeaseHeld, SpecError
+from sparkml_track.errors import InvalidInput, LeaseHeld, PreflightError, SpecError
 from sparkml_track.slot.places import MARK, make
 from sparkml_track.trial import State
 from tests.engine.test_spec import GOOD
@@ -81,7 +81,8 @@ def test_checkpoints_go_while_the_sweep_runs_once_their_trial_has_ended(tmp_path
         assert time.monotonic() < until
         time.sleep(0.01)
     assert names(root) == [MARK, "1.0", "2.0"]
-    roots.stop()
+    roots.leave(None)
+    assert names(root) == [MARK, "1.0", "2.0"]
 
 
 def test_a_sweep_that_has_ended_leaves_no_checkpoint_and_touches_nothing_else(tmp_path: Path) -> None:
@@ -137,6 +138,13 @@ def test_another_drivers_sweep_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), Roots("s", str(tmp_path), None).left_by([result(0)], State.KILLED):
         raise KeyboardInterrupt
     assert not root.exists()
+
+
+def test_a_sweep_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
+    for kind, left in ((LeaseHeld, [MARK]), (PreflightError, [])):
+        root = folder(tmp_path / "s")
+        Roots("s", None, str(tmp_path)).leave(kind)
+        assert (names(root) if root.exists() else []) == left
 
 
 def test_what_cannot_be_removed_is_told_once(

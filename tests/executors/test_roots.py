@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,11 @@ import pytest
 from sparkml_track.errors import PreflightError
 from sparkml_track.executors import Lost, Reported, Work
 from sparkml_track.executors._artifacts import InPlace
+from sparkml_track.executors._jobs import JobsExecutor
 from sparkml_track.executors._launchers import LocalLauncher
 from sparkml_track.executors._outcome import run_message
 from sparkml_track.executors._resident import ResidentExecutor
+from sparkml_track.executors._submitters import JobFailed, LocalSubmitter, Request
 from sparkml_track.executors._work import pack_work
 from sparkml_track.slot.places import MARK, NotShared, Places, make
 from sparkml_track.slot.wire import unpack
@@ -219,3 +222,40 @@ def test_what_a_link_of_a_lost_attempt_points_to_is_left_alone(tmp_path: Path) -
         inbox.forget(one)
     assert (tmp_path / "other" / "precious").exists()
     assert not (tmp_path / "0.0.2").exists()
+
+
+class Failing(LocalSubmitter):
+    """Jobs that leave something and end without an answer."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(1)
+        self._root = root
+        self.cancelled = threading.Event()
+
+    def run(self, key: str, request: Request) -> list[bytes]:
+        folder = self._root / str(request.message["attempt"])
+        folder.mkdir()
+        (folder / "half.bin").touch()
+        if folder.name == "1.0.1":
+            self.cancelled.wait(30)
+        raise JobFailed("its executor went away")
+
+    def cancel(self, key: str) -> None:
+        self.cancelled.set()
+
+
+def test_the_folder_of_a_job_that_failed_or_was_cancelled_is_removed(tmp_path: Path) -> None:
+    root = tmp_path / "sweep"
+    executor = JobsExecutor(Work(lambda _: 1.0, artifacts=str(root)), Failing(root), f"test-{os.urandom(4).hex()}")
+    try:
+        executor.submit(attempt(0))
+        while not any(isinstance(event, Lost) for event in executor.events(1.0)):
+            pass
+        executor.submit(attempt(1))
+        while not (root / "1.0.1" / "half.bin").exists():
+            executor.events(0.01)
+        executor.stop("1.0.1", "cancelled")
+        assert outcomes(executor, 1)[1].artifacts == ""
+    finally:
+        executor.close()
+    assert [path.name for path in root.iterdir()] == [MARK]

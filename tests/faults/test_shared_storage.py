@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from sparkml_track.engine.spec import Failures, Tracking
 from sparkml_track.engine.verify import verify
-from sparkml_track.errors import SweepStopped
+from sparkml_track.errors import ObjectiveError, SpecError, SweepStopped
 from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.trackers import StoredChild, open_tracker
 from tests.faults.here import Moments, sweep
@@ -127,6 +128,7 @@ def test_only_the_best_keep_their_folders_where_that_is_asked_for(
     named = {number: child.artifacts for number, child in stored(home, result.run_id).items() if child.artifacts}
     assert named == folders
     assert {row["number"]: row["artifacts"] for row in table(home) if row["artifacts"]} == folders
+    assert {trial.number: trial.artifacts for trial in result.trials if trial.artifacts} == folders
     assert verify(result.sweep, home=home).clean
 
 
@@ -191,9 +193,21 @@ def test_a_trial_that_was_ended_with_its_sweep_goes_on_from_its_checkpoint(home:
     assert list(root.iterdir()) == []
 
 
-def test_a_root_that_cannot_be_written_is_refused_before_anything_is_made(home: Path, tmp_path: Path) -> None:
-    from sparkml_track.errors import SpecError
+def test_an_objective_that_cannot_be_sent_leaves_nothing_under_the_roots(home: Path, tmp_path: Path) -> None:
+    lock = threading.Lock()
 
+    def objective(_: Any) -> float:
+        with lock:
+            return 1.0
+
+    root = str(tmp_path / "storage")
+    given = {"failures": Failures(checkpoint_root=root), "tracking": Tracking(artifact_root=root)}
+    with pytest.raises(ObjectiveError):
+        sweep(home, objective=objective, executor="processes", **given)
+    assert list((tmp_path / "storage").iterdir()) == []
+
+
+def test_a_root_that_cannot_be_written_is_refused_before_anything_is_made(home: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     bad = str(tmp_path / "file" / "root")
     with pytest.raises(SpecError, match=r"2 problems:(.|\n)*checkpoint_root(.|\n)*artifact_root"):
