@@ -220,12 +220,14 @@ class TrackingSettings(_Section):
         uri: of the tracking server; None for a SQLite file in the home folder.
         experiment: its name; None for the name of the project.
         child_runs: "all", "none" or "top:K".
+        keep: whose artifacts: "all" or "best:K".
         artifact_root: folder on storage that all hosts have mounted, where artifacts stay; None sends them to the runs.
     """
 
     uri: Text | None = None
     experiment: Text | None = None
     child_runs: Annotated[str, _matching("all|none|top:[1-9][0-9]{0,5}", "'all', 'none' or 'top:K'")] = "all"
+    keep: Annotated[str, _matching("all|best:[1-9][0-9]{0,5}", "'all' or 'best:K'")] = "all"
     artifact_root: Root | None = None
 
 

@@ -208,3 +208,13 @@ def test_syntax_errors_have_their_line(tmp_path: Path) -> None:
 def test_every_section_of_a_file_reaches_the_settings() -> None:
     settings = load(ROOT / "conf" / "flights.yaml", {})
     assert [f.name for f in dataclasses.fields(Settings) if getattr(settings, f.name) is None] == []
+
+
+def test_whose_artifacts_are_kept_reaches_the_arguments_of_sweep(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, SMALL + "tracking: {keep: 'best:20', child_runs: 'top:50'}\n"), {})
+    assert Tracking(**settings.tracking.model_dump(exclude={"experiment"})) == Tracking(None, "top:50", "best:20")
+    found = problems(tmp_path, SMALL + "tracking: {keep: 'best:0', child_runs: best}\n")
+    assert found == [
+        "7: tracking.child_runs: must be 'all', 'none' or 'top:K', not 'best'",
+        "7: tracking.keep: must be 'all' or 'best:K', not 'best:0'",
+    ]
