@@ -213,3 +213,29 @@ def test_a_root_that_cannot_be_written_is_refused_before_anything_is_made(home: 
     with pytest.raises(SpecError, match=r"2 problems:(.|\n)*checkpoint_root(.|\n)*artifact_root"):
         sweep(home, failures=Failures(checkpoint_root=bad), tracking=Tracking(artifact_root=bad))
     assert not (home / "journal").exists()
+
+
+def test_an_attempt_whose_worker_was_lost_goes_on_and_only_the_second_keeps_its_files(
+    home: Path, tmp_path: Path
+) -> None:
+    root = str(tmp_path / "storage")
+
+    def objective(trial: Any) -> float:
+        import os
+        import signal
+        from pathlib import Path
+
+        file = Path(trial.checkpoint_dir) / "step"
+        (Path(trial.artifact_dir) / "note.txt").write_text(f"attempt {trial.attempt}")
+        if trial.number == 1 and not file.exists():
+            file.write_text("5")
+            os.kill(os.getppid(), signal.SIGKILL)  # the template, and with it the worker
+            signal.pause()
+        return float(file.read_text()) if file.exists() else 0.0
+
+    given = {"failures": Failures(checkpoint_root=root), "tracking": Tracking(artifact_root=root)}
+    result = sweep(home, objective=objective, executor="processes", parallelism=1, max_trials=3, **given)
+    assert [trial.metrics["loss"] for trial in result.trials] == [0.0, 5.0, 0.0]
+    assert notes(Path(root) / result.sweep) == {"0.0.1": "attempt 1", "1.0.2": "attempt 2", "2.0.1": "attempt 1"}
+    assert [path.name for path in Path(root).iterdir()] == [result.sweep], "checkpoints are gone"
+    assert_accounting(home, result.sweep)
