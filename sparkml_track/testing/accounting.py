@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sparkml_track import schema
-from sparkml_track.journals import read
+from sparkml_track.journals import Record, read
 from sparkml_track.trackers import StoredChild, StoredParent, Tracker, open_tracker
 
 __all__ = ["assert_accounting"]
@@ -33,47 +34,85 @@ def assert_accounting(home: Path, sweep: str, tracking: str | Tracker | None = N
     Returns:
         How many trials there are in each state, and ``attempts`` over all of them.
     """
-    asked, accepted, submitted, ended = _journal(home, sweep)
+    said = _Said.of(read(home, sweep))
     if isinstance(tracking, Tracker):
-        return _check(tracking, sweep, asked, (accepted, submitted, ended))
+        return _check(tracking, sweep, said)
     with closing(open_tracker(tracking, home)) as tracker:
-        return _check(tracker, sweep, asked, (accepted, submitted, ended))
+        return _check(tracker, sweep, said)
 
 
 Bodies = dict[int, Mapping[str, Any]]
 
 
-def _journal(home: Path, sweep: str) -> tuple[Bodies, Bodies, Counter[int], Mapping[str, Any]]:
-    asked: Bodies = {}
-    accepted: Bodies = {}
-    submitted: Counter[int] = Counter()
-    ended: Mapping[str, Any] = {}
-    for record in read(home, sweep):
-        body: Mapping[str, Any] = record.body
-        if record.kind == "asked":
-            assert body["n"] not in asked, f"trial {body['n']} was asked twice"
-            asked[body["n"]] = body
-        elif record.kind == "submitted":
-            number = int(body["a"].split(".")[0])
-            assert number in asked, f"attempt {body['a']} of a trial that was not asked"
-            assert number not in accepted, f"attempt {body['a']} after the outcome was accepted"
-            submitted[number] += 1
-        elif record.kind == "accepted":
-            assert body["n"] not in accepted, f"trial {body['n']} has two accepted outcomes"
-            assert body["n"] in asked
-            accepted[body["n"]] = body
-        elif record.kind == "retried":
-            for number in body["n"]:
-                assert accepted.pop(number)["state"] in ("killed", "failed"), f"trial {number} was not to be retried"
-        elif record.kind == "ended":
-            ended = body
-    return asked, accepted, submitted, ended
+@dataclass
+class _Said:
+    """What a journal says; ``early``: trials that had their child run when the sweep was gone on with."""
+
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    asked: Bodies = field(default_factory=dict)
+    accepted: Bodies = field(default_factory=dict)
+    submitted: Counter[int] = field(default_factory=Counter)
+    published: set[int] = field(default_factory=set)
+    early: set[int] = field(default_factory=set)
+    ended: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> _Said:
+        """Asserts on the way that no record contradicts an earlier one."""
+        said = cls()
+        for record in records:
+            getattr(said, f"_{record.kind}", lambda _: None)(record.body)
+        return said
+
+    def _plan(self, body: Mapping[str, Any]) -> None:
+        self.plan = body["spec"]
+
+    def _parent(self, _: Mapping[str, Any]) -> None:
+        self.early = set(self.published)
+
+    def _published(self, body: Mapping[str, Any]) -> None:
+        self.published |= set(body["n"])
+
+    def _asked(self, body: Mapping[str, Any]) -> None:
+        assert body["n"] not in self.asked, f"trial {body['n']} was asked twice"
+        self.asked[body["n"]] = body
+
+    def _submitted(self, body: Mapping[str, Any]) -> None:
+        number = int(body["a"].split(".")[0])
+        assert number in self.asked, f"attempt {body['a']} of a trial that was not asked"
+        assert number not in self.accepted, f"attempt {body['a']} after the outcome was accepted"
+        self.submitted[number] += 1
+
+    def _accepted(self, body: Mapping[str, Any]) -> None:
+        assert body["n"] not in self.accepted, f"trial {body['n']} has two accepted outcomes"
+        assert body["n"] in self.asked
+        self.accepted[body["n"]] = body
+
+    def _retried(self, body: Mapping[str, Any]) -> None:
+        for number in body["n"]:
+            state = self.accepted.pop(number)["state"]
+            assert state in ("killed", "failed"), f"trial {number} was not to be retried"
+
+    def _ended(self, body: Mapping[str, Any]) -> None:
+        self.ended = body
+
+    def children(self) -> set[int]:
+        """The trials that must have a child run."""
+        kind, _, most = self.plan["tracking"]["child_runs"].partition(":")
+        if kind == "all":
+            return set(self.asked)
+        if kind == "none":
+            return set()
+        (metric,), (direction,) = self.plan["metric"], self.plan["direction"]
+        sign = -1 if direction == "maximize" else 1
+        finished = {n: body["metrics"][metric] for n, body in self.accepted.items() if body["state"] == "finished"}
+        ranked = sorted((sign * value, n) for n, value in finished.items() if math.isfinite(value))
+        # Those of an interrupted end stay.
+        return {n for _, n in ranked[: int(most)]} | self.early
 
 
-def _check(
-    tracker: Tracker, sweep: str, asked: Bodies, journal: tuple[Bodies, Counter[int], Mapping[str, Any]]
-) -> Mapping[str, int]:
-    accepted, submitted, ended = journal
+def _check(tracker: Tracker, sweep: str, said: _Said) -> Mapping[str, int]:
+    asked, accepted, ended = said.asked, said.accepted, said.ended
     run_id = tracker.find(sweep)
     assert run_id is not None, "there is no parent run"
     parent = tracker.parent(run_id)
@@ -81,12 +120,13 @@ def _check(
     assert sorted(accepted) == sorted(asked), "trials without an outcome"
     children = list(tracker.children(run_id))
     counts = Counter(child.number for child in children)
-    assert counts == Counter(list(asked)), f"child runs differ from started trials: {counts - Counter(list(asked))}"
+    wanted = Counter(said.children())
+    assert counts == wanted, f"child runs too many: {counts - wanted}, and missing: {wanted - counts}"
     for child in children:
         _check_child(child, asked[child.number], accepted[child.number])
     states = Counter(str(body["state"]) for body in accepted.values())
     _check_parent(parent, states, ended)
-    return {**{state: states[state] for state in _STATES}, "attempts": sum(submitted.values())}
+    return {**{state: states[state] for state in _STATES}, "attempts": sum(said.submitted.values())}
 
 
 def _check_child(child: StoredChild, asked: Mapping[str, Any], accepted: Mapping[str, Any]) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 import sparkml_track as st
 from sparkml_track.engine.spec import Tracking, check
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.verify import child_of, verify
 from sparkml_track.errors import SparkmlError, SpecError
 from sparkml_track.journals import read
-from sparkml_track.trackers import StoredChild, open_tracker
+from sparkml_track.testing.accounting import assert_accounting
+from sparkml_track.trackers import StoredChild, default_uri, open_tracker
 from tests.faults.driver import DEFAULTS
 from tests.faults.here import Moments, sweep
 
@@ -59,6 +61,7 @@ def test_the_best_have_child_runs_with_their_artifacts_and_the_table_has_all(hom
     (table,) = (home / "artifacts").rglob("trials.json")
     assert len(json.loads(table.read_text())["data"]) == 12
     assert verify(result.sweep, home=home).differences == []
+    assert assert_accounting(home, result.sweep)["finished"] == 11
 
 
 def test_with_maximize_the_largest_are_the_best(home: Path) -> None:
@@ -92,6 +95,7 @@ def test_those_of_an_interrupted_end_stay_and_take_places(home: Path) -> None:
     assert result.sweep == name
     assert set(stored(home, result.run_id)) == first | best(result)
     assert verify(name, home=home).differences == []
+    assert assert_accounting(home, name)["finished"] == 12
 
 
 def test_verify_finds_a_best_trial_without_its_run_and_repair_publishes_it(home: Path) -> None:
@@ -103,6 +107,26 @@ def test_verify_finds_a_best_trial_without_its_run_and_repair_publishes_it(home:
     repaired = verify(name, home=home, repair=True)
     assert repaired.differences == []
     assert "published the child runs of 3 trials" in repaired.repaired
+
+
+@pytest.mark.parametrize("wrong", [0, 4])
+def test_accounting_finds_a_child_run_too_many_or_missing(wrong: int, home: Path) -> None:
+    result = sweep(home, **TOP)
+    assert assert_accounting(home, result.sweep)["finished"] == 12
+    ranked = sorted(result.trials, key=lambda one: (one.value or ())[0])
+    with closing(open_tracker(None, home)) as tracker:
+        if wrong:
+            tracker.publish(result.run_id, [child_of(ranked[wrong])])
+        else:
+            run_id = stored(home, result.run_id)[ranked[0].number].run_id
+            MlflowClient(default_uri(home)).delete_run(run_id)
+    with pytest.raises(AssertionError, match=f"too many.*{ranked[wrong].number}: 1" if wrong else "missing: Counter"):
+        assert_accounting(home, result.sweep)
+
+
+def test_accounting_without_child_runs(home: Path) -> None:
+    result = sweep(home, max_trials=12, tracking=Tracking(child_runs="none"))
+    assert assert_accounting(home, result.sweep)["finished"] == 12
 
 
 @pytest.mark.parametrize("wrong", ["top:0", "top:", "top:x", "top", "some"])
