@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sparkml_track.engine.patience import Hurried, Hurry, never, patiently
 from sparkml_track.engine.summary import Result
@@ -99,6 +100,12 @@ class Roots:
         self._told = False
         if self.checkpoints is not None:
             threading.Thread(target=self._serve, name="sparkml-checkpoints", daemon=True).start()
+
+    @classmethod
+    def of(cls, sweep: str, plan: Mapping[str, Any]) -> Roots:
+        """Those of a sweep by the ``plan`` record of its journal; earlier releases had none."""
+        spec = plan["spec"]
+        return cls(sweep, spec["failures"].get("checkpoint_root"), spec["tracking"].get("artifact_root"))
 
     def look(self, results: Sequence[Result]) -> None:
         """Removes checkpoints of trials that ended since; called now and then with all results.

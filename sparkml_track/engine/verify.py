@@ -6,35 +6,29 @@ accepted record; planned is the sum of all states; a parent is FINISHED only if 
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
 from sparkml_track import schema
-from sparkml_track.engine.finish import Ending, close_parent, ended_record, parent_end, pareto_tag
+from sparkml_track.engine.finish import pareto_tag
 from sparkml_track.engine.history import History
-from sparkml_track.engine.records import accepted_body
-from sparkml_track.engine.spec import number_in
-from sparkml_track.engine.summary import Result, Summary, summarise
-from sparkml_track.engine.top import best_numbers, without_files
-from sparkml_track.errors import JournalError, LeaseHeld, SpecError
+from sparkml_track.engine.owed import publishes, summary_of, wanted
+from sparkml_track.engine.repair import Repair
+from sparkml_track.engine.summary import Result, Summary
+from sparkml_track.errors import JournalError, SpecError
 from sparkml_track.home import Home
-from sparkml_track.journals import Journal, Record, open_journal, read, sweeps
+from sparkml_track.journals import read, sweeps
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, open_tracker, redacted
 from sparkml_track.trackers import differences as stored_otherwise
 from sparkml_track.trial import State
 
 __all__ = ["Verification", "verify"]
-
-_log = logging.getLogger(__name__)
-_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,7 @@ def verify(
         found = checker.check()
         if not repair or found.clean:
             return found
-        repaired = _Repair(root, sweep, tracker, found.run_id).run()
+        repaired = Repair(root, sweep, tracker, found.run_id).run()
         after = _Checker(root, sweep, tracker).check()
     return Verification(after.sweep, after.run_id, after.trials, after.digest, after.differences, repaired)
 
@@ -134,7 +128,7 @@ class _Checker:
         else:
             if past.parent is not None and past.parent[0] != run_id:
                 found.append(f"parent: the journal names run {past.parent[0]}, the store has {run_id}")
-            if _publishes(past):
+            if publishes(past):
                 found += _children(past, list(self._tracker.children(run_id)))
             found += _parent(past, summary, self._tracker.parent(run_id), bool(found))
         return Verification(self._sweep, run_id, len(past.trials), summary.digest, found)
@@ -150,28 +144,6 @@ class _Checker:
             )
 
 
-def summary_of(past: History) -> Summary:
-    """The summary, recomputed from the journal."""
-    running = len(past.trials) - len(past.results)
-    return summarise(past.results.values(), past.planned, running, past.metric, past.direction)
-
-
-def _publishes(past: History) -> bool:
-    return past.tracking.child_runs != "none"
-
-
-def _wanted(past: History, ended: bool) -> AbstractSet[int]:
-    """The trials that have a child run once all is published; the best get theirs when the sweep has ended."""
-    most = number_in(past.tracking.child_runs)
-    if most is None:
-        return past.trials.keys()
-    return _best_of(past, most) if ended else frozenset()
-
-
-def _best_of(past: History, most: int) -> AbstractSet[int]:
-    return frozenset(best_numbers(past.results.values(), most, past.direction[0]))
-
-
 def _children(past: History, children: Sequence[StoredChild]) -> Iterator[str]:
     """Invariants 1 and 2."""
     counts = Counter(child.number for child in children)
@@ -180,7 +152,7 @@ def _children(past: History, children: Sequence[StoredChild]) -> Iterator[str]:
             yield f"trial {number}: {count} active child runs, there must be one"
         if number not in past.trials:
             yield f"trial {number}: a child run, but the journal never asked it"
-    for number in sorted(_wanted(past, past.ended is not None) - counts.keys()):
+    for number in sorted(wanted(past, past.ended is not None) - counts.keys()):
         if number in past.published:
             yield f"trial {number}: its child run was published and is gone; someone deleted it (restore it in MLflow)"
         elif number in past.results:
@@ -252,104 +224,3 @@ def _counts(summary: Summary, metrics: Mapping[str, float]) -> Iterator[str]:
         yield f"{counts['running']} trials have no outcome, but the sweep has ended"
     if counts["planned"] != sum(number for name, number in counts.items() if name != "planned"):
         yield f"the counts do not add up: {counts}"
-
-
-# -- repair
-
-
-class _Repair:
-    """Publishes what is missing and ends the parent run, under the lease."""
-
-    def __init__(self, home: Path, sweep: str, tracker: Tracker, run_id: str | None) -> None:
-        self._home, self._sweep, self._tracker, self._run_id = home, sweep, tracker, run_id
-        self._done: list[str] = []
-
-    def run(self) -> list[str]:
-        if self._run_id is None:
-            _log.warning("there is no parent run to repair; run the same command again, which makes one")
-            return []
-        try:
-            with closing(open_journal(self._home, self._sweep)) as journal:
-                self._repair(journal, self._run_id)
-        except LeaseHeld as error:
-            raise LeaseHeld(f"{error}. A sweep that runs is not repaired") from error
-        return self._done
-
-    def _repair(self, journal: Journal, run_id: str) -> None:
-        past = History.of(journal.replay(), keep=True)
-        state = State(past.ended["state"]) if past.ended is not None else self._state(past)
-        self._give_up(past, journal)
-        doubles = self._tracker.reconcile(run_id)
-        if doubles:
-            self._done.append(f"deleted {doubles} child runs that trials had twice")
-        if _publishes(past):
-            self._publish(past, journal, run_id)
-        self._end(past, journal, run_id, state)
-
-    def _state(self, past: History) -> State:
-        return State.FINISHED if len(past.results) >= past.planned else State.KILLED
-
-    def _give_up(self, past: History, journal: Journal) -> None:
-        """Trials without an outcome end as killed; resuming executes them again."""
-        for trial in past.unfinished:
-            attempts = max(1, past.attempts.get(trial.number, 0))
-            why = "its driver died, and the sweep was repaired"
-            result = Result(
-                trial.number, trial.params, State.KILLED, attempts=attempts, reason="cancelled", message=why
-            )
-            record = Record("accepted", accepted_body(result, ""))
-            journal.append([record])
-            past.add(record)
-            self._done.append(f"trial {trial.number}: counted as killed, as it had no outcome")
-        journal.flush()
-
-    def _publish(self, past: History, journal: Journal, run_id: str) -> None:
-        stored = {child.number: child for child in self._tracker.children(run_id)}
-        wanted = _wanted(past, ended=True)
-        # What was published and is gone, somebody deleted: that is told, not undone.
-        missing = [
-            number
-            for number in past.results
-            if (number not in stored and number not in past.published and number in wanted)
-            or (number in stored and not stored[number].state.terminal)
-        ]
-        files = self._files(past, wanted)
-        late = sorted((files & stored.keys()) - set(missing))
-        numbers = missing + late
-        for start in range(0, len(numbers), _BATCH):
-            batch = numbers[start : start + _BATCH]
-            self._tracker.publish(run_id, [past.child(number) for number in batch])
-            journal.append([Record("published", {"n": batch})])
-        journal.flush()
-        if missing:
-            self._done.append(f"published the child runs of {len(missing)} trials")
-        if late:
-            self._done.append(f"added the artifacts of {len(late)} trials to their child runs")
-
-    def _files(self, past: History, wanted: AbstractSet[int]) -> AbstractSet[int]:
-        """The trials whose artifacts are here and kept; removes the others'."""
-        most = number_in(past.tracking.keep)
-        kept = wanted if most is None else wanted & _best_of(past, most)
-        children = [past.child(number) for number in past.artifacts.keys() & past.results.keys()]
-        for child in children:
-            if child.number not in kept:
-                without_files(child)
-        return {child.number for child in children if child.number in kept and child.artifacts is not None}
-
-    def _end(self, past: History, journal: Journal, run_id: str, state: State) -> None:
-        summary = summary_of(past)
-        results = sorted(past.results.values(), key=lambda each: each.number)
-        ending = Ending(
-            name=str(past.plan["name"]),
-            home=self._home,
-            sweep=self._sweep,
-            run_id=run_id,
-            experiment_id=past.parent[1] if past.parent is not None else "",
-            state=state,
-            spec=past.plan["spec"],
-            stale=past.stale,
-        )
-        close_parent(self._tracker, ending, parent_end(ending, summary, results))
-        journal.append([ended_record(ending, summary)])
-        journal.flush()
-        self._done.append(f"ended the parent run as {state.value}")

@@ -94,15 +94,34 @@ def test_after_the_death_of_the_driver_the_folder_of_the_accepted_attempt_stays_
     assert_accounting(home, result.sweep)
 
 
-def test_a_repair_names_the_folders_too(home: Path, tmp_path: Path) -> None:
-    given = {"objective": writes, "max_trials": 5, "tracking": Tracking(artifact_root=str(tmp_path / "storage"))}
+def test_a_repair_names_the_folders_too_and_removes_what_nobody_needs_any_more(home: Path, tmp_path: Path) -> None:
+    def objective(trial: Any) -> float:
+        (Path(trial.checkpoint_dir) / "step").touch()
+        return writes(trial)
+
+    root = str(tmp_path / "storage")
+    given = {"failures": Failures(checkpoint_root=root), "tracking": Tracking(artifact_root=root)}
     with pytest.raises(Stop):
-        sweep(home, Moments().at("received", 4, die), **given)
+        sweep(home, Moments().at("received", 4, die), objective=objective, max_trials=5, **given)
     name = newest(home)
     found = verify(name, home=home, repair=True)
     assert found.clean
+    assert not any("added the artifacts" in said for said in found.repaired), found.repaired
+    assert sorted(notes(Path(root) / name)) == ["0.0.1", "1.0.1"]
+    kept = [path.name for path in (Path(root) / f"{name}.checkpoints").iterdir()]
+    assert kept == ["3.0"], "a resume executes it again"
     assert found.run_id is not None
     assert stored(home, found.run_id)[0].artifacts == str(tmp_path / "storage" / name / "0.0.1")
+
+
+def test_a_repair_of_a_sweep_whose_child_runs_are_published_adds_nothing_to_them(home: Path, tmp_path: Path) -> None:
+    root = str(tmp_path / "storage")
+    given = {"failures": Failures(checkpoint_root=root), "tracking": Tracking(artifact_root=root)}
+    with pytest.raises(Stop):
+        sweep(home, Moments().at("parent ended", 1, die), objective=writes, max_trials=4, **given)
+    found = verify(newest(home), home=home, repair=True)
+    assert found.repaired == ["ended the parent run as finished"]
+    assert found.clean
 
 
 def test_a_journal_that_is_gone_takes_no_folder_with_it(home: Path, tmp_path: Path) -> None:
