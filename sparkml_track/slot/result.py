@@ -38,7 +38,8 @@ def _mapping(value: Mapping[object, object], metric: Sequence[str]) -> dict[str,
     missing = [name for name in metric if name not in value]
     if missing:
         got = ", ".join(map(str, list(value)[:20])) or "an empty mapping"
-        raise BadResult(f"objective returned no metric {missing[0]!r}, only: {got}; return it too, or give the sweep the metric you return")
+        way_out = "return it too, or give the sweep the metric you return"
+        raise BadResult(f"objective returned no metric {missing[0]!r}, only: {got}; {way_out}")
     if len(value) > METRICS_LIMIT:
         raise BadResult(f"objective returned {len(value)} metrics; allowed are {METRICS_LIMIT}")
     for name in value:
