@@ -64,6 +64,29 @@ def _named(names: Callable[[], Iterable[str]]) -> PlainValidator:
     return PlainValidator(check)
 
 
+def _metric(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"\S(.*\S)?", value):
+        raise ValueError("text without spaces around it, or a list of different such texts")
+    return value
+
+
+def _direction(value: object) -> str:
+    one_of(value, ("minimize", "maximize"))
+    return str(value)
+
+
+def _one_or_more(check: Callable[[object], str]) -> PlainValidator:
+    """One, or a list with one for each objective."""
+
+    def check_all(value: object) -> str | tuple[str, ...]:
+        if not isinstance(value, list):
+            return check(value)
+        found = tuple(map(check, value or [None]))
+        return found if len(found) > 1 else found[0]
+
+    return PlainValidator(check_all)
+
+
 def _one_of(names: Iterable[str]) -> AfterValidator:
     def check(value: str) -> str:
         one_of(value, names)
@@ -187,13 +210,16 @@ class FailureSettings(_Section):
 
 
 class SweepSettings(_Section):
-    """The arguments of ``sweep()``; ``space`` and the points as they are in the file."""
+    """The arguments of ``sweep()``; ``space`` and the points as they are in the file.
+
+    Of several metrics there is a list, and of directions one for all or a list.
+    """
 
     objective: Function
     space: Options
     name: Word | None = None
-    metric: Text = "loss"
-    direction: Direction = "minimize"
+    metric: Annotated[str | tuple[str, ...], _one_or_more(_metric)] = "loss"
+    direction: Annotated[str | tuple[str, ...], _one_or_more(_direction)] = "minimize"
     sampler: Annotated[str | Options, _named(samplers.names)] = "tpe"
     pruner: Annotated[str | Options, _named(lambda: _PRUNERS)] | None = None
     max_trials: Positive | None = None

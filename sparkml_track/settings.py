@@ -145,7 +145,25 @@ def _checks(value: object, folder: Path) -> list[Complaint]:
     """What concerns several keys or the disk; told together with the rest, so read from the raw file."""
     top = value if isinstance(value, dict) else {}
     sweep = top.get("sweep")
-    return [*_folders(top.get("code"), folder), *(_sweep(sweep) if isinstance(sweep, dict) else ())]
+    found = list(_folders(top.get("code"), folder))
+    if isinstance(sweep, dict):
+        found += [*_sweep(sweep), *_objectives(sweep, "register" in top)]
+    return found
+
+
+def _objectives(sweep: dict[str, object], registers: bool) -> Iterator[Complaint]:
+    metric, direction = sweep.get("metric"), sweep.get("direction")
+    several = metric if isinstance(metric, list) else [metric]
+    if len(set(map(repr, several))) < len(several):
+        yield ("sweep", "metric"), f"sweep.metric: must be a list of different texts, not {metric!r}"
+    if isinstance(direction, list) and len(direction) not in (1, len(several)):
+        allowed = f"one for all metrics, or a list of {len(several)}" if len(several) > 1 else "one for the one metric"
+        yield ("sweep", "direction"), f"sweep.direction: must be {allowed}, not {direction!r}"
+    if len(several) > 1 and registers:
+        why = (
+            f"needs the one best trial, but with {len(several)} metrics in sweep.metric there is a Pareto front instead"
+        )
+        yield ("register",), f"register: {why}; give one metric, or leave this section out"
 
 
 def _folders(code: object, folder: Path) -> Iterator[Complaint]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkml_track import objective, space
+from sparkml_track import objective, schema, space
 from sparkml_track.assembly import run
+from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.spec import Failures, Tracking
-from sparkml_track.errors import DataError
+from sparkml_track.errors import DataError, SparkmlError
 from sparkml_track.executors import Resources
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.session import local_or_active
@@ -35,6 +36,7 @@ __all__ = ["STEPS", "run_step"]
 _log = logging.getLogger(__name__)
 STEPS = ("prepare", "features", "sweep", "register", "score", "monitor")
 Facts = dict[str, object]
+_SHOWN = 10  # trials of a Pareto front
 
 
 def run_step(step: str, settings: Settings) -> Facts:
@@ -204,17 +206,35 @@ def _sweep(project: _Project) -> Facts:
         rows, inputs = project.splits("train", "valid")
     origin = {"config": str(settings.file.absolute())}
     result = run(given, settings.home, project.session, data=rows, inputs=inputs, code=settings.code, origin=origin)
-    best = result.best
-    kept: Facts = {"sweep": result.sweep, "run": result.run_id, "params": dict(best.params)}
+    params, found = _found(result, section.metric)
+    kept: Facts = {"sweep": result.sweep, "run": result.run_id, "params": params}
     project.keep("sweep", kept | {"metric": section.metric, "direction": section.direction, "seed": result.seed})
     counts = result.counts
     return {
         "trials": f"{counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed, {counts.killed} killed "
         f"of {counts.planned}",
-        "best": f"trial {best.number}, {section.metric} {best.value:.6g}, {space.flatten(best.params)}",
+        **found,
         "parent run": result.run_id,
         "report": str(result.report_path),
     }
+
+
+def _found(result: SweepResult, metric: str | Sequence[str]) -> tuple[Mapping[str, object] | None, Facts]:
+    """The best parameters and what is told of them; with several metrics the front, whose trials have no order."""
+    if isinstance(metric, str):
+        best = result.best
+        told = f"trial {best.number}, {metric} {best.value:.6g}, {space.flatten(best.params)}"
+        return dict(best.params), {"best": told}
+    front = result.pareto
+    if not front:
+        raise SparkmlError(f"no trial finished with finite values; the report tells more: {result.report_path}")
+    rows = {
+        f"trial {one.number}": dict(zip(metric, one.value or (), strict=False)) | space.flatten(one.params)
+        for one in front[:_SHOWN]
+    }
+    more = f"; the first {_SHOWN} of them are told, the table {schema.ARTIFACT_PARETO} of the parent run has all"
+    size = f"{len(front)} trials that no other beats in every metric{more if len(front) > _SHOWN else ''}"
+    return None, {"best": size, "Pareto front": rows}
 
 
 def _register(project: _Project) -> Facts:
@@ -223,6 +243,12 @@ def _register(project: _Project) -> Facts:
     section = project.settings.register
     assert section is not None
     found = project.kept("sweep")
+    if found["params"] is None:
+        raise DataError(
+            f"the last sweep of project {project.settings.name!r}, {found['sweep']}, had the metrics "
+            f"{', '.join(found['metric'])} and so no best trial; give sweep.metric one name in "
+            f"{project.settings.file}, and run the step 'sweep' again before 'register'"
+        )
     recipe = promotion.Recipe(
         refit=project.function(section.refit),
         baselines=project.function(section.baselines),

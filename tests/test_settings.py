@@ -218,3 +218,43 @@ def test_whose_artifacts_are_kept_reaches_the_arguments_of_sweep(tmp_path: Path)
         "7: tracking.child_runs: must be 'all', 'none' or 'top:K', not 'best'",
         "7: tracking.keep: must be 'all' or 'best:K', not 'best:0'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "metric", "direction"),
+    [
+        ("metric: auc\n  direction: maximize", "auc", "maximize"),
+        ("metric: [auc]\n  direction: [maximize]", "auc", "maximize"),
+        ("metric: [auc, seconds]\n  direction: [maximize, minimize]", ("auc", "seconds"), ("maximize", "minimize")),
+        ("metric: [auc, seconds]", ("auc", "seconds"), "minimize"),
+    ],
+)
+def test_metric_and_direction_are_one_or_a_list(lines: str, metric: object, direction: object, tmp_path: Path) -> None:
+    sweep = load(written(tmp_path, SMALL + f"  {lines}\n"), {}).sweep
+    assert (sweep.metric, sweep.direction) == (metric, direction)
+    assert sweep.model_dump()["metric"] == metric
+
+
+def test_what_is_wrong_with_several_metrics_is_told_at_once(tmp_path: Path) -> None:
+    section = "register: {model: m, refit: 'a:b', baselines: 'a:b', inputs: 'a:b', evaluate: 'a:b'}\n"
+    given = SMALL + "  metric: [auc, seconds]\n  direction: [maximize, minimize, minimize]\n" + section
+    found = problems(tmp_path, given)
+    why = "needs the one best trial, but 2 metrics in sweep.metric give a Pareto front instead"
+    assert found == [
+        "8: sweep.direction: must be one for all metrics, or a list of 2, not ['maximize', 'minimize', 'minimize']",
+        f"9: register: {why}; give one metric, or leave this section out",
+    ]
+    found = problems(tmp_path, SMALL + "  metric: [auc, auc]\n  direction: minimise\n  seed: -1\n")
+    assert found == [
+        "7: sweep.metric: must be a list of different texts, not ['auc', 'auc']",
+        "8: sweep.direction: must be one of 'minimize', 'maximize', not 'minimise'; did you mean 'minimize'?",
+        "9: sweep.seed: must be at least 0, not -1",
+    ]
+    for wrong in ("[]", "3", "[a, 3]", "{a: b}", "' a'"):
+        (problem,) = problems(tmp_path, SMALL + f"  metric: {wrong}\n")
+        assert problem.startswith("7: sweep.metric: must be text without spaces around it, or a list of")
+    for wrong in ("[]", "[minimize, up]", "true"):
+        assert any(
+            "8: sweep.direction: must be one of" in one
+            for one in problems(tmp_path, SMALL + f"  metric: [a, b]\n  direction: {wrong}\n")
+        )
