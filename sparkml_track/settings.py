@@ -160,9 +160,7 @@ def _objectives(sweep: dict[str, object], registers: bool) -> Iterator[Complaint
         allowed = f"one for all metrics, or a list of {len(several)}" if len(several) > 1 else "one for the one metric"
         yield ("sweep", "direction"), f"sweep.direction: must be {allowed}, not {direction!r}"
     if len(several) > 1 and registers:
-        why = (
-            f"needs the one best trial, but with {len(several)} metrics in sweep.metric there is a Pareto front instead"
-        )
+        why = f"needs the one best trial, but {len(several)} metrics in sweep.metric give a Pareto front instead"
         yield ("register",), f"register: {why}; give one metric, or leave this section out"
 
 
