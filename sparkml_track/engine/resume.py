@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from sparkml_track.journals import Journal, Record, SweepEntry, last, open_journ
 from sparkml_track.pruners import Pruner
 from sparkml_track.trial import State
 
-__all__ = ["Opening", "open_sweep", "restore", "resumable"]
+__all__ = ["Opening", "clear_spool", "open_sweep", "restore", "resumable"]
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +93,21 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
     again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
     loop.restore(past.results.values(), again)
     loop.used, loop.stale = past.used, past.stale
+
+
+def clear_spool(folder: Path, past: History) -> None:
+    """Removes what attempts sent whose outcome no driver accepted; called before there are new ones.
+
+    Args:
+        folder: that takes a folder for each attempt.
+        past: what the journal says.
+    """
+    # By attempt, as the home may be named another way now.
+    accepted = {Path(one).name for one in past.artifacts.values()}
+    with suppress(OSError):  # most sweeps have none
+        for left in folder.iterdir():
+            if left.name not in accepted:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:

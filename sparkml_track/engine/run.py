@@ -22,7 +22,7 @@ from sparkml_track.engine.loop import Loop, Parts
 from sparkml_track.engine.progress import ProgressListener, progress_of
 from sparkml_track.engine.publish import Publisher
 from sparkml_track.engine.result import SweepResult
-from sparkml_track.engine.resume import Opening, open_sweep, restore
+from sparkml_track.engine.resume import Opening, clear_spool, open_sweep, restore
 from sparkml_track.engine.roots import Roots, check_roots
 from sparkml_track.engine.spec import Spec
 from sparkml_track.engine.top import TopPublisher, Wanted
@@ -155,6 +155,7 @@ class _Run:
         parts = Parts(*members, opening.journal, publisher, self._watch, published, around.moment)
         loop = Loop(spec, parts)
         if past is not None:
+            clear_spool(around.home / "spool" / self._sweep, past)
             restore(loop, parts, past, spec)
             if publisher is not None:
                 # Those that are published take places among the best.

@@ -129,6 +129,7 @@ def test_resumed_after_a_death_the_best_of_all_have_artifacts(moment: tuple[str,
     result = sweep(home, **KEEP)
     assert notes(home) == best(result)
     whole(home)
+    assert not (home / "spool" / result.sweep).exists(), "nor is anything left of attempts that were not accepted"
 
 
 def test_artifacts_of_an_interrupted_end_stay(home: Path) -> None:
@@ -145,6 +146,7 @@ def test_artifacts_of_an_interrupted_end_stay(home: Path) -> None:
     assert result.sweep == name
     assert notes(home) == first | best(result)
     whole(home)
+    assert not (home / "spool" / name).exists(), "nor is anything left of attempts that were not accepted"
 
 
 @pytest.mark.parametrize("moment", [("closing", 1), ("published", 1), ("received", 9)])
