@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -281,3 +282,15 @@ def test_artifacts_without_a_child_run_are_refused(child_runs: str, way_out: str
     said = refused(Tracking(None, child_runs, "best:5"))
     assert said.startswith("keep is 'best:5', but child_runs")
     assert said.endswith(way_out)
+
+
+def test_a_sweep_whose_journal_is_gone_goes_on(home: Path) -> None:
+    with pytest.raises((Stop, SparkmlError)):
+        sweep(home, Moments().at("parent ended", 1, die), **KEEP)
+    (name,) = names(home)
+    first = notes(home)
+    shutil.rmtree(home / "journal")
+    result = sweep(home, **{**KEEP, "max_trials": 12}, resume=name)
+    assert result.sweep == name
+    assert notes(home) == first == best(result)
+    assert verify(name, home=home).differences == []
