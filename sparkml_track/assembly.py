@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sparkml_track.engine.check import check
 from sparkml_track.engine.progress import ProgressListener
 from sparkml_track.engine.result import SweepResult
 from sparkml_track.engine.run import Surroundings, run_sweep
-from sparkml_track.engine.spec import Failures, Tracking, check
+from sparkml_track.engine.spec import Failures, Tracking
 from sparkml_track.executors import Resources
 from sparkml_track.facts import code_tags, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.home import Home
@@ -97,7 +98,9 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
     """
     given = dict(locals())
     home = Home.find()
-    return run(given, home, lambda: spark or local_or_active(home=home), data=data or {}, progress=progress)
+    return run(
+        given, home, lambda: spark or local_or_active(home=home), data={} if data is None else data, progress=progress
+    )
 
 
 def run(

@@ -47,6 +47,7 @@ from sparkml_track.tree import (
     build,
     choice,
     combinations,
+    constants,
     flatten,
     leaves,
     match,
@@ -106,6 +107,11 @@ class Space:
     def names(self) -> tuple[str, ...]:
         """The names that can be recorded, constants too, in the user's order."""
         return tuple(dict.fromkeys(names(self.tree)))
+
+    @property
+    def constants(self) -> Iterator[tuple[str, object]]:
+        """Names and values of what is the same in every trial."""
+        return constants(self.tree)
 
     def build(self, decide: Callable[[Leaf], object]) -> dict[str, object]:
         """Makes parameters, asking for each decision that is needed: a value, or an option's index for a choice."""

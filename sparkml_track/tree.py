@@ -21,6 +21,7 @@ __all__ = [
     "build",
     "choice",
     "combinations",
+    "constants",
     "flatten",
     "leaves",
     "match",
@@ -157,6 +158,16 @@ def names(node: object, name: str = "") -> Iterator[str]:
             yield from names(option, name)
     else:
         yield name
+
+
+def constants(node: Group, name: str = "") -> Iterator[tuple[str, object]]:
+    """Names and values of what no decision changes."""
+    for child, below in node.items:
+        alone = below.options[0] if isinstance(below, Choice) and len(below.options) == 1 else below
+        if isinstance(alone, Group):
+            yield from constants(alone, _join(name, child))
+        elif not isinstance(alone, Choice | Distribution):
+            yield _join(name, child), alone
 
 
 def size(node: object) -> int | None:

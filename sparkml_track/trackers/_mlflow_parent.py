@@ -29,7 +29,8 @@ def experiment_id(client: MlflowClient, name: str, artifact_root: str | None) ->
     """The id of an experiment, made if it is missing."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        folder = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "experiment"
+        # Runs have ids of their own, so two experiments may share a folder; file systems take 255 bytes.
+        folder = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "experiment"
         location = f"{artifact_root}/{folder}" if artifact_root else None
         try:
             return str(client.create_experiment(name, artifact_location=location))

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from sparkml_track.engine.check import check
 from sparkml_track.engine.roots import ALLOWED, Roots, check_roots
-from sparkml_track.engine.spec import Failures, Tracking, check
+from sparkml_track.engine.spec import Failures, Tracking
 from sparkml_track.engine.summary import Result
 from sparkml_track.errors import InvalidInput, LeaseHeld, PreflightError, SpecError
 from sparkml_track.slot.places import MARK, make

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.spec import Failures, Tracking, check, new_sweep_id
+from sparkml_track.engine.check import check
+from sparkml_track.engine.spec import Failures, Tracking, new_sweep_id
 from sparkml_track.errors import SpecError
 from sparkml_track.executors import Resources
 
@@ -64,7 +66,7 @@ def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
         ({"trial_timeout": -1.0}, "trial_timeout is -1.0"),
         ({"max_trials": None}, "neither max_trials nor timeout"),
         ({"metric": ""}, "metric is ''"),
-        ({"metric": ("a", "b"), "direction": ("minimize",) * 3}, "direction is"),
+        ({"metric": ("a", "b"), "direction": ("minimize",) * 3, "sampler": "random"}, "direction is"),
         ({"direction": "up"}, "direction is 'up'"),
         ({"isolation": "none"}, "isolation is 'none'; allowed are recycled, fresh"),
         ({"executor": "ray"}, "executor is 'ray'; allowed are auto"),
@@ -75,6 +77,13 @@ def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
         ({"resources": Resources(cpus=0)}, "resources is"),
         ({"resources": Resources(cpus="4")}, "resources is"),
         ({"resources": Resources(memory="1g")}, "resources.memory is '1g'"),
+        ({"resources": Resources(memory="1g")}, "such as 512 * 2**20 for 512 MiB"),
+        ({"data": [1.0]}, "data is a list; allowed is a mapping of names"),
+        ({"name": "x" * 201}, "name has 201 characters; allowed are 200"),
+        ({"experiment": "x" * 251}, "experiment has 251 characters; allowed are 200"),
+        ({"name": 3}, "name is 3; allowed is text"),
+        ({"name": ""}, "name is ''; allowed is text"),
+        ({"points_to_evaluate": ({"x": 0.5},) * 11}, "points_to_evaluate has 11 points, but max_trials is 10"),
         ({"failures": Failures(retries="2")}, "failures is"),
         ({"failures": Failures(max_failed=-1)}, "failures.max_failed is -1"),
         ({"points_to_evaluate": None}, "points_to_evaluate is None"),
@@ -96,6 +105,30 @@ def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(SpecError) as caught:
         check({**GOOD, "max_trials": -1, "parallelism": 0, "trial_timeout": "x", "isolation": "?", "seed": "?"})
     assert len(caught.value.problems) == 5
+
+
+def test_a_wrong_sampler_and_pruner_are_told_with_the_rest() -> None:
+    wrong = {"max_trials": -1, "sampler": "tpee", "pruner": "medan"}
+    with pytest.raises(SpecError) as caught:
+        check({**GOOD, **wrong})
+    assert [problem.split(";")[0] for problem in caught.value.problems[:1]] == ["max_trials is -1"]
+    assert "tpee" in caught.value.problems[1]
+    assert "medan" in caught.value.problems[2]
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    spec = check({**GOOD, "seed": np.int64(4), "max_trials": np.int32(7), "parallelism": np.int8(2)})
+    assert (spec.seed, spec.max_trials, spec.parallelism) == (4, 7, 2)
+    assert {type(value) for value in (spec.seed, spec.max_trials, spec.parallelism)} == {int}
+    assert check({**GOOD, "timeout": np.float32(2.5), "target": np.float64(0.5)}).timeout == 2.5
+
+
+def test_a_list_in_the_space_is_told_to_be_one_value(caplog: pytest.LogCaptureFixture) -> None:
+    check({**GOOD, "space": {"x": st.uniform(0, 1), "layers": [64, 64], "deep": {"k": st.choice(["a", "b"])}}})
+    assert [record.getMessage() for record in caplog.records] == [
+        "space: 'layers' is the list [64, 64], one value for every trial; choice(64, 64) would take one of them",
+        "space: 'deep.k' is the list ['a', 'b'], one value for every trial; choice('a', 'b') would take one of them",
+    ]
 
 
 @pytest.mark.parametrize("name", ["flights", "a/b c", "é", "", "x" * 200])

@@ -24,8 +24,8 @@ MARK = "SPARKML_FAULT_DRIVER"
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """One sweep, in this process."""
+    from sparkml_track.engine.check import check
     from sparkml_track.engine.run import Surroundings, run_sweep
-    from sparkml_track.engine.spec import check
     from sparkml_track.facts import environment_tags
 
     around = Surroundings(

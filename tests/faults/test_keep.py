@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import sparkml_track as st
+from sparkml_track.engine.check import check
 from sparkml_track.engine.history import History
 from sparkml_track.engine.publish import Publisher
-from sparkml_track.engine.spec import Tracking, check
+from sparkml_track.engine.spec import Tracking
 from sparkml_track.engine.top import TopPublisher, Wanted
 from sparkml_track.engine.verify import verify
 from sparkml_track.errors import SparkmlError, SpecError, TrackingUnavailable
