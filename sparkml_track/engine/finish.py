@@ -49,6 +49,7 @@ class Ending:
         patience: seconds to wait for a tracking store that is down.
         moment: see ``ledger.Moment``.
         hurry: whether a signal came, which ends the waiting.
+        config: the sweep was started from a config file; see ``way_on``.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Ending:
     patience: float = PATIENCE
     moment: Moment = nothing
     hurry: Hurry = never
+    config: bool = False
 
     @property
     def report_path(self) -> Path:
@@ -159,10 +161,16 @@ def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publishers, wai
         )
 
 
+def way_on(sweep: str, config: bool) -> str:
+    """How a person goes on with a sweep; a command can start again only what a config file describes."""
+    command = f"`sparkml-track resume {sweep}`" if config else f"sweep(..., resume={sweep!r})"
+    return f"{command}, or the same command again, goes on"
+
+
 def _way_out(ending: Ending) -> str:
     return (
-        f"All results are in the journal of sweep {ending.sweep}: `sparkml-track resume {ending.sweep}`, or the same "
-        f"command again, goes on; `sparkml-track verify --repair {ending.sweep}` publishes them and ends the parent run"
+        f"All results are in the journal of sweep {ending.sweep}: {way_on(ending.sweep, ending.config)}; "
+        f"`sparkml-track verify --repair {ending.sweep}` publishes them and ends the parent run"
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from sparkml_track import pruners, samplers, schema
 from sparkml_track.engine.ask import Asker
 from sparkml_track.engine.fingerprint import fingerprint, materialised, part_digests
-from sparkml_track.engine.finish import PATIENCE, Ending, finish
+from sparkml_track.engine.finish import PATIENCE, Ending, finish, way_on
 from sparkml_track.engine.history import History
 from sparkml_track.engine.interrupt import Interrupts
 from sparkml_track.engine.leave import close, leaving
@@ -185,6 +185,7 @@ class _Run:
             patience=self._around.patience,
             moment=self._around.moment,
             hurry=self._interrupts.later(),
+            config=self._config,
         )
 
     def _end(
@@ -291,15 +292,16 @@ class _Run:
     def _with_way_out(self, error: BaseException) -> BaseException:
         if not isinstance(error, ExecutorError) or isinstance(error, PreflightError):
             return error
-        text, command = str(error), f"`sparkml-track resume {self._sweep}`"
-        if "resume" in text:
-            text += f" ({command})"
-        else:
-            text += "" if "kept" in text else "; results so far are kept"
-            text += f". {command}, or the same command again, goes on"
+        text = str(error)
+        text += "" if "kept" in text else "; results so far are kept"
+        text += f". {way_on(self._sweep, self._config)}"
         told = type(error)(text)
         told.__cause__ = error
         return told
+
+    @property
+    def _config(self) -> bool:
+        return bool(self._around.origin.get("config"))
 
     def _state(self, loop: Loop, error: BaseException | None) -> State:
         if self._interrupts.caught or isinstance(error, KeyboardInterrupt):
@@ -312,11 +314,10 @@ class _Run:
     def _watch(self, loop: Loop) -> None:
         if self._interrupts.caught and not loop.stopping:
             _log.warning(
-                "%s: %d trials are being ended and what is known is published (once more quits at once); "
-                "`sparkml-track resume %s` goes on",
+                "%s: %d trials are being ended and what is known is published (once more quits at once); %s",
                 self._interrupts.name,
                 len(loop.live),
-                self._sweep,
+                way_on(self._sweep, self._config),
             )
             loop.stop(f"interrupted by {self._interrupts.name}")
         now = time.monotonic()

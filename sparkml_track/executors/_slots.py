@@ -10,16 +10,12 @@ from dataclasses import dataclass, field
 
 from sparkml_track.errors import SetupError
 from sparkml_track.executors._broker import Broker, Connection
+from sparkml_track.slot.result import NO_RUNS
 from sparkml_track.trial import Attempt
 
 __all__ = ["Door", "Limits", "Slot", "open_broker", "own_address", "slot_env"]
 
-
 _CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-# What mlflow.start_run() in an objective names in its error; else it would make a run of its own, wherever the slot is.
-# Autologging only warns. An objective that wants another store sets it: mlflow.set_tracking_uri(...).
-_NO_RUNS = "sparkml://the-driver-writes-the-run/use-trial.report-and-trial.artifact_dir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ class Slot:
 
 def slot_env(cpus: int) -> tuple[tuple[str, str], ...]:
     """Environment of a slot: native thread pools are kept to its cores, and MLflow is told that runs are not its."""
-    return (*((name, str(cpus)) for name in _CAPS), ("MLFLOW_TRACKING_URI", _NO_RUNS))
+    return (*((name, str(cpus)) for name in _CAPS), ("MLFLOW_TRACKING_URI", NO_RUNS))
 
 
 def open_broker(

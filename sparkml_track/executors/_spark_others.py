@@ -32,7 +32,7 @@ def check_running(context: Any) -> None:
     if _has_ended(context):
         raise SlotsLost(
             "the Spark application has ended: somebody stopped it, or its JVM died; results so far are kept: resume "
-            "the sweep in a new application, by sweep() with the same name or by sparkml-track resume"
+            "the sweep in a new application"
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from .places import Places
-from .result import BadResult, number_of
+from .result import BadResult, number_of, show
 from .threads import thread_count
 
 __all__ = ["Data", "Link", "TrialContext"]
@@ -90,6 +90,8 @@ class TrialContext:
             metrics: names to numbers; must hold the sweep's metric if a pruner is to decide.
             step: rises; epochs, iterations or whatever the objective counts.
         """
+        if not isinstance(metrics, Mapping):
+            raise BadResult(f"reported {show(metrics)}; allowed is a mapping of metric names to numbers, and a step")
         checked = {str(name): number_of(value, f"reported metric {name!r}") for name, value in metrics.items()}
         number = int(step)
         if abs(number) >= 2**63:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Mapping, Sequence
 from numbers import Real
 
-__all__ = ["MESSAGE_LIMIT", "BadResult", "clip", "metrics_of", "number_of", "tell"]
+__all__ = ["MESSAGE_LIMIT", "NO_RUNS", "BadResult", "clip", "metrics_of", "number_of", "show", "tell"]
 
 MESSAGE_LIMIT = 4096
 METRICS_LIMIT = 1000
+#: The tracking URI in slots: else mlflow.start_run() in an objective would make a run of its own, wherever the slot is.
+#: MLflow names it in its error; autologging only warns. An objective that wants another store sets it.
+NO_RUNS = "sparkml://the-driver-writes-the-run/use-trial.report-and-trial.artifact_dir"
+_USE_TRIAL = (
+    "a trial writes no MLflow runs, the driver does: use trial.report(...), the returned metrics and "
+    "trial.artifact_dir, or mlflow.set_tracking_uri(...) for a store of your own"
+)
+_HERE = os.path.dirname(__file__)
 
 
 class BadResult(Exception):
@@ -30,7 +39,7 @@ def metrics_of(value: object, metric: Sequence[str]) -> dict[str, float]:
     if isinstance(value, Mapping):
         return _mapping(value, metric)
     if len(metric) > 1:
-        raise BadResult(f"objective returned {_show(value)}; allowed is a mapping with the metrics {', '.join(metric)}")
+        raise BadResult(f"objective returned {show(value)}; allowed is a mapping with the metrics {', '.join(metric)}")
     return {metric[0]: number_of(value, "what the objective returned")}
 
 
@@ -44,7 +53,7 @@ def _mapping(value: Mapping[object, object], metric: Sequence[str]) -> dict[str,
         raise BadResult(f"objective returned {len(value)} metrics; allowed are {METRICS_LIMIT}")
     for name in value:
         if not isinstance(name, str) or len(name) > 250:
-            raise BadResult(f"objective returned a metric named {_show(name)}; allowed are 250 characters of text")
+            raise BadResult(f"objective returned a metric named {show(name)}; allowed are 250 characters of text")
     return {str(name): number_of(number, f"metric {name!r}") for name, number in value.items()}
 
 
@@ -59,14 +68,19 @@ def number_of(value: object, what: str) -> float:
     item = getattr(value, "item", None)
     plain: object = item() if callable(item) and getattr(value, "shape", None) == () else value
     if not isinstance(plain, bool) and isinstance(plain, Real):
-        return float(plain)
-    raise BadResult(f"{what} is {_show(value)}; allowed is a number, or a mapping of metric names to numbers")
+        try:
+            return float(plain)
+        except OverflowError:
+            raise BadResult(f"{what} is too large; allowed is a number that fits a float") from None
+    raise BadResult(f"{what} is {show(value)}; allowed is a number, or a mapping of metric names to numbers")
 
 
 def tell(error: BaseException) -> str:
     """The error and where it was raised, at most 4 KB, whatever the error's own methods do."""
     try:
         frames = traceback.extract_tb(error.__traceback__)
+        while len(frames) > 1 and os.path.dirname(frames[0].filename) == _HERE:
+            del frames[0]  # ours: how the objective came to be called
         lines = [f"  {frame.filename}:{frame.lineno} in {frame.name}: {frame.line or ''}" for frame in frames[-8:]]
     except Exception:
         lines = []
@@ -74,6 +88,8 @@ def tell(error: BaseException) -> str:
         said = str(error)
     except BaseException as second:
         said = f"<no message: its __str__ raised {type(second).__name__}>"
+    if NO_RUNS in said:
+        said = _USE_TRIAL
     return clip(f"{type(error).__name__}: {clip(said, 2048)}\n" + "\n".join(lines))
 
 
@@ -83,7 +99,8 @@ def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
     return data.decode() if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
+    """A short value and its type, or the type alone."""
     try:
         shown = repr(value)[:80] if isinstance(value, str | bool | int | float | type(None)) else ""
     except Exception:

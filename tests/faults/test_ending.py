@@ -71,7 +71,7 @@ def test_slots_that_are_lost_end_the_parent_run_as_failed_with_right_counts_and_
             sweep(home, moments)
     name = only_sweep(home)
     assert str(ended.value) == (
-        f"the Spark application is gone; results so far are kept. `sparkml-track resume {name}`, or the same command "
+        f"the Spark application is gone; results so far are kept. sweep(..., resume={name!r}), or the same command "
         "again, goes on"
     )
     assert isinstance(ended.value.__cause__, SlotsLost)
@@ -183,7 +183,7 @@ def test_the_first_signal_ends_the_wait_for_a_store_that_is_down(
     assert time.monotonic() - began < 60
     sweep_id = only_sweep(home)
     (told,) = (each.getMessage() for each in caplog.records if each.getMessage().startswith(f"{name}: "))
-    assert f"`sparkml-track resume {sweep_id}`" in told
+    assert f"sweep(..., resume={sweep_id!r}), or the same command again" in told
     assert f"`sparkml-track verify --repair {sweep_id}`" in told
     assert "4 child runs could not be published before the signal came" in told or kind == "finish"
     assert any("has not ended" in line for line in verify(sweep_id, home=home).differences)
@@ -220,7 +220,7 @@ def test_a_signal_in_the_loop_is_named_in_what_it_ended(home: Path, caplog: pyte
     with pytest.raises(SystemExit):
         sweep(home, Moments().at("received", 3, lambda: os.kill(os.getpid(), signal.SIGTERM)), max_trials=100_000)
     name = only_sweep(home)
-    assert f"`sparkml-track resume {name}` goes on" in caplog.text
+    assert f"sweep(..., resume={name!r}), or the same command again, goes on" in caplog.text
     assert re.search(r"SIGTERM: \d trials are being ended", caplog.text)
     killed = [record.body for record in read(home, name) if record.kind == "accepted"][-1]
     assert killed["state"] in ("killed", "finished")

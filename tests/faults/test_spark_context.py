@@ -92,7 +92,7 @@ def test_a_sweep_whose_spark_application_ends_is_told_so_and_goes_on_elsewhere(
     assert told["error"] == "SlotsLost", told
     assert "the Spark application has ended" in told["message"]
     assert "results so far are kept" in told["message"]
-    assert "sparkml-track resume" in told["message"]
+    assert "or the same command again, goes on" in told["message"]
     assert told["seconds"] < 15
     # Without a retry: what was lost with the application counts against no trial.
     assert sorted(told["trials"]) == [[number, "finished", ""] for number in range(6)]

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sparkml_track.slot.context import TrialContext
+from sparkml_track.slot.execute import execute
 from sparkml_track.slot.logs import HEAD, TAIL, HeadTail
-from sparkml_track.slot.result import MESSAGE_LIMIT, BadResult, clip, metrics_of, tell
+from sparkml_track.slot.result import MESSAGE_LIMIT, NO_RUNS, BadResult, clip, metrics_of, tell
 
 
 def test_a_number_stands_for_the_metric() -> None:
@@ -25,6 +27,7 @@ def test_a_number_stands_for_the_metric() -> None:
         ({"loss": 1.0} | {f"m{i}": 0.0 for i in range(1000)}, "1001 metrics; allowed are 1000"),
         (b"x" * 10_000_000, "a bytes; allowed is a number"),
         (np.ones(3), "a ndarray; allowed is a number"),
+        (10**400, "too large; allowed is a number"),
     ],
 )
 def test_what_is_no_metric_is_refused_in_words(value: object, said: str) -> None:
@@ -51,6 +54,31 @@ def test_an_error_is_told_with_its_place() -> None:
         said = tell(error)
     assert said.startswith("ValueError: no luck")
     assert "test_result.py" in said
+
+
+def test_the_frames_of_this_package_above_the_objective_are_left_out() -> None:
+    def objective(_: object) -> float:
+        raise KeyError("mine")
+
+    message = {"params": {}, "number": 0, "seed": 1, "try": 1, "attempt": "0.0.1"}
+    said = str(execute(objective, message, {}, None, ["loss"], None)["message"])  # type: ignore[arg-type]
+    assert "in execute" not in said
+    assert said.splitlines()[1].startswith(f"  {__file__}:")
+
+
+def test_a_report_that_is_no_mapping_is_refused_in_words() -> None:
+    message = {"params": {}, "number": 0, "seed": 1, "try": 1}
+    trial = TrialContext(message, {}, None, None)  # type: ignore[arg-type]
+    with pytest.raises(BadResult, match=r"reported 0.5 \(float\); allowed is a mapping of metric names to numbers"):
+        trial.report(0.5, 1)  # type: ignore[arg-type]
+
+
+def test_mlflow_in_an_objective_is_answered_with_what_to_do_instead() -> None:
+    said = tell(RuntimeError(f"got unsupported URI '{NO_RUNS}'. Supported URI schemes are: ['', 'file', ...]"))
+    assert said.splitlines()[0] == (
+        "RuntimeError: a trial writes no MLflow runs, the driver does: use trial.report(...), the returned metrics and "
+        "trial.artifact_dir, or mlflow.set_tracking_uri(...) for a store of your own"
+    )
 
 
 def test_head_and_tail_are_kept_and_the_rest_counted() -> None:
