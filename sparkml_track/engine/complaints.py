@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from sparkml_track.engine.summary import Result
 from sparkml_track.trial import State
@@ -19,6 +20,18 @@ class Complaints:
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str]] = set()
+        self._unread = False
+
+    def unread(self, number: int, metric: str, metrics: Iterable[str]) -> None:
+        """Takes a report that the pruner can do nothing with."""
+        if not self._unread:
+            self._unread = True
+            _log.warning(
+                "trial %d reports no %r, only %s: the pruner cannot decide by that; report it too",
+                number,
+                metric,
+                ", ".join(metrics)[:200] or "nothing",
+            )
 
     def hear(self, result: Result) -> None:
         """Takes every accepted result."""

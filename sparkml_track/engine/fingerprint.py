@@ -136,8 +136,11 @@ def _frame_digest(value: Any) -> str:
     import pyarrow
 
     try:
-        return _table_digest(pyarrow.Table.from_pandas(value))
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, TypeError):
+        # A series has no columns.
+        return _table_digest(
+            pyarrow.Table.from_pandas(value if hasattr(value, "columns") else value.to_frame("values"))
+        )
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, TypeError, AttributeError):
         return type(value).__name__  # the executor refuses it with the column
 
 

@@ -61,8 +61,7 @@ class Loop:
         self._complaints = Complaints()
         self.best: Result | None = None
         self.refused: TrackingError | None = None
-        self.used = 0.0
-        self.stale = 0
+        self.used, self.stale = 0.0, 0
         self._slots = Slots("Spark" if spec.executor not in ("processes", "inline") else "this host")
         self._stopped = False
         self._goal = Goal(spec.target, spec.patience, maximize=spec.direction[0] == "maximize")
@@ -78,8 +77,7 @@ class Loop:
     @property
     def note(self) -> str:
         """What a person should know now, else empty."""
-        publisher = self._parts.publisher
-        trouble = publisher.trouble if publisher is not None else ""
+        trouble = self._parts.publisher.trouble if self._parts.publisher is not None else ""
         return self.stopping or trouble or self._slots.note(len(self.live) - self.running)
 
     @property
@@ -227,6 +225,8 @@ class Loop:
         pruner = self._parts.pruner
         if pruner is not None and value is not None and not live.pruned:
             live.pruned = pruner.report(live.trial.number, report.step, value * self._sign[0])
+        elif pruner is not None and value is None:
+            self._complaints.unread(live.trial.number, self._spec.metric[0], report.metrics)
         self.ledger.write()
         self._parts.executor.answer(event.attempt, event.index, live.pruned)
 
@@ -265,7 +265,7 @@ class Loop:
             # Slots may take it from a clock that was set back.
             duration=max(0.0, outcome.duration),
             reason=outcome.reason,
-            message=outcome.message,
+            message=f"ended: {self.stopping}" if outcome.reason == "cancelled" else outcome.message,
             host=outcome.host or live.host,
             artifacts=outcome.artifacts if outcome.in_place else "",
         )

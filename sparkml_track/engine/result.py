@@ -28,7 +28,7 @@ class Best:
     value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SweepResult:
     """A sweep that ended.
 
@@ -49,6 +49,16 @@ class SweepResult:
     trials: Sequence[Result]
     report_path: Path
     seed: int = 0
+
+    def __repr__(self) -> str:
+        counts = self.counts
+        text = f"{counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed, {counts.killed} killed"
+        best = self.summary.best
+        if self.summary.pareto is not None:
+            text += f"; {len(self.summary.pareto)} on the Pareto front"
+        elif best is not None and best.value is not None:
+            text += f"; best {best.value[0]:.6g} by trial {best.number}"
+        return f"<SweepResult {self.sweep}: {text}; run {self.run_id}>"
 
     @property
     def counts(self) -> Counts:

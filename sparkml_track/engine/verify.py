@@ -20,7 +20,7 @@ from sparkml_track.engine.history import History
 from sparkml_track.engine.owed import publishes, summary_of, wanted
 from sparkml_track.engine.repair import Repair
 from sparkml_track.engine.summary import Result, Summary
-from sparkml_track.errors import JournalError, SpecError
+from sparkml_track.errors import JournalError, SpecError, TrackingError
 from sparkml_track.home import Home
 from sparkml_track.journals import read, sweeps
 from sparkml_track.space import flatten
@@ -82,7 +82,7 @@ def verify(
     uri = tracking_uri or _kept_uri(target, plan.get("spec", {}).get("tracking", {}).get("uri") if plan else None)
     with closing(open_tracker(uri, root)) as tracker:
         if sweep is None:
-            sweep = tracker.parent(target).sweep
+            sweep = _sweep_of(target, tracker, root)
         checker = _Checker(root, sweep, tracker)
         found = checker.check()
         if not repair or found.clean:
@@ -90,6 +90,15 @@ def verify(
         repaired = Repair(root, sweep, tracker, found.run_id).run()
         after = _Checker(root, sweep, tracker).check()
     return Verification(after.sweep, after.run_id, after.trials, after.digest, after.differences, repaired)
+
+
+def _sweep_of(target: str, tracker: Tracker, root: Path) -> str:
+    try:
+        return tracker.parent(target).sweep
+    except TrackingError as error:
+        if type(error) is not TrackingError:
+            raise
+        raise TrackingError(f"{target!r} is no sweep in {root} and no parent run: {error}") from None
 
 
 def _kept_uri(target: str, kept: str | None) -> str | None:

@@ -21,6 +21,10 @@ Opener = Callable[[str], object]
 Entry = tuple[str, Opener]
 
 
+#: What the mapped kinds of a library have, and the others have not.
+_MARKS = {"numpy": "shape", "pyarrow": "combine_chunks", "pandas": "iloc", "pyspark": "toArrow"}
+
+
 def place(name: str, value: object, folder: str) -> Entry:
     """Writes one entry of ``data``.
 
@@ -29,10 +33,10 @@ def place(name: str, value: object, folder: str) -> Entry:
     """
     kind = type(value).__module__.split(".")[0]
     door = {"numpy": _array, "pyarrow": _table, "pandas": _pandas, "pyspark": _spark}.get(kind)
-    if door is None or not hasattr(value, "shape" if kind in ("numpy", "pandas", "pyarrow") else "toArrow"):
+    if door is None or not hasattr(value, _MARKS[kind]):
         raise DataError(
-            f"data {name!r} is a {type(value).__name__}; allowed are numpy arrays, Arrow tables, "
-            "pandas and Spark data frames"
+            f"data {name!r} is a {type(value).__name__}; allowed are numpy arrays, Arrow tables, pandas data frames "
+            "and series, and Spark data frames"
         )
     return door(name, value, folder)
 
@@ -76,6 +80,8 @@ def _table(_name: str, value: Any, folder: str) -> Entry:
 def _pandas(name: str, value: Any, folder: str) -> Entry:
     import pyarrow
 
+    if not hasattr(value, "columns"):
+        return _series(name, value, folder)
     try:
         table = pyarrow.Table.from_pandas(value)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, TypeError) as error:
@@ -87,6 +93,18 @@ def _pandas(name: str, value: Any, folder: str) -> Entry:
 
     load.imports = "pandas"  # type: ignore[attr-defined]
     load.copies = True  # type: ignore[attr-defined]  # a trial may change its frame: each gets one of its own
+    return digest, load
+
+
+def _series(name: str, value: Any, folder: str) -> Entry:
+    digest, open_frame = _pandas(name, value.to_frame("values"), folder)
+    named = value.name
+
+    def load(path: str) -> object:
+        return open_frame(path)["values"].rename(named)  # type: ignore[index]
+
+    load.imports = "pandas"  # type: ignore[attr-defined]
+    load.copies = True  # type: ignore[attr-defined]
     return digest, load
 
 

@@ -101,7 +101,10 @@ class LocalLauncher(Launcher):
         """See ``Launcher``."""
         root = package_root(os.path.abspath(__file__), __package__ or "")
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", _BOOT, root], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", _BOOT, root],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C goes to a whole group; it is the driver that ends attempts
         )
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(config))

@@ -128,20 +128,22 @@ class ExecutorCase(RootsCase):
         assert metrics["worst"] == float("-inf")
 
     def test_data_is_read_by_name(self) -> None:
-        """Arrays are mapped read-only, Arrow tables stay Arrow, pandas stays pandas."""
+        """Arrays are mapped read-only, Arrow tables stay Arrow, pandas stays pandas, frames and series."""
         import pandas as pd
 
         def objective(trial: object) -> dict[str, float]:
             data = trial.data  # type: ignore[attr-defined]
             total = {"loss": float(data["array"].sum()), "table": float(data["table"].num_rows)}
             total["frame"] = float(data["frame"]["b"].sum())
+            total["series"] = float(data["series"].loc["y"]) + float(data["series"].name == 7)
             return total | {"writeable": float(data["array"].flags.writeable), "names": float(len(data))}
 
         given = {"array": np.arange(10.0), "table": pa.table({"a": [1, 2]}), "frame": pd.DataFrame({"b": [1, 2, 4]})}
+        given["series"] = pd.Series([1.0, 2.0], index=["x", "y"], name=7)
         with self.opened(objective, data=given) as executor:
             executor.submit(attempt(0))
             metrics = outcomes(executor, 1)[0].metrics
-        assert metrics == {"loss": 45.0, "table": 2.0, "frame": 7.0, "writeable": 0.0, "names": 3.0}
+        assert metrics == {"loss": 45.0, "table": 2.0, "frame": 7.0, "series": 3.0, "writeable": 0.0, "names": 4.0}
 
     def test_data_that_cannot_be_mapped_is_refused_by_name(self) -> None:
         """Before anything starts, and nothing stays behind."""

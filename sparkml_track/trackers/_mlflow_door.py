@@ -61,6 +61,8 @@ def translated(error: BaseException, uri: str) -> TrackingError:
             f"The tracking store {where} is not available now: {said}. Accepted results are kept and publishing is "
             "tried again; check that the store runs and is reachable."
         )
+    if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+        return TrackingError(f"The tracking store {where} does not have it: {said}.")
     return TrackingError(f"The tracking store {where} failed: {said}. Accepted results are kept in the journal.")
 
 

@@ -206,6 +206,38 @@ def test_late_answers_are_in_the_journal_before_the_sweep_ends(monkeypatch: pyte
     assert [record.body["n"] for record in world.journal.records if record.kind == "late"] == [14, 15, 16]
 
 
+class Never(Pruner):
+    """Prunes nothing."""
+
+    def report(self, trial: int, step: int, value: float) -> bool:
+        return False
+
+    def restarted(self, trial: int) -> None: ...
+
+    def ended(self, trial: int, finished: bool) -> None: ...
+
+
+def test_reports_that_no_pruner_can_read_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    def script(attempt: Attempt) -> Sequence[Event]:
+        return [Reported(attempt.id, 0, Report({"acc": 2.0}, 1, 6.0)), done(attempt)]
+
+    World(script, trials=3, pruner=Never()).run()
+    said = "trial 0 reports no 'loss', only acc: the pruner cannot decide by that; report it too"
+    assert [record.getMessage() for record in caplog.records] == [said]
+    caplog.clear()
+    World(script, trials=3).run()
+    assert caplog.text == ""
+
+
+def test_trials_that_a_limit_ended_say_which() -> None:
+    world = World(lambda a: [], trials=2)
+    world.executor._slots = 2
+    world.loop._turn_once()
+    world.loop.stop("the sweep's timeout of 3 s is over")
+    world.run()
+    assert {r.message for r in world.loop.results} == {"ended: the sweep's timeout of 3 s is over"}
+
+
 def test_trials_that_have_no_slot_yet_are_not_running() -> None:
     world = World(lambda a: [], trials=2)
     world.loop._start_trials()

@@ -498,3 +498,13 @@ def test_the_folder_goes_also_when_workers_cannot_be_ended() -> None:
     with pytest.raises(RuntimeError, match="not closed"):
         executor.close()
     assert not os.path.exists(folder)
+
+
+def test_a_signal_to_the_drivers_group_does_not_reach_the_workers() -> None:
+    executor = opened(lambda _: 1.0)
+    try:
+        executor.submit(attempt(0))
+        wait_for(executor, Started)
+        assert os.getpgid(executor._launcher.pid(0)) != os.getpgid(0)  # type: ignore[attr-defined]
+    finally:
+        executor.close()
