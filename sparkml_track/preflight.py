@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from sparkml_track import objective as objectives
-from sparkml_track import samplers
+from sparkml_track import pruners, samplers
+from sparkml_track.engine.check import check
+from sparkml_track.engine.spec import Failures, Tracking
 from sparkml_track.errors import ConfigError, InvalidInput
+from sparkml_track.executors import Resources
 from sparkml_track.settings import Settings
 from sparkml_track.space import parse
 
-__all__ = ["preflight"]
+__all__ = ["preflight", "sweep_arguments"]
 
 _FUNCTIONS = {
     "prepare": ("tables",),
@@ -47,12 +50,35 @@ def _sweep(settings: Settings) -> Iterator[str]:
         function = objectives.resolve(sweep.objective, settings.code)
     except InvalidInput:  # told with the other functions
         return
-    yield from (f"{settings.at('sweep.objective')}: {problem}" for problem in objectives.problems(function))
-    yield from _told(
-        settings,
-        "sweep.sampler",
-        lambda: samplers.build(sweep.sampler, parse(sweep.space), seed=0),
-    )
+    problems = objectives.problems(function)
+    yield from (f"{settings.at('sweep.objective')}: {problem}" for problem in problems)
+    given = sweep_arguments(settings, None if problems else function)
+    made = partial(samplers.build, sweep.sampler, given["space"], seed=0, directions=_listed(sweep.metric))
+    found = list(_told(settings, "sweep.sampler", made))
+    found += _told(settings, "sweep.pruner", partial(pruners.build, sweep.pruner, seed=0))
+    yield from found
+    if not (found or problems):
+        yield from _told(settings, "sweep", partial(check, given))
+
+
+def sweep_arguments(settings: Settings, function: object) -> dict[str, object]:
+    """The arguments of ``sweep()`` that a file stands for.
+
+    Args:
+        settings: as read.
+        function: the objective.
+    """
+    section = settings.sweep
+    given: dict[str, object] = section.model_dump(exclude={"objective", "space", "resources", "failures", "name"})
+    given["resources"] = Resources(**section.resources.model_dump())
+    given["failures"] = Failures(**section.failures.model_dump())
+    given["tracking"] = Tracking(**settings.tracking.model_dump(exclude={"experiment"}))
+    given |= {"name": section.name or settings.name, "experiment": settings.tracking.experiment or settings.name}
+    return given | {"objective": function, "space": parse(section.space)}
+
+
+def _listed(metric: str | Sequence[str]) -> Sequence[str]:
+    return (metric,) if isinstance(metric, str) else metric
 
 
 def _told(settings: Settings, key: str, check: Callable[[], object]) -> Iterator[str]:

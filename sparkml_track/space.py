@@ -53,6 +53,7 @@ from sparkml_track.tree import (
     match,
     names,
     near,
+    plain_values,
     size,
     spec,
 )
@@ -107,6 +108,11 @@ class Space:
     def names(self) -> tuple[str, ...]:
         """The names that can be recorded, constants too, in the user's order."""
         return tuple(dict.fromkeys(names(self.tree)))
+
+    @property
+    def plain(self) -> Iterator[tuple[str, object]]:
+        """Names and plain values of all that can be recorded; None for a value that is drawn."""
+        return plain_values(self.tree)
 
     @property
     def constants(self) -> Iterator[tuple[str, object]]:

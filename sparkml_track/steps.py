@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from sparkml_track import objective, schema, space
 from sparkml_track.assembly import run
 from sparkml_track.engine.result import SweepResult
-from sparkml_track.engine.spec import Failures, Tracking
 from sparkml_track.errors import DataError, SparkmlError
-from sparkml_track.executors import Resources
+from sparkml_track.preflight import sweep_arguments
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.session import local_or_active
 from sparkml_track.settings import Settings
@@ -194,12 +193,7 @@ def _sweep(project: _Project) -> Facts:
     settings = project.settings
     section = settings.sweep
     function = project.function(section.objective)
-    given: dict[str, object] = section.model_dump(exclude={"objective", "space", "resources", "failures", "name"})
-    given["resources"] = Resources(**section.resources.model_dump())
-    given["failures"] = Failures(**section.failures.model_dump())
-    given["tracking"] = Tracking(**settings.tracking.model_dump(exclude={"experiment"}))
-    given |= {"name": section.name or settings.name, "experiment": project.experiment}
-    given |= {"objective": function, "space": space.parse(section.space)}
+    given = sweep_arguments(settings, function)
     rows: Mapping[str, object] = {}
     inputs: list[DataRef] = []
     if settings.features is not None:

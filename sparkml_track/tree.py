@@ -27,6 +27,7 @@ __all__ = [
     "match",
     "names",
     "near",
+    "plain_values",
     "size",
     "spec",
 ]
@@ -158,6 +159,18 @@ def names(node: object, name: str = "") -> Iterator[str]:
             yield from names(option, name)
     else:
         yield name
+
+
+def plain_values(node: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Names and plain values below a node; None where the value is drawn."""
+    if isinstance(node, Group):
+        for child, below in node.items:
+            yield from plain_values(below, _join(name, child))
+    elif isinstance(node, Choice):
+        for option in node.options:
+            yield from plain_values(option, name)
+    else:
+        yield name, None if isinstance(node, Distribution) else plain(node)
 
 
 def constants(node: Group, name: str = "") -> Iterator[tuple[str, object]]:

@@ -153,6 +153,10 @@ def test_a_wrong_config_exits_2_with_every_problem_and_starts_nothing(config: Pa
         ("mywork:train", "mywork:nothing", 6, "cannot be called with one argument"),
         ("mywork:tables", "mywork:tabels", 4, "has no function 'tabels'"),
         ("sampler: random", "sampler: {random: {speed: 3}}", 7, "option 'speed' of sampler 'random' is unknown"),
+        ("sampler: random", "pruner: {asha: {reduction: 0}}", 7, "reduction"),
+        ("sampler: random", "deterministic: true\n  pruner: median", 5, "exclude each other"),
+        ("sampler: random", "metric: [a, b]\n  sampler: tpe", 8, "takes one metric, not 2"),
+        ("max_trials: 3", "max_trials: 3\n  metric: [a, b]\n  target: 1.0", 5, "target and patience take one metric"),
     ],
 )
 def test_what_a_config_names_is_checked_before_the_first_step(

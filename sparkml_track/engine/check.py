@@ -17,6 +17,7 @@ from sparkml_track.engine.roots import root_problems
 from sparkml_track.engine.spec import COUNT, Failures, Spec, Tracking, number_in
 from sparkml_track.errors import InvalidInput, SpecError
 from sparkml_track.executors import NAMES, Resources
+from sparkml_track.trackers import problems as store_problems
 from sparkml_track.trial import Params
 
 __all__ = ["check"]
@@ -66,6 +67,7 @@ class _Checker:
             self._search(space, metric)
         if space is None or self.problems:
             return None
+        self._stored(space)
         _tell_of_lists(space)
         name = name or objectives.name_of(given["objective"]).rpartition(".")[2]
         fields |= {"points": self._points(space), "name": name, "experiment": experiment or name}
@@ -106,6 +108,11 @@ class _Checker:
         except InvalidInput as error:
             self.problems += [f"space: {problem}" for problem in error.problems]
             return None
+
+    def _stored(self, space: spaces.Space) -> None:
+        """What the tracking store would cut without a word."""
+        found = (text for name, value in space.plain for text in store_problems({name: value}))
+        self.problems += dict.fromkeys(f"space: {text}" for text in found)
 
     def _points(self, space: spaces.Space) -> tuple[Params, ...]:
         points: list[Params] = []

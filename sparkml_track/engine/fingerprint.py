@@ -105,7 +105,9 @@ def materialised(value: object) -> object:
 def data_digest(value: object) -> str:
     """Names the content of one entry of ``data``; of what cannot be shipped, its type."""
     kind = type(value).__module__.split(".")[0]
-    digest = {"numpy": _array_digest, "pyarrow": _table_digest, "pandas": _frame_digest}.get(kind)
+    digest = {"numpy": _array_digest, "pyarrow": _table_digest, "pandas": _frame_digest, "pyspark": _plan_digest}.get(
+        kind
+    )
     return type(value).__name__ if digest is None else digest(value)
 
 
@@ -142,6 +144,11 @@ def _frame_digest(value: Any) -> str:
         )
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, TypeError, AttributeError):
         return type(value).__name__  # the executor refuses it with the column
+
+
+def _plan_digest(value: Any) -> str:
+    """Of a Spark data frame that stays one: its columns and types; the rows would have to be computed."""
+    return _Sink(value.schema.json()).digest()
 
 
 class _Sink:

@@ -1,9 +1,10 @@
-"""Ctrl-C and SIGTERM: the first ends the sweep in good order, the second quits at once."""
+"""Ctrl-C and SIGTERM: the first ends the sweep in good order, the second quits at once, or gives a prompt back."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -48,6 +49,8 @@ class Interrupts:
 
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         if self.caught:
+            if _interactive():  # a second one stops the waiting; what a person has in memory is worth more
+                raise KeyboardInterrupt
             os._exit(128 + number)
         self.caught = number
 
@@ -62,3 +65,9 @@ class Interrupts:
             raise KeyboardInterrupt
         if self.caught:
             raise SystemExit(128 + self.caught)
+
+
+def _interactive() -> bool:
+    """Whether somebody sits at a prompt of this process: Python's own, IPython's or a notebook's."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return hasattr(sys, "ps1") or (shell is not None and shell() is not None)

@@ -104,7 +104,10 @@ class _Run:
 
     def __init__(self, spec: Spec, around: Surroundings) -> None:
         self._spec = spec
-        self._around = replace(around, data={name: materialised(value) for name, value in around.data.items()})
+        # On the driver an objective uses Spark itself, and gets the frame it was given.
+        own = spec.executor == "driver"
+        data = around.data if own else {name: materialised(value) for name, value in around.data.items()}
+        self._around = replace(around, data=data)
         self._interrupts = Interrupts()
         self._told = 0.0
         self._sweep = ""

@@ -78,6 +78,8 @@ def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
         ({"resources": Resources(cpus="4")}, "resources is"),
         ({"resources": Resources(memory="1g")}, "resources.memory is '1g'"),
         ({"resources": Resources(memory="1g")}, "such as 512 * 2**20 for 512 MiB"),
+        ({"space": {"x": st.choice("a" * 6001, "b")}}, "has 6001 characters as text; MLflow stores at most 6000"),
+        ({"space": {"x" * 251: 1, "y": st.uniform(0, 1)}}, "has 251 characters; MLflow stores at most 250"),
         ({"data": [1.0]}, "data is a list; allowed is a mapping of names"),
         ({"name": "x" * 201}, "name has 201 characters; allowed are 200"),
         ({"experiment": "x" * 251}, "experiment has 251 characters; allowed are 200"),

@@ -6,10 +6,11 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import sparkml_track as st
 from sparkml_track.errors import SlotsLost
 from sparkml_track.executors import Ended, Executor, Started, Work, open_executor
 from sparkml_track.executors._driver import DriverExecutor, NoScope
@@ -106,6 +107,19 @@ class TestOnSpark:
             executor.close()
         assert [ended[n].metrics["loss"] for n in range(4)] == [10.0, 20.0, 30.0, 40.0]
         assert spark.sparkContext.getLocalProperty("spark.jobGroup.id") is None
+
+    def test_a_sweep_hands_the_data_frame_over_as_it_is(
+        self, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+
+        def objective(trial: st.Trial) -> float:
+            frame: Any = trial.data["frame"]
+            return float(frame.filter("id < 10").count())
+
+        more: dict[str, Any] = {"executor": "driver", "sampler": "random", "spark": spark, "max_trials": 2}
+        result = st.sweep(objective, {"x": st.uniform(0, 1)}, data={"frame": spark.range(100)}, **more)
+        assert [trial.value for trial in result.trials] == [(10.0,), (10.0,)]
 
     def test_stop_cancels_the_spark_jobs_of_one_attempt_and_of_no_other(self, spark: SparkSession) -> None:
         def objective(trial: object) -> float:
