@@ -179,11 +179,10 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> P
     facts = {"sweep": ending.sweep, "parent run": ending.run_id}
     page = report(ending.report_path, Page(ending.name, summary, results, facts))
     metrics = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
-    metrics |= {"attempts_stale": float(ending.stale), **_aggregates(summary)}
+    metrics |= {"attempts_stale": float(ending.stale), **result_metrics(summary)}
     tags = {schema.TAG_DIGEST: summary.digest, schema.TAG_STATE: ending.state.value}
     best = summary.best
     if best is not None and best.value is not None:
-        metrics |= {f"best_{name}": value for name, value in zip(summary.metric, best.value, strict=True)}
         tags[schema.TAG_BEST] = str(best.number)
     if summary.pareto is not None:
         metrics["pareto_trials"] = float(len(summary.pareto))
@@ -210,8 +209,12 @@ def pareto_tag(summary: Summary) -> str:
     return ",".join(str(one.number) for one in (summary.pareto or ())[:_FRONT])
 
 
-def _aggregates(summary: Summary) -> dict[str, float]:
-    return {
+def result_metrics(summary: Summary) -> dict[str, float]:
+    """What the parent run's metrics say of the results: the best value, and of each child metric the aggregates."""
+    best = summary.best
+    value = () if best is None or best.value is None else best.value
+    metrics = {f"best_{name}": number for name, number in zip(summary.metric, value, strict=False)}
+    return metrics | {
         f"{metric}_{name}": value
         for metric, aggregate in summary.aggregates.items()
         for name, value in asdict(aggregate).items()

@@ -6,6 +6,7 @@ accepted record; planned is the sum of all states; a parent is FINISHED only if 
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from sparkml_track import schema
-from sparkml_track.engine.finish import pareto_tag
+from sparkml_track.engine.finish import pareto_tag, result_metrics
 from sparkml_track.engine.history import History
 from sparkml_track.engine.owed import publishes, summary_of, wanted
 from sparkml_track.engine.repair import Repair
@@ -24,7 +25,7 @@ from sparkml_track.errors import JournalError, SpecError, TrackingError
 from sparkml_track.home import Home
 from sparkml_track.journals import read, sweeps
 from sparkml_track.space import flatten
-from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, open_tracker, redacted
+from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, key, open_tracker, redacted
 from sparkml_track.trackers import differences as stored_otherwise
 from sparkml_track.trial import State
 
@@ -213,6 +214,7 @@ def _parent(past: History, summary: Summary, stored: StoredParent, broken: bool)
         yield f"parent: its digest is {stored.tags.get(schema.TAG_DIGEST, 'missing')[:16]}, not {summary.digest[:16]}"
     yield from _best(summary, stored.tags)
     yield from _counts(summary, stored.metrics)
+    yield from _found(summary, stored.metrics)
 
 
 def _best(summary: Summary, tags: Mapping[str, str]) -> Iterator[str]:
@@ -222,6 +224,20 @@ def _best(summary: Summary, tags: Mapping[str, str]) -> Iterator[str]:
     front = pareto_tag(summary)
     if tags.get(schema.TAG_PARETO, "") != front:
         yield f"parent: its Pareto front is {tags.get(schema.TAG_PARETO)!r}, recomputed {front!r}"
+
+
+def _found(summary: Summary, metrics: Mapping[str, float]) -> Iterator[str]:
+    for name, value in result_metrics(summary).items():
+        have = metrics.get(key(name))
+        if have is None or not _same(have, value):
+            yield f"parent: {name} is {have}, recomputed {value}"
+
+
+def _same(have: float, value: float) -> bool:
+    """MLflow keeps infinity as the largest number; sums depend on the order in the last digits."""
+    if not math.isfinite(value):
+        return have == value or (math.isnan(have) and math.isnan(value)) or abs(have) > 1.79e308
+    return math.isclose(have, value, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def _counts(summary: Summary, metrics: Mapping[str, float]) -> Iterator[str]:

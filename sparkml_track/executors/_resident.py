@@ -69,6 +69,7 @@ class ResidentExecutor(Executor):
         self._out, self._unbegun = Outbox(), Unbegun()
         self._board = Board(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
+        self._apart: set[str] = set()
         self._closed = False
         self._template: socket.socket | None = None
         with contextlib.ExitStack() as undo:
@@ -211,6 +212,8 @@ class ResidentExecutor(Executor):
             self._file(slot, message, blob)
         elif op == "ready":
             self._ready(slot)
+        elif op == "parted":
+            self._part(slot)
         elif op == "broken":
             raise PreflightError(not_loaded(slot.host, str(message["message"]), str(message.get("cloudpickle", ""))))
         elif op == "warning":
@@ -305,6 +308,16 @@ class ResidentExecutor(Executor):
             self._out.events.append(SlotsChanged(self._staff.ready))
         if slot.stands_by and slot.standby is not None:
             self._welcome(slot, *slot.standby)
+
+    def _part(self, slot: Slot) -> None:
+        """The template of its host died, and with it all that ran there: of several, nobody knows who did it.
+
+        Each worker has a template of its own from then on, so an attempt that does it again is alone and charged.
+        """
+        beside = (each for each in self._staff.slots if each is not slot and each.host == slot.host and each.ahead)
+        if slot.host in self._apart or next(beside, None) is not None:
+            self._apart.add(slot.host)
+            slot.moving = True
 
     def _check(self, now: float) -> None:
         for slot in self._staff.slots:

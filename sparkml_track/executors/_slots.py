@@ -72,7 +72,7 @@ class Slot:
         ahead: attempts it was given, the first one runs.
         launches: starts in a row without a worker that became ready.
         idle_since: by the monotonic clock.
-        moving: its Spark executor is being decommissioned; what is lost there is not charged.
+        moving: it goes for no fault of its attempt, as when Spark decommissions its executor; a loss is not charged.
         standby: another worker for this slot, and its host; not welcomed yet.
     """
 

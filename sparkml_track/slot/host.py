@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -88,8 +89,18 @@ class Host:
                 os.rename(path + ".part", path)
         return path
 
+    @property
+    def apart(self) -> bool:
+        """Whether each worker is to have a template of its own, since the shared one has died with all attempts."""
+        return os.path.exists(os.path.join(self.folder, "apart"))
+
+    def part(self) -> None:
+        """From now on workers share no template."""
+        with contextlib.suppress(OSError), open(os.path.join(self.folder, "apart"), "wb"):
+            pass
+
     def join_template(
-        self, work: str, path: Sequence[str], env: Mapping[str, str], linger: float = 0.0
+        self, work: str, path: Sequence[str], env: Mapping[str, str], linger: float = 0.0, own: str = ""
     ) -> socket.socket:
         """Connects to the host's template; the first starts it.
 
@@ -98,12 +109,13 @@ class Host:
             path: entries for its sys.path.
             env: for its environment.
             linger: seconds it waits for another worker when the last has left.
+            own: names one that is not shared; empty for that of the host.
         """
-        name = os.path.join(self.folder, "template")
+        name = os.path.join(self.folder, f"template{own}")
         sock = _try_connect(name)
         if sock is not None:
             return sock
-        with self._lock("template"):
+        with self._lock(f"template{own}"):
             sock = _try_connect(name)
             if sock is None:
                 self._start_template(name, {"work": work, "path": list(path), "linger": linger}, env)

@@ -1,7 +1,7 @@
 """The worker: lives in a Spark task, takes attempts from the broker and watches the process that executes them.
 
     worker -> broker   hello, get (digest, offset), ready, broken, warning, beat, report, done,
-                       unbegun (attempt, message)
+                       unbegun (attempt, message), parted
     broker -> worker   welcome | refuse, piece, run, answer, stop, bye
 
 One attempt runs at a time; ``run`` messages beyond it wait here, which hides the way to the driver for short trials.
@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from .artifacts import pieces
-from .children import Child, Children
+from .children import Child, Children, TemplateLost
 from .config import Config
 from .driver import cipher_of, nobody_listens
 from .ends import begun, died, killed
@@ -47,7 +47,8 @@ def join(host: Host, config: Config, fetch: Callable[[str], Iterator[bytes]]) ->
     for digest in (config.work, *config.code, *config.data):
         host.blob(digest, lambda digest=digest: fetch(digest))  # type: ignore[misc]
     path = [*map(host.blob_path, config.code), *sys.path, *config.path]
-    return host.join_template(host.blob_path(config.work), path, dict(config.env), config.linger)
+    own = f".{config.slot}" if host.apart else ""
+    return host.join_template(host.blob_path(config.work), path, dict(config.env), config.linger, own)
 
 
 class _Bye(Exception):
@@ -94,8 +95,10 @@ class Worker:
             RuntimeError: the driver refused this slot, or the template died; the Spark task fails with it.
         """
         host = self._host = Host(self._config.token)
+        shared = True
         try:
             self._hello()
+            shared = not host.apart
             self._children = self._join_template()
             self._sources[self._sock.fileno()] = self._read_broker
             self._poll.register(self._sock.fileno(), select.POLLIN)
@@ -109,6 +112,11 @@ class Worker:
             elif bye.rests and self._children is not None:
                 self._children.rests()
             return
+        except TemplateLost:
+            if shared:  # who killed it cannot be told: the next time, only the attempt that did it is hit
+                host.part()
+                self._tell({"op": "parted"})
+            raise
         finally:
             self._sock.close()
             if self._children is not None:

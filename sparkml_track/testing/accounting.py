@@ -6,6 +6,7 @@ It shares no code with ``verify`` beyond the readers, so that each can find the 
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -126,12 +127,14 @@ def _check(tracker: Tracker, sweep: str, said: _Said) -> Mapping[str, int]:
         _check_child(child, asked[child.number], accepted[child.number])
     states = Counter(str(body["state"]) for body in accepted.values())
     _check_parent(parent, states, ended)
+    _check_best(parent, said)
     return {**{state: states[state] for state in _STATES}, "attempts": sum(said.submitted.values())}
 
 
 def _check_child(child: StoredChild, asked: Mapping[str, Any], accepted: Mapping[str, Any]) -> None:
     where = f"trial {child.number}"
     assert child.state.value == accepted["state"], where
+    assert child.status == _STATUS[child.state.value], where
     assert child.attempts == accepted["k"], where
     assert child.params == {name: str(value) for name, value in _flat(asked["params"])}, where
     for name, value in accepted["metrics"].items():
@@ -151,6 +154,21 @@ def _check_parent(parent: StoredParent, states: Counter[str], ended: Mapping[str
     assert tags[schema.TAG_DIGEST] == ended["digest"]
     assert tags[schema.TAG_STATE] == ended["state"]
     assert parent.status == _STATUS[ended["state"]]
+
+
+def _check_best(parent: StoredParent, said: _Said) -> None:
+    """Of one metric; recomputed here in another way than by the package."""
+    if len(said.plan["metric"]) > 1:
+        return
+    (metric,), (direction,) = said.plan["metric"], said.plan["direction"]
+    values = [body["metrics"][metric] for body in said.accepted.values() if body["state"] == "finished"]
+    if values and all(map(math.isfinite, values)):
+        assert math.isclose(parent.metrics[f"{metric}_mean"], statistics.fmean(values), rel_tol=1e-6, abs_tol=1e-9)
+    values = [value for value in values if math.isfinite(value)]
+    best = f"best_{metric}"
+    assert (best in parent.metrics) == bool(values)
+    if values:
+        assert parent.metrics[best] == (max(values) if direction == "maximize" else min(values))
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> list[tuple[str, object]]:

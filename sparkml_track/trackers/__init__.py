@@ -8,7 +8,7 @@ from pathlib import Path
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import Content, write_content
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
-from sparkml_track.trackers._names import problems
+from sparkml_track.trackers._names import key, problems
 from sparkml_track.trackers._stored import differences
 from sparkml_track.trackers._uri import redacted
 
@@ -25,6 +25,7 @@ __all__ = [
     "Tracker",
     "default_uri",
     "differences",
+    "key",
     "open_tracker",
     "problems",
     "redacted",

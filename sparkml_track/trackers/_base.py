@@ -112,6 +112,7 @@ class StoredChild:
         run_id: the store's.
         number: the trial's.
         state: from ``sparkml.state``.
+        status: MLflow's, which its UI shows: RUNNING, FINISHED, FAILED or KILLED.
         metrics: the latest value of each.
         params: as stored, text.
         attempts: as stored.
@@ -122,6 +123,7 @@ class StoredChild:
     run_id: str
     number: int
     state: State
+    status: str
     metrics: Mapping[str, float]
     params: Mapping[str, str]
     attempts: int

@@ -101,6 +101,7 @@ class MemoryTracker(Tracker):
                 run_id=run.run_id,
                 number=int(run.tags[schema.TAG_NUMBER]),
                 state=State(run.tags[schema.TAG_STATE]),
+                status=run.status,
                 metrics=dict(run.metrics),
                 params=dict(run.params),
                 attempts=int(run.tags[schema.TAG_ATTEMPTS]),

@@ -315,6 +315,7 @@ def _stored(run: Run) -> StoredChild:
         run_id=run.info.run_id,
         number=int(tags[schema.TAG_NUMBER]),
         state=State(tags[schema.TAG_STATE]),
+        status=run.info.status,
         metrics=dict(run.data.metrics),
         params=dict(run.data.params),
         attempts=int(tags.get(schema.TAG_ATTEMPTS, "1")),

@@ -226,6 +226,7 @@ class BulkTracker(MlflowTracker):
         ids = list(numbers)
         tags = _pairs(self._db, "SELECT run_uuid, key, value FROM tags", ids)
         params = _pairs(self._db, "SELECT run_uuid, key, value FROM params", ids)
+        statuses = _pairs(self._db, "SELECT run_uuid, 'status', status FROM runs", ids)
         metrics = _pairs(
             self._db, "SELECT run_uuid, key, CASE is_nan WHEN 1 THEN 'nan' ELSE value END FROM latest_metrics", ids
         )
@@ -234,6 +235,7 @@ class BulkTracker(MlflowTracker):
                 run_id=run_id,
                 number=number,
                 state=State(tags[run_id][schema.TAG_STATE]),
+                status=statuses[run_id]["status"],
                 metrics={name: float(value) for name, value in metrics[run_id].items()},
                 params=params[run_id],
                 attempts=int(tags[run_id].get(schema.TAG_ATTEMPTS, "1")),

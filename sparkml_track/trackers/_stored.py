@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from sparkml_track.trackers._base import ChildRun, StoredChild
-from sparkml_track.trackers._rows import child_params, point
+from sparkml_track.trackers._rows import child_params, point, status
 
 __all__ = ["differences"]
 
@@ -23,6 +23,7 @@ def differences(child: ChildRun, stored: StoredChild) -> list[str]:
 def _plain(child: ChildRun, stored: StoredChild) -> Iterator[str]:
     for name, want, have in (
         ("state", child.state.value, stored.state.value),
+        ("status", status(child.state), stored.status),
         ("attempts", child.attempts, stored.attempts),
         ("reason", child.reason, stored.reason),
     ):

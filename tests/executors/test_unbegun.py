@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import sparkml_track as st
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors import Event, Lost, Work, _unbegun
 from sparkml_track.executors._launchers import LocalLauncher
@@ -117,3 +119,30 @@ def test_a_host_where_nothing_begins_is_told_in_the_end(full: Path, monkeypatch:
         assert len(events) == 20
     finally:
         executor.close()
+
+
+def test_an_attempt_that_kills_the_template_is_charged_and_its_neighbour_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
+    marks = tmp_path
+
+    def objective(trial: Any) -> float:
+        import os
+        import signal
+        import time
+
+        (marks / f"{trial.number}.{trial.attempt}").touch()
+        awaited = marks / ("1.1" if trial.number == 0 else "0.4")  # the poison's fourth attempt, its third alone
+        while not awaited.exists():
+            time.sleep(0.01)
+        if trial.number == 0:
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        return 1.0
+
+    more: dict[str, Any] = {"max_trials": 2, "parallelism": 2, "sampler": "random", "executor": "processes"}
+    poison, neighbour = st.sweep(objective, {"x": st.uniform(0, 1)}, tracking=st.Tracking("memory:"), **more).trials
+    assert (poison.state, poison.reason, poison.attempts) == (State.FAILED, "worker lost", 4)
+    assert "lost 3 times" in poison.message
+    assert (neighbour.state, neighbour.attempts) == (State.FINISHED, 2)

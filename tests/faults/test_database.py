@@ -228,3 +228,25 @@ def test_durations_do_not_follow_a_clock_that_jumps(home: Path, monkeypatch: pyt
     result = sweep(home, moments, objective=slow_square, max_trials=8, tracking=Tracking())
     assert all(0.1 <= trial.duration < 5 for trial in result.trials), [trial.duration for trial in result.trials]
     assert assert_accounting(home, result.sweep)["finished"] == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE runs SET status = 'RUNNING' WHERE run_uuid = :child", "status is 'RUNNING', the journal says"),
+        ("UPDATE runs SET status = 'FAILED' WHERE run_uuid = :child", "status is 'FAILED', the journal says"),
+        ("UPDATE latest_metrics SET value = 99 WHERE key = 'best_loss'", "parent: best_loss is 99.0, recomputed"),
+        ("UPDATE latest_metrics SET value = 99 WHERE key = 'loss_mean'", "parent: loss_mean is 99.0, recomputed"),
+    ],
+)
+def test_what_somebody_changed_in_the_store_is_found(home: Path, change: str, said: str) -> None:
+    result = sweep(home, max_trials=3)
+    assert verify(result.sweep, home=home).clean
+    with closing(sqlite3.connect(home / "mlflow.db")) as database, database:
+        query = "SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId' LIMIT 1"
+        child = database.execute(query).fetchone()[0]
+        database.execute(change, {"child": child} if ":child" in change else {})
+    found = verify(result.sweep, home=home).differences
+    assert any(said in line for line in found), found
+    with pytest.raises((AssertionError, KeyError)):
+        assert_accounting(home, result.sweep)
