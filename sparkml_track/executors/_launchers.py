@@ -52,6 +52,11 @@ class Launcher(ABC):
     def slots(self) -> int:
         """How many workers can run at one time."""
 
+    @property
+    def most(self) -> int:
+        """How many there can be with dynamic allocation, which brings them while workers wait; 0 without it."""
+        return 0
+
     def check(self) -> None:  # noqa: B027  # nothing to look at is fine
         """Looks whether workers can still live; called when one is lost.
 

@@ -88,6 +88,11 @@ class SparkLauncher(Launcher):
         with telling_of_its_end(self.context):
             return self._grant.slots()
 
+    @property
+    def most(self) -> int:
+        """See ``Launcher``."""
+        return self._grant.most
+
     def check(self) -> None:
         """See ``Launcher``."""
         check_running(self.context)

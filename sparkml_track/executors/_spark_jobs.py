@@ -30,6 +30,8 @@ from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 
 __all__ = ["ClassicJobs", "ConnectJobs", "Interrupter", "is_connect"]
 
+#: Jobs that wait at most for dynamic allocation; each has a thread.
+_WAITING = 64
 _log = logging.getLogger(__name__)
 
 #: Seconds without an answer from the Connect server's port after which it is gone.
@@ -79,8 +81,8 @@ class ClassicJobs(Submitter):
         add_slot(self._context)
 
     def slots(self) -> int:
-        """See ``Submitter``."""
-        return self._grant.slots()
+        """See ``Submitter``; dynamic allocation brings executors only for jobs that wait."""
+        return max(self._grant.slots(), min(self._grant.most, _WAITING))
 
     def ship(self, files: dict[str, str]) -> None:
         """See ``Submitter``."""

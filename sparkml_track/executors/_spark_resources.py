@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sparkml_track.errors import SpecError
@@ -19,10 +19,12 @@ class Grant:
     Attributes:
         slots: counts those there are now, at least 1.
         apply: asks for the resources on an RDD.
+        most: slots that dynamic allocation can bring, 0 without it.
     """
 
     slots: Callable[[], int]
     apply: Callable[[Any], Any]
+    most: int = 0
 
 
 def conf_of(context: Any) -> Any:
@@ -47,9 +49,18 @@ def grant(context: Any, resources: Resources) -> Grant:
     gpus = float(conf_of(context).get("spark.task.resource.gpu.amount", "0"))
     if is_local(context):
         return _local(context, resources, cpus, gpus)
+    most = _most(context, max(cpus, resources.cpus))
     if resources.cpus <= cpus and resources.gpus <= gpus:
-        return Grant(lambda: _concurrent(context), lambda rdd: rdd)
-    return _profile(context, resources)
+        return Grant(lambda: _concurrent(context), lambda rdd: rdd, most)
+    return replace(_profile(context, resources), most=most)
+
+
+def _most(context: Any, cpus: int) -> int:
+    conf = conf_of(context)
+    if conf.get("spark.dynamicAllocation.enabled", "false") != "true":
+        return 0
+    executors = int(conf.get("spark.dynamicAllocation.maxExecutors", "1000000"))
+    return min(1_000_000, executors * max(1, (_executor(context)[0] or 1) // cpus))
 
 
 def _local(context: Any, resources: Resources, cpus: int, gpus: float) -> Grant:

@@ -118,8 +118,12 @@ class Staff:
     # -- more and fewer
 
     def _grow(self) -> None:
-        """Takes slots that joined."""
-        there = self._launcher.slots()
+        """Takes slots that joined, or that would if workers waited for them."""
+        there, most = self._launcher.slots(), self._launcher.most
+        if most and self._parallelism is not None:
+            there = max(there, most)
+        elif most and all(slot.takes and slot.ahead for slot in self.slots):
+            there = max(there, min(most, 2 * len(self.slots)))  # twice as many, as Spark itself asks for executors
         wanted = there if self._parallelism is None else min(there, self._parallelism)
         for number in range(len(self.slots), max(1, wanted)):
             slot = Slot(number)

@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sparkml_track.errors import SpecError
 from sparkml_track.executors import Resources, Work, open_executor
 from sparkml_track.testing.executors import attempt, outcomes
+from sparkml_track.trial import State
 from tests.clusters import Cluster, application, cluster, descendants, spark_home, wait_until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -171,3 +174,34 @@ def test_slots_of_more_cpus_and_gpus_come_by_a_profile_or_are_refused(
                 open_executor("auto", Work(objective, resources=Resources(cpus=4)), spark)
             with pytest.raises(SpecError, match="needs 2 gpus, slots have 1"):
                 open_executor("auto", Work(objective, resources=Resources(gpus=2)), spark)
+
+
+@pytest.mark.parametrize("parallelism", [2, None])
+def test_dynamic_allocation_brings_spark_executors_for_workers_that_wait(
+    parallelism: int | None, tmp_path: Path
+) -> None:
+    marks = str(tmp_path)
+
+    def objective(trial: Any) -> float:
+        import os
+        import time
+
+        open(os.path.join(marks, str(trial.number)), "w").close()
+        until = time.monotonic() + 90
+        while not all(os.path.exists(os.path.join(marks, str(number))) for number in (0, 1)):
+            assert time.monotonic() < until, "the other trial never began"
+            time.sleep(0.02)
+        return 1.0
+
+    conf = {"minExecutors": "0", "initialExecutors": "1", "maxExecutors": "2", "enabled": "true"}
+    conf |= {"shuffleTracking.enabled": "true", "schedulerBacklogTimeout": "1s"}
+    options = {f"spark.dynamicAllocation.{name}": value for name, value in conf.items()}
+    with (
+        cluster(tmp_path / "cluster", "--no-connect", "--cores=1", "--memory=1500m") as there,
+        application(there, **options, **{"spark.executor.cores": "1"}) as spark,
+        closing(open_executor("resident", Work(objective, parallelism=parallelism), spark)) as executor,
+    ):
+        for number in range(2):
+            executor.submit(attempt(number))
+        ended = outcomes(executor, 2, seconds=120)
+    assert {outcome.state for outcome in ended.values()} == {State.FINISHED}, ended

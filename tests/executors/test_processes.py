@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
-from sparkml_track.executors import Executor, Lost, Reported, SlotsChanged, Started, Work, open_executor
+from sparkml_track.executors import Executor, Lost, Reported, SlotsChanged, Started, Work, _launchers, open_executor
 from sparkml_track.executors._launchers import LocalLauncher
 from sparkml_track.executors._resident import Limits, ResidentExecutor
 from sparkml_track.slot.host import user_folder
@@ -506,5 +506,19 @@ def test_a_signal_to_the_drivers_group_does_not_reach_the_workers() -> None:
         executor.submit(attempt(0))
         wait_for(executor, Started)
         assert os.getpgid(executor._launcher.pid(0)) != os.getpgid(0)  # type: ignore[attr-defined]
+    finally:
+        executor.close()
+
+
+def test_slots_of_another_python_are_refused_and_told_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    boot = "import platform; platform.python_version = lambda: '3.9.1'; " + _launchers._BOOT
+    monkeypatch.setattr(_launchers, "_BOOT", boot)
+    executor = opened(lambda _: 1.0)
+    try:
+        executor.submit(attempt(0))
+        with pytest.raises(PreflightError, match=r"slots run Python 3\.9\.1 .*set PYSPARK_PYTHON"):
+            outcomes(executor, 1)
+        wait_until(lambda: executor._launcher.failure(0))
+        assert "status 1" in str(executor._launcher.failure(0)), "it was refused, and did not wait for ever"
     finally:
         executor.close()

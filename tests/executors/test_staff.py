@@ -25,6 +25,11 @@ class Scripted(Launcher):
         self.launched: list[int] = []
         self.ended: dict[int, str] = {}
         self.now = Others()
+        self.dynamic = 0
+
+    @property
+    def most(self) -> int:
+        return self.dynamic
 
     def slots(self) -> int:
         return self.there
@@ -47,8 +52,9 @@ class Scripted(Launcher):
 class World:
     """Staff whose workers are as the test says; dismissed ones leave in good order."""
 
-    def __init__(self, slots: int, parallelism: int | None = None, first: float = 10.0) -> None:
+    def __init__(self, slots: int, parallelism: int | None = None, first: float = 10.0, most: int = 0) -> None:
         self.launcher = Scripted(slots)
+        self.launcher.dynamic = most
         limits = Limits(first=first, none=5, idle=3, look=0)
         self.staff = Staff(self.launcher, CONFIG, limits, parallelism, self._dismiss)
         self.dismissed: list[int] = []
@@ -90,6 +96,24 @@ def test_slots_that_join_later_get_workers() -> None:
     world.launcher.there = 5
     world.check()
     assert world.launcher.launched == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("most", "wanted", "started"), [(8, 6, 6), (4, 6, 4), (8, None, 1), (1, 6, 1)])
+def test_workers_wait_for_what_dynamic_allocation_can_bring(most: int, wanted: int | None, started: int) -> None:
+    """Spark asks for more executors only when tasks wait."""
+    assert World(1, wanted, most=most).launcher.launched == list(range(started))
+
+
+def test_without_a_parallelism_they_double_while_all_are_busy() -> None:
+    world = World(2, most=7).all_ready()
+    world.check()
+    assert len(world.launcher.launched) == 4
+    world.check()
+    assert len(world.launcher.launched) == 4, "the new ones are not there yet"
+    world.launcher.there = 4
+    world.all_ready().check()
+    assert len(world.launcher.launched) == 7
+    assert len(World(2, most=7).all_ready(busy=False).staff.slots) == 2
 
 
 def test_a_worker_makes_way_between_attempts_and_is_queued_again() -> None:
