@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from dataclasses import dataclass, field
 
+from sparkml_track.executors import Lost
 from sparkml_track.trial import Attempt, Report, Trial, Unit
 
 __all__ = ["Again", "Live"]
@@ -23,6 +26,20 @@ class Live:
     shown: bool = False
     pruned: bool = False
     reports: list[Report] = field(default_factory=list)
+    losses: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+
+    def lost(self, event: Lost) -> dict[str, object]:
+        """Takes the loss of its attempt; what the journal is to have of it."""
+        now = time.time()
+        self.charged += event.charged
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+        where = f" on {self.host}" if self.host else ""
+        self.losses.append(f"attempt {self.attempt.number} was lost{where} at {when} UTC: {event.message}")
+        return {"a": event.attempt, "why": event.message, "charged": event.charged, "host": self.host, "t": now}
+
+    def told(self, log: str) -> str:
+        """The log of the child run: what became of earlier attempts, then that of the last one."""
+        return "\n".join([*self.losses, log]).strip() if self.losses else log
 
 
 @dataclass(frozen=True, slots=True)

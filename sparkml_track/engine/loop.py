@@ -231,8 +231,7 @@ class Loop:
         self._parts.executor.answer(event.attempt, event.index, live.pruned)
 
     def _lost(self, live: Live, event: Lost) -> None:
-        self.ledger.record("lost", a=event.attempt, why=event.message, charged=event.charged, host=live.host)
-        live.charged += event.charged
+        self.ledger.record("lost", **live.lost(event))
         if self.stopping:
             self._accept(live, self._killed(live))
         elif live.charged > self._spec.failures.retries:
@@ -253,7 +252,7 @@ class Loop:
 
     def _accept(self, live: Live, outcome: Outcome) -> None:
         self._parts.moment("received")
-        trial = live.trial
+        trial, outcome = live.trial, replace(outcome, log=live.told(outcome.log))
         result = Result(
             number=trial.number,
             params=trial.params,

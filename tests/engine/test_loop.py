@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -204,6 +205,21 @@ def test_late_answers_are_in_the_journal_before_the_sweep_ends(monkeypatch: pyte
     world.loop.stale = 10
     world.run()
     assert [record.body["n"] for record in world.journal.records if record.kind == "late"] == [14, 15, 16]
+
+
+def test_lost_attempts_are_linked_with_host_reason_and_time() -> None:
+    def script(attempt: Attempt) -> Sequence[Event]:
+        if attempt.number == 1:
+            return [Lost(attempt.id, "worker on h: its connection ended")]
+        return [Ended(attempt.id, Outcome(State.FINISHED, {"loss": 1.0}, log="its own words"))]
+
+    world = World(script, trials=1).run()
+    (lost,) = (record.body for record in world.journal.records if record.kind == "lost")
+    assert (lost["host"], lost["why"], lost["t"] > 1e9) == ("h", "worker on h: its connection ended", True)
+    (child,) = (child for child in world.publisher.children if child.state.terminal)
+    first, second = child.log.splitlines()
+    assert re.fullmatch(r"attempt 1 was lost on h at 20\d\d-.* UTC: worker on h: its connection ended", first)
+    assert second == "its own words"
 
 
 class Never(Pruner):
