@@ -30,6 +30,7 @@ from sparkml_track.executors._base import (
 )
 from sparkml_track.executors._outbox import Outbox
 from sparkml_track.executors._outcome import not_loaded, outcome_of, run_message, take_back
+from sparkml_track.executors._packages import Packages
 from sparkml_track.executors._slots import slot_env
 from sparkml_track.executors._submitters import JobFailed, Request, Submitter
 from sparkml_track.executors._unbegun import Unbegun
@@ -74,6 +75,7 @@ class JobsExecutor(Executor):
         self._answers: queue.SimpleQueue[tuple[str, list[bytes] | BaseException]] = queue.SimpleQueue()
         self._checked = time.monotonic()
         self._unbegun = Unbegun()
+        self._packages = Packages()
         self._closed = False
         try:
             self._config = self._pack(work)
@@ -212,6 +214,7 @@ class JobsExecutor(Executor):
 
     def _events_of(self, attempt: str, said: dict[str, Any]) -> list[Event]:
         host = str(said["host"])
+        self._packages.hear(host, said.get("versions"))
         for text in said["warnings"]:
             _log.warning("%s: %s", host, text)
         if said["dropped"]:

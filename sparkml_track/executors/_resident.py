@@ -27,6 +27,7 @@ from sparkml_track.executors._broker import Connection, Received
 from sparkml_track.executors._launchers import Launcher
 from sparkml_track.executors._outbox import Outbox
 from sparkml_track.executors._outcome import not_loaded, other_python, outcome_of
+from sparkml_track.executors._packages import Packages
 from sparkml_track.executors._slots import Door, Limits, Slot, open_broker, slot_env
 from sparkml_track.executors._staff import Staff
 from sparkml_track.executors._unbegun import Unbegun
@@ -70,6 +71,7 @@ class ResidentExecutor(Executor):
         self._board = Board(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
         self._apart: set[str] = set()
+        self._packages = Packages()
         self._closed = False
         self._template: socket.socket | None = None
         with contextlib.ExitStack() as undo:
@@ -212,6 +214,7 @@ class ResidentExecutor(Executor):
             self._file(slot, message, blob)
         elif op == "ready":
             self._ready(slot)
+            self._packages.hear(slot.host, message.get("versions"))
         elif op == "parted":
             self._part(slot)
         elif op == "broken":

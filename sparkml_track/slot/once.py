@@ -84,6 +84,7 @@ class _Once:
         self._reports: list[Message] = []
         self._dropped = 0
         self._warnings: list[str] = []
+        self._versions: object = None
         self._answer: Message | None = None
         self.began = False
 
@@ -113,6 +114,7 @@ class _Once:
         for message in self._children.read_template():
             op = message["op"]
             if op == "ready":
+                self._versions = message.get("versions")
                 self._begin()
             elif op == "warning":
                 self._warnings.append(str(message["message"]))
@@ -155,3 +157,4 @@ class _Once:
     def _end(self, done: Message, child: Child) -> None:
         done = {**done, "log": child.log.text()}
         self._answer = {"done": done, "reports": self._reports, "dropped": self._dropped, "warnings": self._warnings}
+        self._answer["versions"] = self._versions

@@ -34,6 +34,8 @@ from .wire import Message, Opener, Sealer, pack, unpack
 
 __all__ = ["main", "receive_with_fds"]
 
+#: Modules whose versions are told to the driver, which compares them with its own.
+_PACKAGES = ("cloudpickle", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "xgboost", "lightgbm", "torch", "pyspark")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 #: Seconds without any worker after which a template that nobody came to leaves.
@@ -97,7 +99,7 @@ class Template:
             self._loaded = Loaded(places=places, **work)
             for _, opener in self._loaded.data.values():
                 importlib.import_module(getattr(opener, "imports", "builtins"))
-            self._state = [{"op": "ready"}]
+            self._state = [{"op": "ready", "versions": _versions()}]
             threads = thread_count()
             if threads > 1:
                 text = f"importing the objective started {threads - 1} threads; attempts are forked without them"
@@ -265,6 +267,12 @@ class Template:
                 return [int(pid) for pid in file.read().split() if int(pid) not in self._owner]
         except OSError:
             return []
+
+
+def _versions() -> Message:
+    """Of the packages that the objective brought in and whose version may matter."""
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in _PACKAGES}
+    return {name: version for name, version in found.items() if isinstance(version, str)}
 
 
 def _kill_group(pid: int) -> None:
