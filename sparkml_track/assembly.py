@@ -14,6 +14,7 @@ from sparkml_track.executors import Resources
 from sparkml_track.facts import code_tags, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.home import Home
 from sparkml_track.progress import display
+from sparkml_track.samplers import Sampler
 from sparkml_track.session import local_or_active
 from sparkml_track.space import Space
 
@@ -33,7 +34,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
     experiment: str | None = None,
     metric: str | Sequence[str] = "loss",
     direction: str | Sequence[str] = "minimize",
-    sampler: str = "tpe",
+    sampler: str | Mapping[str, Any] | Sampler = "tpe",
     pruner: object = None,
     max_trials: int | None = None,
     timeout: float | None = None,
@@ -65,7 +66,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         experiment: MLflow's; the sweep's name by default.
         metric: what is optimised; several for several objectives.
         direction: "minimize" or "maximize", one for all or one for each metric.
-        sampler: "tpe", "random", "grid" and others; see ``sparkml_track.samplers``.
+        sampler: "tpe", "random", "grid" and others, a mapping of one of them to its settings, or a ``Sampler``; see
+            ``sparkml_track.samplers``.
         pruner: "median", "asha" and others, a mapping of one of them to its settings, or None.
         max_trials: how many trials; one of this and ``timeout`` must be given, but for a grid.
         timeout: seconds after which no trial is started and those that run are ended.
@@ -74,12 +76,14 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         patience: the sweep ends when so many trials have ended since the best value became better.
         parallelism: trials at one time; as many as there are slots by default.
         seed: of sampler and trials; drawn and recorded if None.
-        data: what the objective reads as ``trial.data[name]``: numpy arrays, Arrow tables, pandas or Spark data
-            frames; shipped once to each host and memory-mapped there.
+        data: what the objective reads as ``trial.data[name]``: numpy arrays (read-only there), Arrow tables, pandas
+            data frames and series, Spark data frames (as Arrow tables; on executor "driver" as they are); shipped once
+            to each host and memory-mapped there.
         points_to_evaluate: the first trials, in the shape of the space or flattened with dots.
         warm_start: the id of an earlier sweep, or of its parent run: the sampler is told its finished trials, if they
             are of this space and have this metric. They are no trials of this sweep.
-        executor: "auto", "resident" (Spark), "processes" (this host, without Spark) or "inline" (this process).
+        executor: "auto", "resident" or "jobs" (Spark slots), "driver" (threads, for objectives that use Spark
+            themselves), "processes" (this host, without Spark) or "inline" (this process).
         isolation: "recycled" or "fresh": a new process for each trial.
         deterministic: the same trials for the same seed, whatever the timing; costs some quality.
         resume: "auto" goes on with an unfinished sweep of this name, "never" starts anew, a sweep id goes on with it.
