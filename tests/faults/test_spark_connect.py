@@ -67,6 +67,9 @@ def test_a_killed_server_ends_the_sweep_in_bounded_time_with_what_to_do(tmp_path
             )
         thread.join()
         assert time.monotonic() - killed[0] < 30
+        # Else its threads ask the dead server for ten minutes, and gRPC's threads and the forks of later tests do not
+        # go together.
+        session.client.close()
         # Or Python's exit would wait ten minutes for the server.
         hooks = atexit._ncallbacks()  # type: ignore[attr-defined]
         atexit.unregister(session.client._on_exit)  # type: ignore[attr-defined]

@@ -180,6 +180,14 @@ def test_a_frozen_executor_is_left_and_what_it_says_later_does_not_count(two_hos
     assert trials[0].attempts >= 2
 
 
+def waiting_at(sock: socket.socket) -> bytes:
+    """What came and nobody has read."""
+    try:
+        return sock.recv(1 << 16, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return b""
+
+
 def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_back(
     two_hosts: Cluster, tmp_path: Path
 ) -> None:
@@ -206,6 +214,8 @@ def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_b
             executor.submit(attempt(0))
             wait_until(lambda: (executor.events(0.1), (tmp_path / "running").exists())[1], 60)
             child = int((tmp_path / "running").read_text())
+            connection = executor._staff.slots[0].connection
+            assert connection is not None
             jvms = [jvm for name in ("worker-1", "worker-2") for jvm in two_hosts.executors(name)]
             frozen = next([jvm, *tree] for jvm in jvms if child in (tree := descendants(jvm)))
             for pid in frozen:
@@ -213,8 +223,10 @@ def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_b
             try:
                 wait_until(lambda: any(isinstance(event, Lost) for event in executor.events(0.1)), 30)
                 (tmp_path / "go").touch()
-                for pid in frozen[1:]:  # before its JVM, which ends a cancelled task: who is quicker is chance
+                for pid in frozen[1:]:  # not its JVM, which ends a cancelled task
                     os.kill(pid, signal.SIGCONT)
+                # Heard only now: at the first sign of life the worker is told to go.
+                wait_until(lambda: b'"done"' in waiting_at(connection.sock), 30)
                 wait_until(lambda: (executor.events(0.1), executor.stale)[1], 30)
             finally:
                 for pid in frozen:
