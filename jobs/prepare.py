@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkml_track.cli import job
+from sparkml_track.cli.app import job
 
 if __name__ == "__main__":
     job("prepare")

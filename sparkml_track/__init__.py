@@ -13,10 +13,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sparkml_track.assembly import sweep
-    from sparkml_track.engine.result import Best, SweepResult
-    from sparkml_track.engine.spec import Failures, Tracking
-    from sparkml_track.engine.verify import Verification, verify
+    from sparkml_track.api.sweep import sweep
+    from sparkml_track.engine.audit.verify import Verification, verify
+    from sparkml_track.engine.results.sweep_result import Best, SweepResult
+    from sparkml_track.engine.spec.spec import Failures, Tracking
     from sparkml_track.errors import SparkmlError
     from sparkml_track.executors import Resources
     from sparkml_track.objective import Trial
@@ -56,16 +56,16 @@ __version__ = "0.1.0"
 
 _SPACE = ("choice", "lognormal", "loguniform", "normal", "qloguniform", "quniform", "randint", "uniform")
 _HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
-    "Best": "sparkml_track.engine.result",
-    "Failures": "sparkml_track.engine.spec",
+    "Best": "sparkml_track.engine.results.sweep_result",
+    "Failures": "sparkml_track.engine.spec.spec",
     "Resources": "sparkml_track.executors",
     "SparkmlError": "sparkml_track.errors",
-    "SweepResult": "sparkml_track.engine.result",
-    "Tracking": "sparkml_track.engine.spec",
+    "SweepResult": "sparkml_track.engine.results.sweep_result",
+    "Tracking": "sparkml_track.engine.spec.spec",
     "Trial": "sparkml_track.objective",
-    "Verification": "sparkml_track.engine.verify",
-    "sweep": "sparkml_track.assembly",
-    "verify": "sparkml_track.engine.verify",
+    "Verification": "sparkml_track.engine.audit.verify",
+    "sweep": "sparkml_track.api.sweep",
+    "verify": "sparkml_track.engine.audit.verify",
 }
 
 

@@ -19,7 +19,7 @@ Function = Callable[..., object]
 
 
 class Trial(Protocol):
-    """What an objective gets; for annotations. The slot has the real one (``sparkml_track.slot.context``)."""
+    """What an objective gets; for annotations. The slot has the real one (``sparkml_track.slot.attempt.context``)."""
 
     params: dict[str, object]
     number: int

@@ -17,7 +17,7 @@ from sparkml_track.errors import DataError, ObjectiveError, RegistryError, Spark
 from sparkml_track.refs import DataRef, ModelRef
 from sparkml_track.registries import ALIAS_CHALLENGER, ALIAS_CHAMPION, Package, Registry, Run
 from sparkml_track.schema import TAG_SWEEP
-from sparkml_track.tree import flatten
+from sparkml_track.space.tree import flatten
 
 __all__ = ["Measured", "Promotion", "Recipe", "Verdict", "register"]
 

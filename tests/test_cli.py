@@ -17,9 +17,9 @@ from types import SimpleNamespace
 import pytest
 
 import sparkml_track
-from sparkml_track.cli import STEPS, main
+from sparkml_track.cli.app import STEPS, main
+from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
-from sparkml_track.settings import Settings
 
 WORK = """\
 def tables(spark): ...
@@ -63,7 +63,7 @@ def assembled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Step], None]:
 
     def put(run_step: Step) -> None:
         fake = SimpleNamespace(run_step=run_step, STEPS=STEPS)
-        monkeypatch.setitem(sys.modules, "sparkml_track.steps", fake)
+        monkeypatch.setitem(sys.modules, "sparkml_track.pipeline.steps", fake)
         monkeypatch.setattr(sparkml_track, "steps", fake, raising=False)
 
     return put
@@ -265,7 +265,7 @@ def test_a_tracking_server_has_its_own_ui(config: Path, call: Call) -> None:
 def test_the_ui_serves_the_home_on_loopback_until_it_is_interrupted(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").touch()
     port = free_port()
-    command = [sys.executable, "-c", "from sparkml_track.cli import main; main()", "ui", "--port", str(port)]
+    command = [sys.executable, "-c", "from sparkml_track.cli.app import main; main()", "ui", "--port", str(port)]
     environ = {**os.environ, "SPARKML_HOME": str(tmp_path)}
     server = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -295,7 +295,7 @@ def wait_for(address: str, server: subprocess.Popen[str]) -> bytes:
 
 
 def in_a_process(arguments: Sequence[str], code: str = "") -> subprocess.CompletedProcess[str]:
-    program = f"from sparkml_track.cli import main\ntry: main({list(arguments)!r})\nfinally:\n pass\n {code}"
+    program = f"from sparkml_track.cli.app import main\ntry: main({list(arguments)!r})\nfinally:\n pass\n {code}"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
 
 
@@ -308,7 +308,7 @@ def test_help_lists_every_step_and_imports_nothing_heavy() -> None:
 
 
 def test_the_commands_are_the_steps_there_are() -> None:
-    from sparkml_track import steps
+    from sparkml_track.pipeline import steps
 
     assert steps.STEPS == STEPS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from sparkml_track.facts import code_tags
+from sparkml_track.api.provenance import code_tags
 
 
 def git(folder: Path, *words: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sparkml_track.engine.progress import Progress
-from sparkml_track.progress import sentence
+from sparkml_track.api.progress_bar import sentence
+from sparkml_track.engine.loop.progress import Progress
 
 
 def progress(**fields: object) -> Progress:

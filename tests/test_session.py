@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sparkml_track.api.session import java_problem, local_or_active
+from sparkml_track.config.settings import SparkSettings
 from sparkml_track.errors import SetupError
 from sparkml_track.home import Home
-from sparkml_track.session import java_problem, local_or_active
-from sparkml_track.settings import SparkSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -78,8 +78,8 @@ def test_an_active_session_is_taken_as_it_is(spark: SparkSession, tmp_path: Path
 PROGRAM = """
 import sys
 from sparkml_track.home import Home
-from sparkml_track.session import local_or_active
-from sparkml_track.settings import SparkSettings
+from sparkml_track.api.session import local_or_active
+from sparkml_track.config.settings import SparkSettings
 
 conf = {"spark.sql.shuffle.partitions": 3, "spark.my.key": "ours", "spark.driver.memory": "600m"}
 session = local_or_active(SparkSettings(master="local[2]", conf=conf), Home.find(sys.argv[1]), "mine")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkml_track.engine.spec import Failures, Tracking
+from sparkml_track.config.settings import Settings, load
+from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import ConfigError
-from sparkml_track.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import DataError, SparkmlError
-from sparkml_track.settings import Settings, load
-from sparkml_track.steps import run_step
+from sparkml_track.pipeline.steps import run_step
 
 CODE = """\
 def train(trial):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkml_track._yaml import dotted, read
+from sparkml_track.config.yaml import dotted, read
 
 
 @pytest.mark.parametrize(

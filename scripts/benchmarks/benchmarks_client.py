@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 
-from sparkml_track.slot.wire import Address, Opener, Sealer, connect, pack
+from sparkml_track.slot.wire.frames import Address, Opener, Sealer, connect, pack
 
 __all__ = ["main"]
 

@@ -219,7 +219,7 @@ def broker() -> Row:
     """1,000 simulated workers that each send messages; one driver thread."""
     import resource
 
-    from sparkml_track.executors._broker import Broker
+    from sparkml_track.executors._resident.broker import Broker
 
     secret, per_worker, workers = b"s" * 32, 100, 1000
     broker = Broker(secret)

@@ -11,22 +11,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparkml_track import pruners, samplers, schema
-from sparkml_track.engine.ask import Asker
-from sparkml_track.engine.fingerprint import fingerprint, materialised, part_digests
-from sparkml_track.engine.finish import PATIENCE, Ending, finish, way_on
-from sparkml_track.engine.history import History
-from sparkml_track.engine.interrupt import Interrupts
-from sparkml_track.engine.leave import close, leaving
-from sparkml_track.engine.ledger import Moment, nothing
-from sparkml_track.engine.loop import Loop, Parts
-from sparkml_track.engine.progress import ProgressListener, progress_of
-from sparkml_track.engine.publish import Publisher
-from sparkml_track.engine.result import SweepResult
-from sparkml_track.engine.resume import Opening, clear_spool, open_sweep, restore
-from sparkml_track.engine.roots import Roots, check_roots
-from sparkml_track.engine.spec import Spec
-from sparkml_track.engine.top import TopPublisher, Wanted
-from sparkml_track.engine.warm import known
+from sparkml_track.engine.closing import close, leaving
+from sparkml_track.engine.identity.fingerprint import fingerprint, materialised, part_digests
+from sparkml_track.engine.loop.asker import Asker
+from sparkml_track.engine.loop.journal_writer import Moment, nothing
+from sparkml_track.engine.loop.loop import Loop, Parts
+from sparkml_track.engine.loop.ports import SweepState
+from sparkml_track.engine.loop.progress import ProgressListener, progress_of
+from sparkml_track.engine.publishing.best_trials import TopPublisher, Wanted
+from sparkml_track.engine.publishing.finish import PATIENCE, Ending, finish, way_on
+from sparkml_track.engine.publishing.publisher import Publisher
+from sparkml_track.engine.recovery.resume import Opening, clear_spool, open_sweep, restore
+from sparkml_track.engine.recovery.warm_start import known
+from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.engine.signals import Interrupts
+from sparkml_track.engine.spec.spec import Spec
+from sparkml_track.engine.storage.shared_folders import Roots, check_roots
 from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
 from sparkml_track.journals import Journal, Record
@@ -314,7 +315,7 @@ class _Run:
 
     # -- once each turn
 
-    def _watch(self, loop: Loop) -> None:
+    def _watch(self, loop: SweepState) -> None:
         if self._interrupts.caught and not loop.stopping:
             _log.warning(
                 "%s: %d trials are being ended and what is known is published (once more quits at once); %s",
@@ -329,7 +330,7 @@ class _Run:
             self._roots.look(loop.results)
             self._tell(loop)
 
-    def _tell(self, loop: Loop) -> None:
+    def _tell(self, loop: SweepState) -> None:
         if self._around.listener is None:
             return
         try:

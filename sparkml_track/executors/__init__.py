@@ -71,8 +71,8 @@ def _open(name: str, work: Work, session: object | None, token: str) -> Executor
 
         return InlineExecutor(work, token)
     if name == "processes":
-        from sparkml_track.executors._launchers import LocalLauncher
-        from sparkml_track.executors._resident import ResidentExecutor
+        from sparkml_track.executors._resident.executor import ResidentExecutor
+        from sparkml_track.executors._resident.launcher import LocalLauncher
 
         return ResidentExecutor(work, LocalLauncher(work.parallelism or os.cpu_count() or 1), token)
     if session is None:
@@ -81,11 +81,11 @@ def _open(name: str, work: Work, session: object | None, token: str) -> Executor
 
 
 def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
-    from sparkml_track.executors._spark_jobs import is_connect
+    from sparkml_track.executors._spark.job_submitters import is_connect
 
     if name == "driver":
-        from sparkml_track.executors._driver import DriverExecutor
-        from sparkml_track.executors._spark_driver import scope_of
+        from sparkml_track.executors._driver.executor import DriverExecutor
+        from sparkml_track.executors._spark.job_groups import scope_of
 
         _log.info("executor: driver, threads of this process")
         return DriverExecutor(work, scope_of(session), token)
@@ -101,8 +101,8 @@ def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
 
 
 def _open_resident(name: str, work: Work, session: object, token: str) -> Executor:
-    from sparkml_track.executors._resident import ResidentExecutor
-    from sparkml_track.executors._spark import SparkLauncher, door_of, limits_of
+    from sparkml_track.executors._resident.executor import ResidentExecutor
+    from sparkml_track.executors._spark.worker_launcher import SparkLauncher, door_of, limits_of
 
     launcher = SparkLauncher(session, token, work.resources)
     door = None if launcher.shared_host else door_of(launcher.context)
@@ -117,8 +117,8 @@ def _open_resident(name: str, work: Work, session: object, token: str) -> Execut
 
 
 def _open_jobs(work: Work, session: object, token: str) -> Executor:
-    from sparkml_track.executors._jobs import JobsExecutor
-    from sparkml_track.executors._spark_jobs import ClassicJobs, ConnectJobs, is_connect
+    from sparkml_track.executors._jobs.executor import JobsExecutor
+    from sparkml_track.executors._spark.job_submitters import ClassicJobs, ConnectJobs, is_connect
 
     door = ConnectJobs if is_connect(session) else ClassicJobs
     return JobsExecutor(work, door(session, work.resources), token)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Lost
-from sparkml_track.executors._staff import Unreachable
+from sparkml_track.executors._resident.worker_pool import Unreachable
 from sparkml_track.trial import Attempt
 
 __all__ = ["FallbackExecutor"]

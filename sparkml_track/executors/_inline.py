@@ -8,14 +8,14 @@ import time
 from collections.abc import Sequence
 
 from sparkml_track.errors import ExecutorError
-from sparkml_track.executors._artifacts import inbox_of, places_of, with_artifacts
+from sparkml_track.executors._attempts.messages import outcome_of, run_message
 from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Reported, SlotsChanged, Started, Work
-from sparkml_track.executors._outcome import outcome_of, run_message
-from sparkml_track.executors._work import pack_work
-from sparkml_track.slot.artifacts import pieces
-from sparkml_track.slot.context import Data
-from sparkml_track.slot.execute import Stopped, execute
-from sparkml_track.slot.host import Host
+from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
+from sparkml_track.executors._shipping.work import pack_work
+from sparkml_track.slot.attempt.artifacts import pieces
+from sparkml_track.slot.attempt.context import Data
+from sparkml_track.slot.attempt.execute import Stopped, execute
+from sparkml_track.slot.host.folder import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
 __all__ = ["InlineExecutor"]

@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .context import Data, TrialContext
-from .execute import Stopped, execute
-from .places import Places
-from .threads import thread_count
-from .wire import Message, Opener, Sealer, pack, unpack
+from .attempt.context import Data, TrialContext
+from .attempt.execute import Stopped, execute
+from .attempt.threads import thread_count
+from .host.paths import Places
+from .wire.frames import Message, Opener, Sealer, pack, unpack
 
 __all__ = ["Loaded", "serve"]
 

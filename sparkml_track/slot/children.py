@@ -9,8 +9,8 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .logs import HeadTail
-from .wire import Message, Opener, Sealer, pack, unpack
+from .attempt.log import HeadTail
+from .wire.frames import Message, Opener, Sealer, pack, unpack
 
 __all__ = ["Child", "Children", "TemplateLost"]
 

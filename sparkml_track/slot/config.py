@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .wire import Address
+from .wire.frames import Address
 
 __all__ = ["Config"]
 

@@ -11,11 +11,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from .artifacts import pieces
+from .attempt.artifacts import pieces
+from .attempt.endings import begun, died, killed
 from .children import Child, Children, TemplateLost
-from .ends import begun, died, killed
-from .host import Host
-from .wire import Message, pack
+from .host.folder import Host
+from .wire.frames import Message, pack
 from .worker import Config, join
 
 __all__ = ["ARTIFACTS", "LINGER", "REPORTS", "run_once"]

@@ -25,12 +25,12 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from .attempt.returned import tell
+from .attempt.threads import thread_count
 from .child import Loaded, serve
-from .lease import Lease, remove_left
-from .places import NotShared, Places
-from .result import tell
-from .threads import thread_count
-from .wire import Message, Opener, Sealer, pack, unpack
+from .host.paths import NotShared, Places
+from .host.share import Lease, remove_left
+from .wire.frames import Message, Opener, Sealer, pack, unpack
 
 __all__ = ["main", "receive_with_fds"]
 

@@ -18,13 +18,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from .artifacts import pieces
+from .attempt.artifacts import pieces
+from .attempt.endings import begun, died, killed
 from .children import Child, Children, TemplateLost
 from .config import Config
-from .driver import cipher_of, nobody_listens
-from .ends import begun, died, killed
-from .host import Host
-from .wire import Message, WireError, connect, pack, unpack
+from .host.folder import Host
+from .wire.address import cipher_of, nobody_listens
+from .wire.frames import Message, WireError, connect, pack, unpack
 
 __all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
 

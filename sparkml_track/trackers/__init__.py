@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import Content, write_content
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
 from sparkml_track.trackers._names import key, problems
 from sparkml_track.trackers._stored import differences
-from sparkml_track.trackers._uri import redacted
 
 __all__ = [
     "Aggregate",
@@ -60,9 +60,9 @@ def open_tracker(uri: str | None, home: Path) -> Tracker:
     uri = uri or default_uri(home)
     root = str(home.absolute() / "artifacts")
     if uri.startswith("sqlite:"):
-        from sparkml_track.trackers._mlflow_sqlite import open_sqlite
+        from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
 
         return open_sqlite(uri, root)
-    from sparkml_track.trackers._mlflow import MlflowTracker
+    from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 
     return MlflowTracker(uri, None if "://" not in uri or uri.startswith(("http", "databricks")) else root)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.aside import Aside, Pace
-from sparkml_track.engine.ask import SLOW, Asker, trial_seed
+from sparkml_track.engine.loop.asker import SLOW, Asker
+from sparkml_track.engine.loop.sampler_thread import Aside, Pace
+from sparkml_track.engine.spec.seeds import trial_seed
 from sparkml_track.errors import SpaceError
 from sparkml_track.samplers import Capabilities, Sampler, build
 from sparkml_track.space import parse
@@ -70,7 +71,7 @@ def until_there(asker: Asker) -> Trial:
 
 
 def test_what_costs_nothing_is_asked_on_the_thread_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparkml_track.engine.ask.SLOW", LONG)  # another process may hold the core for some time
+    monkeypatch.setattr("sparkml_track.engine.loop.asker.SLOW", LONG)  # another process may hold the core for some time
     sampler = Recording()
     asker = Asker(sampler, (), 100, 0)
     assert [until_there(asker).number for _ in range(100)] == list(range(100))
@@ -220,7 +221,7 @@ def test_tpe_proposes_the_same_on_its_own_thread_as_on_the_loops(monkeypatch: py
     """One slot: each proposal knows all results, so threads must not show."""
 
     def search(threshold: float) -> list[Params]:
-        monkeypatch.setattr("sparkml_track.engine.ask.SLOW", threshold)
+        monkeypatch.setattr("sparkml_track.engine.loop.asker.SLOW", threshold)
         space = parse({"x": st.uniform(-3, 3), "kind": st.choice("a", "b")})
         asker = Asker(build({"tpe": {"startup": 5}}, space, seed=7), (), 12, 7)
         made = []

@@ -12,8 +12,8 @@ import pyarrow
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.fingerprint import code_digest, data_digest, differences, fingerprint, part_digests
-from sparkml_track.engine.spec import Failures, Spec, Tracking
+from sparkml_track.engine.identity.fingerprint import code_digest, data_digest, differences, fingerprint, part_digests
+from sparkml_track.engine.spec.spec import Failures, Spec, Tracking
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.space import parse
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import sparkml_track as st
-from sparkml_track.engine.ask import Asker
-from sparkml_track.engine.history import History
-from sparkml_track.engine.loop import Loop, Parts
-from sparkml_track.engine.rebuild import params_of
-from sparkml_track.engine.spec import Spec
+from sparkml_track.engine.loop.asker import Asker
+from sparkml_track.engine.loop.loop import Loop, Parts
+from sparkml_track.engine.recovery.rebuild import params_of
+from sparkml_track.engine.results.history import History
+from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Started
 from sparkml_track.journals import Journal, Record
 from sparkml_track.samplers import build

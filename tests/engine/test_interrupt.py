@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sparkml_track.engine.interrupt import Interrupts
+from sparkml_track.engine.signals import Interrupts
 
 
 def send(number: int = signal.SIGINT) -> None:

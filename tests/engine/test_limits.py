@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.limits import Goal
-from sparkml_track.engine.summary import Result
+from sparkml_track.engine.loop.goal import Goal
+from sparkml_track.engine.results.summary import Result
 from sparkml_track.trial import State
 
 UNTRACKED = st.Tracking(uri="memory:", child_runs="none")

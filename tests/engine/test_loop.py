@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 import sparkml_track as st
-import sparkml_track.engine.slots
-from sparkml_track.engine.ask import Asker
-from sparkml_track.engine.loop import Loop, Parts
-from sparkml_track.engine.spec import Failures, Spec
+import sparkml_track.engine.loop.slot_watch
+from sparkml_track.engine.loop.asker import Asker
+from sparkml_track.engine.loop.loop import Loop, Parts
+from sparkml_track.engine.spec.spec import Failures, Spec
 from sparkml_track.errors import ExecutorError, SweepStopped
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Lost, Reported, SlotsChanged, Started
 from sparkml_track.journals import Journal, Record
@@ -199,7 +199,7 @@ def test_what_ends_twice_or_late_counts_once() -> None:
 
 
 def test_late_answers_are_in_the_journal_before_the_sweep_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparkml_track.engine.loop.TURN", 0.0)
+    monkeypatch.setattr("sparkml_track.engine.loop.loop.TURN", 0.0)
     world = World(lambda a: [done(a), done(a)], trials=3)
     world.executor.stale = 4
     world.loop.stale = 10
@@ -265,7 +265,7 @@ def test_trials_that_have_no_slot_yet_are_not_running() -> None:
 
 
 def test_a_sweep_without_slots_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sparkml_track.engine.slots, "PATIENT", 0.0)
+    monkeypatch.setattr(sparkml_track.engine.loop.slot_watch, "PATIENT", 0.0)
     world = World(lambda a: [], trials=2)
     world.loop._start_trials()
     assert "waiting for Spark to give slots" in world.loop.note

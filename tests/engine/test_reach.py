@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.fingerprint import Fingerprint, differences, fingerprint
-from sparkml_track.engine.reach import reached
-from sparkml_track.engine.spec import Spec
+from sparkml_track.engine.identity.fingerprint import Fingerprint, differences, fingerprint
+from sparkml_track.engine.identity.objective_code import reached
+from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.objective import resolve
 from sparkml_track.space import parse
 
@@ -167,7 +167,7 @@ def test_it_takes_less_than_fifty_milliseconds(folder: Path) -> None:
 
 def test_it_is_the_same_in_every_process_and_from_a_script(folder: Path) -> None:
     code = (
-        "import json\nfrom sparkml_track.engine.reach import reached\n"
+        "import json\nfrom sparkml_track.engine.identity.objective_code import reached\n"
         "found = reached(train)\nprint(json.dumps([found.names, found.modules]))\n"
     )
     (folder / "script.py").write_text(TRAIN.partition("if __name__")[0] + code)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkml_track.engine.report import Page, render, write_report
-from sparkml_track.engine.summary import Result, summarise
+from sparkml_track.engine.publishing.report import Page, render, write_report
+from sparkml_track.engine.results.summary import Result, summarise
 from sparkml_track.plots import Plot, standard
 from sparkml_track.trackers._content import read_content
 from sparkml_track.trial import State

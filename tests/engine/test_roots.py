@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sparkml_track.engine.check import check
-from sparkml_track.engine.roots import ALLOWED, Roots, check_roots
-from sparkml_track.engine.spec import Failures, Tracking
-from sparkml_track.engine.summary import Result
+from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.spec.check import check
+from sparkml_track.engine.spec.spec import Failures, Tracking
+from sparkml_track.engine.storage.shared_folders import ALLOWED, Roots, check_roots
 from sparkml_track.errors import InvalidInput, LeaseHeld, PreflightError, SpecError
-from sparkml_track.slot.places import MARK, make
+from sparkml_track.slot.host.paths import MARK, make
 from sparkml_track.trial import State
 from tests.engine.test_spec import GOOD
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import sparkml_track.engine.slots as slots_module
-from sparkml_track.engine.slots import Slots
+import sparkml_track.engine.loop.slot_watch as slots_module
+from sparkml_track.engine.loop.slot_watch import Slots
 
 
 @pytest.fixture

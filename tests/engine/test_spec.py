@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.check import check
-from sparkml_track.engine.spec import Failures, Tracking, new_sweep_id
+from sparkml_track.engine.spec.check import check
+from sparkml_track.engine.spec.spec import Failures, Tracking, new_sweep_id
 from sparkml_track.errors import SpecError
 from sparkml_track.executors import Resources
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkml_track.engine.summary import Counts, Result, Tally, summarise, trials_table
+from sparkml_track.engine.results.summary import Counts, Result, Tally, summarise, trials_table
 from sparkml_track.trial import State
 
 ONE = (("loss",), ("minimize",))

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from sparkml_track.executors import Work
-from sparkml_track.executors._artifacts import Spool
-from sparkml_track.executors._launchers import LocalLauncher
-from sparkml_track.executors._resident import ResidentExecutor
-from sparkml_track.slot import artifacts
-from sparkml_track.slot.places import artifacts_on
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.launcher import LocalLauncher
+from sparkml_track.executors._shipping.artifacts import Spool
+from sparkml_track.slot.attempt import artifacts
+from sparkml_track.slot.host.paths import artifacts_on
 from sparkml_track.testing.executors import attempt, outcomes
 
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from sparkml_track.executors import _broker
-from sparkml_track.executors._broker import Broker, Received
-from sparkml_track.executors._certificate import own_certificate
-from sparkml_track.slot.driver import nobody_listens
-from sparkml_track.slot.tls import Tls, pinned
-from sparkml_track.slot.wire import GREETING_SIZE, Opener, Sealer, WireError, connect, pack, unpack
+from sparkml_track.executors._resident import broker as _broker
+from sparkml_track.executors._resident.broker import Broker, Received
+from sparkml_track.executors._resident.certificate import own_certificate
+from sparkml_track.slot.wire.address import nobody_listens
+from sparkml_track.slot.wire.frames import GREETING_SIZE, Opener, Sealer, WireError, connect, pack, unpack
+from sparkml_track.slot.wire.tls import Tls, pinned
 
 SECRET = b"s" * 32
 TLS, CERTIFICATE = own_certificate()

@@ -7,7 +7,7 @@ from types import ModuleType
 import cloudpickle
 import pytest
 
-from sparkml_track.executors._by_value import by_value
+from sparkml_track.executors._shipping.by_value import by_value
 
 
 def test_a_module_under_two_names_is_taken_apart_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def test_more_cpus_than_there_are_is_refused(connect: SparkSession) -> None:
 
 
 def test_a_server_that_is_not_there_is_told_in_bounded_time(connect: SparkSession) -> None:
-    from sparkml_track.executors._spark_jobs import ConnectJobs
+    from sparkml_track.executors._spark.job_submitters import ConnectJobs
 
     jobs = ConnectJobs(connect, Resources())
     jobs._address, jobs._heard = ("127.0.0.1", 1), jobs._heard - 60

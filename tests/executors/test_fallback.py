@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Lost
 from sparkml_track.executors._fallback import FallbackExecutor
-from sparkml_track.executors._staff import Unreachable
+from sparkml_track.executors._resident.worker_pool import Unreachable
 from sparkml_track.testing.executors import attempt
 from sparkml_track.trial import Attempt, Outcome, State
 

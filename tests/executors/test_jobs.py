@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
-from sparkml_track.executors import Ended, Event, Executor, Lost, Reported, SlotsChanged, Started, Work, _unbegun
-from sparkml_track.executors._jobs import JobsExecutor
-from sparkml_track.executors._submitters import LocalSubmitter, Request
-from sparkml_track.slot.wire import pack
+from sparkml_track.executors import Ended, Event, Executor, Lost, Reported, SlotsChanged, Started, Work
+from sparkml_track.executors._attempts import not_started as _unbegun
+from sparkml_track.executors._jobs.executor import JobsExecutor
+from sparkml_track.executors._jobs.submitter import LocalSubmitter, Request
+from sparkml_track.slot.wire.frames import pack
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 

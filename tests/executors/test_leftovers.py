@@ -49,9 +49,9 @@ ELSEWHERE = """
 import os, sys, tempfile
 import numpy as np
 from sparkml_track.executors import Work
-from sparkml_track.executors._launchers import LocalLauncher
-from sparkml_track.executors._resident import ResidentExecutor
-from sparkml_track.executors._slots import Door
+from sparkml_track.executors._resident.launcher import LocalLauncher
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.slot import Door
 from sparkml_track.testing.executors import attempt
 
 tempfile.gettempdir()

@@ -12,9 +12,9 @@ import pytest
 
 from sparkml_track.errors import SlotsLost
 from sparkml_track.executors import Ended, Started, Work
-from sparkml_track.executors._launchers import LocalLauncher
-from sparkml_track.executors._outbox import Outbox
-from sparkml_track.executors._resident import ResidentExecutor
+from sparkml_track.executors._attempts.outbox import Outbox
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.testing.executors import attempt
 
 

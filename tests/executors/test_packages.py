@@ -9,9 +9,9 @@ import numpy
 import pytest
 
 from sparkml_track.executors import Executor, Work, open_executor
-from sparkml_track.executors._jobs import JobsExecutor
-from sparkml_track.executors._packages import Packages
-from sparkml_track.executors._submitters import LocalSubmitter
+from sparkml_track.executors._attempts.package_versions import Packages
+from sparkml_track.executors._jobs.executor import JobsExecutor
+from sparkml_track.executors._jobs.submitter import LocalSubmitter
 from sparkml_track.testing.executors import attempt, outcomes
 
 SAID = "slots have xgboost 9.9 (seen on {host}), the driver has 0.1: results may differ from those of the driver; "

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
-from sparkml_track.executors import Executor, Lost, Reported, SlotsChanged, Started, Work, _launchers, open_executor
-from sparkml_track.executors._launchers import LocalLauncher
-from sparkml_track.executors._resident import Limits, ResidentExecutor
-from sparkml_track.slot.host import user_folder
+from sparkml_track.executors import Executor, Lost, Reported, SlotsChanged, Started, Work, open_executor
+from sparkml_track.executors._resident import launcher as _launchers
+from sparkml_track.executors._resident.executor import Limits, ResidentExecutor
+from sparkml_track.executors._resident.launcher import LocalLauncher
+from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 

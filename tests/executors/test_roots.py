@@ -20,15 +20,15 @@ import pytest
 
 from sparkml_track.errors import PreflightError
 from sparkml_track.executors import Lost, Reported, Work
-from sparkml_track.executors._artifacts import InPlace
-from sparkml_track.executors._jobs import JobsExecutor
-from sparkml_track.executors._launchers import LocalLauncher
-from sparkml_track.executors._outcome import run_message
-from sparkml_track.executors._resident import ResidentExecutor
-from sparkml_track.executors._submitters import JobFailed, LocalSubmitter, Request
-from sparkml_track.executors._work import pack_work
-from sparkml_track.slot.places import MARK, NotShared, Places, make
-from sparkml_track.slot.wire import unpack
+from sparkml_track.executors._attempts.messages import run_message
+from sparkml_track.executors._jobs.executor import JobsExecutor
+from sparkml_track.executors._jobs.submitter import JobFailed, LocalSubmitter, Request
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.launcher import LocalLauncher
+from sparkml_track.executors._shipping.artifacts import InPlace
+from sparkml_track.executors._shipping.work import pack_work
+from sparkml_track.slot.host.paths import MARK, NotShared, Places, make
+from sparkml_track.slot.wire.frames import unpack
 from sparkml_track.slot.worker import Config
 from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import Attempt, State
@@ -110,7 +110,7 @@ def test_a_host_without_the_storage_says_so_and_makes_no_folder(
         """In the place of the driver's check: this host has nothing there."""
 
     with monkeypatch.context() as patch:
-        patch.setattr("sparkml_track.executors._artifacts.make", unmounted)
+        patch.setattr("sparkml_track.executors._shipping.artifacts.make", unmounted)
         answer = once(hosts[0], Work(lambda _: 1.0, artifacts=str(root)), attempt(0))
     assert answer["broken"] == f"NotShared: {root}: No such file or directory"
     assert not root.exists()

@@ -11,8 +11,8 @@ import pytest
 
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Work, open_executor
-from sparkml_track.executors._slots import Door, Limits, open_broker
-from sparkml_track.executors._spark import door_of, limits_of
+from sparkml_track.executors._resident.slot import Door, Limits, open_broker
+from sparkml_track.executors._spark.worker_launcher import door_of, limits_of
 
 
 def test_a_taken_port_is_told_with_the_setting_to_change() -> None:

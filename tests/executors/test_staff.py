@@ -7,9 +7,9 @@ import math
 import pytest
 
 from sparkml_track.errors import ExecutorError, SlotsLost
-from sparkml_track.executors._launchers import Launcher, Others
-from sparkml_track.executors._slots import Limits, Slot
-from sparkml_track.executors._staff import Staff
+from sparkml_track.executors._resident.launcher import Launcher, Others
+from sparkml_track.executors._resident.slot import Limits, Slot
+from sparkml_track.executors._resident.worker_pool import Staff
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt, Trial, Unit
 

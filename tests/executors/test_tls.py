@@ -11,9 +11,9 @@ import pytest
 
 from sparkml_track.errors import SetupError
 from sparkml_track.executors import Ended, Reported, Work
-from sparkml_track.executors._launchers import LocalLauncher
-from sparkml_track.executors._resident import ResidentExecutor
-from sparkml_track.executors._slots import Door, open_broker
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.launcher import LocalLauncher
+from sparkml_track.executors._resident.slot import Door, open_broker
 from sparkml_track.testing.executors import attempt, events_until
 from sparkml_track.trial import State
 
@@ -56,6 +56,6 @@ def test_each_broker_has_a_certificate_of_its_own_and_no_key_stays_on_disk(
 
 
 def test_without_the_package_that_makes_certificates_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sparkml_track.executors._certificate", None)
+    monkeypatch.setitem(sys.modules, "sparkml_track.executors._resident.certificate", None)
     with pytest.raises(SetupError, match=r"spark\.sparkml\.broker\.tls .*install the package cryptography"):
         open_broker(b"secret", DOOR, shared_host=False)

@@ -14,9 +14,10 @@ import pytest
 
 import sparkml_track as st
 from sparkml_track.errors import ExecutorError
-from sparkml_track.executors import Event, Lost, Work, _unbegun
-from sparkml_track.executors._launchers import LocalLauncher
-from sparkml_track.executors._resident import ResidentExecutor
+from sparkml_track.executors import Event, Lost, Work
+from sparkml_track.executors._attempts import not_started as _unbegun
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.testing.executors import attempt, events_until, outcomes
 from sparkml_track.trial import State
 

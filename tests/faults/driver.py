@@ -24,9 +24,9 @@ MARK = "SPARKML_FAULT_DRIVER"
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """One sweep, in this process."""
-    from sparkml_track.engine.check import check
+    from sparkml_track.api.provenance import environment_tags
     from sparkml_track.engine.run import Surroundings, run_sweep
-    from sparkml_track.facts import environment_tags
+    from sparkml_track.engine.spec.check import check
 
     around = Surroundings(
         home=Path(request["home"]),
@@ -130,7 +130,7 @@ def serve() -> None:
     import sparkml_track.engine.run
     import sparkml_track.samplers._hyperopt
     import sparkml_track.samplers._optuna
-    import sparkml_track.trackers._mlflow_sqlite  # noqa: F401
+    import sparkml_track.trackers._mlflow.open_sqlite  # noqa: F401
 
     _fill_defaults()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

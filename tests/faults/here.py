@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import sparkml_track as st
-from sparkml_track.engine.check import check
-from sparkml_track.engine.result import SweepResult
+from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.run import Surroundings, run_sweep
-from sparkml_track.engine.spec import Failures, Tracking
+from sparkml_track.engine.spec.check import check
+from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.executors import Resources
 from tests.faults.driver import DEFAULTS
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from sparkml_track.engine.spec import Tracking
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
+from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import JournalError, TrackingSchemaError, TrackingUnavailable
 from sparkml_track.journals import Record, open_journal, read
 from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.trackers import ChildRun, ParentRun, default_uri, open_tracker
-from sparkml_track.trackers._mlflow import MlflowTracker
+from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trial import State
 from tests.faults.driver import Drivers
 from tests.faults.here import Moments, slow_square, square, sweep

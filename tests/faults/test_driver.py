@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
 from sparkml_track.journals import read
 from sparkml_track.testing.accounting import assert_accounting
 from tests.faults.driver import Drivers

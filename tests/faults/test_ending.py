@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import sparkml_track.engine.run as running
-from sparkml_track.engine.spec import Tracking
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
+from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import ExecutorError, SlotsLost, SpecError, TrackingUnavailable
 from sparkml_track.executors import Event
 from sparkml_track.executors._inline import InlineExecutor
@@ -104,7 +104,7 @@ def test_a_report_that_cannot_be_drawn_is_told_and_the_sweep_finishes(
     def broken() -> object:
         raise OSError("plotly.min.js is missing")
 
-    monkeypatch.setattr("sparkml_track.engine.report.standard", broken)
+    monkeypatch.setattr("sparkml_track.engine.publishing.report.standard", broken)
     result = sweep(home, max_trials=3)
     assert assert_accounting(home, result.sweep)["finished"] == 3
     assert "there will be no report, it could not be drawn (OSError: plotly.min.js is missing)" in caplog.text
@@ -240,7 +240,7 @@ def test_verify_takes_the_secrets_of_the_uri_from_the_environment(home: Path, mo
         return tracker
 
     monkeypatch.setattr(running, "open_tracker", opens)
-    monkeypatch.setattr("sparkml_track.engine.verify.open_tracker", opens)
+    monkeypatch.setattr("sparkml_track.engine.audit.verify.open_tracker", opens)
     name = sweep(home, max_trials=3, tracking=Tracking(uri)).sweep
     for wrong in ("", "https://you:secret@elsewhere.example"):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", wrong)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.check import check
-from sparkml_track.engine.history import History
-from sparkml_track.engine.publish import Publisher
-from sparkml_track.engine.spec import Tracking
-from sparkml_track.engine.top import TopPublisher, Wanted
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
+from sparkml_track.engine.publishing.best_trials import TopPublisher, Wanted
+from sparkml_track.engine.publishing.publisher import Publisher
+from sparkml_track.engine.results.history import History
+from sparkml_track.engine.spec.check import check
+from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import SparkmlError, SpecError, TrackingUnavailable
 from sparkml_track.journals import Record, open_journal, read
 from sparkml_track.testing.accounting import assert_accounting

@@ -16,9 +16,9 @@ import pandas
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.publish import Publisher
-from sparkml_track.engine.spec import Failures, Tracking
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
+from sparkml_track.engine.publishing.publisher import Publisher
+from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import LeaseHeld, ResumeRefused, SparkmlError, SweepStopped
 from sparkml_track.journals import read
 from sparkml_track.objective import resolve

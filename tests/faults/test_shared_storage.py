@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sparkml_track.engine.spec import Failures, Tracking
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
+from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import ObjectiveError, SpecError, SweepStopped
 from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.trackers import StoredChild, open_tracker

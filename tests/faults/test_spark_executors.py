@@ -18,8 +18,8 @@ import pytest
 import sparkml_track as st
 from sparkml_track.errors import PreflightError, SlotsLost
 from sparkml_track.executors import Lost, Work
-from sparkml_track.executors._resident import Limits, ResidentExecutor
-from sparkml_track.executors._spark import SparkLauncher, door_of
+from sparkml_track.executors._resident.executor import Limits, ResidentExecutor
+from sparkml_track.executors._spark.worker_launcher import SparkLauncher, door_of
 from sparkml_track.testing.executors import attempt
 from tests.clusters import Cluster, alive, application, cluster, command, descendants, wait_until
 

@@ -11,9 +11,9 @@ import pytest
 from mlflow import MlflowClient
 
 import sparkml_track as st
-from sparkml_track.engine.check import check
-from sparkml_track.engine.spec import Tracking
-from sparkml_track.engine.verify import child_of, verify
+from sparkml_track.engine.audit.verify import child_of, verify
+from sparkml_track.engine.spec.check import check
+from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import SparkmlError, SpecError
 from sparkml_track.journals import read
 from sparkml_track.testing.accounting import assert_accounting

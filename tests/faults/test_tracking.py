@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from sparkml_track.engine.spec import Tracking
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
+from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import TrackingDenied, TrackingUnavailable
 from sparkml_track.testing.accounting import assert_accounting
 from tests.faults.conftest import Server

@@ -10,7 +10,7 @@ from typing import Any
 from mlflow import MlflowClient
 
 from sparkml_track import schema
-from sparkml_track.engine.verify import verify
+from sparkml_track.engine.audit.verify import verify
 from sparkml_track.journals import read, sweeps
 from sparkml_track.testing.accounting import assert_accounting
 from tests.nemesis.executions import Executions

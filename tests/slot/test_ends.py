@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sparkml_track.slot.ends import begun, died, killed
+from sparkml_track.slot.attempt.endings import begun, died, killed
 
 
 def test_how_long_a_killed_attempt_took_does_not_depend_on_a_clock_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

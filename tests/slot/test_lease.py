@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkml_track.slot.lease import Lease, remove_left
+from sparkml_track.slot.host.share import Lease, remove_left
 
 OLD = time.time() - 2 * 86_400
 
@@ -20,7 +20,7 @@ OLD = time.time() - 2 * 86_400
 @contextmanager
 def another(folder: Path, *, home: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     """A process with a share in the folder."""
-    code = "import sys; from sparkml_track.slot.lease import Lease; lease = Lease(sys.argv[1]); "
+    code = "import sys; from sparkml_track.slot.host.share import Lease; lease = Lease(sys.argv[1]); "
     code += "lease.over() if sys.argv[2] else None; print(1, flush=True); input()"
     args = [sys.executable, "-c", code, str(folder), "home" if home else ""]
     process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -119,7 +119,7 @@ def test_a_share_ends_with_its_process_and_an_inherited_one_with_the_heir(tmp_pa
 
 CROWD = """
 import os, random, sys, time
-from sparkml_track.slot.lease import Lease, remove_left
+from sparkml_track.slot.host.share import Lease, remove_left
 user, seed = sys.argv[1], int(sys.argv[2])
 rng = random.Random(seed)
 until = time.monotonic() + 1.0

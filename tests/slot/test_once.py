@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sparkml_track.slot.once import _Once
 from sparkml_track.slot.template import receive_with_fds
-from sparkml_track.slot.wire import Message, Sealer, pack
+from sparkml_track.slot.wire.frames import Message, Sealer, pack
 
 RUN: Message = {"op": "run", "attempt": "0.0.1", "number": 0, "params": {}, "seed": 1, "try": 1}
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sparkml_track.slot.context import TrialContext
-from sparkml_track.slot.execute import execute
-from sparkml_track.slot.logs import HEAD, TAIL, HeadTail
-from sparkml_track.slot.result import MESSAGE_LIMIT, NO_RUNS, BadResult, clip, metrics_of, tell
+from sparkml_track.slot.attempt.context import TrialContext
+from sparkml_track.slot.attempt.execute import execute
+from sparkml_track.slot.attempt.log import HEAD, TAIL, HeadTail
+from sparkml_track.slot.attempt.returned import MESSAGE_LIMIT, NO_RUNS, BadResult, clip, metrics_of, tell
 
 
 def test_a_number_stands_for_the_metric() -> None:

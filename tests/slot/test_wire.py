@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkml_track.slot import wire
-from sparkml_track.slot.wire import Keys, Opener, Sealer, WireError, pack, unpack
+from sparkml_track.slot.wire import frames as wire
+from sparkml_track.slot.wire.frames import Keys, Opener, Sealer, WireError, pack, unpack
 
 KEY = b"k" * 32
 values = st.recursive(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkml_track.executors._certificate import own_certificate
-from sparkml_track.slot import wire
-from sparkml_track.slot.tls import Tls, pinned
-from sparkml_track.slot.wire import Opener, Sealer, WireError
+from sparkml_track.executors._resident.certificate import own_certificate
+from sparkml_track.slot.wire import frames as wire
+from sparkml_track.slot.wire.frames import Opener, Sealer, WireError
+from sparkml_track.slot.wire.tls import Tls, pinned
 
 SECRET = b"s" * 32
 SERVER, CERTIFICATE = own_certificate()

@@ -26,10 +26,11 @@ from mlflow.entities import ViewType
 from sparkml_track import schema
 from sparkml_track.errors import TrackingDenied, TrackingError, TrackingSchemaError, TrackingUnavailable
 from sparkml_track.testing.trackers import TrackerCase, sample_child, sample_parent
-from sparkml_track.trackers import ParentEnd, Tracker, _mlflow_sqlite, default_uri
+from sparkml_track.trackers import ParentEnd, Tracker, default_uri
 from sparkml_track.trackers import open_tracker as really_open
-from sparkml_track.trackers._mlflow import MlflowTracker
-from sparkml_track.trackers._mlflow_bulk import BulkTracker
+from sparkml_track.trackers._mlflow import open_sqlite as _mlflow_sqlite
+from sparkml_track.trackers._mlflow.sqlite_lane import BulkTracker
+from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trial import State
 
 _opened: list[Tracker] = []

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.utils import validation
 
+from sparkml_track.adapters.mlflow.uri import scrubbed
 from sparkml_track.testing.trackers import sample_child
 from sparkml_track.trackers import problems, redacted
 from sparkml_track.trackers._names import key
 from sparkml_track.trackers._rows import child_points, latest
-from sparkml_track.trackers._uri import scrubbed
 
 names = st.text(st.sampled_from(list("ab./ _-:?\\é²\n\t%")), max_size=12) | st.text(max_size=300)
 

@@ -1,0 +1,136 @@
+"""Where the parts come together: ``sweep()``, with a session, a home and the user's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sparkml_track.api.progress_bar import display
+from sparkml_track.api.provenance import code_tags, environment_tags, in_cluster_mode, spark_tags
+from sparkml_track.api.session import local_or_active
+from sparkml_track.engine.loop.progress import ProgressListener
+from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.engine.run import Surroundings, run_sweep
+from sparkml_track.engine.spec.check import check
+from sparkml_track.engine.spec.spec import Failures, Tracking
+from sparkml_track.executors import Resources
+from sparkml_track.home import Home
+from sparkml_track.samplers import Sampler
+from sparkml_track.space import Space
+
+if TYPE_CHECKING:
+    from sparkml_track.api.session import SparkSession
+
+__all__ = ["run", "sweep"]
+
+_RESOURCES, _FAILURES, _TRACKING = Resources(), Failures(), Tracking()
+
+
+def sweep(  # noqa: PLR0913 - the one public function whose arguments are the product
+    objective: Callable[..., object],
+    space: Mapping[str, object] | Space,
+    *,
+    name: str | None = None,
+    experiment: str | None = None,
+    metric: str | Sequence[str] = "loss",
+    direction: str | Sequence[str] = "minimize",
+    sampler: str | Mapping[str, Any] | Sampler = "tpe",
+    pruner: object = None,
+    max_trials: int | None = None,
+    timeout: float | None = None,
+    trial_timeout: float | None = None,
+    target: float | None = None,
+    patience: int | None = None,
+    parallelism: int | None = None,
+    seed: int | None = None,
+    data: Mapping[str, object] | None = None,
+    points_to_evaluate: Sequence[Mapping[str, object]] = (),
+    warm_start: str | None = None,
+    executor: str = "auto",
+    isolation: str = "recycled",
+    deterministic: bool = False,
+    resume: str = "auto",
+    resources: Resources = _RESOURCES,
+    failures: Failures = _FAILURES,
+    tracking: Tracking = _TRACKING,
+    spark: SparkSession | None = None,
+    progress: ProgressListener | None = None,
+) -> SweepResult:
+    """Searches for the parameters that make ``objective`` best, on Spark, tracked in MLflow.
+
+    Args:
+        objective: called with a trial (see ``sparkml_track.Trial``); returns the value of ``metric``, or a mapping of
+            metrics that holds it.
+        space: names to distributions (``st.uniform`` ...), nested mappings and plain values.
+        name: of the sweep; the objective's name by default.
+        experiment: MLflow's; the sweep's name by default.
+        metric: what is optimised; several for several objectives.
+        direction: "minimize" or "maximize", one for all or one for each metric.
+        sampler: "tpe", "random", "grid" and others, a mapping of one of them to its settings, or a ``Sampler``; see
+            ``sparkml_track.samplers``.
+        pruner: "median", "asha" and others, a mapping of one of them to its settings, or None.
+        max_trials: how many trials; one of this and ``timeout`` must be given, but for a grid.
+        timeout: seconds after which no trial is started and those that run are ended.
+        trial_timeout: seconds after which a trial is killed.
+        target: the sweep ends when the best value is as good as this; trials that run then are ended.
+        patience: the sweep ends when so many trials have ended since the best value became better.
+        parallelism: trials at one time; as many as there are slots by default.
+        seed: of sampler and trials; drawn and recorded if None.
+        data: what the objective reads as ``trial.data[name]``: numpy arrays (read-only there), Arrow tables, pandas
+            data frames and series, Spark data frames (as Arrow tables; on executor "driver" as they are); shipped once
+            to each host and memory-mapped there.
+        points_to_evaluate: the first trials, in the shape of the space or flattened with dots.
+        warm_start: the id of an earlier sweep, or of its parent run: the sampler is told its finished trials, if they
+            are of this space and have this metric. They are no trials of this sweep.
+        executor: "auto", "resident" or "jobs" (Spark slots), "driver" (threads, for objectives that use Spark
+            themselves), "processes" (this host, without Spark) or "inline" (this process).
+        isolation: "recycled" or "fresh": a new process for each trial.
+        deterministic: the same trials for the same seed, whatever the timing; costs some quality.
+        resume: "auto" goes on with an unfinished sweep of this name, "never" starts anew, a sweep id goes on with it.
+        resources: of one slot.
+        failures: how much is put up with.
+        tracking: where runs go.
+        spark: the session; the active one by default, else a local one.
+        progress: called a few times a second with ``Progress``; by default shown on a terminal.
+
+    Returns:
+        What was found, with the ids of the runs.
+
+    Raises:
+        InvalidInput: arguments are wrong; all problems at once, nothing started.
+        SparkmlError: as its subclasses say.
+    """
+    given = dict(locals())
+    home = Home.find()
+    return run(
+        given, home, lambda: spark or local_or_active(home=home), data={} if data is None else data, progress=progress
+    )
+
+
+def run(
+    given: Mapping[str, object],
+    home: Home,
+    session: Callable[[], SparkSession],
+    *,
+    data: Mapping[str, object],
+    progress: ProgressListener | None = None,
+    **more: Any,
+) -> SweepResult:
+    """Runs a sweep from its arguments.
+
+    Args:
+        given: the arguments of ``sweep``; all problems are told before anything starts.
+        home: the state folder; made if missing.
+        session: gives the Spark session, if the executor needs one.
+        data: for the objective.
+        progress: see ``sweep``.
+        more: further fields of ``Surroundings``.
+    """
+    spec = check(given)
+    found = None if spec.executor in ("inline", "processes") else session()
+    if in_cluster_mode(found):
+        home.keep()
+    home.make()
+    tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found)}
+    with display(spec.name, spec.max_trials, progress) as listener:
+        return run_sweep(spec, Surroundings(home.root, found, data, tags=tags, listener=listener, **more))

@@ -1,0 +1,147 @@
+"""Commands about the accounting of sweeps: ``resume``, ``verify``, ``sweeps``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sparkml_track.config.settings import Settings, load
+from sparkml_track.errors import SparkmlError, SpecError
+from sparkml_track.home import Home
+
+__all__ = ["register"]
+
+Guard = Callable[[Callable[..., None]], Callable[..., None]]
+Steps = Callable[[Settings, Sequence[str]], None]
+_Config = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Names the home.")]
+
+#: What ``verify`` ends with when it found differences.
+DIFFERS = 3
+
+
+def register(app: typer.Typer, guarded: Guard, steps: Steps) -> None:
+    """Adds the commands.
+
+    Args:
+        app: the command line.
+        guarded: turns errors into messages and exit codes.
+        steps: runs steps of a config file.
+    """
+    app.command("resume")(guarded(_resume(steps)))
+    app.command("verify")(guarded(_verify))
+    app.command("sweeps")(guarded(_sweeps))
+
+
+def _resume(steps: Steps) -> Callable[..., None]:
+    def resume(
+        sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep id; see `sparkml-track sweeps`.")],
+        config: _Config = None,
+        retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Execute failed trials again.")] = False,
+    ) -> None:
+        """Go on with a sweep: what was accepted is kept, the rest is executed."""
+        settings = load(config or _config_of(sweep))
+        failures = settings.sweep.failures.model_copy(update={"retry_failed": retry_failed})
+        section = settings.sweep.model_copy(update={"resume": sweep, "failures": failures})
+        steps(replace(settings, sweep=section), ["sweep"])
+
+    return resume
+
+
+def _verify(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A sweep id, or the id of its parent run.")],
+    config: _Config = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="If the sweep was tracked elsewhere.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Publish what is missing, end the parent run.")] = False,
+) -> None:
+    """Check a sweep's accounting against its journal; exit 3 if anything differs."""
+    from sparkml_track.engine.audit.verify import verify
+
+    settings = load(config) if config else None
+    uri = tracking_uri or (settings.tracking.uri if settings else _uri_of(run))
+    found = verify(run, home=_home(settings).root, tracking_uri=uri, repair=repair)
+    for line in found.repaired:
+        typer.echo(f"repaired: {line}")
+    for line in found.differences:
+        typer.echo(line)
+    if not found.clean:
+        typer.echo(f"sweep {found.sweep}: {len(found.differences)} differences")
+        raise SystemExit(DIFFERS)
+    typer.echo(f"sweep {found.sweep}: {found.trials} trials, all as the journal says, digest {found.digest[:16]}")
+
+
+def _uri_of(sweep: str) -> str | None:
+    """The tracking URI in the config file that a sweep was started with, if its journal keeps it without secrets."""
+    from sparkml_track.journals import read
+    from sparkml_track.trackers import redacted
+
+    try:
+        plan: dict[str, Any] = dict(next((record.body for record in read(Home.find().root, sweep)), {}))
+        kept, config = plan["spec"]["tracking"]["uri"], plan["origin"]["config"]
+        uri = load(Path(config)).tracking.uri
+    except (SparkmlError, KeyError, OSError):  # a run id, a sweep of a script, or a config that has changed
+        return None
+    return uri if uri and kept and redacted(uri) == kept else None
+
+
+def _sweeps(
+    config: _Config = None,
+    last: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+) -> None:
+    """List the sweeps of the home folder: state, counts, age, resumable or not."""
+    from sparkml_track.engine.audit.sweep_list import overview
+
+    home = _home(load(config) if config else None)
+    found = overview(home.root, last)
+    if not found:
+        typer.echo(f"no sweeps in {home.root}")
+        return
+    columns = ("sweep", "state", "finished", "pruned", "failed", "killed", "running", "not started", "age")
+    table = Table(*columns, "resumable", "note", box=None)
+    for one in found:
+        counts = one.counts
+        numbers = ("finished", "pruned", "failed", "killed", "running", "not_started")
+        figures = [str(getattr(counts, name)) if counts else "" for name in numbers]
+        table.add_row(one.sweep, one.state, *figures, _age(one.age), "yes" if one.resumable else "no", one.note)
+    # Ids are for copying: never broken, also where the output is no terminal.
+    Console(highlight=False, soft_wrap=True, width=_width(table)).print(table)
+
+
+def _width(table: Table) -> int:
+    wide = Console(width=10_000)
+    return max(wide.measure(table).maximum, 80)
+
+
+def _home(settings: Settings | None) -> Home:
+    return settings.home if settings else Home.find()
+
+
+def _config_of(sweep: str) -> Path:
+    """The config file a sweep was started with.
+
+    Raises:
+        SpecError: it was started from Python.
+        JournalError: there is no such sweep.
+    """
+    from sparkml_track.journals import read
+
+    plan: dict[str, Any] = dict(next((record.body for record in read(Home.find().root, sweep)), {}))
+    config = plan.get("origin", {}).get("config")
+    if config is None:
+        raise SpecError(
+            f"sweep {sweep!r} was not started from a config file, so this command cannot start it again; run its "
+            f"script again, or call sweep(..., resume={sweep!r}). If it was, name the file: --config FILE"
+        )
+    return Path(config)
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,137 @@
+"""Repair of a sweep whose driver died: the store gets what the journal has, and the parent run its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Set as AbstractSet
+from contextlib import closing
+from pathlib import Path
+
+from sparkml_track.engine.audit.expected import best_of, publishes, summary_of, wanted
+from sparkml_track.engine.publishing.best_trials import without_files
+from sparkml_track.engine.publishing.finish import Ending, close_parent, ended_record, parent_end
+from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.records import accepted_body
+from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.spec.spec import number_in
+from sparkml_track.engine.storage.shared_folders import Roots
+from sparkml_track.errors import LeaseHeld
+from sparkml_track.journals import Journal, Record, open_journal
+from sparkml_track.trackers import Tracker
+from sparkml_track.trial import State
+
+__all__ = ["Repair"]
+
+_log = logging.getLogger(__name__)
+_BATCH = 1000
+
+
+class Repair:
+    """Publishes what is missing and ends the parent run, under the lease.
+
+    Args:
+        home: the state folder.
+        sweep: its id.
+        tracker: of its runs.
+        run_id: of its parent run, None if there is none.
+    """
+
+    def __init__(self, home: Path, sweep: str, tracker: Tracker, run_id: str | None) -> None:
+        self._home, self._sweep, self._tracker, self._run_id = home, sweep, tracker, run_id
+        self._done: list[str] = []
+
+    def run(self) -> list[str]:
+        """Says what was done, one sentence each.
+
+        Raises:
+            LeaseHeld: a live driver has the sweep.
+        """
+        if self._run_id is None:
+            _log.warning("there is no parent run to repair; run the same command again, which makes one")
+            return []
+        try:
+            with closing(open_journal(self._home, self._sweep)) as journal:
+                self._repair(journal, self._run_id)
+        except LeaseHeld as error:
+            raise LeaseHeld(f"{error}. A sweep that runs is not repaired") from error
+        return self._done
+
+    def _repair(self, journal: Journal, run_id: str) -> None:
+        past = History.of(journal.replay(), keep=True)
+        state = State(past.ended["state"]) if past.ended is not None else self._state(past)
+        self._give_up(past, journal)
+        doubles = self._tracker.reconcile(run_id)
+        if doubles:
+            self._done.append(f"deleted {doubles} child runs that trials had twice")
+        if publishes(past):
+            self._publish(past, journal, run_id)
+        self._end(past, journal, run_id, state)
+
+    def _state(self, past: History) -> State:
+        return State.FINISHED if len(past.results) >= past.planned else State.KILLED
+
+    def _give_up(self, past: History, journal: Journal) -> None:
+        """Trials without an outcome end as killed; resuming executes them again."""
+        for trial in past.unfinished:
+            attempts = max(1, past.attempts.get(trial.number, 0))
+            why = "its driver died, and the sweep was repaired"
+            result = Result(
+                trial.number, trial.params, State.KILLED, attempts=attempts, reason="cancelled", message=why
+            )
+            record = Record("accepted", accepted_body(result, ""))
+            journal.append([record])
+            past.add(record)
+            self._done.append(f"trial {trial.number}: counted as killed, as it had no outcome")
+        journal.flush()
+
+    def _publish(self, past: History, journal: Journal, run_id: str) -> None:
+        stored = {child.number: child for child in self._tracker.children(run_id)}
+        due = wanted(past, ended=True)
+        # What was published and is gone, somebody deleted: that is told, not undone.
+        missing = [
+            number
+            for number in past.results
+            if (number not in stored and number not in past.published and number in due)
+            or (number in stored and not stored[number].state.terminal)
+        ]
+        files = self._files(past, due)
+        late = sorted(n for n in (files.keys() & stored.keys()) - set(missing) if stored[n].artifacts != files[n])
+        numbers = missing + late
+        for start in range(0, len(numbers), _BATCH):
+            batch = numbers[start : start + _BATCH]
+            self._tracker.publish(run_id, [past.child(number) for number in batch])
+            journal.append([Record("published", {"n": batch})])
+        journal.flush()
+        if missing:
+            self._done.append(f"published the child runs of {len(missing)} trials")
+        if late:
+            self._done.append(f"added the artifacts of {len(late)} trials to their child runs")
+
+    def _files(self, past: History, due: AbstractSet[int]) -> dict[int, str]:
+        """Where artifacts are that are here and kept, by trial; removes the others'."""
+        most = number_in(past.tracking.keep)
+        kept = due if most is None else due & best_of(past, most)
+        children = [past.child(number) for number in past.artifacts.keys() & past.results.keys()]
+        for child in children:
+            if child.number not in kept:
+                without_files(child)
+        return {one.number: str(one.artifacts) for one in children if one.number in kept and one.artifacts is not None}
+
+    def _end(self, past: History, journal: Journal, run_id: str, state: State) -> None:
+        summary = summary_of(past)
+        results = sorted(past.results.values(), key=lambda each: each.number)
+        ending = Ending(
+            name=str(past.plan["name"]),
+            home=self._home,
+            sweep=self._sweep,
+            run_id=run_id,
+            experiment_id=past.parent[1] if past.parent is not None else "",
+            state=state,
+            spec=past.plan["spec"],
+            stale=past.stale,
+        )
+        close_parent(self._tracker, ending, parent_end(ending, summary, results))
+        journal.append([ended_record(ending, summary)])
+        journal.flush()
+        Roots.of(self._sweep, past.plan).close(results, state)
+        self._done.append(f"ended the parent run as {state.value}")

@@ -1,0 +1,68 @@
+"""The sweeps of a home, for a person."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparkml_track.engine.recovery.resume import resumable
+from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.summary import Counts
+from sparkml_track.errors import JournalError
+from sparkml_track.journals import Record, SweepEntry, read, sweeps
+
+__all__ = ["SweepState", "overview"]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepState:
+    """One sweep.
+
+    Attributes:
+        sweep: its id.
+        state: "running", "unfinished", "finished", "failed", "killed" or "unreadable".
+        counts: trials by state, None if the journal says nothing.
+        age: seconds since something was last written.
+        resumable: whether ``resume`` would go on with it.
+        note: who runs it, or why it did not finish.
+    """
+
+    sweep: str
+    state: str
+    counts: Counts | None
+    age: float
+    resumable: bool
+    note: str = ""
+
+
+def overview(home: Path, limit: int | None = None) -> Sequence[SweepState]:
+    """All sweeps with a journal under a home, the last modified first.
+
+    Args:
+        home: the state folder.
+        limit: at most so many.
+
+    Raises:
+        JournalError: the folder cannot be read.
+    """
+    return [_state(home, entry) for entry in sweeps(home)[:limit]]
+
+
+def _state(home: Path, entry: SweepEntry) -> SweepState:
+    age = max(0.0, time.time() - entry.modified)
+    try:
+        past = History.of(read(home, entry.sweep))
+        counts = past.counts if past.plan else None
+    except (JournalError, KeyError, TypeError) as error:
+        return SweepState(entry.sweep, "unreadable", None, age, False, str(error))
+    if entry.holder is not None:
+        note = f"pid {entry.holder.pid} on {entry.holder.host}"
+        return SweepState(entry.sweep, "running", counts, age, False, note)
+    if past.ended is None:
+        return SweepState(entry.sweep, "unfinished", counts, age, isinstance(past.plan.get("fingerprint"), dict))
+    ends = Record("ended", past.ended)
+    return SweepState(
+        entry.sweep, str(past.ended["state"]), counts, age, resumable(ends), str(past.ended.get("why", ""))
+    )

@@ -1,0 +1,349 @@
+"""The loop: asks, submits, takes events, and tells; in that order, journal first.
+
+Everything happens on the caller's thread but publishing and slow samplers. What an event changes is written to the
+journal before the sampler or the progress display learn of it; the tracking store learns of it when it is durable there
+(``ledger``).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sparkml_track.engine.loop.failure_log import Complaints
+from sparkml_track.engine.loop.goal import Goal
+from sparkml_track.engine.loop.journal_writer import Ledger
+from sparkml_track.engine.loop.ports import Parts, Queue
+from sparkml_track.engine.loop.running_trial import Again, Live
+from sparkml_track.engine.loop.slot_watch import Slots
+from sparkml_track.engine.results.records import accepted_body, child_run, last_reported, told_values, values_of
+from sparkml_track.engine.results.summary import Result, Summary, summarise
+from sparkml_track.engine.spec.spec import Spec
+from sparkml_track.errors import SweepStopped, TrackingError
+from sparkml_track.executors import Ended, Event, Lost, Reported, SlotsChanged, Started
+from sparkml_track.space import flatten
+from sparkml_track.trackers import ChildRun
+from sparkml_track.trial import Attempt, Outcome, State, Unit
+
+__all__ = ["Loop", "Parts"]
+
+#: Seconds after which a trial shows as RUNNING in the tracking store.
+SHOWN_AFTER = 5.0
+#: Seconds between looks at clock, publisher and progress.
+TURN = 0.2
+
+
+class Loop:
+    """Runs one sweep to its end.
+
+    Attributes:
+        results: accepted, in the order they came.
+        counts: of them, by state.
+        best: of them, by the first objective.
+        live: trials that have not ended, by number.
+        stopping: why no more trials are started, empty while they are.
+        refused: the tracking store's refusal for good; no more trials are started then, and those that run may end.
+        used: seconds that earlier drivers worked at the sweep.
+        stale: late answers that were refused by earlier drivers and here; the executor counts its own.
+    """
+
+    def __init__(self, spec: Spec, parts: Parts) -> None:
+        self._spec = spec
+        self._parts = parts
+        self._sign = tuple(1.0 if direction == "minimize" else -1.0 for direction in spec.direction)
+        self.results: list[Result] = []
+        self.live: dict[int, Live] = {}
+        self.stopping = ""
+        self.counts: Counter[State] = Counter()
+        self._complaints = Complaints()
+        self.best: Result | None = None
+        self.refused: TrackingError | None = None
+        self.used, self.stale = 0.0, 0
+        self._slots = Slots("Spark" if spec.executor not in ("processes", "inline") else "this host")
+        self._stopped = False
+        self._goal = Goal(spec.target, spec.patience, maximize=spec.direction[0] == "maximize")
+        self.ledger = Ledger(parts.journal, parts.publisher, parts.published, parts.moment)
+        self._again: deque[Again] = deque()
+        self._began = self._turned = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the loop was made, and those of earlier drivers."""
+        return self.used + time.monotonic() - self._began
+
+    @property
+    def note(self) -> str:
+        """What a person should know now, else empty."""
+        trouble = self._parts.publisher.trouble if self._parts.publisher is not None else ""
+        return self.stopping or trouble or self._slots.note(len(self.live) - self.running)
+
+    @property
+    def running(self) -> int:
+        """Trials that have begun in a slot; other live ones wait for one."""
+        return sum(live.clock > 0.0 for live in self.live.values())
+
+    @property
+    def planned(self) -> int | None:
+        """How many trials there will be, as far as is known."""
+        return self._parts.asker.planned
+
+    def summary(self) -> Summary:
+        """Of the results so far."""
+        planned = max(self.planned or 0, len(self.results) + len(self.live))
+        return summarise(self.results, planned, len(self.live), self._spec.metric, self._spec.direction)
+
+    def restore(self, results: Iterable[Result], again: Iterable[Again]) -> None:
+        """Takes over what an earlier driver left; its asker and pruner are told by others.
+
+        Args:
+            results: accepted, in the order they came.
+            again: to be executed again, before new trials are asked.
+        """
+        self._again.extend(again)
+        for result in results:
+            self.results.append(result)
+            self._count(result)
+
+    def run(self) -> None:
+        """Returns when every trial has ended.
+
+        Raises:
+            ExecutorError, JournalError: as its parts raise; ``live`` then holds what had not ended.
+            TrackingError: a thread of the publisher died.
+        """
+        try:
+            while not self._turn_once():
+                pass
+        finally:
+            self._parts.asker.close()
+
+    def _turn_once(self) -> bool:
+        """Whether every trial has ended."""
+        asker = self._parts.asker
+        self._start_trials()
+        self._turn()  # after it: a slot that is free does not wait for the disk
+        if not self.live and (self.stopping or asker.exhausted):
+            self._drop_again()
+            self.ledger.flush()
+            return True
+        wait = self.ledger.wait(TURN)
+        if not self.stopping:
+            wait = asker.pause(wait, idle=not self.live)
+        for event in self._parts.executor.events(wait):
+            self._handle(event)
+        return False
+
+    def stop(self, why: str) -> None:
+        """Starts no more trials and ends those that run; ``run`` returns when they have."""
+        if self._stopped:
+            return
+        self._stopped, self.stopping = True, self.stopping or why
+        for live in self.live.values():
+            self._parts.executor.stop(live.attempt.id, "cancelled")
+
+    def abandon(self, why: str) -> None:
+        """Counts all that had not ended as killed; for when the executor can no longer end it."""
+        self.stopping = self.stopping or why
+        for live in list(self.live.values()):
+            self._accept(live, self._killed(live))
+        self._drop_again()
+        self.ledger.flush()
+
+    def _drop_again(self) -> None:
+        while self._again:
+            live = self._revive()
+            live.attempts -= 1  # it was not submitted
+            self._accept(live, self._killed(live))
+
+    def _killed(self, live: Live) -> Outcome:
+        return Outcome(State.KILLED, reason="cancelled", message=self.stopping, started=live.started or time.time())
+
+    # -- starting
+
+    def _start_trials(self) -> None:
+        executor = self._parts.executor
+        asker = self._parts.asker
+        while not self.stopping and executor.room > 0:
+            if asker.adaptive and len(self.live) >= executor.slots:
+                break
+            if self._again:
+                self._submit(self._revive().attempt)
+                continue
+            trial = asker.next()
+            if trial is None:
+                break
+            self.ledger.record("asked", n=trial.number, params=trial.params, seed=trial.seed)
+            attempt = Attempt(trial, Unit(trial.number), timeout=self._spec.trial_timeout)
+            self.live[trial.number] = Live(trial, attempt)
+            self._parts.moment("asked")
+            self._submit(attempt)
+        if not self.stopping:
+            asker.ahead(executor.slots)
+
+    def _revive(self) -> Live:
+        live = self._again.popleft().next(self._spec.trial_timeout)
+        self.live[live.trial.number] = live
+        return live
+
+    def _submit(self, attempt: Attempt) -> None:
+        self.ledger.record("submitted", a=attempt.id)
+        self.ledger.write()
+        self._parts.executor.submit(attempt)
+        self._parts.moment("submitted")
+
+    # -- events
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, SlotsChanged):
+            self._slots.changed(event.slots)
+            return
+        live = self._current(event.attempt)
+        if live is None:
+            self.stale += isinstance(event, Ended | Reported)
+        elif isinstance(event, Ended):
+            self._accept(live, event.outcome)
+        elif isinstance(event, Reported):
+            self._reported(live, event)
+        elif isinstance(event, Started):
+            live.started, live.clock, live.host = event.time, time.monotonic(), event.host
+        else:
+            self._lost(live, event)
+
+    def _current(self, attempt: str) -> Live | None:
+        """The trial whose current attempt this is; others are stale."""
+        live = self.live.get(int(attempt.partition(".")[0]))
+        return live if live is not None and live.attempt.id == attempt else None
+
+    def _reported(self, live: Live, event: Reported) -> None:
+        report = event.report
+        self.ledger.record("reported", a=event.attempt, step=report.step, metrics=dict(report.metrics), t=report.time)
+        live.reports.append(report)
+        value = report.metrics.get(self._spec.metric[0])
+        pruner = self._parts.pruner
+        if pruner is not None and value is not None and not live.pruned:
+            live.pruned = pruner.report(live.trial.number, report.step, value * self._sign[0])
+        elif pruner is not None and value is None:
+            self._complaints.unread(live.trial.number, self._spec.metric[0], report.metrics)
+        self.ledger.write()
+        self._parts.executor.answer(event.attempt, event.index, live.pruned)
+
+    def _lost(self, live: Live, event: Lost) -> None:
+        self.ledger.record("lost", **live.lost(event))
+        if self.stopping:
+            self._accept(live, self._killed(live))
+        elif live.charged > self._spec.failures.retries:
+            message = f"lost {live.charged} times, the last time: {event.message}"
+            self._accept(live, Outcome(State.FAILED, reason="worker lost", message=message, started=live.started))
+        else:
+            self._retry(live)
+
+    def _retry(self, live: Live) -> None:
+        live.attempt = replace(live.attempt, number=live.attempt.number + 1)
+        live.attempts += 1
+        live.clock = 0.0
+        live.reports.clear()
+        live.pruned = False
+        if self._parts.pruner is not None:
+            self._parts.pruner.restarted(live.trial.number)
+        self._submit(live.attempt)
+
+    def _accept(self, live: Live, outcome: Outcome) -> None:
+        self._parts.moment("received")
+        trial, outcome = live.trial, replace(outcome, log=live.told(outcome.log))
+        result = Result(
+            number=trial.number,
+            params=trial.params,
+            state=outcome.state,
+            metrics=outcome.metrics or last_reported(live.reports, outcome.state),
+            value=values_of(outcome.state, outcome.metrics, self._spec.metric),
+            attempts=live.attempts,
+            started=outcome.started or live.started,
+            # Slots may take it from a clock that was set back.
+            duration=max(0.0, outcome.duration),
+            reason=outcome.reason,
+            message=f"ended: {self.stopping}" if outcome.reason == "cancelled" else outcome.message,
+            host=outcome.host or live.host,
+            artifacts=outcome.artifacts if outcome.in_place else "",
+        )
+        self.ledger.record("accepted", **accepted_body(result, outcome.log, outcome.artifacts))
+        self.ledger.write()
+        del self.live[trial.number]
+        self.results.append(result)
+        self._tell(live, result, outcome)
+
+    def _tell(self, live: Live, result: Result, outcome: Outcome) -> None:
+        self._parts.moment("accepted")
+        self._parts.asker.ended(live.trial, result.state, told_values(result, self._spec.metric, self._spec.direction))
+        if self._parts.pruner is not None:
+            self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
+        if self._parts.publisher is not None:
+            self.ledger.hold(child_run(result, live.reports, outcome.log, outcome.artifacts))
+        self._count(result)
+
+    def _count(self, result: Result) -> None:
+        self.counts[result.state] += 1
+        self._complaints.hear(result)
+        value = result.value
+        if value is not None and math.isfinite(value[0]):
+            best = self.best
+            if best is None or best.value is None or value[0] * self._sign[0] < best.value[0] * self._sign[0]:
+                self.best = result
+        reached = self._goal.add(result)
+        if self.too_many_failed and not self.stopping:
+            failed, limit = self.counts[State.FAILED], self._spec.failures.max_failed
+            self.stop(f"{failed} trials failed, allowed are {limit}; the last one: {result.message[:300]}")
+        elif reached:
+            self.stop(reached)
+
+    @property
+    def too_many_failed(self) -> bool:
+        """Whether more trials failed than the spec allows."""
+        limit = self._spec.failures.max_failed
+        return limit is not None and self.counts[State.FAILED] > limit
+
+    # -- clock
+
+    def _turn(self) -> None:
+        self.ledger.turn()
+        now = time.monotonic()
+        if now - self._turned < TURN:
+            return
+        self._turned = now
+        self.ledger.note_published()
+        self.ledger.note_late(self.stale + self._parts.executor.stale)
+        if self._parts.publisher is not None:
+            self._look_at(self._parts.publisher)
+            self._show_running(self._parts.publisher, now)
+        if self._spec.timeout is not None and self.elapsed > self._spec.timeout:
+            self.stop(f"the sweep's timeout of {self._spec.timeout:g} s is over")
+        self._parts.watch(self)
+
+    def _look_at(self, publisher: Queue) -> None:
+        """A store that refuses for good ends the asking; what runs may end, and is kept."""
+        try:
+            publisher.check()
+        except TrackingError as error:
+            self.refused = self.refused or error
+            self.stopping = self.stopping or f"no new trials: {error}"
+
+    def _show_running(self, publisher: Queue, now: float) -> None:
+        for live in self.live.values():
+            if live.clock and not live.shown and now - live.clock > SHOWN_AFTER:
+                live.shown = True
+                params = flatten(live.trial.params)
+                publisher.put(ChildRun(live.trial.number, params, State.RUNNING, started=live.started, host=live.host))
+
+    def raise_if_stopped(self) -> None:
+        """Raises why the sweep stopped early, if it was for failures.
+
+        Raises:
+            SweepStopped: the message says what failed and what to do.
+        """
+        if self.too_many_failed:
+            raise SweepStopped(
+                f"{self.stopping}. Results so far are kept. Mend the objective and start anew, or allow more with "
+                "failures=Failures(max_failed=...)"
+            )

@@ -1,0 +1,81 @@
+"""What the loop connects."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sparkml_track.engine.loop.asker import Asker
+from sparkml_track.engine.loop.journal_writer import Moment, nothing
+from sparkml_track.engine.loop.running_trial import Live
+from sparkml_track.engine.results.summary import Result
+from sparkml_track.executors import Executor
+from sparkml_track.journals import Journal
+from sparkml_track.pruners import Pruner
+from sparkml_track.trackers import ChildRun
+from sparkml_track.trial import State
+
+__all__ = ["Parts", "Queue", "SweepState", "Watcher"]
+
+
+class Queue(Protocol):
+    """Takes child runs to be published."""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from publishing now, for a person; else empty."""
+
+    def put(self, child: ChildRun) -> None:
+        """Queues one."""
+
+    def check(self) -> None:
+        """Raises what ended it."""
+
+
+class SweepState(Protocol):
+    """How far a loop is, for who watches it; ``Loop`` says what its members mean."""
+
+    results: list[Result]
+    counts: Counter[State]
+    best: Result | None
+    live: dict[int, Live]
+    stopping: str
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the sweep began."""
+
+    @property
+    def note(self) -> str:
+        """What a person should know now, else empty."""
+
+    @property
+    def running(self) -> int:
+        """Trials that have begun in a slot."""
+
+    @property
+    def planned(self) -> int | None:
+        """How many trials there will be, as far as is known."""
+
+    def stop(self, why: str) -> None:
+        """Starts no more trials and ends those that run."""
+
+
+#: Called by the loop once each turn, on its thread: progress display, signals.
+Watcher = Callable[[SweepState], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop connects; it owns none of them."""
+
+    asker: Asker
+    pruner: Pruner | None
+    executor: Executor
+    journal: Journal
+    publisher: Queue | None
+    watch: Watcher
+    published: deque[Sequence[int]] = field(default_factory=deque)
+    moment: Moment = nothing

@@ -1,0 +1,285 @@
+"""The report of a sweep: one HTML page that needs nothing else, readable offline and as an MLflow artifact."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+from sparkml_track.engine.publishing.style import STYLE
+from sparkml_track.engine.results.summary import Result, Summary
+from sparkml_track.plots import Plot, PlotTrial, library, standard
+from sparkml_track.space import flatten
+from sparkml_track.trackers import Content, write_content
+from sparkml_track.trial import State
+
+__all__ = ["Page", "render", "report", "write_report"]
+
+_log = logging.getLogger(__name__)
+_TOP, _PARAMS, _EXAMPLES = 20, 8, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a report shows.
+
+    Attributes:
+        title: the sweep's name.
+        summary: of the results.
+        results: every trial that ended, by number.
+        facts: what else to show at the top, such as sweep id and run id; name to text.
+    """
+
+    title: str
+    summary: Summary
+    results: Sequence[Result]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_report(
+    path: Path, title: str, summary: Summary, results: Sequence[Result], facts: Mapping[str, str] | None = None
+) -> Content:
+    """Writes the report to a file; a reader sees the old page or the new one, never half of one.
+
+    Args:
+        path: of the HTML file; its folder is made.
+        title: the sweep's name.
+        summary: of the results.
+        results: every trial that ended.
+        facts: see ``Page``.
+
+    Returns:
+        The page.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    text = render(Page(title, summary, results, facts or {}), standard())
+    _save(path, text)
+    return text
+
+
+def report(path: Path, page: Page) -> Content:
+    """Writes the report where that can be done: results do not depend on it, so what fails is told in the log alone.
+
+    Args:
+        path: of the HTML file; its folder is made.
+        page: what to show.
+
+    Returns:
+        The page, also if the file could not be written; empty if there is none.
+    """
+    try:
+        text = render(page, standard())
+    except Exception as error:  # noqa: BLE001 - whatever a plotting library raises
+        _log.warning("there will be no report, it could not be drawn (%s: %s)", type(error).__name__, error)
+        return ""
+    try:
+        _save(path, text)
+    except OSError as error:
+        _log.warning("the report could not be written to %s (%s); results are kept", path, error.strerror or error)
+    return text
+
+
+def _save(path: Path, text: Content) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(".tmp", dir=path.parent)
+    os.close(descriptor)
+    made = Path(name)
+    try:
+        write_content(made, text)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
+    made.chmod(0o644)
+    made.replace(path)
+
+
+def render(page: Page, plots: Sequence[Plot]) -> Content:
+    """The page. Whatever comes from the user, an objective or a slot is escaped.
+
+    Args:
+        page: what to show.
+        plots: drawn for each objective.
+    """
+    parts = [
+        f"<h1>{escape(page.title)}</h1>",
+        _facts(page),
+        _counts(page.summary),
+        _best(page.summary),
+        *_plots(page, plots),
+        _top(page),
+        _failures(page.results),
+        _aggregates(page.summary),
+    ]
+    head = f'<meta charset="utf-8"><title>{escape(page.title)} - sweep report</title><style>{STYLE}</style>'
+    script = (b"<script>", library(), b"</script>") if plots else ()
+    view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    body = "\n".join(part for part in parts if part)
+    start = f'<!doctype html>\n<html lang="en"><head>{head}{view}'
+    rest = f"</head>\n<body><main>{body}</main></body></html>\n"
+    return (_utf8(start), *script, _utf8(rest))
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+# ---------------------------------------------------------------------------------------------------- sections
+
+
+def _facts(page: Page) -> str:
+    summary, times = page.summary, [one.started for one in page.results if one.started]
+    objectives = ", ".join(f"{way} {name}" for name, way in zip(summary.metric, summary.direction, strict=True))
+    facts = {"Objective": objectives}
+    if times:
+        ended = max(one.started + one.duration for one in page.results)
+        facts |= {"Started": _time(min(times)), "Took": _seconds(ended - min(times))}
+    rows = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in {**facts, **page.facts}.items())
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _counts(summary: Summary) -> str:
+    tiles = "".join(
+        f'<div class="{name}"><b>{count:,}</b><span>{name.replace("_", " ")}</span></div>'
+        for name, count in asdict(summary.counts).items()
+        if count or name in {"planned", "finished", "failed"}
+    )
+    return f'<section class="tiles">{tiles}</section>'
+
+
+def _best(summary: Summary) -> str:
+    if summary.pareto is not None:
+        return f"<p>{len(summary.pareto)} trials lie on the Pareto front; they come first in the table below.</p>"
+    best = summary.best
+    if best is None or best.value is None:
+        return '<p class="none">No trial finished with a finite value, so there is no best one.</p>'
+    value = f"{escape(summary.metric[0])} = <b>{_number(best.value[0])}</b>"
+    params = _table(("parameter", "value"), [(name, _text(v)) for name, v in flatten(best.params).items()])
+    metrics = _table(("metric", "value"), [(name, _number(v)) for name, v in best.metrics.items()])
+    return (
+        f'<section><h2>Best trial</h2><p class="best">Trial {best.number}: {value}</p>'
+        f'<div class="pair">{params}{metrics}</div></section>'
+    )
+
+
+def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[str]:
+    several = len(page.summary.metric) > 1
+    for place, (metric, way) in enumerate(zip(page.summary.metric, page.summary.direction, strict=True)):
+        trials = [_plot_trial(one, place, metric) for one in page.results]
+        for plot in plots:
+            drawn = plot.draw(trials, metric, way)
+            title = f"{drawn.title}: {metric}" if several else drawn.title
+            caption = f"<p>{escape(drawn.caption)}</p>" if drawn.caption else ""
+            yield f"<section><h2>{escape(title)}</h2>{caption}{drawn.html}</section>"
+
+
+def _plot_trial(result: Result, place: int, metric: str) -> PlotTrial:
+    value = result.value[place] if result.value else None
+    if result.state is State.PRUNED:
+        value = result.metrics.get(metric)
+    return PlotTrial(result.number, result.state, flatten(result.params), value, result.started, result.duration)
+
+
+def _top(page: Page) -> str:
+    summary, shown = page.summary, _ranked(page)[:_TOP]
+    if not shown:
+        return ""
+    names = list(dict.fromkeys(name for one in shown for name in flatten(one.params)))
+    head = ("trial", *summary.metric, *names[:_PARAMS], "seconds", "attempts")
+    rows = [_top_row(one, len(summary.metric), names[:_PARAMS]) for one in shown]
+    left_out = f" {len(names) - _PARAMS} more parameters are in the trials table." if len(names) > _PARAMS else ""
+    finished = f"{len(shown)} of {summary.counts.finished:,} finished trials.{left_out}"
+    return f'<section><h2>Top trials</h2><p>{finished}</p><div class="wide">{_table(head, rows)}</div></section>'
+
+
+def _top_row(result: Result, objectives: int, names: Sequence[str]) -> tuple[str, ...]:
+    params = flatten(result.params)
+    values = [_number(value) for value in result.value or [float("nan")] * objectives]
+    given = [_text(params[name]) if name in params else "" for name in names]
+    return (str(result.number), *values, *given, f"{result.duration:.3g}", str(result.attempts))
+
+
+def _ranked(page: Page) -> list[Result]:
+    sign = -1.0 if page.summary.direction[0] == "maximize" else 1.0
+    front = {one.number for one in page.summary.pareto or ()}
+    finished = [
+        one for one in page.results if one.state is State.FINISHED and one.value and one.value[0] == one.value[0]
+    ]
+    return sorted(finished, key=lambda one: (one.number not in front, sign * (one.value or (0.0,))[0], one.number))
+
+
+def _failures(results: Sequence[Result]) -> str:
+    groups: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    for one in results:
+        if one.state in {State.FAILED, State.KILLED}:
+            groups[one.reason or "unknown"][_gist(one.message)].append(one)
+    if not groups:
+        return ""
+    reasons = sorted(groups.items(), key=lambda item: -sum(map(len, item[1].values())))
+    return f"<section><h2>Failures</h2>{''.join(_reason(*item) for item in reasons)}</section>"
+
+
+def _reason(reason: str, messages: Mapping[str, Sequence[Result]]) -> str:
+    count = sum(map(len, messages.values()))
+    common = sorted(messages.values(), key=len, reverse=True)
+    shown = "".join(_message(ones) for ones in common[:_EXAMPLES])
+    rest = sum(map(len, common[_EXAMPLES:]))
+    more = f"<p>{rest} more with other messages.</p>" if rest else ""
+    return f"<h3>{escape(reason)}: {count} trial{'s' if count > 1 else ''}</h3>{shown}{more}"
+
+
+def _message(ones: Sequence[Result]) -> str:
+    numbers = ", ".join(str(one.number) for one in ones[:10]) + (", ..." if len(ones) > 10 else "")
+    return f"<p>Trial {numbers}</p><pre>{escape(ones[0].message or 'no message')}</pre>"
+
+
+def _aggregates(summary: Summary) -> str:
+    if not summary.aggregates:
+        return ""
+    head = ("metric", "trials", "mean", "std", "min", "max")
+    rows = [
+        (name, f"{a.count:,}", *map(_number, (a.mean, a.std, a.min, a.max))) for name, a in summary.aggregates.items()
+    ]
+    return f'<section><h2>Metrics of finished trials</h2><div class="wide">{_table(head, rows)}</div></section>'
+
+
+# ------------------------------------------------------------------------------------------------------- pieces
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _gist(message: str) -> str:
+    """What makes two messages one kind: the last line, which is where Python names the error."""
+    return message.strip().rsplit("\n", 1)[-1]
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _text(value: object, most: int = 80) -> str:
+    text = _number(value) if isinstance(value, float) else str(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

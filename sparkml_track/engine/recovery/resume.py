@@ -1,0 +1,284 @@
+"""Which sweep a call goes on with, and what an earlier driver left of it."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
+from sparkml_track.engine.loop.loop import Loop, Parts
+from sparkml_track.engine.loop.running_trial import Again
+from sparkml_track.engine.recovery.rebuild import rebuilt
+from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.records import told_values
+from sparkml_track.engine.spec.spec import Spec, id_prefix, new_sweep_id
+from sparkml_track.errors import JournalError, ResumeRefused
+from sparkml_track.journals import Journal, Record, SweepEntry, last, open_journal, read, sweeps
+from sparkml_track.pruners import Pruner
+from sparkml_track.trial import State
+
+__all__ = ["Opening", "clear_spool", "open_sweep", "restore", "resumable"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A sweep whose journal is open; whoever has it closes the journal.
+
+    Attributes:
+        journal: with the plan on disk.
+        spec: with the seed of the first driver, if it was drawn.
+        past: what earlier drivers left; None for a new sweep.
+        retried: accepted trials that are executed again.
+    """
+
+    journal: Journal
+    spec: Spec
+    past: History | None = None
+    retried: Sequence[int] = field(default=())
+
+
+def open_sweep(spec: Spec, home: Path, prints: Fingerprint, origin: Mapping[str, object]) -> Opening:
+    """Opens the journal of the sweep that ``spec.resume`` names, or of a new one.
+
+    Args:
+        spec: of the sweep.
+        home: the state folder.
+        prints: what the sweep is made of now.
+        origin: where the sweep was started from, recorded so that a command can start it again.
+
+    Raises:
+        LeaseHeld: a live driver has the sweep, or one of the same name and fingerprint.
+        ResumeRefused: what the sweep is made of changed; the message has the differences.
+        JournalError: there is no such sweep, or its journal cannot be read or written.
+    """
+    if spec.resume == "never":
+        return _new(spec, home, prints, origin)
+    if spec.resume != "auto":
+        return _named(spec, home, prints, origin)
+    # Two processes that start the same command at one time: the second one sees the sweep of the first.
+    with _alone(home):
+        found = _newest(spec, home, prints)
+        if found is None:
+            return _new(spec, home, prints, origin)
+        _log.info("going on with sweep %s; resume='never' starts anew", found)
+        return _resumed(found, spec, home, prints)
+
+
+def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
+    """Brings loop, sampler and pruner to where the earlier driver was.
+
+    Args:
+        loop: new.
+        parts: of it.
+        past: what the journal says.
+        spec: of the sweep.
+    """
+    ended = [
+        (past.trials[number], result.state, told_values(result, spec.metric, spec.direction))
+        for number, result in past.results.items()
+    ]
+    parts.asker.resume([trial for _, trial in sorted(past.trials.items())], ended)
+    if parts.pruner is not None:
+        _tell_pruner(parts.pruner, parts.journal, past, spec)
+    again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
+    loop.restore(past.results.values(), again)
+    loop.used, loop.stale = past.used, past.stale
+
+
+def clear_spool(folder: Path, past: History) -> None:
+    """Removes what attempts sent whose outcome no driver accepted; called before there are new ones.
+
+    Args:
+        folder: that takes a folder for each attempt.
+        past: what the journal says.
+    """
+    # By attempt, as the home may be named another way now.
+    accepted = {Path(one).name for one in past.artifacts.values()}
+    with suppress(OSError):  # most sweeps have none
+        for left in folder.iterdir():
+            if left.name not in accepted:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:
+    """Every report again, in the order they came."""
+    sign = 1.0 if spec.direction[0] == "minimize" else -1.0
+    for record in journal.replay():
+        body: Mapping[str, Any] = record.body
+        if record.kind == "reported" and spec.metric[0] in body["metrics"]:
+            number = int(str(body["a"]).partition(".")[0])
+            pruner.report(number, int(body["step"]), float(body["metrics"][spec.metric[0]]) * sign)
+        elif record.kind == "submitted" and not str(body["a"]).endswith(".1"):
+            pruner.restarted(int(str(body["a"]).partition(".")[0]))
+        elif record.kind == "accepted" and int(body["n"]) in past.results:
+            pruner.ended(int(body["n"]), body["state"] == State.FINISHED.value)
+    for trial in past.unfinished:
+        pruner.restarted(trial.number)
+
+
+def resumable(end: Record | None, max_failed: int | None = None) -> bool:
+    """Whether "auto" goes on with a sweep, by its last record: it has no end, was interrupted, or lost its slots."""
+    if end is None or end.kind != "ended":
+        return True
+    failed = int(end.body.get("counts", {}).get("failed", 0))  # type: ignore[attr-defined]
+    too_many = max_failed is not None and failed > max_failed
+    return end.body["state"] != State.FINISHED.value and not too_many
+
+
+# -- the three ways
+
+
+def _new(spec: Spec, home: Path, prints: Fingerprint, origin: Mapping[str, object]) -> Opening:
+    journal = open_journal(home, new_sweep_id(spec.name))
+    _write_plan(journal, spec, prints, origin)
+    return Opening(journal, spec)
+
+
+def _named(spec: Spec, home: Path, prints: Fingerprint, origin: Mapping[str, object]) -> Opening:
+    if any(entry.sweep == spec.resume for entry in sweeps(home)):
+        return _resumed(spec.resume, spec, home, prints)
+    seed, records = rebuilt(spec, home, prints)
+    spec = replace(spec, seed=seed)
+    journal = open_journal(home, spec.resume)
+    try:
+        # In one write: half of it would be a sweep whose other half is executed again.
+        journal.append([_plan(spec, prints, origin), *records])
+    finally:
+        journal.close()
+    _log.warning("sweep %s has no journal here; it was rebuilt from its child runs", spec.resume)
+    return _resumed(spec.resume, spec, home, prints)
+
+
+def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening:
+    journal = open_journal(home, sweep)
+    try:
+        past = History.of(journal.replay())
+        if not past.plan:  # its first driver died before it could begin
+            _write_plan(journal, spec, prints, {})
+            return Opening(journal, spec)
+        _refuse_another(sweep, past, spec, prints)
+        spec = _as_begun(spec, past)
+        retried = _retried(past, spec.failures.retry_failed)
+        if retried:
+            record = Record("retried", {"n": retried})
+            journal.append([record])
+            past.add(record)
+        return Opening(journal, spec, past, retried)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _as_begun(spec: Spec, past: History) -> Spec:
+    """With the first driver's seed, and its choice of child runs and artifacts: those of its trials follow it."""
+    kept = past.tracking
+    for name in ("child_runs", "keep"):
+        if getattr(kept, name) != getattr(spec.tracking, name):
+            _log.warning("%s stays %r, as the sweep began; resume='never' starts anew", name, getattr(kept, name))
+    tracking = replace(spec.tracking, child_runs=kept.child_runs, keep=kept.keep)
+    return replace(spec, seed=int(past.plan["spec"]["seed"]), tracking=tracking)
+
+
+def _write_plan(journal: Journal, spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> None:
+    try:
+        journal.append([_plan(spec, prints, origin)])
+        journal.flush()
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _plan(spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> Record:
+    body = {"name": spec.name, "t": time.time(), "spec": spec.plan(), "fingerprint": prints, "origin": dict(origin)}
+    return Record("plan", body)
+
+
+def _retried(past: History, failed_too: bool) -> list[int]:
+    """Trials that an interrupt or the loss of all slots ended, not they themselves; failed ones if wanted."""
+    return [
+        result.number
+        for result in past.results.values()
+        if result.interrupted or (failed_too and result.state is State.FAILED)
+    ]
+
+
+def _refuse_another(sweep: str, past: History, spec: Spec, prints: Fingerprint) -> None:
+    old = past.plan.get("fingerprint")
+    if not isinstance(old, Mapping):
+        raise ResumeRefused(
+            f"sweep {sweep!r} was started by a release that kept no fingerprint; start it anew with resume='never'"
+        )
+    found = differences(old, _same_seed(past.plan, prints))
+    if past.plan["name"] != spec.name:
+        found.insert(0, f"name: was {past.plan['name']!r}, is {spec.name!r}")
+    if found:
+        raise ResumeRefused(
+            f"sweep {sweep!r} cannot go on, because it is not the same any more:"
+            + "".join(f"\n  - {line}" for line in found)
+            + "\nUndo the change, or start anew with resume='never'"
+        )
+
+
+def _same_seed(plan: Mapping[str, Any], prints: Fingerprint) -> Fingerprint:
+    """A seed that is given now and equals the one that was drawn is no difference; nor is one that is left out now."""
+    spec = dict(prints["spec"])
+    was, now = plan["fingerprint"]["spec"].get("seed"), spec["seed"]
+    if now is None or (was is None and now == plan["spec"]["seed"]):
+        spec["seed"] = was
+    return {**prints, "spec": spec}
+
+
+# -- looking for one
+
+
+def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
+    """The newest sweep of this name and fingerprint that has not ended, live ones too."""
+    told = False
+    for entry in _candidates(home, spec.name):
+        try:
+            # First what is cheap: most sweeps have ended.
+            if entry.holder is None and not resumable(last(home, entry.sweep), spec.failures.max_failed):
+                continue
+            plan = next(read(home, entry.sweep), None)
+            if plan is None or plan.kind != "plan" or plan.body.get("name") != spec.name:
+                continue
+        except JournalError as error:
+            _log.warning("sweep %s is passed over: %s", entry.sweep, error)
+            continue
+        old = plan.body.get("fingerprint")
+        found = differences(old, prints) if isinstance(old, Mapping) else ["an older release started it"]
+        if not found:
+            return entry.sweep
+        if not told and entry.holder is None:
+            told = True
+            text = "; ".join(found[:5])
+            _log.warning("not going on with the unfinished sweep %s, which differs: %s", entry.sweep, text)
+    return None
+
+
+def _candidates(home: Path, name: str) -> list[SweepEntry]:
+    prefix = id_prefix(name)
+    return [entry for entry in sweeps(home) if entry.sweep.startswith(prefix)]
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process of this host at a time."""
+    folder = home / "journal"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,58 @@
+"""The best trials of a sweep with one objective."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable
+from typing import Generic, NamedTuple, TypeVar
+
+from sparkml_track.engine.results.summary import Result
+from sparkml_track.trial import State
+
+__all__ = ["Best", "best_numbers"]
+
+T = TypeVar("T")
+
+
+class _Place(NamedTuple, Generic[T]):
+    """A trial in a heap whose first is the worst."""
+
+    gain: float
+    minus_number: int
+    what: T
+
+
+class Best(Generic[T]):
+    """The best so far and no more, each number once; of equals the lower number.
+
+    Args:
+        most: how many.
+        direction: "minimize" or "maximize".
+    """
+
+    def __init__(self, most: int, direction: str) -> None:
+        self._most = most
+        self._sign = 1.0 if direction == "maximize" else -1.0
+        self._heap: list[_Place[T]] = []
+
+    def add(self, number: int, value: float, what: T) -> T | None:
+        """Takes a trial; gives back what is not among the best, or not any more. Only finite values can be."""
+        if not math.isfinite(value):
+            return what
+        heapq.heappush(self._heap, _Place(self._sign * value, -number, what))
+        return heapq.heappop(self._heap).what if len(self._heap) > self._most else None
+
+    def take(self) -> list[T]:
+        """The best first; afterwards there are none."""
+        places, self._heap = self._heap, []
+        return [place.what for place in sorted(places, reverse=True)]
+
+
+def best_numbers(results: Iterable[Result], most: int, direction: str) -> list[int]:
+    """The numbers of the best finished trials, the best first; of equals the lower number. Of one objective."""
+    best = Best[int](most, direction)
+    for one in results:
+        if one.state is State.FINISHED and one.value:
+            best.add(one.number, one.value[0], one.number)
+    return best.take()

@@ -1,0 +1,115 @@
+"""What a sweep gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkml_track.engine.results.summary import Counts, Result, Summary
+from sparkml_track.errors import SparkmlError
+from sparkml_track.space import flatten
+from sparkml_track.trial import Params
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Best", "SweepResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best trial: the lowest number among equals; a value that is nan or infinite is never best."""
+
+    number: int
+    params: Params
+    metrics: dict[str, float]
+    value: float
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult:
+    """A sweep that ended.
+
+    Attributes:
+        sweep: its id.
+        run_id: of the parent run.
+        experiment_id: of the experiment it is in.
+        summary: counts, aggregates and digest, as on the parent run.
+        trials: every started trial, by number.
+        report_path: the HTML report; not there if it could not be written, which the log then tells.
+        seed: of sampler and trials, also if it was drawn.
+    """
+
+    sweep: str
+    run_id: str
+    experiment_id: str
+    summary: Summary
+    trials: Sequence[Result]
+    report_path: Path
+    seed: int = 0
+
+    def __repr__(self) -> str:
+        counts = self.counts
+        text = f"{counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed, {counts.killed} killed"
+        best = self.summary.best
+        if self.summary.pareto is not None:
+            text += f"; {len(self.summary.pareto)} on the Pareto front"
+        elif best is not None and best.value is not None:
+            text += f"; best {best.value[0]:.6g} by trial {best.number}"
+        return f"<SweepResult {self.sweep}: {text}; run {self.run_id}>"
+
+    @property
+    def counts(self) -> Counts:
+        """How many trials ended how."""
+        return self.summary.counts
+
+    @property
+    def best(self) -> Best:
+        """The best trial.
+
+        Raises:
+            SparkmlError: the sweep has several objectives (see ``pareto``), or no trial finished with a number.
+        """
+        if self.summary.pareto is not None:
+            raise SparkmlError("a sweep with several objectives has no best trial; see .pareto")
+        best = self.summary.best
+        if best is None or best.value is None:
+            counts = self.counts
+            failed = [trial.message.partition("\n")[0] for trial in self.trials if trial.message]
+            last = f"; the last one: {failed[-1][:300]}" if failed else ""
+            raise SparkmlError(
+                f"no trial finished with a finite value ({counts.failed} failed, {counts.pruned} pruned, "
+                f"{counts.killed} killed of {counts.planned}){last}; the report tells more: {self.report_path}"
+            )
+        return Best(best.number, best.params, dict(best.metrics), best.value[0])
+
+    @property
+    def best_params(self) -> Params:
+        """Of the best trial, shaped like the space."""
+        return self.best.params
+
+    @property
+    def best_value(self) -> float:
+        """Of the best trial."""
+        return self.best.value
+
+    @property
+    def pareto(self) -> Sequence[Result]:
+        """Trials that no other one beats in every objective; for one objective, the best."""
+        if self.summary.pareto is not None:
+            return self.summary.pareto
+        return () if self.summary.best is None else (self.summary.best,)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row a trial: number, state, value, metrics and flattened params in columns of their own."""
+        import pandas
+
+        rows = [
+            {"number": trial.number, "state": trial.state.value, "duration": trial.duration, "reason": trial.reason}
+            | {f"metrics.{name}": value for name, value in trial.metrics.items()}
+            | {f"params.{name}": value for name, value in flatten(trial.params).items()}
+            for trial in self.trials
+        ]
+        return pandas.DataFrame(rows)

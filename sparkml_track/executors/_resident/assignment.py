@@ -1,0 +1,98 @@
+"""Which attempt is where: waiting on the driver, or at a slot, which runs the first of those it was given."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from sparkml_track.executors._attempts.messages import run_message, take_back
+from sparkml_track.executors._attempts.outbox import Outbox
+from sparkml_track.executors._base import Ended, Started
+from sparkml_track.executors._resident.slot import Slot
+from sparkml_track.slot.wire.frames import Message
+from sparkml_track.trial import Attempt, Outcome
+
+__all__ = ["Board"]
+
+#: Seconds that a trial takes up to which attempts wait at the slots, so that the way to the driver does not show.
+_SHORT = 0.02
+
+
+class Board:
+    """Gives attempts to slots.
+
+    Args:
+        send: a message to the worker that is in a slot.
+        out: takes what there is to tell.
+    """
+
+    def __init__(self, send: Callable[[Slot, Message], None], out: Outbox) -> None:
+        self._send, self._out = send, out
+        self._pending: deque[Attempt] = deque()
+        self._place: dict[str, Slot] = {}
+        self._mean = 1.0
+
+    @property
+    def waiting(self) -> int:
+        """Attempts that no slot has."""
+        return len(self._pending)
+
+    def room(self, slots: int) -> int:
+        """How many more attempts so many slots take."""
+        return slots * self._depth() - len(self._place) - len(self._pending)
+
+    def _depth(self) -> int:
+        return 1 if self._mean > _SHORT else min(8, 2 + int(0.002 / max(self._mean, 1e-4)))
+
+    def at(self, attempt: str) -> Slot | None:
+        """Where it is, None if it is nowhere."""
+        return self._place.get(attempt)
+
+    def add(self, attempt: Attempt) -> None:
+        """Takes an attempt."""
+        self._pending.append(attempt)
+
+    def give(self, slots: Iterable[Slot]) -> None:
+        """Gives out what waits, to those first that have least."""
+        for slot in sorted((slot for slot in slots if slot.takes), key=lambda slot: len(slot.ahead)):
+            if not self._pending:
+                return
+            self._fill(slot)
+
+    def _fill(self, slot: Slot) -> None:
+        while self._pending and slot.takes and len(slot.ahead) < self._depth():
+            attempt = self._pending.popleft()
+            slot.ahead.append(attempt)
+            self._place[attempt.id] = slot
+            self._send(slot, run_message(attempt))
+            if len(slot.ahead) == 1:
+                self._begin(slot)
+
+    def _begin(self, slot: Slot) -> None:
+        if slot.ahead:
+            self._out.events.append(Started(slot.ahead[0].id, slot.host, time.time()))
+
+    def ended(self, slot: Slot, attempt: str, outcome: Outcome) -> None:
+        """Tells how the attempt ended that was at this slot."""
+        self._mean += 0.2 * (outcome.duration - self._mean)
+        self._out.events.append(Ended(attempt, outcome))
+        self.off(slot, attempt)
+
+    def off(self, slot: Slot, attempt: str) -> None:
+        """Takes an attempt off its slot, which begins the next."""
+        del self._place[attempt]
+        slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
+        self._begin(slot)
+        self._fill(slot)
+
+    def lost(self, slot: Slot) -> list[Attempt]:
+        """What a slot had, the first at work: it is nowhere now."""
+        ahead, slot.ahead = slot.ahead, deque()
+        for attempt in ahead:
+            del self._place[attempt.id]
+        return list(ahead)
+
+    def take_back(self, attempt: str, reason: str) -> None:
+        """Ends an attempt that waits here."""
+        self._out.events += take_back(self._pending, attempt, reason)

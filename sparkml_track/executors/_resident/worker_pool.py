@@ -1,0 +1,219 @@
+"""The staff of the resident executor: how many workers there are, who must leave for others, who comes back.
+
+A worker leaves between attempts only: it is given nothing more, and goes when its last attempt has ended. Its place
+is queued again at once; Spark starts it when those it made way for have had their turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
+from sparkml_track.executors._resident.launcher import Launcher
+from sparkml_track.executors._resident.slot import Limits, Slot
+from sparkml_track.slot.worker import UNREACHABLE, Config
+
+__all__ = ["Staff", "Unreachable"]
+
+_log = logging.getLogger(__name__)
+#: Starts in a row without a worker that became ready, after which a slot is given up.
+_STARTS = 5
+#: Seconds without any worker after which that is told, again and again.
+_TELL = 30.0
+#: How the bounds of waiting are set; see ``_spark.limits_of``.
+_SETTING = "spark.sparkml.slots.timeout"
+
+
+class Unreachable(PreflightError):
+    """Slots cannot connect to the driver; attempts can still be sent to them as Spark jobs."""
+
+
+class Staff:
+    """The slots of one executor.
+
+    Args:
+        launcher: starts workers.
+        config: of every worker, but for the slot.
+        limits: bounds of waiting.
+        parallelism: slots at most, None for all that the launcher has, also those that come later.
+        dismiss: tells a ready worker to go; called when it has nothing to do.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        config: Config,
+        limits: Limits,
+        parallelism: int | None,
+        dismiss: Callable[[Slot], None],
+    ) -> None:
+        self._launcher = launcher
+        self._config = config
+        self._limits = limits
+        self._parallelism = parallelism
+        self._dismiss = dismiss
+        self._came = False
+        self._alive = self._looked = self._told = self._manned = time.monotonic()
+        self._last_failure = ""
+        self.slots: list[Slot] = []
+        self._grow()
+
+    @property
+    def ready(self) -> int:
+        """Workers that take attempts."""
+        return sum(slot.takes for slot in self.slots)
+
+    @property
+    def expected(self) -> int:
+        """Slots that attempts can count on: those at work and those that rest; at the start, all."""
+        return sum(slot.takes or slot.rests for slot in self.slots) or len(self.slots)
+
+    def came(self, slot: Slot) -> None:
+        """A worker became ready."""
+        slot.ready, slot.launches, slot.moving, slot.idle_since = True, 0, False, time.monotonic()
+        self._came = True
+
+    def freed(self, slot: Slot) -> None:
+        """A worker has nothing to do: it goes now if it is to leave."""
+        slot.idle_since = time.monotonic()
+        if slot.leaving:
+            self._dismiss(slot)
+
+    def check(self, now: float, waiting: int) -> None:
+        """Looks after everything; ``waiting`` attempts have no slot.
+
+        Raises:
+            Unreachable: workers start, and none finds the driver.
+            PreflightError: slots run another Python.
+            SlotsLost: no worker is there and none came within the bound.
+            ExecutorError: workers end as soon as they start.
+        """
+        for slot in self.slots:
+            if slot.connection is None and not slot.rests:
+                self._relaunch(slot)
+        self._wake(waiting)
+        self._rest(now, waiting)
+        if now - self._looked >= self._limits.look:
+            self._looked = now
+            self._grow()
+            self._make_way(now)
+            self._move()
+        if any(slot.ready or slot.rests for slot in self.slots):
+            self._alive = self._told = self._manned = now
+        elif now - self._alive > self._bound:
+            raise SlotsLost(self._nobody())
+        elif now - self._told >= _TELL:
+            self._told = now
+            _log.warning("no worker for %.0f s: %s", now - self._manned, self._awaited())
+
+    def lost(self, slot: Slot) -> None:
+        """Its worker is silent: ended by force, and another one started."""
+        self._launcher.cancel(slot.number)
+        self._launch(slot)
+
+    # -- more and fewer
+
+    def _grow(self) -> None:
+        """Takes slots that joined, or that would if workers waited for them."""
+        there, most = self._launcher.slots(), self._launcher.most
+        if most and self._parallelism is not None:
+            there = max(there, most)
+        elif most and all(slot.takes and slot.ahead for slot in self.slots):
+            there = max(there, min(most, 2 * len(self.slots)))  # twice as many, as Spark itself asks for executors
+        wanted = there if self._parallelism is None else min(there, self._parallelism)
+        for number in range(len(self.slots), max(1, wanted)):
+            slot = Slot(number)
+            self.slots.append(slot)
+            self._launch(slot)
+
+    def _make_way(self, now: float) -> None:
+        """Gives up slots that other Spark jobs wait for, at most half, and what is over our share among sweeps."""
+        others = self._launcher.others()
+        if others.active:
+            self._alive = now  # we may be queued behind them, however long they take
+        mine = [slot for slot in self.slots if slot.takes]
+        keep = len(mine)
+        if others.waiting:
+            keep = min(keep, max(len(mine) - others.waiting, len(self.slots) // 2))
+        if others.sweeps_waiting:
+            keep = min(keep, max(1, len(self.slots) // (1 + others.sweeps)))
+        for slot in sorted(mine, key=lambda slot: len(slot.ahead))[: len(mine) - keep]:
+            _log.info("slot %d makes way for another Spark job", slot.number)
+            self._leave(slot)
+
+    def _move(self) -> None:
+        """Leaves Spark executors that are being decommissioned, between attempts; what is lost there is not charged."""
+        going = self._launcher.going()
+        for slot in self.slots:
+            if slot.number in going and slot.ready and not slot.moving:
+                _log.info("slot %d moves: its Spark executor on %s is being decommissioned", slot.number, slot.host)
+                slot.moving = True
+                self._leave(slot)
+
+    def _rest(self, now: float, waiting: int) -> None:
+        """Workers that had nothing to do for a while give their slots back."""
+        for slot in self.slots:
+            idle = slot.takes and not slot.ahead and not waiting
+            if idle and now - slot.idle_since > self._limits.idle:
+                slot.rests = True
+                self._leave(slot)
+
+    def _wake(self, waiting: int) -> None:
+        free = sum(slot.takes and not slot.ahead for slot in self.slots)
+        for slot in [slot for slot in self.slots if slot.rests and slot.connection is None][: max(0, waiting - free)]:
+            if self._launcher.failure(slot.number) is not None:
+                slot.rests = False
+                self._launch(slot)
+
+    def _leave(self, slot: Slot) -> None:
+        slot.leaving = True
+        if not slot.ahead:
+            self._dismiss(slot)
+
+    # -- starting
+
+    def _relaunch(self, slot: Slot) -> None:
+        failure = self._launcher.failure(slot.number)
+        if failure is None:
+            return
+        self._last_failure = failure or self._last_failure
+        if failure.startswith(UNREACHABLE) and slot.launches > 1 and not self._came:
+            raise Unreachable(
+                f"{failure}; set spark.sparkml.broker.host and .port to an address of the driver that Spark executors "
+                "reach, or take executor='jobs'"
+            )
+        if "PYTHON_VERSION_MISMATCH" in failure:
+            raise PreflightError(f"{failure}; set PYSPARK_PYTHON to the same interpreter on all hosts")
+        if slot.launches < _STARTS:
+            self._launch(slot)
+        elif all(each.launches >= _STARTS and not each.ready for each in self.slots):
+            raise ExecutorError(f"workers end as soon as they start: {self._last_failure}")
+
+    def _launch(self, slot: Slot) -> None:
+        slot.launches += 1
+        self._launcher.launch(replace(self._config, slot=slot.number))
+
+    # -- waiting
+
+    @property
+    def _bound(self) -> float:
+        return self._limits.none if self._came else self._limits.first
+
+    def _awaited(self) -> str:
+        bound = f"{self._bound:g} s, by {_SETTING}" if math.isfinite(self._bound) else f"no end, by {_SETTING}"
+        return f"Spark has no slot for one yet, or is starting it; it is waited for ({bound}){self._last}"
+
+    @property
+    def _last(self) -> str:
+        return f" (last failure: {self._last_failure})" if self._last_failure else ""
+
+    def _nobody(self) -> str:
+        return (
+            f"no worker is left and none came within {self._bound:g} s{self._last}; results so far are kept: look at "
+            f"the Spark executors, set {_SETTING} to more seconds (0 waits for ever) if slots are long in coming, then "
+            "resume the sweep"
+        )

@@ -1,0 +1,88 @@
+"""What an attempt left in its artifact folder, in pieces that travel ahead of its ``done`` message.
+
+Where the folder is on shared storage, only that something was left is told: the driver knows where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+
+from ..host.paths import artifacts_on
+from ..wire.frames import Message
+
+__all__ = ["LIMIT", "pieces"]
+
+#: Bytes of one attempt's artifacts that are sent at most.
+LIMIT = 256 << 20
+_PIECE = 1 << 20
+
+
+def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Message, bytes]]:
+    """Gives ``file`` messages with the bytes of each file, then removes the folder.
+
+    What cannot be read, what is no plain file and what is over the limit is left out and told in a last message.
+    Of a folder on shared storage there is one message without bytes, if anything is in it; the folder stays.
+    """
+    folder = artifacts_on(host, attempt)
+    if os.path.islink(folder):
+        if _left_something(folder):
+            yield {"op": "file", "attempt": attempt, "path": ".", "at": 0}, b""
+        return
+    if not os.path.isdir(folder):
+        return
+    left_out: list[str] = []
+    sent = 0
+    for path in _files(folder):
+        name = os.path.relpath(path, folder)
+        try:
+            found = os.stat(path, follow_symlinks=False)
+            size = found.st_size
+            if not (stat.S_ISREG(found.st_mode) and _is_text(name) and sent + size <= limit):
+                left_out.append(f"{name!a} ({size:,} bytes)")
+                continue
+            sent += size
+            yield from _file(path, {"op": "file", "attempt": attempt, "path": name})
+        except OSError as error:
+            left_out.append(f"{name!a} ({error.strerror})")
+    if left_out:
+        shown = ", ".join(left_out[:20])
+        text = f"artifacts left out: {shown}; allowed are plain files with names in UTF-8, {limit:,} bytes in all"
+        yield {"op": "file", "attempt": attempt, "path": "ARTIFACTS_LEFT_OUT.txt", "at": 0}, text.encode()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left_something(link: str) -> bool:
+    """Whether the folder on shared storage has anything in it; an empty one is removed."""
+    target = os.readlink(link)
+    os.unlink(link)
+    with contextlib.suppress(OSError):
+        os.rmdir(target)
+    return os.path.isdir(target)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file name can be sent; names on disk are bytes of any kind."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _files(folder: str) -> list[str]:
+    return sorted(os.path.join(base, name) for base, _, names in os.walk(folder) for name in names)
+
+
+def _file(path: str, head: Message) -> Iterator[tuple[Message, bytes]]:
+    with open(path, "rb") as file:
+        at = 0
+        while True:
+            piece = file.read(_PIECE)
+            if piece or at == 0:
+                yield {**head, "at": at}, piece
+            if len(piece) < _PIECE:
+                return
+            at += len(piece)

@@ -1,0 +1,125 @@
+"""What the objective gets as ``trial``."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from ..host.paths import Places
+from .returned import BadResult, number_of, show
+from .threads import thread_count
+
+__all__ = ["Data", "Link", "TrialContext"]
+
+
+class Link(Protocol):
+    """How an attempt talks to whoever started it."""
+
+    def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
+        """Sends report number ``index``; does not wait."""
+
+    def decision(self, index: int) -> bool:
+        """Waits for the decision on report ``index``."""
+
+
+class Data(Mapping[str, object]):
+    """The sweep's data by name, opened when first read; the process keeps what is mapped, an attempt its copies.
+
+    Attributes:
+        threads: that opening data started; they stay and are no attempt's.
+    """
+
+    def __init__(self, entries: Mapping[str, tuple[str, Callable[[str], object]]], blobs: str) -> None:
+        self._entries = entries
+        self._blobs = blobs
+        self.threads = 0
+        self._open: dict[str, object] = {}
+
+    def renew(self) -> None:
+        """Forgets copies, which the last attempt may have changed."""
+        for name, (_, opener) in self._entries.items():
+            if getattr(opener, "copies", False):
+                self._open.pop(name, None)
+
+    def __getitem__(self, name: str) -> object:
+        if name not in self._open:
+            if name not in self._entries:
+                raise KeyError(f"the sweep has no data {name!r}; there is: {', '.join(self._entries) or 'none'}")
+            digest, opener = self._entries[name]
+            before = thread_count()
+            self._open[name] = opener(os.path.join(self._blobs, digest))
+            self.threads += max(0, thread_count() - before)
+        return self._open[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class TrialContext:
+    """One attempt at a trial, as the objective sees it.
+
+    Attributes:
+        params: shaped like the space.
+        number: the trial's, from 0.
+        seed: for the objective's randomness; the same for each attempt at this trial.
+        attempt: from 1; more than 1 when infrastructure was lost.
+        data: what ``data=`` of the sweep held, opened when read.
+    """
+
+    def __init__(self, message: Mapping[str, object], data: Mapping[str, object], link: Link, places: Places) -> None:
+        self.params: dict[str, object] = message["params"]  # type: ignore[assignment]
+        self.number: int = message["number"]  # type: ignore[assignment]
+        self.seed: int = message["seed"]  # type: ignore[assignment]
+        self.attempt: int = message["try"]  # type: ignore[assignment]
+        self.unit: int = message.get("unit", 0)  # type: ignore[assignment]
+        self.data = data
+        self._link = link
+        self._places = places
+        self._reports = 0
+        self._stop: bool | None = False
+
+    def report(self, metrics: Mapping[str, float], step: int) -> None:
+        """Sends metrics of one step; returns at once.
+
+        Args:
+            metrics: names to numbers; must hold the sweep's metric if a pruner is to decide.
+            step: rises; epochs, iterations or whatever the objective counts.
+        """
+        if not isinstance(metrics, Mapping):
+            raise BadResult(f"reported {show(metrics)}; allowed is a mapping of metric names to numbers, and a step")
+        checked = {str(name): number_of(value, f"reported metric {name!r}") for name, value in metrics.items()}
+        number = int(step)
+        if abs(number) >= 2**63:
+            raise BadResult(f"reported step is {number}; allowed is a whole number of 64 bits")
+        self._link.report(self._reports, checked, number, time.time())
+        self._reports += 1
+        self._stop = None
+
+    def should_stop(self) -> bool:
+        """Whether to stop; waits for the decision on the last report. Return the metrics so far if it is true."""
+        if self._stop is None:
+            self._stop = self._link.decision(self._reports - 1)
+        return self._stop
+
+    @property
+    def artifact_dir(self) -> str:
+        """A folder; what is left in it goes to the child run."""
+        return self._places.artifact_dir(f"{self.number}.{self.unit}.{self.attempt}")
+
+    @property
+    def checkpoint_dir(self) -> str:
+        """A folder kept across the attempts of this unit: on one host, or on all where ``checkpoint_root`` is set.
+
+        An attempt that was given up may live on for a moment and still write: write under another name, then rename.
+        """
+        return self._places.checkpoint_dir(f"{self.number}.{self.unit}")
+
+    @property
+    def pruned(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop is True

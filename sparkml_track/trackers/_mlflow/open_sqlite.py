@@ -1,0 +1,100 @@
+"""Opens an MLflow database in a SQLite file: makes it, checks its schema, and chooses the member that writes to it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+
+from mlflow.store.db.utils import _get_latest_schema_revision
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy.engine import make_url
+
+from sparkml_track.adapters.mlflow.errors import door, schema_error
+from sparkml_track.adapters.mlflow.uri import redacted
+from sparkml_track.errors import TrackingError
+from sparkml_track.trackers._base import Tracker
+from sparkml_track.trackers._mlflow.sqlite_lane import BulkTracker
+from sparkml_track.trackers._mlflow.tracker import MlflowTracker
+
+__all__ = ["KNOWN_REVISIONS", "open_sqlite"]
+
+#: Schema revisions that the bulk member passed its conformance case on. MLflow 3.17.
+KNOWN_REVISIONS = frozenset({"dc11669786a5"})
+
+
+def open_sqlite(uri: str, artifact_root: str) -> Tracker:
+    """Opens the database, making it if it is missing or empty (about 2 s).
+
+    Args:
+        uri: ``sqlite:///`` and a path.
+        artifact_root: where experiments keep their artifacts.
+
+    Raises:
+        TrackingSchemaError: it is at another schema than the installed MLflow's.
+        TrackingError: it is no file, or no MLflow database.
+    """
+    with door(uri):
+        path = _path(uri)
+        if _revision(path) is None:
+            with _alone(path.parent):
+                if _revision(path) is None:
+                    SqlAlchemyStore(uri, artifact_root)
+        found, head = _revision(path), schema_head()
+        if not found:
+            raise TrackingError(
+                f"The database {redacted(uri)} has tables but none of MLflow's. Name another file for tracking."
+            )
+        if found != head:
+            raise schema_error(uri, f"found revision {found}, expected {head}")
+    if head in KNOWN_REVISIONS:
+        return BulkTracker(uri, artifact_root, path)
+    warnings.warn(
+        f"The installed MLflow has schema {head}, which this release does not know; child runs are recorded through "
+        "its client, about fifty times slower. Look for a newer sparkml-track.",
+        stacklevel=3,
+    )
+    return MlflowTracker(uri, artifact_root)
+
+
+@cache
+def schema_head() -> str:
+    """The schema revision of the installed MLflow, which reads 67 files to find it."""
+    return str(_get_latest_schema_revision())
+
+
+def _path(uri: str) -> Path:
+    database = make_url(uri).database
+    if not database or database == ":memory:" or database.startswith("file:"):
+        raise TrackingError(f"The tracking store {redacted(uri)} is no file. Use sqlite:/// and a path.")
+    path = Path(database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _revision(path: Path) -> str | None:
+    """The schema revision; None for no database yet, empty for one that is not MLflow's."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "alembic_version" not in tables:
+            return "" if tables else None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else ""
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time makes databases in a folder: MLflow's migrations do not stand a second one."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

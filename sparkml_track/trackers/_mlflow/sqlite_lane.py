@@ -1,0 +1,295 @@
+"""MLflow in a SQLite file: child runs are written to its tables, many in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from mlflow.entities import Run
+from mlflow.utils.uri import append_to_uri_path
+
+from sparkml_track import schema
+from sparkml_track.errors import TrackingError
+from sparkml_track.trackers._base import ChildRun, StoredChild
+from sparkml_track.trackers._mlflow.artifacts import store_child_files
+from sparkml_track.trackers._mlflow.tracker import MlflowTracker
+from sparkml_track.trackers._rows import (
+    OF_AN_END,
+    Parent,
+    Point,
+    child_params,
+    child_points,
+    child_tags,
+    late_tags,
+    latest,
+    millis,
+    status,
+)
+from sparkml_track.trial import State
+
+__all__ = ["BulkTracker", "child_id"]
+
+_CHUNK = 500  # ids in one statement
+_CACHE_KB = 65_536  # the indexes of 100,000 child runs; SQLite's own 2 MB would go to disk for each row
+
+_RUN = """INSERT OR REPLACE INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,
+    start_time, end_time, deleted_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
+    VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, ?, NULL, '', 'active', ?, ?)"""
+_REOPEN = "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ? AND lifecycle_stage = 'active'"
+_TAG = "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)"
+_PARAM = "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)"
+_METRIC = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
+_LATEST = "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
+
+_CHILDREN = """SELECT r.run_uuid, r.status, n.value FROM tags p
+    JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
+    JOIN tags n ON n.run_uuid = p.run_uuid AND n.key = ?
+    WHERE p.key = ? AND p.value = ?"""
+
+
+def child_id(parent: str, number: int) -> str:
+    """The id of a child run: always the same for a trial, so that no race and no repetition makes a second one.
+
+    Ids of one sweep follow each other, which keeps the inserts at one place of each index.
+    """
+    digest = hashlib.sha256(parent.encode()).hexdigest()
+    return f"{digest[:14]}{number:010x}{digest[14:22]}"
+
+
+class BulkTracker(MlflowTracker):
+    """Runs by SQL, child runs many in one transaction; by the client what is rare.
+
+    The tables are those of the schema revisions in ``KNOWN_REVISIONS``; nothing else may construct this.
+
+    Args:
+        uri: of the database.
+        artifact_root: where new experiments keep their artifacts.
+        path: the database file.
+        patience: seconds to wait for another writer, as MLflow itself does.
+    """
+
+    def __init__(self, uri: str, artifact_root: str, path: Path, patience: float = 20.0) -> None:
+        super().__init__(uri, artifact_root)
+        self._ids: dict[str, dict[int, str]] = {}
+        self._waits = False
+        with self._door():
+            self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+            self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+
+    def publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
+        """See ``Tracker.publish``."""
+        with self._door():
+            parent = self._parent(run_id)
+            newest = {child.number: child for child in children}
+            ids = {number: self._id(run_id, number) for number in newest}
+            locations = {number: append_to_uri_path(parent.artifacts, one, "artifacts") for number, one in ids.items()}
+            ended = self._terminal(ids.values())
+            open_ones = [newest[number] for number in ids if ids[number] not in ended]
+            # Files first: a child run that is terminal in the store is complete.
+            files = {
+                child.number: store_child_files(child, locations[child.number], self._uri)
+                for child in open_ones
+                if child.state.terminal
+            }
+            late = self._late([newest[number] for number in ids if ids[number] in ended], ids)
+            added = {
+                ids[child.number]: late_tags(parent, child)
+                | store_child_files(replace(child, log=""), locations[child.number], self._uri)
+                for child in late
+            }
+            with self._transaction():
+                self._check_parent(parent)
+                ended = self._terminal(ids.values())
+                rows = _Rows()
+                for child in open_ones:
+                    if ids[child.number] not in ended:
+                        more = files.get(child.number, {})
+                        rows.add(parent, child, (ids[child.number], locations[child.number]), more)
+                gone = [(schema.TAG_ARTIFACTS, one) for one in added]  # an earlier try failed
+                self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
+                rows.tags += [(name, value, one) for one, tags in added.items() for name, value in tags.items()]
+                rows.write(self._db)
+            return ids
+
+    def children(self, run_id: str) -> Iterator[StoredChild]:
+        """See ``Tracker.children``."""
+        with self._door():
+            found = self._db.execute(_CHILDREN, (schema.TAG_NUMBER, schema.TAG_PARENT, run_id)).fetchall()
+            for start in range(0, len(found), _CHUNK):
+                yield from self._stored({one[0]: int(one[2]) for one in found[start : start + _CHUNK]})
+
+    def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
+        """See ``Tracker.reopen``."""
+        with self._door(), self._transaction():
+            ids = [(self._id(run_id, number),) for number in numbers]
+            self._db.executemany(_REOPEN, ids)
+            tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
+            self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
+            gone = [(name, *one) for one in ids for name in OF_AN_END]
+            self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
+
+    def close(self) -> None:
+        """See ``Tracker.close``."""
+        super().close()
+        # A call that was given up may still wait for another writer: to close would wait with it, deaf to signals.
+        if not self._waits:
+            self._db.close()
+
+    # What a sweep needs of its parent run; the client takes 5 to 35 ms for each of these.
+
+    def _experiment(self, name: str) -> str:
+        found = self._rows("SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'", name)
+        return str(found[0][0]) if len(found) == 1 else super()._experiment(name)
+
+    def _begun(self, experiment: str, sweep: str) -> Run | None:
+        there = self._rows("SELECT 1 FROM tags WHERE key = ? AND value = ? LIMIT 1", schema.TAG_SWEEP, sweep)
+        return super()._begun(experiment, sweep) if there else None
+
+    def _location(self, run_id: str) -> str:
+        return str(self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?", run_id)[0][0])
+
+    def _create(self, experiment: str, started: int, tags: Mapping[str, str]) -> tuple[str, str]:
+        run_id = uuid.uuid4().hex
+        root = self._rows("SELECT artifact_location FROM experiments WHERE experiment_id = ?", int(experiment))[0][0]
+        location = append_to_uri_path(str(root), run_id, "artifacts")
+        run = (tags["mlflow.runName"], tags["mlflow.user"], "RUNNING", started, None, location, int(experiment))
+        with self._transaction():
+            self._db.execute(_RUN, (run_id, *run))
+            self._db.executemany(_TAG, [(name, value, run_id) for name, value in tags.items()])
+        return run_id, location
+
+    def _end(self, run_id: str, how: str, ended: int) -> None:
+        with self._transaction():
+            self._db.execute("UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (how, ended, run_id))
+
+    def _rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        return self._db.execute(query, values).fetchall()
+
+    def _log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
+        # What is there already is of an earlier driver of this sweep.
+        metrics = [_metric(one, run_id) for one in points]
+        with self._transaction():
+            if not self._rows("SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'", run_id):
+                raise TrackingError(f"There is no run {run_id!r} in {self.uri}, or it was deleted.")
+            self._db.executemany(_TAG, [(name, value, run_id) for name, value in tags.items()])
+            self._db.executemany(_PARAM, [(name, value, run_id) for name, value in params.items()])
+            self._db.executemany(_METRIC.replace("INSERT", "INSERT OR IGNORE"), metrics)
+            self._db.executemany(_LATEST.replace("INSERT", "INSERT OR REPLACE"), metrics)
+
+    def _id(self, run_id: str, number: int) -> str:
+        # A sweep begun through a server on the same database has ids that the server made.
+        if run_id not in self._ids:
+            found = self._db.execute(_CHILDREN, (schema.TAG_NUMBER, schema.TAG_PARENT, run_id))
+            self._ids[run_id] = {int(one[2]): one[0] for one in found if one[0] != child_id(run_id, int(one[2]))}
+        return self._ids[run_id].get(number) or child_id(run_id, number)
+
+    def _terminal(self, ids: Iterable[str]) -> set[str]:
+        # One that a person deleted stays deleted: ``verify`` tells of it.
+        query = """SELECT run_uuid FROM runs
+            WHERE (status <> 'RUNNING' OR lifecycle_stage <> 'active') AND run_uuid IN ({})"""
+        return {row[0] for row in _by_chunks(self._db, query, list(ids))}
+
+    def _late(self, ended: Sequence[ChildRun], ids: Mapping[int, str]) -> list[ChildRun]:
+        """Those that get artifacts now, after they ended, unless a person deleted them."""
+        late = [child for child in ended if child.artifacts is not None]
+        query = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND run_uuid IN ({})"
+        there = {row[0] for row in _by_chunks(self._db, query, [ids[child.number] for child in late])}
+        return [child for child in late if ids[child.number] in there]
+
+    def _check_parent(self, parent: Parent) -> None:
+        query = """SELECT 1 FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
+            WHERE r.run_uuid = ? AND r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active'"""
+        if self._db.execute(query, (parent.run_id,)).fetchone() is None:
+            raise TrackingError(
+                f"The parent run {parent.run_id} or its experiment was deleted from {self.uri} while the sweep ran. "
+                "Restore it in MLflow and resume the sweep."
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._waits = True
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._waits = False
+
+    def _stored(self, numbers: Mapping[str, int]) -> Iterator[StoredChild]:
+        ids = list(numbers)
+        tags = _pairs(self._db, "SELECT run_uuid, key, value FROM tags", ids)
+        params = _pairs(self._db, "SELECT run_uuid, key, value FROM params", ids)
+        statuses = _pairs(self._db, "SELECT run_uuid, 'status', status FROM runs", ids)
+        metrics = _pairs(
+            self._db, "SELECT run_uuid, key, CASE is_nan WHEN 1 THEN 'nan' ELSE value END FROM latest_metrics", ids
+        )
+        for run_id, number in numbers.items():
+            yield StoredChild(
+                run_id=run_id,
+                number=number,
+                state=State(tags[run_id][schema.TAG_STATE]),
+                status=statuses[run_id]["status"],
+                metrics={name: float(value) for name, value in metrics[run_id].items()},
+                params=params[run_id],
+                attempts=int(tags[run_id].get(schema.TAG_ATTEMPTS, "1")),
+                reason=tags[run_id].get(schema.TAG_REASON, ""),
+                artifacts=tags[run_id].get(schema.TAG_FOLDER, ""),
+            )
+
+
+class _Rows:
+    """The rows of one batch, collected first so that each table takes one executemany."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[object, ...]] = []
+        self.tags: list[tuple[str, str, str]] = []
+        self.params: list[tuple[str, str, str]] = []
+        self.metrics: list[tuple[object, ...]] = []
+        self.newest: list[tuple[object, ...]] = []
+
+    def add(self, parent: Parent, child: ChildRun, where: tuple[str, str], more: Mapping[str, str]) -> None:
+        run_id, location = where
+        tags, points = {**child_tags(parent, child), **more}, child_points(child)
+        ended = millis(child.started + child.duration) if child.state.terminal else None
+        run = (tags["mlflow.runName"], parent.user, status(child.state), millis(child.started), ended)
+        self.runs.append((run_id, *run, location, int(parent.experiment_id)))
+        self.tags += [(name, value, run_id) for name, value in tags.items()]
+        self.params += [(name, value, run_id) for name, value in child_params(child).items()]
+        self.metrics += [_metric(one, run_id) for one in points]
+        self.newest += [_metric(one, run_id) for one in latest(points).values()]
+
+    def write(self, db: sqlite3.Connection) -> None:
+        # What a run had while it was RUNNING may be of an attempt that was lost.
+        ids = [str(row[0]) for row in self.runs]
+        known = [row[0] for row in _by_chunks(db, "SELECT run_uuid FROM runs WHERE run_uuid IN ({})", ids)]
+        for table in ("params", "metrics", "latest_metrics"):
+            db.executemany(f"DELETE FROM {table} WHERE run_uuid = ?", [(one,) for one in known])  # noqa: S608
+        db.executemany(_RUN, self.runs)
+        db.executemany(_TAG, self.tags)
+        db.executemany(_PARAM, self.params)
+        db.executemany(_METRIC, self.metrics)
+        db.executemany(_LATEST, self.newest)
+
+
+def _metric(one: Point, run_id: str) -> tuple[object, ...]:
+    return (one.key, one.value, one.timestamp, one.step, one.is_nan, run_id)
+
+
+def _pairs(db: sqlite3.Connection, query: str, ids: list[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {one: {} for one in ids}
+    for run_id, name, value in _by_chunks(db, query + " WHERE run_uuid IN ({})", ids):
+        found[run_id][name] = value
+    return found
+
+
+def _by_chunks(db: sqlite3.Connection, query: str, ids: list[str]) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        yield from db.execute(query.format(",".join("?" * len(chunk))), chunk)
