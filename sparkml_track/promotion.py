@@ -16,16 +16,13 @@ from typing import Any
 from sparkml_track.errors import DataError, ObjectiveError, RegistryError, SparkmlError, SpecError
 from sparkml_track.refs import DataRef, ModelRef
 from sparkml_track.registries import ALIAS_CHALLENGER, ALIAS_CHAMPION, Package, Registry, Run
-from sparkml_track.schema import TAG_SWEEP
+from sparkml_track.schema import TAG_SWEEP, TAG_SWEEP_RUN, TAG_VERDICT, TAG_VERDICT_WHY
 from sparkml_track.space.tree import flatten
 
 __all__ = ["Measured", "Promotion", "Recipe", "Verdict", "register"]
 
 _DIRECTIONS = ("minimize", "maximize")
 _SPLITS = ("train", "valid", "test")
-TAG_VERDICT = "sparkml.verdict"
-TAG_VERDICT_WHY = "sparkml.verdict.why"
-TAG_PARENT_RUN = "sparkml.sweep.run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +181,7 @@ def _package(model: Any, recipe: Recipe, test: Any) -> Package:
 
 
 def _run(spec: Promotion) -> Run:
-    tags = {TAG_SWEEP: spec.sweep, TAG_PARENT_RUN: spec.sweep_run}
+    tags = {TAG_SWEEP: spec.sweep, TAG_SWEEP_RUN: spec.sweep_run}
     return Run(
         kind="model",
         name=f"{spec.model} of {spec.sweep}" if spec.sweep else spec.model,

@@ -11,24 +11,39 @@ __all__ = [
     "ARTIFACT_REPORT",
     "ARTIFACT_SPEC",
     "ARTIFACT_TRIALS",
+    "COLUMN_ROLE",
     "REASONS",
     "RECORDS",
     "TAG_ARTIFACTS",
     "TAG_ATTEMPTS",
     "TAG_BEST",
+    "TAG_CODE_CHANGED",
     "TAG_DIGEST",
+    "TAG_FILES",
     "TAG_FINGERPRINT",
     "TAG_FOLDER",
     "TAG_HOST",
     "TAG_KEY",
     "TAG_KIND",
     "TAG_MESSAGE",
+    "TAG_MODEL",
+    "TAG_MODEL_RUN",
     "TAG_NUMBER",
     "TAG_PARENT",
     "TAG_PARETO",
+    "TAG_PLATFORM",
+    "TAG_PYTHON",
     "TAG_REASON",
+    "TAG_SPARK_APPLICATION",
+    "TAG_SPARK_MASTER",
+    "TAG_SPARK_VERSION",
     "TAG_STATE",
     "TAG_SWEEP",
+    "TAG_SWEEP_RUN",
+    "TAG_TABLE",
+    "TAG_VERDICT",
+    "TAG_VERDICT_WHY",
+    "TAG_VERSION",
 ]
 
 # Run tags. TAG_PARENT is MLflow's own: its UI nests by it.
@@ -48,6 +63,27 @@ TAG_BEST = "sparkml.best"  # on the parent: the number of the best trial
 TAG_PARETO = "sparkml.pareto"  # on the parent, with several objectives: the numbers of the Pareto front, by comma
 TAG_FINGERPRINT = "sparkml.fingerprint"  # on the parent: digests of spec, space, data, code and packages, as JSON
 TAG_DIGEST = "sparkml.digest"  # on the parent: over (trial, state, value) of all accepted results
+
+# Where a run came from.
+TAG_PYTHON = "sparkml.python"
+TAG_PLATFORM = "sparkml.platform"
+TAG_VERSION = "sparkml.version."  # + package name
+TAG_CODE_CHANGED = "sparkml.code.changed"  # whether the checkout had changes that were not committed
+TAG_SPARK_VERSION = "sparkml.spark.version"
+TAG_SPARK_MASTER = "sparkml.spark.master"
+TAG_SPARK_APPLICATION = "sparkml.spark.application"
+
+# Models: on versions, and on runs that made or used them.
+TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
+TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
+TAG_VERDICT = "sparkml.verdict"  # the alias a candidate got
+TAG_VERDICT_WHY = "sparkml.verdict.why"
+TAG_SWEEP_RUN = "sparkml.sweep.run"  # the parent run of the sweep that found a model's parameters
+TAG_MODEL = "sparkml.model"  # "<name>/<version>" that was used
+TAG_MODEL_RUN = "sparkml.model.run"  # the run that made it
+
+#: In the metadata of a table's columns: what a column is for.
+COLUMN_ROLE = "sparkml.role"
 
 # Journal records, in the order a trial makes them.
 RECORDS = frozenset(

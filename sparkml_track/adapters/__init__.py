@@ -1,1 +1,4 @@
-"""X."""
+"""The one place below the families where a foreign library's errors, URIs and conventions are handled.
+
+mlflow  its errors, URIs and REST calls
+"""

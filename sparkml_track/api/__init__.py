@@ -1,1 +1,7 @@
-"""X."""
+"""What a script calls.
+
+sweep         ``sweep()``: arguments, home and session come together
+session       the Spark session: the one that is there, else a local one
+progress_bar  progress on a terminal
+provenance    where a run came from: code version, environment, Spark
+"""

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sparkml_track import schema
+
 __all__ = ["code_tags", "environment_tags", "in_cluster_mode", "spark_tags"]
 
 _PACKAGES = ("sparkml-track", "pyspark", "mlflow", "hyperopt", "optuna", "scikit-learn", "numpy", "pandas")
@@ -15,10 +17,10 @@ _PACKAGES = ("sparkml-track", "pyspark", "mlflow", "hyperopt", "optuna", "scikit
 
 def environment_tags() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
-    tags = {"sparkml.python": platform.python_version(), "sparkml.platform": platform.platform()}
+    tags = {schema.TAG_PYTHON: platform.python_version(), schema.TAG_PLATFORM: platform.platform()}
     for name in _PACKAGES:
         try:
-            tags[f"sparkml.version.{name}"] = version(name)
+            tags[schema.TAG_VERSION + name] = version(name)
         except PackageNotFoundError:
             continue
     return tags
@@ -32,19 +34,19 @@ def code_tags(folders: Sequence[str | Path] = ()) -> dict[str, str]:
     if not heads or heads[0] == "(initial)":
         return {}
     changed = any(not line.startswith("#") for line in lines)
-    return {"mlflow.source.git.commit": heads[0], "sparkml.code.changed": str(changed).lower()}
+    return {"mlflow.source.git.commit": heads[0], schema.TAG_CODE_CHANGED: str(changed).lower()}
 
 
 def spark_tags(session: object | None) -> dict[str, str]:
     """Version, master and application of a Spark session."""
     if session is None:
         return {}
-    tags = {"sparkml.spark.version": str(getattr(session, "version", ""))}
+    tags = {schema.TAG_SPARK_VERSION: str(getattr(session, "version", ""))}
     try:
         context = session.sparkContext  # type: ignore[attr-defined]
-        tags |= {"sparkml.spark.master": context.master, "sparkml.spark.application": context.applicationId}
+        tags |= {schema.TAG_SPARK_MASTER: context.master, schema.TAG_SPARK_APPLICATION: context.applicationId}
     except Exception:  # noqa: BLE001 - Spark Connect has no context, and raises one of several errors of its own
-        tags["sparkml.spark.master"] = "connect"
+        tags[schema.TAG_SPARK_MASTER] = "connect"
     return tags
 
 

@@ -1,1 +1,7 @@
-"""X."""
+"""Config files: read whole, every problem reported at once with file and line.
+
+yaml      the core schema of YAML 1.2, with the line of every value
+messages  what is wrong, in sentences
+sections  the sections and their defaults
+settings  a file as frozen settings
+"""

@@ -1,4 +1,22 @@
-"""Executors: what executes attempts. The contract is in ``_base``; ``open_executor`` chooses a member."""
+"""Executors: what executes attempts. ``open_executor`` chooses a member.
+
+    _base      the contract
+    _inline    one at a time on a thread of this process; the twin
+    _driver    threads of the driver, for objectives that use Spark themselves
+    _resident  workers that stay in their slots and pull attempts from a broker
+    _jobs      a Spark job for each attempt
+    _fallback  resident workers, or jobs where slots cannot reach the driver
+    _spark     what of these knows Spark
+    _shipping  objective, data and code on their way to slots; artifacts on their way back
+    _attempts  attempts and outcomes as messages, and what became of lost ones
+
+The way of an attempt, with resident workers:
+
+    attempt    _resident/executor.py -> _resident/assignment.py -> _resident/broker.py
+    worker     _spark/worker_launcher.py started it in a Spark task: ``slot/worker.py``
+    outcome    _attempts/messages.py -> _attempts/outbox.py
+    child run  the engine's: ``engine/publishing/publisher.py``
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""Features: tables of them, point-in-time lookups, rolling windows, training sets."""
+"""Features: tables of them, point-in-time lookups, rolling windows, training sets.
+
+store     feature tables and training sets, in Databricks' words
+lookup    which features a training set takes, and by what
+asof      the point-in-time join
+rolling   rolling windows over events
+pipeline  the two data steps of the main job
+_door     Spark's errors, as features report them
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,19 @@
 """Journals: what happened in a sweep, on disk before anything else learns of it.
 
+    _base      the contract
+    _memory    the twin, over a dictionary
+    _file      journals on a file system
+    _segments  records in numbered segments of a store, under a lease
+    _store     where the bytes of one journal lie
+    _lines     the format of records
+    _chain     the segments that count, in order
+    _lease     taking, keeping and giving back the lease
+    _claims    lease files
+    _held      what the second driver of a sweep is shown
+    _process   which process on which machine
+    _home      whether a folder can be a home
+    _door      errors of the operating system become ours
+
 A driver opens one with ``open_journal``; ``read`` and ``sweeps`` look without taking the lease.
 """
 

@@ -1,4 +1,12 @@
-"""Plots: views of a sweep as HTML fragments. Importing this imports no plotting library."""
+"""Plots: views of a sweep as HTML fragments. Importing this imports no plotting library.
+
+_base         the contract
+_history      values in the order of the trials
+_importances  how much each parameter matters
+_parallel     parameters side by side
+_figure       figures as plotly.js takes them
+monitoring    plots of a monitoring run
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,12 @@
-"""Pruners: who decides, from the reports of a trial, that it should stop early."""
+"""Pruners: who decides, from the reports of a trial, that it should stop early.
+
+_base        the contract
+_asha        asynchronous successive halving, and Hyperband over it
+_percentile  against the finished trials at the same step; median
+_patience    against a trial's own past
+_threshold   against fixed bounds
+_curves      what pruners share
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,18 @@
-"""Model registries: versions with checked files, and aliases."""
+"""Model registries: versions with checked files, and aliases.
+
+_base          the contract
+_memory        the twin
+_mlflow        MLflow's registry
+_mlflow_files  a model as a folder in MLflow's format
+_files         digests of a model's files
+_columns       the columns of a signature
+"""
 
 from __future__ import annotations
 
 from sparkml_track.registries._base import (
     ALIAS_CHALLENGER,
     ALIAS_CHAMPION,
-    TAG_FILES,
-    TAG_TABLE,
     Column,
     Package,
     Registry,
@@ -19,8 +25,6 @@ from sparkml_track.registries._mlflow import MlflowRegistry
 __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
-    "TAG_FILES",
-    "TAG_TABLE",
     "Column",
     "MemoryRegistry",
     "MlflowRegistry",

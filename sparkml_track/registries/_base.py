@@ -11,8 +11,6 @@ from sparkml_track.refs import DataRef, ModelRef
 __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
-    "TAG_FILES",
-    "TAG_TABLE",
     "Column",
     "Package",
     "Registry",
@@ -22,9 +20,6 @@ __all__ = [
 
 ALIAS_CHAMPION = "champion"  # the version that scores
 ALIAS_CHALLENGER = "challenger"  # the latest version that did not beat it
-
-TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
-TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from sparkml_track.errors import RegistryError, SparkmlError
 from sparkml_track.refs import DataRef, ModelRef
-from sparkml_track.registries._base import TAG_FILES, TAG_TABLE, Package, Registry, Run, Signature
+from sparkml_track.registries._base import Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
-from sparkml_track.schema import TAG_KIND
+from sparkml_track.schema import TAG_FILES, TAG_KIND, TAG_TABLE
 
 __all__ = ["MlflowRegistry"]
 

@@ -1,5 +1,18 @@
 """Samplers: who proposes the next parameters.
 
+    _base            the contract
+    _grid            grid search
+    _random          random search
+    _quasirandom     quasi-random search, by scipy
+    _hyperopt        hyperopt's tpe, anneal and atpe
+    _hyperopt_space  between our spaces and hyperopt's expressions
+    _hyperopt_tpe    hyperopt's TPE, with what stays the same made once
+    _optuna          Optuna's samplers
+    _optuna_space    between our spaces and Optuna's distributions
+    _numbered        what samplers share that propose by the number alone
+    _settings        checks of options
+    _unfinished      what is under way, so that proposals differ from it
+
 ``build`` makes one by name. Each member is a private module that is imported when it is asked for, so that hyperopt and
 Optuna cost nothing to those who do without. Other packages add samplers through the entry point group
 ``sparkml_track.samplers``: a callable ``make(space, *, seed, objectives, **options) -> Sampler`` under its name.

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from sparkml_track import schema
 from sparkml_track.errors import DataError
 
 #: A Delta type: a name, or a mapping for nested ones.
@@ -21,7 +22,7 @@ _PRIMITIVE = frozenset(
 _DECIMAL = re.compile(r"decimal\(\d{1,2},\d{1,2}\)")
 # Parquet readers and Delta without column mapping cannot hold these.
 _FORBIDDEN = set(" ,;{}()\n\t=")
-_ROLE = "sparkml.role"
+_ROLE = schema.COLUMN_ROLE
 
 
 def parse_columns(schema_json: str, table: str) -> dict[str, DeltaType]:

@@ -1,3 +1,16 @@
-"""Conformance cases of the families, and what checks a sweep: for tests of members and of jobs."""
+"""Conformance cases of the families, and what checks a sweep: for tests of members and of jobs.
+
+executors        the case of executors
+_executor_roots  its part about shared storage
+_attempts        attempts and events for it
+journals         the case of journals
+plots            of plots
+pruners          of pruners
+registries       of registries
+samplers         of samplers
+tables           of tables
+trackers         of trackers
+accounting       the accounting invariants of a sweep
+"""
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def sample_parent(sweep: str = "sweep-1") -> ParentRun:
         name=f"name of {sweep}",
         experiment="conformance",
         params={"metric": "loss", "space.lr.low": 0.001, "max_trials": 40},
-        tags={"sparkml.code": "abc123"},
+        tags={schema.TAG_PYTHON: "3.11"},
         data=(DataRef("train", "d" * 64, 100, table), DataRef("valid", "e" * 8)),
         started=_START,
     )
@@ -264,7 +264,7 @@ class TrackerCase:
         end = ParentEnd(
             State.FINISHED,
             metrics={"best_value": 0.25, "loss.mean": math.nan},
-            tags={"sparkml.digest": "d1"},
+            tags={schema.TAG_DIGEST: "d1"},
             artifacts={"sweep/spec.json": "{}", "sweep/trials.json": '{"columns":[],"data":[]}'},
             ended=_START + 9,
         )

@@ -1,4 +1,13 @@
-"""Trackers: where runs are written. Importing this imports no MLflow; ``open_tracker`` does."""
+"""Trackers: where runs are written. Importing this imports no MLflow; ``open_tracker`` does.
+
+_base     the contract
+_memory   the twin, in a dictionary
+_mlflow   MLflow: a SQLite file, a server or another database
+_rows     a trial as rows, the same for every member
+_names    what names and values a store takes
+_stored   what is stored, beside what should be
+_content  what a file of a run holds
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries import TAG_FILES, MlflowRegistry, Registry, Run
+from sparkml_track.registries import MlflowRegistry, Registry, Run
+from sparkml_track.schema import TAG_FILES
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 
 # MLflow's own query options.

@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from sparkml_track import objective as objectives
+from sparkml_track import schema
 from sparkml_track.engine.identity.objective_code import inner, plain, reached, used
 from sparkml_track.engine.spec.spec import Spec, described
 from sparkml_track.refs import DataRef
@@ -24,7 +25,7 @@ Fingerprint = Mapping[str, Mapping[str, object]]
 # limits, where it runs, how it is tracked.
 _IDENTITY = ("experiment", "metric", "direction", "sampler", "pruner", "max_trials", "trial_timeout", "points")
 _PIECE = 1 << 20
-_VERSION = "sparkml.version."
+_VERSION = schema.TAG_VERSION
 
 
 def fingerprint(
@@ -43,7 +44,7 @@ def fingerprint(
     identity |= {"warm_start": spec.warm_start} if spec.warm_start else {}
     identity |= {"deterministic": spec.deterministic, "seed": None if spec.seed_drawn else spec.seed}
     packages = {name.removeprefix(_VERSION): text for name, text in tags.items() if name.startswith(_VERSION)}
-    python = tags.get("sparkml.python")
+    python = tags.get(schema.TAG_PYTHON)
     tables = {ref.name: f"{ref.table} {ref.digest}" for ref in inputs if ref.table is not None}
     code = reached(spec.objective)
     return {

@@ -1,1 +1,13 @@
-"""X."""
+"""The loop and what it connects.
+
+loop            asks, submits, takes events
+ports           what the loop connects
+asker           the user's own points first, then the sampler
+sampler_thread  a slow sampler on a thread of its own
+running_trial   trials that have not ended
+journal_writer  the journal as the loop writes it, and what may leave once it is durable
+goal            when results say that the sweep may end
+slot_watch      what a person learns when there are no slots
+failure_log     why trials fail, logged once for each kind
+progress        how far a sweep is
+"""

@@ -1,1 +1,9 @@
-"""X."""
+"""Accepted results.
+
+records       as journal records and as child runs
+history       what a journal says of a sweep
+summary       a pure function of accepted results
+pareto        the front, one point at a time
+ranking       the best trials of one objective
+sweep_result  what ``sweep()`` gives back
+"""

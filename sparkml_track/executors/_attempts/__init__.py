@@ -1,1 +1,7 @@
-"""X."""
+"""Attempts and outcomes between the loop and slots.
+
+messages          attempts and outcomes as messages
+outbox            events on their way to the loop, and the error that ends everything
+not_started       attempts that found no process to begin in
+package_versions  packages on the slots beside the driver's
+"""

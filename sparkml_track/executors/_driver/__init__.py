@@ -1,1 +1,4 @@
-"""X."""
+"""Threads of the driver.
+
+executor  the member
+"""

@@ -1,1 +1,10 @@
-"""X."""
+"""Workers that stay in their slots.
+
+executor     the member
+worker_pool  how many workers there are, who leaves for others, who comes back
+assignment   which attempt is at which slot
+slot         the places of workers, and the bounds of waiting for them
+broker       the driver's end of all worker connections
+certificate  for connections over TLS
+launcher     who starts workers: a contract, and a member that needs no Spark
+"""

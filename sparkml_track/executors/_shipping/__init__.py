@@ -1,1 +1,7 @@
-"""X."""
+"""What goes to slots once, and what comes back as files.
+
+work       the pickled objective, with data and code named by digest
+data       the sweep's data as files that slots map
+by_value   user modules for slots that cannot read the driver's files
+artifacts  files of attempts, under one folder each
+"""

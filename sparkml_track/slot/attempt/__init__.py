@@ -1,1 +1,10 @@
-"""X."""
+"""One attempt in a slot.
+
+execute    calls the objective and makes the outcome
+context    what the objective gets as ``trial``
+returned   what an objective may return, and how its failure is described
+artifacts  what it left in its artifact folder, in pieces
+endings    how an attempt ended that could not say so itself
+log        the kept head and tail of its output
+threads    how many threads a process has
+"""

@@ -1,1 +1,6 @@
-"""X."""
+"""What the slots of one host share.
+
+folder  blobs that were fetched once, and the way to the template
+share   shares in that folder, and when it goes
+paths   where attempts leave files
+"""

@@ -1,1 +1,6 @@
-"""X."""
+"""Between driver, worker, template and child.
+
+frames   framing, handshake and message authentication
+address  how to reach the driver, and whether it is still there
+tls      TLS 1.3 with one certificate pinned
+"""
