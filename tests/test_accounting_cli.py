@@ -13,8 +13,9 @@ import sparkml_track as st
 import sparkml_track.engine.audit.verify
 from sparkml_track.cli.app import main
 from sparkml_track.engine.audit.sweep_list import overview
-from sparkml_track.engine.run import Surroundings, run_sweep
+from sparkml_track.engine.run import run_sweep
 from sparkml_track.engine.spec.spec import Spec
+from sparkml_track.engine.surroundings import Surroundings
 from sparkml_track.journals import read
 from sparkml_track.space import parse
 from sparkml_track.trackers import MemoryTracker, Tracker

@@ -10,9 +10,11 @@ from sparkml_track.api.provenance import code_tags, environment_tags, in_cluster
 from sparkml_track.api.session import local_or_active
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.results.sweep_result import SweepResult
-from sparkml_track.engine.run import Surroundings, run_sweep
+from sparkml_track.engine.run import run_sweep
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Failures, Tracking
+from sparkml_track.engine.surroundings import Surroundings
 from sparkml_track.executors import Resources
 from sparkml_track.home import Home
 from sparkml_track.samplers import Sampler
@@ -100,19 +102,42 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         InvalidInput: arguments are wrong; all problems at once, nothing started.
         SparkmlError: as its subclasses say.
     """
-    given = dict(locals())
-    home = Home.find()
-    return run(
-        given, home, lambda: spark or local_or_active(home=home), data={} if data is None else data, progress=progress
+    given = SweepArguments(
+        objective=objective,
+        space=space,
+        name=name,
+        experiment=experiment,
+        metric=metric,
+        direction=direction,
+        sampler=sampler,
+        pruner=pruner,
+        max_trials=max_trials,
+        timeout=timeout,
+        trial_timeout=trial_timeout,
+        target=target,
+        patience=patience,
+        parallelism=parallelism,
+        seed=seed,
+        data=data,
+        points_to_evaluate=points_to_evaluate,
+        warm_start=warm_start,
+        executor=executor,
+        isolation=isolation,
+        deterministic=deterministic,
+        resume=resume,
+        resources=resources,
+        failures=failures,
+        tracking=tracking,
     )
+    home = Home.find()
+    return run(given, home, lambda: spark or local_or_active(home=home), progress=progress)
 
 
 def run(
-    given: Mapping[str, object],
+    given: SweepArguments,
     home: Home,
     session: Callable[[], SparkSession],
     *,
-    data: Mapping[str, object],
     progress: ProgressListener | None = None,
     **more: Any,
 ) -> SweepResult:
@@ -122,11 +147,11 @@ def run(
         given: the arguments of ``sweep``; all problems are told before anything starts.
         home: the state folder; made if missing.
         session: gives the Spark session, if the executor needs one.
-        data: for the objective.
         progress: see ``sweep``.
         more: further fields of ``Surroundings``.
     """
     spec = check(given)
+    data = given.data if isinstance(given.data, Mapping) else {}
     found = None if spec.executor in ("inline", "processes") else session()
     if in_cluster_mode(found):
         home.keep()

@@ -1,16 +1,18 @@
 """The flow of a sweep.
 
-    run         opens the members, runs the loop, closes in the right order
-    signals     Ctrl-C and SIGTERM
-    closing     workers leave while the parent run is ended
-    audit       does the tracking store say what the journal says; repair
-    recovery    resume, a journal made anew, warm start
-    publishing  child runs, the report and the end of the parent run
-    loop        asks, submits, takes events; journal first
-    storage     folders on storage that all hosts have
-    results     accepted results: records, history, summary, ranking
-    identity    what a sweep is made of, so that a resumed one is known to be the same
-    spec        the arguments of a sweep, checked
+    run           opens the members, runs the loop, closes in the right order
+    watch         looks at the loop once each turn: signals, progress
+    surroundings  home, session, data and listeners of a sweep
+    signals       Ctrl-C and SIGTERM
+    closing       workers leave while the parent run is ended
+    audit         does the tracking store say what the journal says; repair
+    recovery      resume, a journal made anew, warm start
+    publishing    child runs, the report and the end of the parent run
+    loop          asks, submits, takes events; journal first
+    storage       folders on storage that all hosts have
+    results       accepted results: records, history, summary, ranking
+    identity      what a sweep is made of, so that a resumed one is known to be the same
+    spec          the arguments of a sweep, checked
 
 The way of a trial:
 

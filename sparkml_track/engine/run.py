@@ -5,21 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from sparkml_track import pruners, samplers, schema
 from sparkml_track.engine.closing import close, leaving
 from sparkml_track.engine.identity.fingerprint import fingerprint, materialised, part_digests
 from sparkml_track.engine.loop.asker import Asker
-from sparkml_track.engine.loop.journal_writer import Moment, nothing
 from sparkml_track.engine.loop.loop import Loop, Parts
-from sparkml_track.engine.loop.ports import SweepState
-from sparkml_track.engine.loop.progress import ProgressListener, progress_of
 from sparkml_track.engine.publishing.best_trials import TopPublisher, Wanted
-from sparkml_track.engine.publishing.finish import PATIENCE, Ending, finish, way_on
+from sparkml_track.engine.publishing.finish import Ending, finish, way_on
 from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.recovery.resume import Opening, clear_spool, open_sweep, restore
 from sparkml_track.engine.recovery.warm_start import known
@@ -28,47 +24,19 @@ from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.signals import Interrupts
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.engine.storage.shared_folders import Roots, check_roots
+from sparkml_track.engine.surroundings import Surroundings
+from sparkml_track.engine.watch import Watch
 from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
 from sparkml_track.journals import Journal, Record
 from sparkml_track.pruners import Pruner
-from sparkml_track.refs import DataRef
 from sparkml_track.samplers import Sampler
 from sparkml_track.trackers import ParentRun, Tracker, open_tracker
 from sparkml_track.trial import State
 
-__all__ = ["Surroundings", "run_sweep"]
+__all__ = ["run_sweep"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a sweep runs in, apart from what it is.
-
-    Attributes:
-        home: the state folder.
-        session: the Spark session, None for executors without Spark.
-        data: for the objective, by name.
-        inputs: what ``data`` came from, recorded on the parent run.
-        code: folders the objective is imported from.
-        origin: where the sweep was started from ("config": a file), so that a command can start it again.
-        patience: seconds for which the end of the sweep waits for a tracking store that is down.
-        moment: see ``ledger.Moment``.
-        tags: for the parent run: code version, Spark facts.
-        listener: is told of progress.
-    """
-
-    home: Path
-    session: object | None = None
-    data: Mapping[str, object] = field(default_factory=dict)
-    inputs: Sequence[DataRef] = ()
-    code: Sequence[str] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    listener: ProgressListener | None = None
-    origin: Mapping[str, object] = field(default_factory=dict)
-    patience: float = PATIENCE
-    moment: Moment = nothing
 
 
 def run_sweep(spec: Spec, around: Surroundings) -> SweepResult:
@@ -110,7 +78,6 @@ class _Run:
         data = around.data if own else {name: materialised(value) for name, value in around.data.items()}
         self._around = replace(around, data=data)
         self._interrupts = Interrupts()
-        self._told = 0.0
         self._sweep = ""
 
     def run(self) -> SweepResult:
@@ -130,6 +97,7 @@ class _Run:
             around.moment("planned")
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = self._open_executor(self._open_roots(stack))
+            self._watch = Watch(self._sweep, self._config, self._interrupts, self._roots, around.listener)
             stack.callback(close, executor)
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
@@ -210,7 +178,7 @@ class _Run:
             if error is None:
                 raise
             raise type(second)(f"{second}. Before that: {error}") from error
-        self._tell(loop)
+        self._watch.report(loop)
         if error is not None:
             raise error
         loop.raise_if_stopped()
@@ -312,29 +280,3 @@ class _Run:
             return State.KILLED
         failed = error is not None or loop.refused is not None or loop.too_many_failed
         return State.FAILED if failed else State.FINISHED
-
-    # -- once each turn
-
-    def _watch(self, loop: SweepState) -> None:
-        if self._interrupts.caught and not loop.stopping:
-            _log.warning(
-                "%s: %d trials are being ended and what is known is published (once more quits at once); %s",
-                self._interrupts.name,
-                len(loop.live),
-                way_on(self._sweep, self._config),
-            )
-            loop.stop(f"interrupted by {self._interrupts.name}")
-        now = time.monotonic()
-        if now - self._told >= 0.2:
-            self._told = now
-            self._roots.look(loop.results)
-            self._tell(loop)
-
-    def _tell(self, loop: SweepState) -> None:
-        if self._around.listener is None:
-            return
-        try:
-            self._around.listener(progress_of(loop))
-        except Exception as error:  # noqa: BLE001 - it is the caller's, and trials do not depend on it
-            _log.warning("progress is not told any more: %s: %s", type(error).__name__, error)
-            self._around = replace(self._around, listener=None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from sparkml_track import objective as objectives
 from sparkml_track import pruners, samplers
 from sparkml_track.config.settings import Settings
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import ConfigError, InvalidInput
@@ -53,7 +54,7 @@ def _sweep(settings: Settings) -> Iterator[str]:
     problems = objectives.problems(function)
     yield from (f"{settings.at('sweep.objective')}: {problem}" for problem in problems)
     given = sweep_arguments(settings, None if problems else function)
-    made = partial(samplers.build, sweep.sampler, given["space"], seed=0, directions=_listed(sweep.metric))
+    made = partial(samplers.build, sweep.sampler, parse(sweep.space), seed=0, directions=_listed(sweep.metric))
     found = list(_told(settings, "sweep.sampler", made))
     found += _told(settings, "sweep.pruner", partial(pruners.build, sweep.pruner, seed=0))
     yield from found
@@ -61,20 +62,27 @@ def _sweep(settings: Settings) -> Iterator[str]:
         yield from _told(settings, "sweep", partial(check, given))
 
 
-def sweep_arguments(settings: Settings, function: object) -> dict[str, object]:
+def sweep_arguments(settings: Settings, function: object, data: Mapping[str, object] | None = None) -> SweepArguments:
     """The arguments of ``sweep()`` that a file stands for.
 
     Args:
         settings: as read.
         function: the objective.
+        data: for it, by name.
     """
-    section = settings.sweep
-    given: dict[str, object] = section.model_dump(exclude={"objective", "space", "resources", "failures", "name"})
-    given["resources"] = Resources(**section.resources.model_dump())
-    given["failures"] = Failures(**section.failures.model_dump())
-    given["tracking"] = Tracking(**settings.tracking.model_dump(exclude={"experiment"}))
-    given |= {"name": section.name or settings.name, "experiment": settings.tracking.experiment or settings.name}
-    return given | {"objective": function, "space": parse(section.space)}
+    section, tracking = settings.sweep, settings.tracking
+    apart = {"objective", "space", "resources", "failures", "name"}
+    return SweepArguments(
+        objective=function,
+        space=parse(section.space),
+        name=section.name or settings.name,
+        experiment=tracking.experiment or settings.name,
+        data=data,
+        resources=Resources(**section.resources.model_dump()),
+        failures=Failures(**section.failures.model_dump()),
+        tracking=Tracking(**tracking.model_dump(exclude={"experiment"})),
+        **section.model_dump(exclude=apart),
+    )
 
 
 def _listed(metric: str | Sequence[str]) -> Sequence[str]:

@@ -193,13 +193,13 @@ def _sweep(project: _Project) -> Facts:
     settings = project.settings
     section = settings.sweep
     function = project.function(section.objective)
-    given = sweep_arguments(settings, function)
     rows: Mapping[str, object] = {}
     inputs: list[DataRef] = []
     if settings.features is not None:
         rows, inputs = project.splits("train", "valid")
     origin = {"config": str(settings.file.absolute())}
-    result = run(given, settings.home, project.session, data=rows, inputs=inputs, code=settings.code, origin=origin)
+    given = sweep_arguments(settings, function, rows)
+    result = run(given, settings.home, project.session, inputs=inputs, code=settings.code, origin=origin)
     params, found = _found(result, section.metric)
     kept: Facts = {"sweep": result.sweep, "run": result.run_id, "params": params}
     project.keep("sweep", kept | {"metric": section.metric, "direction": section.direction, "seed": result.seed})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.engine.storage.shared_folders import ALLOWED, Roots, check_roots
@@ -42,7 +43,7 @@ def names(root: Path) -> list[str]:
 def test_a_root_that_is_no_absolute_path_is_refused_with_everything_else(bad: Any) -> None:
     given = {**GOOD, "failures": Failures(checkpoint_root=bad), "tracking": Tracking(artifact_root=bad), "seed": -1}
     with pytest.raises(InvalidInput) as told:
-        check(given)
+        check(SweepArguments(**given))
     assert len(told.value.problems) == 3
     for name in ("failures.checkpoint_root", "tracking.artifact_root"):
         assert f"{name} is {bad!r}; allowed is {ALLOWED}, or None" in told.value.problems

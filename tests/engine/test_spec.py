@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import MISSING, fields
+from inspect import Parameter, signature
 
 import numpy as np
 import pytest
 
 import sparkml_track as st
+from sparkml_track.config.settings import SweepSettings, TrackingSettings
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Failures, Tracking, new_sweep_id
 from sparkml_track.errors import SpecError
@@ -16,33 +20,11 @@ def objective(trial: object) -> float:
     return 0.0
 
 
-GOOD: dict[str, object] = {
-    "objective": objective,
-    "space": {"x": st.uniform(0, 1)},
-    "name": None,
-    "experiment": None,
-    "metric": "loss",
-    "direction": "minimize",
-    "sampler": "tpe",
-    "pruner": None,
-    "max_trials": 10,
-    "timeout": None,
-    "trial_timeout": None,
-    "parallelism": None,
-    "seed": None,
-    "points_to_evaluate": (),
-    "executor": "auto",
-    "isolation": "recycled",
-    "deterministic": False,
-    "resume": "auto",
-    "resources": Resources(),
-    "failures": Failures(),
-    "tracking": Tracking(),
-}
+GOOD: dict[str, object] = {"objective": objective, "space": {"x": st.uniform(0, 1)}, "max_trials": 10}
 
 
 def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
-    spec = check(GOOD)
+    spec = check(SweepArguments(**GOOD))
     assert (spec.name, spec.experiment) == ("objective", "objective")
     assert 0 <= spec.seed < 2**31
 
@@ -98,35 +80,43 @@ def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
 )
 def test_what_is_wrong_is_told_with_what_is_allowed(changes: dict[str, object], said: str) -> None:
     with pytest.raises(SpecError) as caught:
-        check({**GOOD, **changes})
+        check(SweepArguments(**{**GOOD, **changes}))
     assert any(said in problem for problem in caught.value.problems), caught.value.problems
     assert len(caught.value.problems) == 1
 
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(SpecError) as caught:
-        check({**GOOD, "max_trials": -1, "parallelism": 0, "trial_timeout": "x", "isolation": "?", "seed": "?"})
+        check(
+            SweepArguments(
+                **{**GOOD, "max_trials": -1, "parallelism": 0, "trial_timeout": "x", "isolation": "?", "seed": "?"}
+            )
+        )
     assert len(caught.value.problems) == 5
 
 
 def test_a_wrong_sampler_and_pruner_are_told_with_the_rest() -> None:
     wrong = {"max_trials": -1, "sampler": "tpee", "pruner": "medan"}
     with pytest.raises(SpecError) as caught:
-        check({**GOOD, **wrong})
+        check(SweepArguments(**{**GOOD, **wrong}))
     assert [problem.split(";")[0] for problem in caught.value.problems[:1]] == ["max_trials is -1"]
     assert "tpee" in caught.value.problems[1]
     assert "medan" in caught.value.problems[2]
 
 
 def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
-    spec = check({**GOOD, "seed": np.int64(4), "max_trials": np.int32(7), "parallelism": np.int8(2)})
+    spec = check(SweepArguments(**{**GOOD, "seed": np.int64(4), "max_trials": np.int32(7), "parallelism": np.int8(2)}))
     assert (spec.seed, spec.max_trials, spec.parallelism) == (4, 7, 2)
     assert {type(value) for value in (spec.seed, spec.max_trials, spec.parallelism)} == {int}
-    assert check({**GOOD, "timeout": np.float32(2.5), "target": np.float64(0.5)}).timeout == 2.5
+    assert check(SweepArguments(**{**GOOD, "timeout": np.float32(2.5), "target": np.float64(0.5)})).timeout == 2.5
 
 
 def test_a_list_in_the_space_is_told_to_be_one_value(caplog: pytest.LogCaptureFixture) -> None:
-    check({**GOOD, "space": {"x": st.uniform(0, 1), "layers": [64, 64], "deep": {"k": st.choice(["a", "b"])}}})
+    check(
+        SweepArguments(
+            **{**GOOD, "space": {"x": st.uniform(0, 1), "layers": [64, 64], "deep": {"k": st.choice(["a", "b"])}}}
+        )
+    )
     assert [record.getMessage() for record in caplog.records] == [
         "space: 'layers' is the list [64, 64], one value for every trial; choice(64, 64) would take one of them",
         "space: 'deep.k' is the list ['a', 'b'], one value for every trial; choice('a', 'b') would take one of them",
@@ -140,3 +130,20 @@ def test_a_sweep_id_is_safe_as_a_file_name_and_never_the_same(name: str) -> None
     first, second = new_sweep_id(name), new_sweep_id(name)
     assert first != second
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", first)
+
+
+def test_the_arguments_are_those_of_sweep_with_its_defaults() -> None:
+    given = {each.name: each.default for each in fields(SweepArguments)}
+    public = {name: each.default for name, each in signature(st.sweep).parameters.items()}
+    required = {name: MISSING if default is Parameter.empty else default for name, default in public.items()}
+    assert given == {name: default for name, default in required.items() if name not in {"spark", "progress"}}
+
+
+def test_config_files_have_the_defaults_of_sweep() -> None:
+    defaults = SweepArguments(objective=None, space=None)
+    section = {name: each.default for name, each in SweepSettings.model_fields.items() if not each.is_required()}
+    plain = section.keys() - {"resources", "failures"}
+    assert {name: section[name] for name in plain} == {name: getattr(defaults, name) for name in plain}
+    assert Resources(**section["resources"].model_dump()) == defaults.resources
+    assert Failures(**section["failures"].model_dump()) == defaults.failures
+    assert Tracking(**TrackingSettings().model_dump(exclude={"experiment"})) == defaults.tracking

@@ -25,8 +25,10 @@ MARK = "SPARKML_FAULT_DRIVER"
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """One sweep, in this process."""
     from sparkml_track.api.provenance import environment_tags
-    from sparkml_track.engine.run import Surroundings, run_sweep
+    from sparkml_track.engine.run import run_sweep
+    from sparkml_track.engine.spec.arguments import SweepArguments
     from sparkml_track.engine.spec.check import check
+    from sparkml_track.engine.surroundings import Surroundings
 
     around = Surroundings(
         home=Path(request["home"]),
@@ -34,7 +36,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         moment=_moment(request),
         patience=request.get("patience", 20.0),
     )
-    spec = check({**DEFAULTS, **_arguments(request)})
+    spec = check(SweepArguments(**{**DEFAULTS, **_arguments(request)}))
     result = run_sweep(spec, around)
     best = result.summary.best
     return {
@@ -78,21 +80,11 @@ def counting(folder: str, seconds: float, power: int) -> Any:
 
 DEFAULTS: dict[str, Any] = {
     "name": "faults",
-    "experiment": None,
-    "metric": "loss",
-    "direction": "minimize",
     "sampler": "random",
-    "pruner": None,
     "max_trials": 20,
-    "timeout": None,
-    "trial_timeout": None,
     "parallelism": 2,
     "seed": 7,
-    "points_to_evaluate": (),
     "executor": "processes",
-    "isolation": "recycled",
-    "deterministic": False,
-    "resume": "auto",
 }
 
 
@@ -117,12 +109,6 @@ def _moment(request: dict[str, Any]) -> Any:
     return lambda _: None
 
 
-def _fill_defaults() -> None:
-    from sparkml_track.executors import Resources
-
-    DEFAULTS["resources"] = Resources()
-
-
 def serve() -> None:
     """Forks a driver for each line of JSON on stdin; answers with its process id."""
     import mlflow  # noqa: F401
@@ -132,7 +118,6 @@ def serve() -> None:
     import sparkml_track.samplers._optuna
     import sparkml_track.trackers._mlflow.open_sqlite  # noqa: F401
 
-    _fill_defaults()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for line in sys.stdin:
         request = json.loads(line)

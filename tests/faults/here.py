@@ -9,10 +9,10 @@ from typing import Any
 
 import sparkml_track as st
 from sparkml_track.engine.results.sweep_result import SweepResult
-from sparkml_track.engine.run import Surroundings, run_sweep
+from sparkml_track.engine.run import run_sweep
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
-from sparkml_track.engine.spec.spec import Failures, Tracking
-from sparkml_track.executors import Resources
+from sparkml_track.engine.surroundings import Surroundings
 from tests.faults.driver import DEFAULTS
 
 
@@ -51,11 +51,8 @@ def sweep(home: Path, moments: Moments | None = None, patience: float = 20.0, **
         "objective": square,
         "space": {"x": st.uniform(-3, 3)},
         "executor": "inline",
-        "resources": Resources(),
-        "failures": Failures(),
-        "tracking": Tracking(),
         **given,
     }
     data, listener = given.pop("data", {}), given.pop("listener", None)
     around = Surroundings(home=home, data=data, moment=moments or Moments(), patience=patience, listener=listener)
-    return run_sweep(check(given), around)
+    return run_sweep(check(SweepArguments(**given)), around)

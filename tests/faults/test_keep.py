@@ -16,6 +16,7 @@ from sparkml_track.engine.audit.verify import verify
 from sparkml_track.engine.publishing.best_trials import TopPublisher, Wanted
 from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.results.history import History
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import SparkmlError, SpecError, TrackingUnavailable
@@ -259,7 +260,7 @@ def refused(tracking: Tracking, **more: object) -> str:
     given = {**DEFAULTS, "objective": objective, "space": {"x": st.uniform(0, 1)}, "tracking": tracking}
     given |= {"resources": st.Resources(), "failures": st.Failures(), **more}
     with pytest.raises(SpecError) as caught:
-        check(given)
+        check(SweepArguments(**given))
     return "\n".join(caught.value.problems)
 
 

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 
 import sparkml_track as st
 from sparkml_track.engine.audit.verify import child_of, verify
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import SparkmlError, SpecError
@@ -135,9 +136,9 @@ def test_another_word_is_refused_with_those_allowed(wrong: str) -> None:
     given = {**DEFAULTS, "objective": objective, "space": {"x": st.uniform(0, 1)}, "tracking": Tracking(None, wrong)}
     given |= {"resources": st.Resources(), "failures": st.Failures()}
     with pytest.raises(SpecError, match=r"allowed are 'all', 'none' and 'top:K'"):
-        check(given)
+        check(SweepArguments(**given))
     with pytest.raises(SpecError, match="takes one metric"):
-        check({**given, "tracking": Tracking(None, "top:3"), "metric": ("a", "b")})
+        check(SweepArguments(**{**given, "tracking": Tracking(None, "top:3"), "metric": ("a", "b")}))
 
 
 @pytest.mark.parametrize("choice", ["top:3", "none"])

@@ -1,7 +1,8 @@
 """A sweep as it was asked for.
 
-spec   the checked arguments
-check  every problem at once, before anything starts
-roots  what shared folders may be
-seeds  seeds of trials
+arguments  as they were given
+spec       as they were checked
+check      every problem at once, before anything starts
+roots      what shared folders may be
+seeds      seeds of trials
 """

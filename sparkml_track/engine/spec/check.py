@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from sparkml_track import objective as objectives
 from sparkml_track import pruners, samplers
 from sparkml_track import space as spaces
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.roots import root_problems
 from sparkml_track.engine.spec.spec import COUNT, Failures, Spec, Tracking, number_in
 from sparkml_track.errors import InvalidInput, SpecError
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 _LONGEST = 200
 
 
-def check(given: Mapping[str, object]) -> Spec:
+def check(given: SweepArguments) -> Spec:
     """Checks the arguments of a sweep.
 
     Raises:
@@ -43,23 +44,25 @@ def check(given: Mapping[str, object]) -> Spec:
 class _Checker:
     """Collects problems while it turns arguments into fields."""
 
-    def __init__(self, given: Mapping[str, object]) -> None:
+    def __init__(self, given: SweepArguments) -> None:
         self._given = given
         self.problems: list[str] = []
 
     def spec(self) -> Spec | None:
         given = self._given
-        self.problems += objectives.problems(given["objective"])
+        self.problems += objectives.problems(given.objective)
         space = self._space()
         metric, direction = self._objectives()
-        fields: dict[str, object] = {name: given[name] for name in ("sampler", "pruner", "resources", "failures")}
+        fields: dict[str, object] = {
+            name: getattr(given, name) for name in ("sampler", "pruner", "resources", "failures")
+        }
         fields |= {name: self._count(name) for name in ("max_trials", "parallelism", "patience")}
         fields |= {name: self._seconds(name) for name in ("timeout", "trial_timeout")}
         fields |= {"isolation": self._one_of("isolation", ("recycled", "fresh")), "target": self._target(metric)}
         fields["warm_start"] = self._warm_start()
         fields |= {"executor": self._one_of("executor", NAMES), "tracking": self._tracking()}
-        fields |= {"seed": self._seed(), "deterministic": bool(given["deterministic"]), "resume": str(given["resume"])}
-        fields["seed_drawn"] = given["seed"] is None
+        fields |= {"seed": self._seed(), "deterministic": bool(given.deterministic), "resume": str(given.resume)}
+        fields["seed_drawn"] = given.seed is None
         self._limits()
         self._together()
         name, experiment = self._text("name"), self._text("experiment")
@@ -69,12 +72,12 @@ class _Checker:
             return None
         self._stored(space)
         _tell_of_lists(space)
-        name = name or objectives.name_of(given["objective"]).rpartition(".")[2]
+        name = name or objectives.name_of(given.objective).rpartition(".")[2]
         fields |= {"points": self._points(space), "name": name, "experiment": experiment or name}
-        return Spec(given["objective"], space, metric=metric, direction=direction, **fields)  # type: ignore[arg-type]
+        return Spec(given.objective, space, metric=metric, direction=direction, **fields)  # type: ignore[arg-type]
 
     def _text(self, name: str) -> str | None:
-        value = self._given[name]
+        value: object = getattr(self._given, name)
         if value is None:
             return None
         if not isinstance(value, str) or not value:
@@ -87,8 +90,8 @@ class _Checker:
     def _search(self, space: spaces.Space, metric: Sequence[str]) -> None:
         """What is wrong with sampler and pruner, to be told with the rest; else they tell it when they are made."""
         builds: tuple[Callable[[], object], ...] = (
-            lambda: samplers.build(self._given["sampler"], space, seed=0, directions=metric),
-            lambda: pruners.build(self._given["pruner"], seed=0),
+            lambda: samplers.build(self._given.sampler, space, seed=0, directions=metric),
+            lambda: pruners.build(self._given.pruner, seed=0),
         )
         for build in builds:
             try:
@@ -97,7 +100,7 @@ class _Checker:
                 self.problems += error.problems
 
     def _space(self) -> spaces.Space | None:
-        space = self._given["space"]
+        space = self._given.space
         if isinstance(space, spaces.Space):
             return space
         if not isinstance(space, Mapping):
@@ -116,11 +119,11 @@ class _Checker:
 
     def _points(self, space: spaces.Space) -> tuple[Params, ...]:
         points: list[Params] = []
-        given = self._given["points_to_evaluate"]
+        given = self._given.points_to_evaluate
         if not isinstance(given, Sequence) or not all(isinstance(point, Mapping) for point in given):
             self.problems.append(f"points_to_evaluate is {given!r:.80}; allowed is a sequence of mappings")
             return ()
-        most = self._given["max_trials"]
+        most = self._given.max_trials
         if isinstance(most, Integral) and len(given) > int(most):
             self.problems.append(
                 f"points_to_evaluate has {len(given)} points, but max_trials is {most}; give as many trials at least"
@@ -133,18 +136,18 @@ class _Checker:
         return tuple(points)
 
     def _objectives(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        metric, direction = _sequence(self._given["metric"]), _sequence(self._given["direction"])
+        metric, direction = _sequence(self._given.metric), _sequence(self._given.direction)
         if not metric or not all(metric):
-            self.problems.append(f"metric is {self._given['metric']!r}; allowed is a name, or a sequence of names")
+            self.problems.append(f"metric is {self._given.metric!r}; allowed is a name, or a sequence of names")
         if len(direction) == 1:
             direction *= len(metric)
         if len(direction) != len(metric) or not set(direction) <= {"minimize", "maximize"}:
-            got = self._given["direction"]
+            got = self._given.direction
             self.problems.append(f"direction is {got!r}; allowed are 'minimize' and 'maximize', one for each metric")
         return metric, direction
 
     def _count(self, name: str) -> int | None:
-        value = self._given.get(name)
+        value: object = getattr(self._given, name)
         if value is None:
             return None
         if _whole(value, 1):
@@ -153,7 +156,7 @@ class _Checker:
         return None
 
     def _seconds(self, name: str) -> float | None:
-        value = self._given[name]
+        value: object = getattr(self._given, name)
         if value is None:
             return None
         if not _finite(value) or not value > 0:  # type: ignore[operator]
@@ -162,8 +165,8 @@ class _Checker:
         return float(value)  # type: ignore[arg-type]
 
     def _target(self, metric: Sequence[str]) -> float | None:
-        value = self._given.get("target")
-        if len(metric) > 1 and (value is not None or self._given.get("patience") is not None):
+        value = self._given.target
+        if len(metric) > 1 and (value is not None or self._given.patience is not None):
             self.problems.append(f"target and patience take one metric, not {len(metric)}; leave them out")
         if value is None:
             return None
@@ -173,20 +176,20 @@ class _Checker:
         return float(value)  # type: ignore[arg-type]
 
     def _warm_start(self) -> str | None:
-        value = self._given.get("warm_start")
+        value = self._given.warm_start
         if value is None or (isinstance(value, str) and value):
             return value
         self.problems.append(f"warm_start is {value!r}; allowed is the id of a sweep or of its parent run, or None")
         return None
 
     def _one_of(self, name: str, allowed: Sequence[str]) -> str:
-        value = self._given[name]
+        value: object = getattr(self._given, name)
         if value not in allowed:
             self.problems.append(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
         return str(value)
 
     def _seed(self) -> int:
-        seed = self._given["seed"]
+        seed = self._given.seed
         if seed is None:
             return secrets.randbelow(2**31)
         if not _whole(seed, 0):
@@ -195,7 +198,7 @@ class _Checker:
         return operator.index(seed)  # type: ignore[arg-type]
 
     def _tracking(self) -> Tracking:
-        tracking = self._given["tracking"]
+        tracking = self._given.tracking
         if not isinstance(tracking, Tracking):
             self.problems.append(f"tracking is {tracking!r}; allowed is Tracking(uri=..., child_runs=..., ...)")
             return Tracking()
@@ -203,7 +206,7 @@ class _Checker:
             self.problems.append(
                 f"child_runs is {tracking.child_runs!r}; allowed are 'all', 'none' and 'top:K' with K from 1 to 999999"
             )
-        elif tracking.child_runs.startswith("top:") and len(_sequence(self._given["metric"])) > 1:
+        elif tracking.child_runs.startswith("top:") and len(_sequence(self._given.metric)) > 1:
             self.problems.append(f"child_runs is {tracking.child_runs!r}, which takes one metric; take 'all' or 'none'")
         self._keep(tracking)
         if tracking.uri == "memory":
@@ -216,7 +219,7 @@ class _Checker:
             self.problems.append(f"keep is {keep!r}; allowed are 'all' and 'best:K' with K from 1 to 999999")
             return
         most, runs = number_in(keep), number_in(shown)
-        if most is not None and len(_sequence(self._given["metric"])) > 1:
+        if most is not None and len(_sequence(self._given.metric)) > 1:
             self.problems.append(f"keep is {keep!r}, which takes one metric; take 'all'")
         if most is not None and shown == "none":
             self.problems.append(
@@ -230,8 +233,8 @@ class _Checker:
             )
 
     def _limits(self) -> None:
-        resources, failures = self._given["resources"], self._given["failures"]
-        self.problems += root_problems(failures, self._given["tracking"])
+        resources, failures = self._given.resources, self._given.failures
+        self.problems += root_problems(failures, self._given.tracking)
         if not isinstance(resources, Resources) or not _whole(resources.cpus, 1) or not _whole(resources.gpus, 0):
             self.problems.append(
                 f"resources is {resources!r}; allowed is Resources(cpus=1 or more, gpus=0 or more, ...)"
@@ -248,15 +251,15 @@ class _Checker:
 
     def _together(self) -> None:
         given = self._given
-        data = given.get("data")
+        data = given.data
         if data is not None and not isinstance(data, Mapping):
             self.problems.append(f"data is a {type(data).__name__}; allowed is a mapping of names to data, or None")
-        if given["max_trials"] is None and given["timeout"] is None and given["sampler"] != "grid":
+        if given.max_trials is None and given.timeout is None and given.sampler != "grid":
             self.problems.append("neither max_trials nor timeout is given; one of them must end the sweep")
-        metrics = _sequence(given["metric"])
-        if given["pruner"] is not None and len(metrics) > 1:
+        metrics = _sequence(given.metric)
+        if given.pruner is not None and len(metrics) > 1:
             self.problems.append(f"a pruner takes one metric, not {len(metrics)}; leave one of both out")
-        if given["deterministic"] and given["pruner"] is not None:
+        if given.deterministic and given.pruner is not None:
             self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
 
 

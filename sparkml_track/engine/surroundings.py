@@ -1,0 +1,43 @@
+"""What a sweep runs in, apart from what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sparkml_track.engine.loop.journal_writer import Moment, nothing
+from sparkml_track.engine.loop.progress import ProgressListener
+from sparkml_track.engine.publishing.finish import PATIENCE
+from sparkml_track.refs import DataRef
+
+__all__ = ["Surroundings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a sweep runs in, apart from what it is.
+
+    Attributes:
+        home: the state folder.
+        session: the Spark session, None for executors without Spark.
+        data: for the objective, by name.
+        inputs: what ``data`` came from, recorded on the parent run.
+        code: folders the objective is imported from.
+        origin: where the sweep was started from ("config": a file), so that a command can start it again.
+        patience: seconds for which the end of the sweep waits for a tracking store that is down.
+        moment: see ``ledger.Moment``.
+        tags: for the parent run: code version, Spark facts.
+        listener: is told of progress.
+    """
+
+    home: Path
+    session: object | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
+    inputs: Sequence[DataRef] = ()
+    code: Sequence[str] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    listener: ProgressListener | None = None
+    origin: Mapping[str, object] = field(default_factory=dict)
+    patience: float = PATIENCE
+    moment: Moment = nothing
