@@ -16,7 +16,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import sparkml_track
 from sparkml_track.cli.app import STEPS, main
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
@@ -62,9 +61,11 @@ def assembled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Step], None]:
     """Puts a function in the place of the real steps."""
 
     def put(run_step: Step) -> None:
-        fake = SimpleNamespace(run_step=run_step, STEPS=STEPS)
-        monkeypatch.setitem(sys.modules, "sparkml_track.pipeline.steps", fake)
-        monkeypatch.setattr(sparkml_track, "steps", fake, raising=False)
+        def outcome(step: str, settings: Settings) -> SimpleNamespace:
+            facts = run_step(step, settings)
+            return SimpleNamespace(facts=lambda: facts)
+
+        monkeypatch.setattr("sparkml_track.pipeline.steps.run_step", outcome)
 
     return put
 

@@ -58,7 +58,7 @@ def kept(folder: Path) -> dict[str, object]:
 
 
 def test_with_one_metric_the_best_trial_is_told(tmp_path: Path) -> None:
-    told = run_step("sweep", settings(tmp_path))
+    told = run_step("sweep", settings(tmp_path)).facts()
     assert str(told["best"]).startswith("trial ")
     assert "Pareto front" not in told
     assert kept(tmp_path)["metric"] == "loss"
@@ -66,8 +66,8 @@ def test_with_one_metric_the_best_trial_is_told(tmp_path: Path) -> None:
 
 
 def test_with_several_metrics_the_front_is_told_and_register_refuses(tmp_path: Path) -> None:
-    told = run_step("sweep", settings(tmp_path, "  metric: [loss, seconds]\n"))
-    assert str(told["best"]).startswith("14 trials that no other beats in every metric; the first 10 of them are told")
+    told = run_step("sweep", settings(tmp_path, "  metric: [loss, seconds]\n")).facts()
+    assert str(told["best"]).startswith("14 trials that no other beats in every metric; the first 10 of them are shown")
     rows = told["Pareto front"]
     assert isinstance(rows, dict)
     assert len(rows) == 10
@@ -79,5 +79,5 @@ def test_with_several_metrics_the_front_is_told_and_register_refuses(tmp_path: P
 
 def test_a_front_without_trials_is_an_error(tmp_path: Path) -> None:
     text = CONF.replace("front_code:train", "front_code:fails")
-    with pytest.raises(SparkmlError, match="no trial finished with finite values; the report tells more"):
+    with pytest.raises(SparkmlError, match="no trial finished with finite values; the report says more"):
         run_step("sweep", settings(tmp_path, "  metric: [loss, seconds]\n", text))

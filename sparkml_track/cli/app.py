@@ -105,7 +105,7 @@ def _steps(settings: Settings, steps: Sequence[str]) -> None:
     try:
         for number, step in enumerate(steps, start=1):
             console.print(f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
-            told[step] = run_step(step, settings)
+            told[step] = run_step(step, settings).facts()
     finally:
         # What was reached is told even where a later step fails.
         if told:

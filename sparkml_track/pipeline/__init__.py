@@ -1,5 +1,8 @@
 """The main job: its steps, one after another.
 
-preflight  what a config file names is imported and checked before anything starts
-steps      prepare, features, sweep, register, score, monitor
+preflight     what a config file names is imported and checked before anything starts
+project       a config file with what its steps need
+outcome       what a step gives, for the next step and for a person
+training_set  the rows of the training set, cut by time
+steps         prepare, features, sweep, register, score, monitor
 """

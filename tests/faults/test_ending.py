@@ -276,7 +276,9 @@ def test_a_progress_listener_that_raises_is_told_once_and_the_sweep_finishes(
 
     result = sweep(home, max_trials=5, listener=broken)
     assert assert_accounting(home, result.sweep)["finished"] == 5
-    assert caplog.text.count("progress is not reported any more: ZeroDivisionError: a division in the caller's code") == 1
+    assert (
+        caplog.text.count("progress is not reported any more: ZeroDivisionError: a division in the caller's code") == 1
+    )
 
 
 def test_an_error_that_nobody_foresaw_ends_the_parent_run_too(home: Path) -> None:

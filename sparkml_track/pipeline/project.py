@@ -1,0 +1,87 @@
+"""A config file with what its steps need, each opened when it is first asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sparkml_track import objective
+from sparkml_track.api.session import local_or_active
+from sparkml_track.config.settings import Settings
+from sparkml_track.errors import DataError
+from sparkml_track.pipeline.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sparkml_track.api.session import SparkSession
+    from sparkml_track.registries import Registry
+    from sparkml_track.tables import Tables
+
+__all__ = ["Project"]
+
+Given = TypeVar("Given", bound=Outcome)
+
+
+class Project:
+    """A config file with what its steps need, each opened when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.experiment = settings.tracking.experiment or settings.name
+        self._registry: Registry | None = None
+
+    def session(self) -> SparkSession:
+        """The Spark session."""
+        return local_or_active(self.settings.spark, self.settings.home, self.settings.name)
+
+    def tables(self, session: SparkSession | None = None) -> Tables:
+        """The tables of the home; without a session they cannot be read by Spark."""
+        from sparkml_track.tables import DeltaTables
+
+        return DeltaTables(self.settings.home.tables, session)
+
+    def registry(self) -> Registry:
+        """The model registry, opened once."""
+        from sparkml_track.registries import MlflowRegistry
+
+        if self._registry is None:
+            uri = self.settings.tracking.uri or self.settings.home.tracking_uri
+            self._registry = MlflowRegistry(uri, str(self.settings.home.artifacts))
+        return self._registry
+
+    def close(self) -> None:
+        """Closes what was opened."""
+        if self._registry is not None:
+            self._registry.close()
+
+    def function(self, path: str, options: Mapping[str, object] | None = None) -> Callable[..., Any]:
+        """A function that the config file names, with its options bound."""
+        function = objective.resolve(path, self.settings.code)
+        return partial(function, **options) if options else function
+
+    # -- what earlier steps gave
+
+    def keep(self, outcome: Outcome) -> None:
+        """Keeps an outcome for later steps, of this process or another day."""
+        path = self._path(outcome.step)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(outcome.to_json(), indent=1))
+
+    def kept(self, kind: type[Given]) -> Given:
+        """What the step of this outcome gave when it last ran.
+
+        Raises:
+            DataError: it has not run.
+        """
+        try:
+            return kind.from_json(json.loads(self._path(kind.step).read_text()))
+        except FileNotFoundError:
+            raise DataError(
+                f"step {kind.step!r} of project {self.settings.name!r} has not run in {self.settings.home.root}; run "
+                f"it first: sparkml-track {kind.step} --config {self.settings.file}"
+            ) from None
+
+    def _path(self, step: str) -> Path:
+        return self.settings.home.root / "steps" / self.settings.name / f"{step}.json"
