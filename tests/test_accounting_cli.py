@@ -154,7 +154,7 @@ def test_verify_takes_the_secrets_of_the_uri_from_the_config_the_sweep_was_start
         opened.append(given)
         return tracker
 
-    for module in ("run", "verify"):
+    for module in ("run", "audit.verify"):
         monkeypatch.setattr(f"sparkml_track.engine.{module}.open_tracker", opens)
     config.write_text(f"{CONF}tracking: {{uri: '{uri}'}}\n")
     assert command("sweep", "--config", config) == 0

@@ -27,10 +27,11 @@ DOORS = {
     "deltalake": ("tables/*",),
     "duckdb": (),
     "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "plots/*"),
+    "jinja2": ("pages/*",),
     "joblib": ("frontdoors/*",),
     "mlflow": ("adapters/mlflow/*", "registries/_mlflow*", "trackers/_mlflow*", "scoring*", "serving*"),
     "optuna": ("samplers/_optuna*.py", "frontdoors/optuna.py", "plots/*"),
-    "plotly": ("plots/*",),
+    "plotly": (),
     "py4j": ("adapters/spark/*", "api/session.py", "executors/_spark/*", "features/*", "tables/*"),
     "pydantic": ("config/*",),
     "pyspark": (

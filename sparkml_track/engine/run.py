@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
-from sparkml_track import pruners, samplers, schema
+from sparkml_track import pages, pruners, samplers, schema
 from sparkml_track.engine.closing import close, leaving
 from sparkml_track.engine.identity.fingerprint import fingerprint, materialised, part_digests
 from sparkml_track.engine.loop.asker import Asker
@@ -99,6 +99,7 @@ class _Run:
             executor = self._open_executor(self._open_roots(stack))
             self._watch = Watch(self._sweep, self._config, self._interrupts, self._roots, around.listener)
             stack.callback(close, executor)
+            pages.load("sweep")  # while workers start, so that the report costs its drawing alone
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)

@@ -15,7 +15,8 @@ from sparkml_track.monitoring import _worker
 from sparkml_track.monitoring._counts import Counted, count
 from sparkml_track.monitoring._findings import drift, order, profile, quality
 from sparkml_track.monitoring._spec import DRIFT, FEW, Drift, Monitored, Monitoring, Quality
-from sparkml_track.plots.monitoring import draw_drift, draw_quality, draw_scores, page
+from sparkml_track.pages import render, text_of
+from sparkml_track.plots import draw_drift, draw_quality, draw_scores, library
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.registries import Registry, Run
 from sparkml_track.tables import Tables
@@ -125,4 +126,5 @@ def _page(spec: Monitoring, counted: Counted, found: Sequence[Drift], judged: Se
         if _worker.QUALITY in columns
     ]
     title = f"{spec.target}: {spec.windows}"
-    return page(title, [draw_drift(drifts), draw_quality(figures), draw_scores(histograms)])
+    plots = [draw_drift(drifts), draw_quality(figures), draw_scores(histograms)]
+    return text_of(render("page", library(), title=title, plots=plots))

@@ -5,16 +5,21 @@ _history      values in the order of the trials
 _importances  how much each parameter matters
 _parallel     parameters side by side
 _figure       figures as plotly.js takes them
-monitoring    plots of a monitoring run
+_drift        the drift of each column in each window
+_quality      the quality of scores, window by window
+_scores       their distribution
 """
 
 from __future__ import annotations
 
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial
+from sparkml_track.plots._drift import draw_drift
 from sparkml_track.plots._figure import library
 from sparkml_track.plots._history import History
 from sparkml_track.plots._importances import Importances
 from sparkml_track.plots._parallel import ParallelCoordinates
+from sparkml_track.plots._quality import draw_quality
+from sparkml_track.plots._scores import draw_scores
 
 __all__ = [
     "History",
@@ -23,6 +28,9 @@ __all__ = [
     "Plot",
     "PlotTrial",
     "Plotted",
+    "draw_drift",
+    "draw_quality",
+    "draw_scores",
     "library",
     "standard",
 ]

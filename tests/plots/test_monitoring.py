@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparkml_track.plots.monitoring import draw_drift, draw_quality, draw_scores, page
+from sparkml_track.pages import render, text_of
+from sparkml_track.plots import draw_drift, draw_quality, draw_scores, library
 
 
 def test_the_page_opens_without_a_network_and_escapes_what_it_shows() -> None:
-    html = page("<b>month</b>", [draw_drift([("wind", "11", 0.3, "drift"), ("wind", "12", 0.01, "too few rows")])])
+    drawn = draw_drift([("wind", "11", 0.3, "drift"), ("wind", "12", 0.01, "too few rows")])
+    html = text_of(render("page", library(), title="<b>month</b>", plots=[drawn]))
     assert "<b>month" not in html
     assert "src=" not in html.partition("<body>")[0].partition("<script>")[0]
     assert "0.30*" in html
@@ -22,8 +24,8 @@ def test_a_column_missing_in_one_window_leaves_a_hole() -> None:
 
 
 def test_nothing_to_draw_is_said_in_a_sentence() -> None:
-    assert [plot.html for plot in (draw_drift([]), draw_quality([]), draw_scores([]))] == ["", "", ""]
-    assert "No label" in draw_quality([]).caption
+    assert all("Plotly" not in plot.html for plot in (draw_drift([]), draw_quality([]), draw_scores([])))
+    assert "No label" in draw_quality([]).html
 
 
 def test_scores_of_the_baseline_are_one_line_and_each_window_another() -> None:

@@ -7,14 +7,13 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 
-from sparkml_track.engine.publishing.style import STYLE
+from sparkml_track import pages
 from sparkml_track.engine.results.summary import Result, Summary
-from sparkml_track.plots import Plot, PlotTrial, library, standard
+from sparkml_track.plots import Plot, Plotted, PlotTrial, library, standard
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Content, write_content
 from sparkml_track.trial import State
@@ -108,76 +107,58 @@ def render(page: Page, plots: Sequence[Plot]) -> Content:
         page: what to show.
         plots: drawn for each objective.
     """
-    parts = [
-        f"<h1>{escape(page.title)}</h1>",
-        _facts(page),
-        _counts(page.summary),
-        _best(page.summary),
-        *_plots(page, plots),
-        _top(page),
-        _failures(page.results),
-        _aggregates(page.summary),
-    ]
-    head = f'<meta charset="utf-8"><title>{escape(page.title)} - sweep report</title><style>{STYLE}</style>'
-    script = (b"<script>", library(), b"</script>") if plots else ()
-    view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    body = "\n".join(part for part in parts if part)
-    start = f'<!doctype html>\n<html lang="en"><head>{head}{view}'
-    rest = f"</head>\n<body><main>{body}</main></body></html>\n"
-    return (_utf8(start), *script, _utf8(rest))
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
+    summary = page.summary
+    return pages.render(
+        "sweep",
+        library() if plots else None,
+        title=page.title,
+        kind="sweep report",
+        facts=_facts(page),
+        counts=_counts(summary),
+        front=None if summary.pareto is None else len(summary.pareto),
+        best=_best(summary),
+        plots=list(_plots(page, plots)),
+        top=_top(page),
+        failures=_failures(page.results),
+        aggregates=_aggregates(summary),
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- sections
 
 
-def _facts(page: Page) -> str:
+def _facts(page: Page) -> list[tuple[str, str]]:
     summary, times = page.summary, [one.started for one in page.results if one.started]
     objectives = ", ".join(f"{way} {name}" for name, way in zip(summary.metric, summary.direction, strict=True))
     facts = {"Objective": objectives}
     if times:
         ended = max(one.started + one.duration for one in page.results)
         facts |= {"Started": _time(min(times)), "Took": _seconds(ended - min(times))}
-    rows = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in {**facts, **page.facts}.items())
-    return f'<dl class="facts">{rows}</dl>'
+    return list({**facts, **page.facts}.items())
 
 
-def _counts(summary: Summary) -> str:
-    tiles = "".join(
-        f'<div class="{name}"><b>{count:,}</b><span>{name.replace("_", " ")}</span></div>'
-        for name, count in asdict(summary.counts).items()
-        if count or name in {"planned", "finished", "failed"}
-    )
-    return f'<section class="tiles">{tiles}</section>'
+def _counts(summary: Summary) -> list[tuple[str, int]]:
+    counts = asdict(summary.counts)
+    return [(name, n) for name, n in counts.items() if n or name in {"planned", "finished", "failed"}]
 
 
-def _best(summary: Summary) -> str:
-    if summary.pareto is not None:
-        return f"<p>{len(summary.pareto)} trials lie on the Pareto front; they come first in the table below.</p>"
+def _best(summary: Summary) -> Mapping[str, object] | None:
     best = summary.best
     if best is None or best.value is None:
-        return '<p class="none">No trial finished with a finite value, so there is no best one.</p>'
-    value = f"{escape(summary.metric[0])} = <b>{_number(best.value[0])}</b>"
-    params = _table(("parameter", "value"), [(name, _text(v)) for name, v in flatten(best.params).items()])
-    metrics = _table(("metric", "value"), [(name, _number(v)) for name, v in best.metrics.items()])
-    return (
-        f'<section><h2>Best trial</h2><p class="best">Trial {best.number}: {value}</p>'
-        f'<div class="pair">{params}{metrics}</div></section>'
-    )
+        return None
+    params = [(name, _text(value)) for name, value in flatten(best.params).items()]
+    metrics = [(name, _number(value)) for name, value in best.metrics.items()]
+    shown = {"number": best.number, "metric": summary.metric[0], "value": _number(best.value[0])}
+    return {**shown, "params": params, "metrics": metrics}
 
 
-def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[str]:
+def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[Plotted]:
     several = len(page.summary.metric) > 1
     for place, (metric, way) in enumerate(zip(page.summary.metric, page.summary.direction, strict=True)):
         trials = [_plot_trial(one, place, metric) for one in page.results]
         for plot in plots:
             drawn = plot.draw(trials, metric, way)
-            title = f"{drawn.title}: {metric}" if several else drawn.title
-            caption = f"<p>{escape(drawn.caption)}</p>" if drawn.caption else ""
-            yield f"<section><h2>{escape(title)}</h2>{caption}{drawn.html}</section>"
+            yield replace(drawn, title=f"{drawn.title}: {metric}") if several else drawn
 
 
 def _plot_trial(result: Result, place: int, metric: str) -> PlotTrial:
@@ -187,16 +168,17 @@ def _plot_trial(result: Result, place: int, metric: str) -> PlotTrial:
     return PlotTrial(result.number, result.state, flatten(result.params), value, result.started, result.duration)
 
 
-def _top(page: Page) -> str:
+def _top(page: Page) -> Mapping[str, object] | None:
     summary, shown = page.summary, _ranked(page)[:_TOP]
     if not shown:
-        return ""
+        return None
     names = list(dict.fromkeys(name for one in shown for name in flatten(one.params)))
-    head = ("trial", *summary.metric, *names[:_PARAMS], "seconds", "attempts")
-    rows = [_top_row(one, len(summary.metric), names[:_PARAMS]) for one in shown]
     left_out = f" {len(names) - _PARAMS} more parameters are in the trials table." if len(names) > _PARAMS else ""
-    finished = f"{len(shown)} of {summary.counts.finished:,} finished trials.{left_out}"
-    return f'<section><h2>Top trials</h2><p>{finished}</p><div class="wide">{_table(head, rows)}</div></section>'
+    return {
+        "caption": f"{len(shown)} of {summary.counts.finished:,} finished trials.{left_out}",
+        "head": ("trial", *summary.metric, *names[:_PARAMS], "seconds", "attempts"),
+        "rows": [_top_row(one, len(summary.metric), names[:_PARAMS]) for one in shown],
+    }
 
 
 def _top_row(result: Result, objectives: int, names: Sequence[str]) -> tuple[str, ...]:
@@ -215,48 +197,33 @@ def _ranked(page: Page) -> list[Result]:
     return sorted(finished, key=lambda one: (one.number not in front, sign * (one.value or (0.0,))[0], one.number))
 
 
-def _failures(results: Sequence[Result]) -> str:
+def _failures(results: Sequence[Result]) -> list[Mapping[str, object]]:
     groups: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     for one in results:
         if one.state in {State.FAILED, State.KILLED}:
             groups[one.reason or "unknown"][_gist(one.message)].append(one)
-    if not groups:
-        return ""
     reasons = sorted(groups.items(), key=lambda item: -sum(map(len, item[1].values())))
-    return f"<section><h2>Failures</h2>{''.join(_reason(*item) for item in reasons)}</section>"
+    return [_reason(*item) for item in reasons]
 
 
-def _reason(reason: str, messages: Mapping[str, Sequence[Result]]) -> str:
-    count = sum(map(len, messages.values()))
+def _reason(reason: str, messages: Mapping[str, Sequence[Result]]) -> Mapping[str, object]:
     common = sorted(messages.values(), key=len, reverse=True)
-    shown = "".join(_message(ones) for ones in common[:_EXAMPLES])
-    rest = sum(map(len, common[_EXAMPLES:]))
-    more = f"<p>{rest} more with other messages.</p>" if rest else ""
-    return f"<h3>{escape(reason)}: {count} trial{'s' if count > 1 else ''}</h3>{shown}{more}"
+    count, rest = sum(map(len, common)), sum(map(len, common[_EXAMPLES:]))
+    return {"name": reason, "count": count, "messages": [_message(ones) for ones in common[:_EXAMPLES]], "rest": rest}
 
 
-def _message(ones: Sequence[Result]) -> str:
+def _message(ones: Sequence[Result]) -> Mapping[str, str]:
     numbers = ", ".join(str(one.number) for one in ones[:10]) + (", ..." if len(ones) > 10 else "")
-    return f"<p>Trial {numbers}</p><pre>{escape(ones[0].message or 'no message')}</pre>"
+    return {"trials": numbers, "text": ones[0].message or "no message"}
 
 
-def _aggregates(summary: Summary) -> str:
-    if not summary.aggregates:
-        return ""
-    head = ("metric", "trials", "mean", "std", "min", "max")
-    rows = [
+def _aggregates(summary: Summary) -> list[tuple[str, ...]]:
+    return [
         (name, f"{a.count:,}", *map(_number, (a.mean, a.std, a.min, a.max))) for name, a in summary.aggregates.items()
     ]
-    return f'<section><h2>Metrics of finished trials</h2><div class="wide">{_table(head, rows)}</div></section>'
 
 
 # ------------------------------------------------------------------------------------------------------- pieces
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _gist(message: str) -> str:

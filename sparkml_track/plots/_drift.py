@@ -1,0 +1,55 @@
+"""The drift of each column in each window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparkml_track.plots._base import Plotted
+from sparkml_track.plots._figure import fragment, label, layout, sentence
+
+__all__ = ["draw_drift"]
+
+
+def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
+    """PSI of each column in each window.
+
+    Args:
+        rows: column, window, PSI, verdict; windows in their order.
+    """
+    title = "Drift by column and window"
+    if not rows:
+        return Plotted(title, "", sentence("There is no window besides the baseline."))
+    found = {(column, window): (psi, verdict) for column, window, psi, verdict in rows}
+    windows, columns = list(dict.fromkeys(row[1] for row in rows)), _calmest_first(rows)
+    cells = [[found.get((column, window), (None, "")) for window in windows] for column in columns]
+    heat = {
+        "type": "heatmap",
+        "x": [label(window) for window in windows],
+        "y": [label(column) for column in columns],
+        "z": [[psi for psi, _ in line] for line in cells],
+        "text": [[_cell(psi, verdict) for psi, verdict in line] for line in cells],
+        "texttemplate": "%{text}",
+        "zmin": 0,
+        "zmax": 0.5,
+        "colorscale": "YlOrRd",
+        # plotly.js calls the scale by its dark end.
+        "reversescale": True,
+        "colorbar": {"title": {"text": "PSI"}},
+    }
+    page = layout(xaxis={"type": "category"}, yaxis={"type": "category"})
+    caption = "Population stability index against the baseline; a star marks an alarm, brackets mark too few rows."
+    return Plotted(title, caption, fragment("drift", [heat], page, 110 + 22 * len(columns)))
+
+
+def _calmest_first(rows: Sequence[tuple[str, str, float, str]]) -> list[str]:
+    """A heatmap is drawn from below, so the columns that moved most lie on top."""
+    worst: dict[str, float] = {}
+    for column, _, psi, _ in rows:
+        worst[column] = max(worst.get(column, 0.0), psi)
+    return sorted(worst, key=lambda column: worst[column])
+
+
+def _cell(psi: float | None, verdict: str) -> str:
+    if psi is None:
+        return ""
+    return {"drift": f"{psi:.2f}*", "ok": f"{psi:.2f}"}.get(verdict, f"({psi:.2f})")
