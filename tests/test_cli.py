@@ -16,7 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from sparkml_track.cli.app import STEPS, main
+from sparkml_track.cli.app import main
+from sparkml_track.cli.steps import STEPS
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
 
@@ -311,7 +312,7 @@ def test_help_lists_every_step_and_imports_nothing_heavy() -> None:
 def test_the_commands_are_the_steps_there_are() -> None:
     from sparkml_track.pipeline import steps
 
-    assert steps.STEPS == STEPS
+    assert steps.STEPS == tuple(STEPS)
 
 
 def test_no_arguments_show_the_help() -> None:

@@ -1,5 +1,8 @@
 """The command line ``sparkml-track``; nothing heavy is imported before a command begins.
 
-app     the commands of a config file, the tracking UI, and ``main``
-sweeps  commands about the accounting of sweeps: resume, verify, sweeps
+app     the commands together, and ``main``
+guard   how a command ends: one message and an exit code
+steps   the commands of a config file
+sweeps  the accounting of sweeps: resume, verify, sweeps
+server  MLflow's UI
 """

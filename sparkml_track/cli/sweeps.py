@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,46 +10,37 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sparkml_track.cli.guard import guarded
+from sparkml_track.cli.steps import run_steps
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import SparkmlError, SpecError
 from sparkml_track.home import Home
 
 __all__ = ["register"]
 
-Guard = Callable[[Callable[..., None]], Callable[..., None]]
-Steps = Callable[[Settings, Sequence[str]], None]
 _Config = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Names the home.")]
 
 #: What ``verify`` ends with when it found differences.
 DIFFERS = 3
 
 
-def register(app: typer.Typer, guarded: Guard, steps: Steps) -> None:
-    """Adds the commands.
-
-    Args:
-        app: the command line.
-        guarded: turns errors into messages and exit codes.
-        steps: runs steps of a config file.
-    """
-    app.command("resume")(guarded(_resume(steps)))
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("resume")(guarded(_resume))
     app.command("verify")(guarded(_verify))
     app.command("sweeps")(guarded(_sweeps))
 
 
-def _resume(steps: Steps) -> Callable[..., None]:
-    def resume(
-        sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep id; see `sparkml-track sweeps`.")],
-        config: _Config = None,
-        retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Execute failed trials again.")] = False,
-    ) -> None:
-        """Go on with a sweep: what was accepted is kept, the rest is executed."""
-        settings = load(config or _config_of(sweep))
-        failures = settings.sweep.failures.model_copy(update={"retry_failed": retry_failed})
-        section = settings.sweep.model_copy(update={"resume": sweep, "failures": failures})
-        steps(replace(settings, sweep=section), ["sweep"])
-
-    return resume
+def _resume(
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep id; see `sparkml-track sweeps`.")],
+    config: _Config = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Execute failed trials again.")] = False,
+) -> None:
+    """Go on with a sweep: what was accepted is kept, the rest is executed."""
+    settings = load(config or _config_of(sweep))
+    failures = settings.sweep.failures.model_copy(update={"retry_failed": retry_failed})
+    section = settings.sweep.model_copy(update={"resume": sweep, "failures": failures})
+    run_steps(replace(settings, sweep=section), ["sweep"])
 
 
 def _verify(
