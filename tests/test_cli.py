@@ -312,7 +312,7 @@ def test_help_lists_every_step_and_imports_nothing_heavy() -> None:
 def test_the_commands_are_the_steps_there_are() -> None:
     from sparkml_track.pipeline import steps
 
-    assert steps.STEPS == tuple(STEPS)
+    assert tuple(STEPS) == steps.STEPS
 
 
 def test_no_arguments_show_the_help() -> None:
