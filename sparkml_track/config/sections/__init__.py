@@ -1,0 +1,31 @@
+"""The sections of a config file. Strict, closed and frozen; defaults are those of ``sweep()`` where it has them.
+
+fields  what a value may be
+data    raw tables, features, the training set
+search  the sweep, its slots and its tracking
+models  registration, scoring, monitoring
+file    the whole file
+"""
+
+from __future__ import annotations
+
+from sparkml_track.config.sections.data import FeatureSettings, Period, PrepareSettings, SplitSettings
+from sparkml_track.config.sections.file import File, SparkSettings
+from sparkml_track.config.sections.models import MonitorSettings, RegisterSettings, ScoreSettings
+from sparkml_track.config.sections.search import FailureSettings, ResourceSettings, SweepSettings, TrackingSettings
+
+__all__ = [
+    "FailureSettings",
+    "FeatureSettings",
+    "File",
+    "MonitorSettings",
+    "Period",
+    "PrepareSettings",
+    "RegisterSettings",
+    "ResourceSettings",
+    "ScoreSettings",
+    "SparkSettings",
+    "SplitSettings",
+    "SweepSettings",
+    "TrackingSettings",
+]

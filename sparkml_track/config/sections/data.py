@@ -1,0 +1,68 @@
+"""The sections of the data: raw tables, features, the training set."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from sparkml_track.config.sections.fields import Function, Moment, Options, Section, Text
+
+__all__ = ["FeatureSettings", "Period", "PrepareSettings", "SplitSettings"]
+
+
+class PrepareSettings(Section):
+    """Raw tables.
+
+    Attributes:
+        tables: a function that gives them.
+        options: its keyword arguments.
+    """
+
+    tables: Function
+    options: Options = Field(default_factory=dict)
+
+
+class Period(Section):
+    """Rows of ``start`` and later, before ``end``. Times without a zone are UTC."""
+
+    start: Moment
+    end: Moment
+
+    @model_validator(mode="after")
+    def _forward(self) -> Period:
+        if self.end <= self.start:
+            raise ValueError(f"a period whose end is after its start ({self.start:%Y-%m-%d})")
+        return self
+
+
+class SplitSettings(Section):
+    """The training set cut by time: each period begins no earlier than the one before it ends."""
+
+    train: Period
+    valid: Period
+    test: Period
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SplitSettings:
+        if self.valid.start < self.train.end or self.test.start < self.valid.end:
+            raise ValueError("train, valid and test in the order of time, without overlap")
+        return self
+
+
+class FeatureSettings(Section):
+    """Feature tables and the training set.
+
+    Attributes:
+        build: a function that makes them of the raw tables.
+        options: its keyword arguments.
+        label: the column to predict.
+        time: the column of the prediction time, which the split is by.
+        keys: the columns that name a row.
+        split: periods of the training set.
+    """
+
+    build: Function
+    options: Options = Field(default_factory=dict)
+    label: Text
+    time: Text
+    keys: tuple[Text, ...] = ()
+    split: SplitSettings

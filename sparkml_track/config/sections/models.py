@@ -1,0 +1,72 @@
+"""The sections of the model: registration, scoring, monitoring."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sparkml_track.config.sections.fields import (
+    Direction,
+    Function,
+    Identifier,
+    Positive,
+    Section,
+    Split,
+    Text,
+    matching,
+)
+
+__all__ = ["MonitorSettings", "RegisterSettings", "ScoreSettings"]
+
+
+class RegisterSettings(Section):
+    """The best parameters refitted, compared and registered.
+
+    Attributes:
+        model: the registered name.
+        refit: fits the candidate: ``refit(params, data, seed)``, with ``data["train"]`` and ``data["valid"]``.
+        baselines: gives models by name, ``baselines(data, seed)``; what the first champion has to beat.
+        inputs: gives what a model takes of a table: ``inputs(table)``.
+        evaluate: gives metrics by name: ``evaluate(model, table)``.
+        metric: what is compared on the test split; None for the sweep's.
+        direction: of the metric; None for the sweep's.
+    """
+
+    model: Annotated[str, matching(r"[A-Za-z0-9_ .-]{1,128}", "a name without '/' and ':'")]
+    refit: Function
+    baselines: Function
+    inputs: Function
+    evaluate: Function
+    metric: Text | None = None
+    direction: Direction | None = None
+
+
+class ScoreSettings(Section):
+    """Batch scoring with the pinned champion.
+
+    Attributes:
+        split: which rows.
+        table: where the scores go.
+    """
+
+    split: Split = "test"
+    table: Identifier = "scores"
+
+
+class MonitorSettings(Section):
+    """Drift and quality, period by period, against the training rows.
+
+    Attributes:
+        period: how long a window is.
+        baseline: the rows that others are compared with.
+        min_rows: windows with fewer are not judged.
+        psi: the population stability index from which a feature counts as drifted.
+        table: the prefix of the tables.
+    """
+
+    period: Literal["day", "week", "month"] = "month"
+    baseline: Split = "train"
+    min_rows: Positive = 500
+    psi: Annotated[float, Field(gt=0)] = 0.2
+    table: Identifier = "monitor"
