@@ -4,6 +4,7 @@ store     feature tables and training sets, in Databricks' words
 lookup    which features a training set takes, and by what
 asof      the point-in-time join
 rolling   rolling windows over events
+exact     running means without rounding on the way
 pipeline  the two data steps of the main job
 _door     Spark's errors, as features report them
 """

@@ -8,9 +8,9 @@ not filled from an older row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -18,6 +18,8 @@ from pyspark.sql import functions as F
 from sparkml_track.errors import DataError
 
 __all__ = ["Asof", "latest_join", "point_in_time"]
+
+_DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,13 @@ def latest_join(rows: DataFrame, features: DataFrame, keys: Mapping[str, str], o
         DataError: columns that are missing, clash or differ in type.
     """
     check_join(rows, features, keys, outputs, {})
-    named = [F.col(f"`{column}`").alias(f"_key{index}") for index, column in enumerate(keys.values())]
-    right = features.select(*named, *[F.col(f"`{column}`").alias(name) for name, column in outputs.items()])
-    match = [rows[f"`{column}`"] == right[f"_key{index}"] for index, column in enumerate(keys)]
-    return rows.join(right, match, "left").drop(*[f"_key{index}" for index in range(len(keys))])
+    # Columns of the user stand in structs, so that no name of theirs can be one of ours.
+    values = F.struct(*[F.col(f"`{column}`").alias(name) for name, column in outputs.items()])
+    names = [f"_key{index}" for index in range(len(keys))]
+    right = features.select(*_keys(keys.values(), names), values.alias("_feature")).alias("right")
+    left = rows.select(*_keys(keys, names), F.struct("*").alias("_row")).alias("left")
+    match = [F.col(f"left.{name}") == F.col(f"right.{name}") for name in names]
+    return left.join(right, match, "left").select("_row.*", *[F.col(f"_feature.`{name}`") for name in outputs])
 
 
 def check_join(
@@ -105,16 +110,23 @@ def check_join(
         for one, other in pairs.items()
         if one in left and other in right and left[one] != right[other]
     ]
-    problems += [f"the rows have a column {name!r} already: rename the output" for name in outputs if name in left]
+    problems += _clashes(left, outputs)
     if problems:
         raise DataError("; ".join(problems) + f". The rows have {', '.join(left)}; the features {', '.join(right)}")
 
 
+def _clashes(left: Iterable[str], outputs: Iterable[str]) -> Iterator[str]:
+    """Names that a result would have twice; case does not count, for Spark as for tables."""
+    taken = {name.lower(): name for name in left}
+    for name in outputs:
+        if name.lower() in taken:
+            yield f"the rows have a column {taken[name.lower()]!r} already: rename the output {name!r}"
+        taken[name.lower()] = name
+
+
 def _stream(rows: DataFrame, features: DataFrame, how: Asof, keys: list[str]) -> DataFrame:
-    feature = F.struct(
-        F.col(f"`{how.feature_time}`").alias("_at"),
-        *[F.col(f"`{column}`").alias(name) for name, column in how.outputs.items()],
-    )
+    values = F.struct(*[F.col(f"`{column}`").alias(name) for name, column in how.outputs.items()])
+    feature = F.struct(F.col(f"`{how.feature_time}`").alias("_at"), values.alias("_values"))
     created = F.col(f"`{how.created}`") if how.created else F.lit(0)
     right = features.select(
         *_keys(how.keys.values(), keys),
@@ -137,8 +149,14 @@ def _keys(columns: Iterable[str], names: list[str]) -> list[Column]:
 
 
 def _output(how: Asof, name: str) -> Column:
-    value = F.col(f"_known.`{name}`")
+    value = F.col(f"_known._values.`{name}`")
     if how.lookback is not None:
-        age = F.unix_micros("_time") - F.unix_micros("_known._at")
+        age = _micros("_time") - _micros("_known._at")
         value = F.when(age <= how.lookback // timedelta(microseconds=1), value)
     return value.alias(name)
+
+
+def _micros(column: str) -> Column:
+    """An instant as microseconds; a date as those of its days, which have 24 hours in no zone."""
+    days = F.datediff(F.col(column), F.lit(date(1970, 1, 1))).cast("long") * _DAY
+    return F.when(F.typeof(column) == "date", days).otherwise(F.unix_micros(F.col(column).cast("timestamp")))

@@ -79,7 +79,7 @@ class FeatureStore:
     def create_table(
         self,
         name: str,
-        primary_keys: Sequence[str],
+        primary_keys: str | Sequence[str],
         df: DataFrame,
         *,
         timestamp_key: str | None = None,
@@ -90,7 +90,7 @@ class FeatureStore:
 
         Args:
             name: an identifier.
-            primary_keys: never null; unique, together with the timestamp.
+            primary_keys: a column, or several; never null; unique, together with the timestamp.
             df: keys, timestamp and features.
             timestamp_key: the column that says from when on a row was known; None where rows hold for all time.
             description: for people.
@@ -100,7 +100,7 @@ class FeatureStore:
             TableError: the table is there and ``replace`` is not set.
             DataError: keys are null or repeat.
         """
-        expect = TableExpectations(keys=tuple(primary_keys), timestamp=timestamp_key)
+        expect = TableExpectations(keys=_named(primary_keys), timestamp=timestamp_key)
         mode: Literal["overwrite", "error"] = "overwrite" if replace else "error"
         return self._written(self.tables.write(name, df, mode=mode, expect=expect, description=description))
 
@@ -113,7 +113,7 @@ class FeatureStore:
             name: of the table.
             df: with the table's columns.
             mode: "merge" replaces rows of the same key and timestamp and adds the others; the changes pass through the
-                driver. "append" adds, "overwrite" replaces all.
+                driver. "append" adds, "overwrite" replaces all; keys are unique in the whole table afterwards too.
 
         Raises:
             TableError: no such table, or it has no keys to merge by.
@@ -140,9 +140,9 @@ class FeatureStore:
         feature_lookups: Sequence[FeatureLookup],
         label: str,
         *,
-        keys: Sequence[str],
-        carry: Sequence[str] = (),
-        exclude_columns: Sequence[str] = (),
+        keys: str | Sequence[str],
+        carry: str | Sequence[str] = (),
+        exclude_columns: str | Sequence[str] = (),
     ) -> TrainingSet:
         """Look features up for labelled rows.
 
@@ -157,16 +157,17 @@ class FeatureStore:
         Raises:
             DataError: columns that are missing or clash; keys or times that do not fit a lookup.
         """
+        keys, carry, exclude_columns = _named(keys), _named(carry), _named(exclude_columns)
         missing = [column for column in (label, *keys, *carry, *exclude_columns) if column not in df.columns]
         if missing:
             raise DataError(f"the rows have no column {', '.join(missing)}; they have {', '.join(df.columns)}")
         rows = df
         for lookup in feature_lookups:
             rows = self.look_up(rows, lookup)
-        rows = rows.drop(*exclude_columns)
+        rows = rows.drop(*[F.col(f"`{column}`") for column in exclude_columns])
         other = {label, *keys, *carry}
         features = tuple(column for column in rows.columns if column not in other)
-        return TrainingSet(rows, label, features, tuple(keys), self.pinned)
+        return TrainingSet(rows, label, features, keys, self.pinned)
 
     def look_up(self, df: DataFrame, lookup: FeatureLookup) -> DataFrame:
         """Add the features of one lookup to ``df``; every row stays once.
@@ -202,7 +203,37 @@ def _joined(df: DataFrame, features: DataFrame, lookup: FeatureLookup, info: Tab
 
 
 def _defaulted(df: DataFrame, values: Mapping[str, object]) -> DataFrame:
-    return df.withColumns({name: F.coalesce(f"`{name}`", F.lit(value)) for name, value in values.items()})
+    """A default takes the type of its feature: another would change that of the column.
+
+    Raises:
+        DataError: a default that is no value of that type.
+    """
+    kinds = {name: kind for name, kind in df.dtypes if name in values}
+    problems = [
+        f"the default {value!r} of {name!r} is no {kinds[name]}, which the feature is: give one that is"
+        for name, value in values.items()
+        if not _is_of(df, value, kinds[name])
+    ]
+    if problems:
+        raise DataError("; ".join(problems))
+    defaults = {name: F.lit(value).cast(kinds[name]) for name, value in values.items()}
+    given = [
+        F.coalesce(f"`{name}`", defaults[name]).alias(name) if name in defaults else f"`{name}`" for name in df.columns
+    ]
+    return df.select(*given)
+
+
+def _is_of(df: DataFrame, value: object, kind: str) -> bool:
+    """Whether a value is one of a type: Spark casts it there and back, and it is the same."""
+    given = F.lit(value)
+    there = given.try_cast(kind)
+    row = df.sparkSession.sql("select 1").select((there.isNotNull() & (there == given)).alias("same")).first()
+    return bool(row and row["same"])
+
+
+def _named(columns: str | Sequence[str]) -> tuple[str, ...]:
+    """Columns as a tuple; a text is one column, never its letters."""
+    return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
 def _matched(lookup: FeatureLookup, info: TableInfo) -> dict[str, str]:

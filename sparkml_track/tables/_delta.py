@@ -25,7 +25,15 @@ from sparkml_track.tables._columns import (
     schema_json,
 )
 from sparkml_track.tables._errors import already_there, no_columns, no_session, no_table, no_version
-from sparkml_track.tables._expect import Written, check_append, check_columns, check_written, duplicate_error, settle
+from sparkml_track.tables._expect import (
+    Written,
+    check_append,
+    check_columns,
+    check_written,
+    duplicate_error,
+    settle,
+    taken_error,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -84,6 +92,9 @@ class DeltaTables(Tables):
         if info and mode == "error":
             raise already_there(name)
         settled = settle(expect, info)
+        if info:
+            # Before anything is computed, and again below: another writer may have changed what the table asks.
+            _log.refuse_write(self._open(name)[0], name, removes=mode == "overwrite")
         staged = self._stage(name, data, settled)
 
         def attempt() -> int:
@@ -92,9 +103,11 @@ class DeltaTables(Tables):
                 return _log.create(staged.path, schema_json(staged.columns, settled.roles), staged.files, description)
             if mode == "error":
                 raise already_there(name)
+            _log.refuse_write(found, name, removes=mode == "overwrite")
             if mode == "overwrite":
                 return _log.commit(found, staged.path, schema_json(staged.columns, settled.roles), staged.files, mode)
             _fit(staged, found)
+            self._refuse_taken_keys(staged, found)
             return _log.commit(found, staged.path, _log.schema_of(found), staged.files, mode)
 
         return TableRef(name, str(staged.path), _log.retried(f"writing table {name}", attempt))
@@ -110,6 +123,7 @@ class DeltaTables(Tables):
         def attempt() -> int:
             found, ref = self._open(name)
             _refuse_partitions(found, name)
+            _log.refuse_write(found, name, removes=True)
             check_append(name, types, _info(found, ref).columns)
             return _log.merge(found, rows, keys)
 
@@ -119,8 +133,10 @@ class DeltaTables(Tables):
         found, ref = self._open(table, version)
         if self._session is None:
             raise no_session(ref.name)
-        base = Path(ref.path) if _log.partitions_of(found) else None
-        return _spark.read_files(self._session, _present(found, ref), _log.schema_of(found), base)
+        files, schema = _present(found, ref), _log.schema_of(found)
+        if _log.partitions_of(found):
+            return _spark.read_partitions(self._session, _log.partition_values(found, Path(ref.path)), schema)
+        return _spark.read_files(self._session, files, schema)
 
     def to_arrow(self, table: TableRef | str, columns: Sequence[str] | None = None) -> pa.Table:
         found, ref = self._open(table)
@@ -198,7 +214,26 @@ class DeltaTables(Tables):
         if self._session is None or sum(file.rows for file in staged.files) <= _ROWS_IN_MEMORY:
             return first_duplicate(_files.read_staged(paths, columns), columns)
         schema = schema_json(staged.columns, {})
-        return _spark.repeated_key(_spark.read_files(self._session, paths, schema, None), columns)
+        return _spark.repeated_key(_spark.read_files(self._session, paths, schema), columns)
+
+    def _refuse_taken_keys(self, staged: _Staged, found: _log.Log) -> None:
+        """Keys are unique in the whole table, not only in what is appended."""
+        roles = tuple(parse_roles(_log.schema_of(found)))
+        if not roles or not staged.files:
+            return
+        new, there = [staged.path / file.path for file in staged.files], _log.files_of(found, staged.path)
+        if self._session is None or _log.rows_of(found) <= _ROWS_IN_MEMORY:
+            before = normalised(_log.to_arrow(found, staged.name, roles), staged.name)
+            keys = pa.concat_tables(
+                [before, _files.read_staged(new, roles).select(before.column_names).cast(before.schema)]
+            )
+            twice = first_duplicate(keys, roles)
+        else:
+            schema = schema_json(staged.columns, {})
+            twice = _spark.repeated_key(_spark.read_files(self._session, [*there, *new], schema), roles)
+        if twice:
+            _files.discard(new[0].parent)
+            raise taken_error(staged.name, roles, twice)
 
     def _arrow(self, data: Frame, name: str) -> pa.Table:
         if isinstance(data, pa.Table):

@@ -95,6 +95,14 @@ def duplicate_error(name: str, columns: Iterable[str], example: object) -> DataE
     )
 
 
+def taken_error(name: str, columns: Iterable[str], example: object) -> DataError:
+    """The error for appended rows whose keys the table has already."""
+    return DataError(
+        f"table {name}: keys ({', '.join(columns)}) of the new rows are in the table already, for example {example}; "
+        'they must be unique. Merge the rows instead (write_table mode "merge"). Nothing was written'
+    )
+
+
 def _differences(wanted: Mapping[str, str], got: Mapping[str, str]) -> list[str]:
     missing = [f"column {column!r} ({kind}) is missing" for column, kind in wanted.items() if column not in got]
     surplus = [f"column {column!r} ({kind}) is not expected" for column, kind in got.items() if column not in wanted]

@@ -7,7 +7,6 @@ are never renamed, and the folder of a writer that died is named by no version.
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import time
 import uuid
@@ -25,6 +24,9 @@ _PREFIX = "write-"
 # Delta allows bounds of strings to be cut; whole short ones need no rounding.
 _LONGEST_BOUND = 32
 _ROWS_PER_FILE = 4_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Rounded up to milliseconds it is still a moment that has a name.
+_LAST = datetime(9999, 12, 31, 23, 59, 59, 999000, UTC)
 # A row group is the least that one task reads.
 _ROWS_PER_GROUP = 65_536
 
@@ -141,7 +143,10 @@ def _bounds(chunks: Sequence[pq.Statistics]) -> tuple[object, object] | None:
     filled = [chunk for chunk in chunks if chunk.num_values]
     if not filled or not all(chunk.has_min_max for chunk in filled):
         return None
-    low, high = min(chunk.min for chunk in filled), max(chunk.max for chunk in filled)
+    try:
+        low, high = min(chunk.min for chunk in filled), max(chunk.max for chunk in filled)
+    except (OverflowError, ValueError):  # years that Python has no dates for: no bounds are right, too
+        return None
     return (low, high) if _boundable(low) and _boundable(high) else None
 
 
@@ -156,13 +161,20 @@ def _boundable(value: object) -> bool:
     # No floats: footers leave NaN out, and Delta orders it above all numbers.
     if isinstance(value, str):
         return len(value) <= _LONGEST_BOUND
-    return isinstance(value, int | date | datetime) and not isinstance(value, bool)
+    if isinstance(value, datetime):
+        return value <= _LAST
+    return isinstance(value, int | date) and not isinstance(value, bool)
 
 
 def _bound(value: object, *, up: bool) -> object:
     if isinstance(value, datetime):
-        millis = value.timestamp() * 1000
         # The log keeps milliseconds: an upper bound is rounded up, a lower one down.
-        whole = math.ceil(millis) if up else math.floor(millis)
-        return datetime.fromtimestamp(whole // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{whole % 1000:03d}Z"
-    return value.isoformat() if isinstance(value, date) else value
+        millis, rest = divmod((value - _EPOCH) // timedelta(microseconds=1), 1000)
+        moment = _EPOCH + timedelta(milliseconds=millis + (1 if up and rest else 0))
+        return f"{_day(moment)}T{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return _day(value) if isinstance(value, date) else value
+
+
+def _day(value: date) -> str:
+    # strftime leaves out the zeros of years before 1000.
+    return f"{value.year:04d}-{value.month:02d}-{value.day:02d}"

@@ -32,6 +32,18 @@ _ATTEMPTS = 40
 _PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again
 # What this release reads right. Each is in the conformance tests or changes nothing for a reader.
 _READABLE = frozenset({"vacuumProtocolCheck", "v2Checkpoint"})
+# Writer features that ask nothing of a writer unless a table's properties or columns use them (see ``_in_use``).
+_WRITABLE = _READABLE | {
+    "appendOnly",
+    "changeDataFeed",
+    "checkConstraints",
+    "columnMapping",
+    "generatedColumns",
+    "identityColumns",
+    "invariants",
+}
+#: How delta-rs refuses a protocol that it cannot write.
+_FEATURES = "Unsupported table features"
 _ONCE = CommitProperties(max_commit_retries=0)
 
 
@@ -54,6 +66,8 @@ def door(action: str) -> Iterator[None]:
     try:
         yield
     except CommitFailedError as error:
+        if _FEATURES in str(error):  # no other writer is in the way, so another try would say the same
+            raise TableError(f"{action} failed: {first_line(error)}") from error
         raise Taken(str(error)) from error
     except (DeltaError, pa.ArrowException, OSError, ValueError) as error:
         raise TableError(f"{action} failed: {first_line(error)}") from error
@@ -121,6 +135,42 @@ def refuse_features(log: Log, name: str) -> None:
         )
 
 
+def refuse_write(log: Log, name: str, *, removes: bool) -> None:
+    """Refuse a write that would break what a table promises: nothing of this is checked here.
+
+    Args:
+        log: of the table.
+        name: of the table.
+        removes: whether rows that are there may go.
+
+    Raises:
+        TableError: names the features, constraints and properties.
+    """
+    lacking = sorted(set(log.protocol().writer_features or ()) - _WRITABLE)
+    used = [*(f"the writer feature {feature}" for feature in lacking), *_in_use(log, removes=removes)]
+    if used:
+        raise TableError(
+            f"table {name} has {', '.join(used)}, which this package cannot keep when it writes. Write it with "
+            "an engine that can, or drop what is named first (ALTER TABLE ...)"
+        )
+
+
+def _in_use(log: Log, *, removes: bool) -> Iterator[str]:
+    """What the table asks of writers. Protocol: "Append-only Tables", "CHECK constraints", "Column Invariants" ..."""
+    properties = log.metadata().configuration
+    if removes and str(properties.get("delta.appendOnly", "")).lower() == "true":
+        yield "delta.appendOnly = true"
+    if removes and str(properties.get("delta.enableChangeDataFeed", "")).lower() == "true":
+        yield "delta.enableChangeDataFeed = true"
+    for key, rule in sorted(properties.items()):
+        if key.startswith("delta.constraints."):
+            yield f"the CHECK constraint {key.removeprefix('delta.constraints.')} ({rule})"
+    for field in json.loads(schema_of(log))["fields"]:
+        for key in field.get("metadata", {}):
+            if key in ("delta.invariants", "delta.generationExpression") or key.startswith("delta.identity."):
+                yield f"{key} on column {field['name']}"
+
+
 def schema_of(log: Log) -> str:
     """The version's schema in the JSON of the Delta protocol."""
     return str(log.schema().to_json())
@@ -140,6 +190,18 @@ def files_of(log: Log, path: Path) -> list[Path]:
     return [path / name for name in relative]
 
 
+def partition_values(log: Log, path: Path) -> dict[Path, dict[str, object]]:
+    """The values of the partition columns for each file of the version: from the log, never from names of folders.
+
+    Folders are named as their writer liked; the log says what they mean (Protocol, "Partition Value Serialization").
+    """
+    with door(f"listing table {path.name}"):
+        actions = pa.table(log.get_add_actions(flatten=True))
+        columns = {column: actions[f"partition.{column}"].to_pylist() for column in partitions_of(log)}
+        names = [unquote(name) for name in actions["path"].to_pylist()]
+    return {path / name: {c: values[row] for c, values in columns.items()} for row, name in enumerate(names)}
+
+
 def ever_named(path: Path) -> set[str]:
     """Relative paths that any commit still in the log added or removed."""
     named = set()
@@ -148,6 +210,12 @@ def ever_named(path: Path) -> set[str]:
             action = json.loads(line)
             named |= {unquote(action[kind]["path"]) for kind in ("add", "remove") if kind in action}
     return named
+
+
+def rows_of(log: Log) -> float:
+    """How many rows a version has, infinity where its log does not say."""
+    counts = pa.table(log.get_add_actions(flatten=True))["num_records"].to_pylist()
+    return math.inf if None in counts else sum(counts)
 
 
 def partitions_of(log: Log) -> list[str]:
@@ -198,11 +266,13 @@ def commit(log: Log, path: Path, schema: str, files: Sequence[StagedFile], mode:
 
 
 def merge(log: Log, rows: pa.Table, keys: Sequence[str]) -> int:
-    """Commit the version after ``log``'s with ``rows`` updated or inserted.
+    """Commit the version after ``log``'s with ``rows`` updated or inserted; without rows there is nothing to commit.
 
     Raises:
         Taken: another writer made that version.
     """
+    if not rows.num_rows:
+        return int(log.version())  # delta-rs makes no version of nothing
     predicate = " AND ".join(f"target.{_quoted(key)} = source.{_quoted(key)}" for key in keys)
     before = int(log.version())
     with door("merging"):

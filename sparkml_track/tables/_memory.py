@@ -16,7 +16,15 @@ from sparkml_track.tables._arrow import arrow_schema, first_duplicate, normalise
 from sparkml_track.tables._base import Mode, TableExpectations, TableInfo, Tables, TableVersion, check_name
 from sparkml_track.tables._columns import column_names, parse_columns
 from sparkml_track.tables._errors import already_there, no_columns, no_session, no_table, no_version
-from sparkml_track.tables._expect import Written, check_append, check_columns, check_written, duplicate_error, settle
+from sparkml_track.tables._expect import (
+    Written,
+    check_append,
+    check_columns,
+    check_written,
+    duplicate_error,
+    settle,
+    taken_error,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -70,6 +78,8 @@ class MemoryTables(Tables):
                 _check(name, rows, settled)
                 before = self.to_arrow(info.ref)
                 rows = pa.concat_tables([before, rows.select(before.column_names)])
+                if twice := first_duplicate(rows, tuple(settled.roles)):
+                    raise taken_error(name, settled.roles, twice)
             return self._commit(name, _Version(rows, "WRITE", settled, info.description if info else description))
 
     def merge(self, name: str, data: Frame, *, keys: Sequence[str]) -> TableRef:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from sparkml_track.errors import TableError
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 _GLOB = re.compile(r"([\\*?\[\]{}])")
 _TIMESTAMPS = "spark.sql.parquet.outputTimestampType"
@@ -64,26 +66,49 @@ def collected(data: DataFrame) -> pa.Table:
         return data.toArrow()
 
 
-def read_files(spark: SparkSession, files: Sequence[Path], schema: str, base: Path | None) -> DataFrame:
+def read_files(spark: SparkSession, files: Sequence[Path], schema: str) -> DataFrame:
     """Read exactly these files.
 
     Args:
         spark: the session.
         files: absolute paths.
         schema: JSON of the Delta protocol.
-        base: the table's folder if its files lie in partition folders.
     """
     from pyspark.sql.types import StructType
 
     with spark_door("reading a table"):
+        return _read(spark, files, StructType.fromJson(json.loads(schema)))
+
+
+def read_partitions(spark: SparkSession, files: Mapping[Path, Mapping[str, object]], schema: str) -> DataFrame:
+    """Read files that lack the partition columns; those are given for each file."""
+    from pyspark.sql import functions as f
+    from pyspark.sql.types import StructType
+
+    groups: dict[tuple[tuple[str, object], ...], list[Path]] = {}
+    for path, values in files.items():
+        groups.setdefault(tuple(values.items()), []).append(path)
+    with spark_door("reading a table"):
         fields = StructType.fromJson(json.loads(schema))
-        if not files:
-            return spark.createDataFrame([], fields)
-        reader = spark.read.schema(fields)
-        if base is not None:
-            reader = reader.option("basePath", f"file:{base}")
-        # Spark expands patterns in paths: a folder may have brackets in its name.
-        return reader.parquet(*["file:" + _GLOB.sub(r"\\\1", str(path)) for path in files])
+        parts = []
+        for values_of_group, paths in groups.items():
+            given = dict(values_of_group)
+            inside = StructType([field for field in fields if field.name not in given])
+            columns = [
+                f.lit(given[field.name]).cast(field.dataType).alias(field.name)
+                if field.name in given
+                else f.col(f"`{field.name}`")
+                for field in fields
+            ]
+            parts.append(_read(spark, paths, inside).select(*columns))
+        return reduce(lambda one, other: one.unionAll(other), parts) if parts else _read(spark, (), fields)
+
+
+def _read(spark: SparkSession, files: Sequence[Path], fields: StructType) -> DataFrame:
+    if not files:
+        return spark.createDataFrame([], fields)
+    # Folders named key=value mean nothing: values come from the log. Spark expands patterns, so brackets are quoted.
+    return spark.read.schema(fields).parquet(*["file:" + _GLOB.sub(r"\\\1", str(path)) for path in files])
 
 
 def repeated_key(data: DataFrame, columns: Sequence[str]) -> dict[str, object] | None:

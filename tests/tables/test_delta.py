@@ -229,6 +229,120 @@ def test_old_style_column_mapping_is_refused_by_name(tables: DeltaTables, tmp_pa
         tables.to_arrow("t")
 
 
+def asking(
+    path: Path, configuration: dict[str, str], metadata: dict[str, object] | None = None, version: int = 6
+) -> None:
+    """Rewrite a table so that it asks more of its writers."""
+    foreign(path, {"minReaderVersion": 1, "minWriterVersion": version}, configuration)
+    lines = log_lines(path, 0)
+    for line in lines:
+        if "metaData" in line and metadata:
+            schema = json.loads(str(line["metaData"]["schemaString"]))
+            schema["fields"][1]["metadata"] = metadata
+            line["metaData"]["schemaString"] = json.dumps(schema)
+    (path / "_delta_log" / f"{0:020d}.json").write_text("\n".join(map(json.dumps, lines)))
+
+
+WRITES = {
+    "append": lambda tables: tables.write("t", ROWS, mode="append"),
+    "overwrite": lambda tables: tables.write("t", ROWS, mode="overwrite"),
+    "merge": lambda tables: tables.merge("t", ROWS, keys=["k"]),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize(
+    ("configuration", "metadata", "named"),
+    [
+        ({"delta.constraints.positive": "v > 0"}, None, r"the CHECK constraint positive \(v > 0\)"),
+        ({}, {"delta.invariants": "v > 0"}, "delta.invariants on column v"),
+        ({}, {"delta.generationExpression": "length(k)"}, "delta.generationExpression on column v"),
+        ({}, {"delta.identity.start": 1}, "delta.identity.start on column v"),
+    ],
+)
+def test_what_a_table_asks_of_every_writer_is_refused_by_name_at_once(
+    tables: DeltaTables,
+    tmp_path: Path,
+    write: str,
+    configuration: dict[str, str],
+    metadata: dict[str, object] | None,
+    named: str,
+) -> None:
+    tables.write("t", ROWS)
+    asking(tmp_path / "t", configuration, metadata)
+    before = sorted(tmp_path.rglob("*.parquet"))
+    with pytest.raises(TableError, match=named):
+        WRITES[write](tables)
+    assert sorted(tmp_path.rglob("*.parquet")) == before
+
+
+def test_a_table_that_only_grows_takes_appends_alone(tables: DeltaTables, tmp_path: Path) -> None:
+    tables.write("t", ROWS)
+    asking(tmp_path / "t", {"delta.appendOnly": "true"}, version=2)
+    assert tables.write("t", ROWS, mode="append").version == 1
+    for write in ("overwrite", "merge"):
+        with pytest.raises(TableError, match=r"delta\.appendOnly = true"):
+            WRITES[write](tables)
+
+
+def test_a_protocol_that_the_library_cannot_write_is_one_error_and_no_contest(
+    tables: DeltaTables, tmp_path: Path
+) -> None:
+    tables.write("t", ROWS)
+    asking(tmp_path / "t", {}, version=6)
+    with pytest.raises(TableError, match="Unsupported table features required"):
+        tables.write("t", ROWS, mode="append")
+
+
+def test_a_writer_feature_that_nobody_here_knows_is_refused_by_name(tables: DeltaTables, tmp_path: Path) -> None:
+    tables.write("t", ROWS)
+    foreign(tmp_path / "t", {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["rowTracking"]}, {})
+    with pytest.raises(TableError, match="the writer feature rowTracking"):
+        tables.write("t", ROWS, mode="append")
+    assert tables.to_arrow("t").num_rows == 2
+
+
+def test_keys_stay_unique_in_the_whole_table(tables: DeltaTables) -> None:
+    tables.write("t", ROWS, expect=TableExpectations(keys=("k",)))
+    with pytest.raises(DataError, match=r"keys \(k\) of the new rows are in the table already, for example .*'b'"):
+        tables.write("t", pa.table({"k": ["c", "b"], "v": [3, 4]}), mode="append")
+    assert tables.write("t", pa.table({"k": ["c"], "v": [3]}), mode="append").version == 1
+
+
+def test_a_merge_of_no_rows_gives_the_version_that_is_there(tables: DeltaTables) -> None:
+    first = tables.write("t", ROWS)
+    assert tables.merge("t", ROWS.slice(0, 0), keys=["k"]) == first
+    assert tables.to_arrow(first).num_rows == 2
+    assert tables.merge("t", ROWS, keys=["k"]).version == 1
+
+
+@pytest.mark.parametrize(
+    ("moment", "low", "high"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z"),
+        (datetime(987, 6, 5, 4, 3, 2, 1, UTC), "0987-06-05T04:03:02.000Z", "0987-06-05T04:03:02.001Z"),
+        (datetime(1969, 12, 31, 23, 59, 59, 999999, UTC), "1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00.000Z"),
+        (datetime(9999, 12, 31, 23, 59, 59, 999000, UTC), "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_bounds_of_moments_have_four_digits_of_year(
+    tables: DeltaTables, tmp_path: Path, moment: datetime, low: str, high: str
+) -> None:
+    tables.write("t", pa.table({"at": pa.array([moment], pa.timestamp("us", "UTC"))}))
+    stats = json.loads(str(added(tmp_path / "t", 0)["stats"]))
+    assert (stats["minValues"], stats["maxValues"]) == ({"at": low}, {"at": high})
+    assert tables.to_arrow("t")["at"].to_pylist() == [moment]
+
+
+def test_moments_that_no_bound_can_name_are_written_without(tables: DeltaTables, tmp_path: Path) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)
+    far = pa.array([2**62], pa.int64()).cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    for number, at in enumerate((pa.array([last], pa.timestamp("us", "UTC")), far)):
+        tables.write(f"t{number}", pa.table({"at": at}))
+        assert json.loads(str(added(tmp_path / f"t{number}", 0)["stats"]))["minValues"] == {}
+        assert tables.to_arrow(f"t{number}")["at"].equals(pa.chunked_array([at]))
+
+
 # -- errors at the door
 
 
@@ -303,7 +417,7 @@ def test_object_stores_are_refused_for_now() -> None:
 def test_any_folder_can_be_the_root(tmp_path: Path, folder: str) -> None:
     tables = DeltaTables(tmp_path / folder)
     ref = tables.write("t", ROWS, expect=TableExpectations(keys=("k",)))
-    tables.write("t", ROWS, mode="append")
+    tables.write("t", pa.table({"k": ["c", "d"], "v": [1, 2]}), mode="append")
     assert tables.to_arrow("t").num_rows == 4
     assert tables.vacuum("t", timedelta(0)) == 0
     assert tables.to_arrow(TableRef("t", ref.path, 0)).num_rows == 2
