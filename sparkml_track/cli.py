@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sparkml_track import _guide_cli
 from sparkml_track._accounting_cli import register
 from sparkml_track.errors import ConfigError, SetupError, SparkmlError
 from sparkml_track.home import Home
@@ -140,6 +141,7 @@ def _shown(fact: object) -> str:
 
 
 register(app, guarded, _steps)
+_guide_cli.register(app, guarded)
 
 
 @app.command()

@@ -44,10 +44,10 @@ DOORS = {
         "tables/*",
         "testing/*",
     ),
-    "rich": ("_accounting_cli.py", "cli.py", "progress.py"),
+    "rich": ("_accounting_cli.py", "_guide_cli.py", "cli.py", "progress.py"),
     "ray": (),
     "sqlalchemy": ("*/_mlflow*.py",),
-    "typer": ("_accounting_cli.py", "cli.py"),
+    "typer": ("_accounting_cli.py", "_guide_cli.py", "cli.py"),
     "yaml": ("_yaml.py",),
 }
 
