@@ -5,4 +5,5 @@ guard   how a command ends: one message and an exit code
 steps   the commands of a config file
 sweeps  the accounting of sweeps: resume, verify, sweeps
 server  MLflow's UI
+guide   the pages of ``guides/``
 """
