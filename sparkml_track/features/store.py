@@ -225,6 +225,8 @@ def _defaulted(df: DataFrame, values: Mapping[str, object]) -> DataFrame:
 
 def _is_of(df: DataFrame, value: object, kind: str) -> bool:
     """Whether a value is one of a type: Spark casts it there and back, and it is the same."""
+    if isinstance(value, bool) != (kind == "boolean"):
+        return False
     given = F.lit(value)
     there = given.try_cast(kind)
     row = df.sparkSession.sql("select 1").select((there.isNotNull() & (there == given)).alias("same")).first()

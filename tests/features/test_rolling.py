@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -58,6 +61,50 @@ def test_a_lookup_in_the_result_gives_the_window_that_ends_then(spark: SparkSess
             assert row[f"mean_{width}h"] == by_hand([float(e[3]) for e in inside if e[3] is not None])
 
 
+def frame(spark: SparkSession, rows: list[dict[str, object]], kind: pa.DataType) -> DataFrame:
+    schema = pa.schema([("a.key", pa.string()), ("_at", pa.timestamp("us", "UTC")), ("Sepal.Length", kind)])
+    return spark.createDataFrame(pa.Table.from_pylist(rows, schema))
+
+
+ODD = Rolling(("a.key",), "_at", ("2h",), count="n", means={"mean of it": "Sepal.Length"}, timestamp="_first")
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("passing", [math.nan, math.inf, 1e17, 1e300])
+def test_a_value_that_has_left_the_window_leaves_nothing(spark: SparkSession, passing: float) -> None:
+    values = [passing, 4.0, 6.0, 5.0]
+    rows = [{"a.key": "x", "_at": hour(2 * number), "Sepal.Length": value} for number, value in enumerate(values)]
+    made = {
+        row["_first"].astimezone(UTC): row["mean of it_2h"]
+        for row in rolling(frame(spark, rows, pa.float64()), ODD).collect()
+    }
+    assert [made[hour(number)] for number in (2, 4, 6, 8)] == [4.0, 6.0, 5.0, None]
+    assert made[hour(0)] == passing or math.isnan(passing)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("kind", [pa.float32(), pa.int64(), pa.decimal128(12, 2)])
+def test_every_kind_of_number_has_a_mean(spark: SparkSession, kind: pa.DataType) -> None:
+    values: list[object] = [Decimal("2.00"), Decimal("4.00")] if pa.types.is_decimal(kind) else [2, 4]
+    rows = [{"a.key": "x", "_at": hour(0), "Sepal.Length": value} for value in values]
+    made = rolling(frame(spark, rows, kind), ODD).orderBy("_first").collect()
+    assert [row["mean of it_2h"] for row in made] == [3.0, None]
+
+
+@pytest.mark.spark
+def test_a_window_lasts_as_long_in_every_zone(spark: SparkSession) -> None:
+    before_clocks_change = datetime(2013, 3, 9, 20, tzinfo=UTC)
+    rows = [{"a.key": "x", "_at": before_clocks_change, "Sepal.Length": 1.0}]
+    spec = replace(ODD, windows=("24h", "1d", "7d"))
+    spark.conf.set("spark.sql.session.timeZone", "America/New_York")
+    try:
+        made = [row["_first"].astimezone(UTC) for row in rolling(frame(spark, rows, pa.float64()), spec).collect()]
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+    lengths = {moment - before_clocks_change for moment in made}
+    assert lengths == {timedelta(0), timedelta(hours=24), timedelta(days=7)}
+
+
 @pytest.mark.spark
 def test_the_result_is_unique_by_key_and_time_and_ends_empty(spark: SparkSession) -> None:
     table = rolling(events(spark, [("a", 1, True, 1), ("a", 1, False, 1), ("a", 3, True, 1), ("b", 1, True, 1)]), SPEC)
@@ -97,6 +144,8 @@ def test_one_shuffle_is_enough_for_all_windows(spark: SparkSession) -> None:
         (Rolling(("k",), "at", ("1d",)), "at least one key, one window and one count or mean"),
         (Rolling((), "at", ("1d",), count="n"), "at least one key"),
         (Rolling(("k",), "at", ("1 day",), count="n"), "'1 day' is no window"),
+        (Rolling(("k",), "at", ("1d",), count="n", timestamp="K"), "two columns 'k'"),
+        (Rolling(("k",), "at", ("1d",), count="V", means={"v": "v"}), "two columns 'v_1d'"),
     ],
 )
 def test_what_cannot_be_rolled_is_refused(spark: SparkSession, spec: Rolling, message: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -173,3 +174,59 @@ def test_a_lookup_that_does_not_fit_says_why(
 def test_columns_a_training_set_lacks_are_named(filled: FeatureStore, spark: SparkSession) -> None:
     with pytest.raises(DataError, match="no column delayed, day; they have flight"):
         filled.create_training_set(flights(spark), [], "delayed", keys=["flight"], carry=["day"])
+
+
+def test_a_key_given_as_text_is_one_column(store: FeatureStore, spark: SparkSession) -> None:
+    store.create_table("planes", "tailnum", planes(spark))
+    assert store.get_table("planes").keys == ("tailnum",)
+    made = store.create_training_set(flights(spark), [SEATS], "late", keys="flight", exclude_columns="plane")
+    assert made.keys == ("flight",)
+    assert "seats" in made.features
+
+
+def test_keys_stay_unique_when_rows_are_appended(filled: FeatureStore, spark: SparkSession) -> None:
+    with pytest.raises(DataError, match=r"keys \(tailnum\) of the new rows are in the table already"):
+        filled.write_table("planes", planes(spark), mode="append")
+    assert filled.look_up(flights(spark), SEATS).count() == 3
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0.5, "bigint"), ("many", "bigint"), (True, "bigint")])
+def test_a_default_that_is_no_value_of_the_feature_is_refused(
+    filled: FeatureStore, spark: SparkSession, value: object, kind: str
+) -> None:
+    with pytest.raises(DataError, match=rf"the default {value!r} of 'seats' is no {kind}"):
+        filled.look_up(flights(spark), replace(SEATS, default_values={"seats": value}))
+
+
+def test_a_default_takes_the_type_of_its_feature(filled: FeatureStore, spark: SparkSession) -> None:
+    made = filled.look_up(flights(spark), replace(SEATS, default_values={"seats": 7.0}))
+    assert dict(made.dtypes)["seats"] == "bigint"
+    assert sorted(row["seats"] for row in made.collect()) == [7, 100, 200]
+
+
+def test_any_column_name_goes_through_a_look_up(store: FeatureStore, spark: SparkSession) -> None:
+    odd = {"_key0": ["a"], "_row": [1], "_at": [2], "Sepal.Length": [3.0]}
+    store.create_table("odd", "_key0", spark.createDataFrame(pa.table(odd)))
+    rows = spark.createDataFrame(pa.table({"_key0": ["a"], "_feature": [9], "x.y": [1]}))
+    made = store.look_up(rows, FeatureLookup("odd", "_key0"))
+    assert made.columns == ["_key0", "_feature", "x.y", "_row", "_at", "Sepal.Length"]
+    assert [tuple(row) for row in made.collect()] == [("a", 9, 1, 1, 2, 3.0)]
+    timed = {"k.1": ["a"], "t": [NOON], "_at": [2], "_time": [3]}
+    store.create_table("timed", "k.1", spark.createDataFrame(pa.table(timed)), timestamp_key="t")
+    lookup = FeatureLookup("timed", "_key0", timestamp_lookup_key="_known")
+    made = store.look_up(spark.createDataFrame(pa.table({"_key0": ["a"], "_known": [NOON]})), lookup)
+    assert [tuple(row)[2:] for row in made.collect()] == [(2, 3)]
+
+
+def test_names_that_differ_by_case_clash_before_anything_is_computed(filled: FeatureStore, spark: SparkSession) -> None:
+    rows = flights(spark).withColumnRenamed("miles", "SEATS")
+    with pytest.raises(DataError, match="the rows have a column 'SEATS' already: rename the output 'seats'"):
+        filled.look_up(rows, SEATS)
+
+
+def test_dates_look_back_by_days(store: FeatureStore, spark: SparkSession) -> None:
+    table = pa.table({"k": ["a"], "day": [date(2013, 3, 9)], "x": [1]})
+    store.create_table("days", "k", spark.createDataFrame(table), timestamp_key="day")
+    rows = spark.createDataFrame(pa.table({"k": ["a", "a"], "on": [date(2013, 3, 11), date(2013, 3, 12)]}))
+    lookup = FeatureLookup("days", "k", timestamp_lookup_key="on", lookback_window=timedelta(days=2))
+    assert [row["x"] for row in store.look_up(rows, lookup).orderBy("on").collect()] == [1, None]

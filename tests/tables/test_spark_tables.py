@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,3 +138,14 @@ def test_any_folder_can_be_read_by_spark(tmp_path: Path, spark: SparkSession, fo
 def test_a_frame_without_a_session_is_refused(tmp_path: Path, spark: SparkSession) -> None:
     with pytest.raises(TableError, match="opened without one"):
         DeltaTables(tmp_path).write("t", spark.range(1))
+
+
+def test_partition_values_come_from_the_log_whatever_folders_are_called(
+    tables: DeltaTables, tmp_path: Path, spark: SparkSession
+) -> None:
+    values = ["\u00fcml\u00e4ut", "a b/c=d", "100%", None]
+    rows = pa.table({"x%20x": values, "n": [1, 2, 3, 4], "day": [date(2013, 1, number) for number in (1, 2, 3, 4)]})
+    deltalake.write_deltalake(tmp_path / "p", rows, partition_by=["x%20x", "day"])
+    found = sorted((row["n"], row["x%20x"], row["day"]) for row in tables.read("p").collect())
+    assert found == list(zip([1, 2, 3, 4], values, rows["day"].to_pylist(), strict=True))
+    assert tables.read("p").columns == list(tables.describe("p").columns)
