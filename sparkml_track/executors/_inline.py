@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 
 from sparkml_track.errors import ExecutorError
-from sparkml_track.executors._attempts.messages import outcome_of, run_message
+from sparkml_track.executors._attempts.messages import run_message
+from sparkml_track.executors._attempts.received import outcome_of
 from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Reported, SlotsChanged, Started, Work
 from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
@@ -142,7 +143,7 @@ class InlineExecutor(Executor):
         work = self._work
         self._data.renew()
         done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._places)
-        outcome = outcome_of(done, "driver")
+        outcome = outcome_of(done, "driver", work.metric)
         reason = self._stopped.pop(attempt.id, None)
         if reason is not None:
             outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")

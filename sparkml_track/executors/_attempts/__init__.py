@@ -1,6 +1,7 @@
 """Attempts and outcomes between the loop and slots.
 
 messages          attempts and outcomes as messages
+received          what slots say, checked before anything learns of it
 outbox            events on their way to the loop, and the error that ends everything
 not_started       attempts that found no process to begin in
 package_versions  packages on the slots beside the driver's

@@ -12,7 +12,7 @@ from sparkml_track.executors._base import Ended, Event
 from sparkml_track.slot.wire.frames import Message
 from sparkml_track.trial import Attempt, Outcome, State
 
-__all__ = ["not_loaded", "other_python", "outcome_of", "run_message", "take_back"]
+__all__ = ["not_loaded", "other_python", "run_message", "take_back"]
 
 
 def take_back(waiting: deque[Attempt], attempt: str, reason: str) -> list[Event]:
@@ -64,25 +64,4 @@ def other_python(theirs: str, host: str) -> str:
     return (
         f"slots run Python {theirs} (on {host}), the driver Python {ours}; "
         "set PYSPARK_PYTHON to the same interpreter on all hosts"
-    )
-
-
-def outcome_of(message: Message, host: str) -> Outcome:
-    """What a ``done`` message says.
-
-    Raises:
-        ValueError, KeyError, TypeError: it is malformed.
-    """
-    metrics = message.get("metrics", {})
-    if type(metrics) is not dict:
-        raise TypeError("metrics are no mapping")
-    return Outcome(
-        state=State(message["state"]),
-        metrics={str(name): float(value) for name, value in metrics.items()},
-        reason=str(message.get("reason", "")),
-        message=str(message.get("message", "")),
-        log=str(message.get("log", "")),
-        started=float(str(message["started"])),
-        duration=float(str(message["duration"])),
-        host=host,
     )

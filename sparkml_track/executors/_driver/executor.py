@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkml_track.errors import ExecutorError
-from sparkml_track.executors._attempts.messages import outcome_of, run_message, take_back
+from sparkml_track.executors._attempts.messages import run_message, take_back
+from sparkml_track.executors._attempts.received import outcome_of
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -269,7 +270,7 @@ class DriverExecutor(Executor):
             self._scope.enter(self._key(attempt))
             message = run_message(attempt)
             done = execute(work.objective, message, self._data, running, work.metric, self._places)
-            outcome = self._with_artifacts(attempt.id, outcome_of(done, "driver"))
+            outcome = self._with_artifacts(attempt.id, outcome_of(done, "driver", work.metric))
         except Stopped:
             outcome = Outcome(State.KILLED, reason="cancelled", message="the executor was closed")
         except BaseException as error:

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
-from sparkml_track.executors._attempts.messages import not_loaded, outcome_of, run_message, take_back
+from sparkml_track.executors._attempts.messages import not_loaded, run_message, take_back
 from sparkml_track.executors._attempts.not_started import Unbegun
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
+from sparkml_track.executors._attempts.received import not_an_outcome, outcome_of, report_of
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -39,7 +40,7 @@ from sparkml_track.slot.host.folder import Host
 from sparkml_track.slot.once import LINGER
 from sparkml_track.slot.wire.frames import WireError, unpack
 from sparkml_track.slot.worker import Config
-from sparkml_track.trial import Attempt, Outcome, Report, State
+from sparkml_track.trial import Attempt, Outcome, State
 
 __all__ = ["JobsExecutor"]
 
@@ -68,6 +69,7 @@ class JobsExecutor(Executor):
         self._token = token
         self._host = Host(token, home=True)
         self._spool = inbox_of(work, self._host.folder)
+        self._metric = tuple(work.metric)
         self._pending: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
         self._stopped: dict[str, str] = {}
@@ -201,8 +203,9 @@ class JobsExecutor(Executor):
                 head, piece = unpack(body)
                 self._spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)
             self._out.events += self._events_of(attempt, said)
-        except (ValueError, KeyError, TypeError, WireError) as error:
-            raise ExecutorError(f"a Spark task answered what is no outcome: {error}") from error
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, WireError) as error:
+            self._spool.forget(attempt)
+            self._out.events.append(Ended(attempt, not_an_outcome(error, "a Spark task")))
 
     def _lost(self, attempt: str, why: str, charged: bool) -> None:
         if charged:
@@ -219,8 +222,10 @@ class JobsExecutor(Executor):
             _log.warning("%s: %s", host, text)
         if said["dropped"]:
             _log.warning("attempt %s reported %d times too often; those are lost", attempt, said["dropped"])
-        outcome = with_artifacts(self._spool, attempt, outcome_of(said["done"], host))
-        return [*(_report(attempt, n, each) for n, each in enumerate(said["reports"])), Ended(attempt, outcome)]
+        outcome = outcome_of(said["done"], host, self._metric)
+        reports = [report_of({**each, "index": n})[1] for n, each in enumerate(said["reports"])]
+        ended = Ended(attempt, with_artifacts(self._spool, attempt, outcome))
+        return [*(Reported(attempt, n, report) for n, report in enumerate(reports)), ended]
 
     def answer(self, attempt: str, index: int, stop: bool) -> None:
         """See ``Executor``; the attempt has ended when its reports are seen."""
@@ -249,11 +254,3 @@ class JobsExecutor(Executor):
                 continue
         self._submitter.close()
         self._host.remove()
-
-
-def _report(attempt: str, index: int, message: dict[str, object]) -> Reported:
-    metrics = message["metrics"]
-    if type(metrics) is not dict:
-        raise TypeError("metrics are no mapping")
-    checked = {str(name): float(value) for name, value in metrics.items()}
-    return Reported(attempt, index, Report(checked, int(str(message["step"])), float(str(message["time"]))))

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkml_track.errors import PreflightError
-from sparkml_track.executors._attempts.messages import not_loaded, other_python, outcome_of
+from sparkml_track.executors._attempts.messages import not_loaded, other_python
 from sparkml_track.executors._attempts.not_started import Unbegun
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
+from sparkml_track.executors._attempts.received import BadMessage, not_an_outcome, outcome_of, report_of
 from sparkml_track.executors._base import (
     Capabilities,
     Event,
@@ -35,7 +36,7 @@ from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.slot.wire.frames import Message
 from sparkml_track.slot.worker import Config
-from sparkml_track.trial import Attempt, Report
+from sparkml_track.trial import Attempt, Outcome
 
 __all__ = ["Limits", "ResidentExecutor"]
 
@@ -71,6 +72,7 @@ class ResidentExecutor(Executor):
         self._board = Board(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
         self._apart: set[str] = set()
+        self._metric, self._refused = tuple(work.metric), dict[str, Outcome]()
         self._packages = Packages()
         self._closed = False
         self._template: socket.socket | None = None
@@ -192,12 +194,22 @@ class ResidentExecutor(Executor):
             if slot is not None:
                 self._lose(slot, "its connection ended")
             return
-        if message.get("op") == "hello":
-            self._hello(received.connection, message)
-        elif slot is None:
-            self._refuse(received.connection, message)
+        try:
+            if message.get("op") == "hello":
+                self._hello(received.connection, message)
+            elif slot is None:
+                self._refuse(received.connection, message)
+            else:
+                self._hear(slot, message, received.blob)
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            self._not_spoken(received.connection, slot, error)
+
+    def _not_spoken(self, connection: Connection, slot: Slot | None, error: Exception) -> None:
+        """What came is no message of this protocol: who sent it is given up, and nothing else."""
+        if slot is None:
+            self._broker.drop(connection)
         else:
-            self._hear(slot, message, received.blob)
+            self._lose(slot, f"it sent what is no message ({type(error).__name__}: {error})"[:300])
 
     def _refuse(self, connection: Connection, message: Message) -> None:
         """A worker that was given up is back: what it says of its attempt is stale, and it is told to go."""
@@ -226,7 +238,7 @@ class ResidentExecutor(Executor):
         if self._board.at(attempt) is not slot:
             self.stale += 1
         elif message["op"] == "report":
-            self._report(attempt, message)
+            self._report(slot, attempt, message)
         elif message["op"] == "done":
             self._done(slot, attempt, message)
         else:
@@ -264,15 +276,28 @@ class ResidentExecutor(Executor):
         else:
             self._broker.drop(slot.connection)
 
-    def _report(self, attempt: str, message: Message) -> None:
-        report = Report(message["metrics"], int(message["step"]), float(message["time"]))  # type: ignore[arg-type,call-overload]
-        self._out.events.append(Reported(attempt, int(message["index"]), report))  # type: ignore[call-overload]
+    def _report(self, slot: Slot, attempt: str, message: Message) -> None:
+        try:
+            index, report = report_of(message)
+        except BadMessage as error:
+            # The attempt is ended in its slot, which says so; how it ended is known here.
+            self._refused.setdefault(attempt, not_an_outcome(error, slot.host))
+            self._send(slot, {"op": "stop", "attempt": attempt, "reason": "result"})
+        else:
+            self._out.events.append(Reported(attempt, index, report))
 
     def _done(self, slot: Slot, attempt: str, message: Message) -> None:
-        outcome = with_artifacts(self._spool, attempt, outcome_of(message, slot.host))
+        outcome = self._refused.pop(attempt, None) or self._outcome(slot, message)
+        outcome = with_artifacts(self._spool, attempt, outcome)
         self._unbegun.began()
         self._board.ended(slot, attempt, outcome)
         self._freed(slot)
+
+    def _outcome(self, slot: Slot, message: Message) -> Outcome:
+        try:
+            return outcome_of(message, slot.host, self._metric)
+        except BadMessage as error:
+            return not_an_outcome(error, slot.host)
 
     def _not_begun(self, slot: Slot, attempt: str, message: Message) -> None:
         self._board.off(slot, attempt)
@@ -304,6 +329,7 @@ class ResidentExecutor(Executor):
         was_ready, slot.ready, slot.leaving, slot.connection = slot.ready, False, False, None
         for place, attempt in enumerate(self._board.lost(slot)):
             self._spool.forget(attempt.id)
+            self._refused.pop(attempt.id, None)
             charged = place == 0 and not slot.moving
             self._out.events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged))
         if was_ready:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from typing import Protocol
 
 from ..host.paths import Places
-from .returned import BadResult, number_of, show
+from .returned import BadResult, named_numbers, show, whole_number
 from .threads import thread_count
 
 __all__ = ["Data", "Link", "TrialContext"]
@@ -72,7 +73,8 @@ class TrialContext:
     """
 
     def __init__(self, message: Mapping[str, object], data: Mapping[str, object], link: Link, places: Places) -> None:
-        self.params: dict[str, object] = message["params"]  # type: ignore[assignment]
+        # Its own, whatever it does to them; in the driver's process they are the sweep's.
+        self.params: dict[str, object] = deepcopy(message["params"])  # type: ignore[arg-type]
         self.number: int = message["number"]  # type: ignore[assignment]
         self.seed: int = message["seed"]  # type: ignore[assignment]
         self.attempt: int = message["try"]  # type: ignore[assignment]
@@ -89,13 +91,13 @@ class TrialContext:
         Args:
             metrics: names to numbers; must hold the sweep's metric if a pruner is to decide.
             step: rises; epochs, iterations or whatever the objective counts.
+
+        Raises:
+            BadResult: more metrics, longer names or other values than can be recorded; names the limit.
         """
         if not isinstance(metrics, Mapping):
             raise BadResult(f"reported {show(metrics)}; allowed is a mapping of metric names to numbers, and a step")
-        checked = {str(name): number_of(value, f"reported metric {name!r}") for name, value in metrics.items()}
-        number = int(step)
-        if abs(number) >= 2**63:
-            raise BadResult(f"reported step is {number}; allowed is a whole number of 64 bits")
+        checked, number = named_numbers(metrics, "reported"), whole_number(step, "reported step")
         self._link.report(self._reports, checked, number, time.time())
         self._reports += 1
         self._stop = None

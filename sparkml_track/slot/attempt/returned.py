@@ -5,12 +5,29 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Mapping, Sequence
-from numbers import Real
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
 
-__all__ = ["MESSAGE_LIMIT", "NO_RUNS", "BadResult", "clip", "metrics_of", "number_of", "show", "tell"]
+__all__ = [
+    "MESSAGE_LIMIT",
+    "METRICS_LIMIT",
+    "NAME_LIMIT",
+    "NO_RUNS",
+    "BadResult",
+    "clip",
+    "metrics_of",
+    "named_numbers",
+    "number_of",
+    "show",
+    "tell",
+    "whole_number",
+]
 
 MESSAGE_LIMIT = 4096
+#: Metrics of one report, or returned, and characters of a name; more than a tracking store takes.
 METRICS_LIMIT = 1000
+NAME_LIMIT = 250
 #: The tracking URI in slots: else mlflow.start_run() in an objective would make a run of its own, wherever the slot is.
 #: MLflow names it in its error; autologging only warns. An objective that wants another store sets it.
 NO_RUNS = "sparkml://the-driver-writes-the-run/use-trial.report-and-trial.artifact_dir"
@@ -49,16 +66,51 @@ def _mapping(value: Mapping[object, object], metric: Sequence[str]) -> dict[str,
         got = ", ".join(map(str, list(value)[:20])) or "an empty mapping"
         way_out = "return it too, or give the sweep the metric you return"
         raise BadResult(f"objective returned no metric {missing[0]!r}, only: {got}; {way_out}")
+    return named_numbers(value, "objective returned")
+
+
+def named_numbers(value: Mapping[Any, object], who: str) -> dict[str, float]:
+    """Metrics that a tracking store can take.
+
+    Args:
+        value: names to numbers.
+        who: begins the message.
+
+    Raises:
+        BadResult: there are too many, or a name or a number is none; names the limit.
+    """
     if len(value) > METRICS_LIMIT:
-        raise BadResult(f"objective returned {len(value)} metrics; allowed are {METRICS_LIMIT}")
+        raise BadResult(f"{who} {len(value)} metrics; allowed are {METRICS_LIMIT}")
     for name in value:
-        if not isinstance(name, str) or len(name) > 250:
-            raise BadResult(f"objective returned a metric named {show(name)}; allowed are 250 characters of text")
+        if not isinstance(name, str) or not 0 < len(name) <= NAME_LIMIT or not _is_unicode(name):
+            raise BadResult(f"{who} a metric named {show(name)}; allowed are 1 to {NAME_LIMIT} characters of text")
     return {str(name): number_of(number, f"metric {name!r}") for name, number in value.items()}
 
 
+def whole_number(value: object, what: str) -> int:
+    """An int of 64 bits; a float that is whole will do.
+
+    Raises:
+        BadResult: it is none.
+    """
+    number = number_of(value, what)
+    exact: object = value
+    plain = int(exact) if isinstance(exact, Integral) else int(number) if number.is_integer() else None
+    if plain is None or abs(plain) >= 2**63:
+        raise BadResult(f"{what} is {show(value)}; allowed is a whole number of 64 bits")
+    return plain
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def number_of(value: object, what: str) -> float:
-    """A float of a Python, numpy or one-element tensor number; bool is none.
+    """A float of a Python, numpy or decimal number, or of an array or tensor with one element; bool is none.
 
     Raises:
         BadResult: it is no number.
@@ -66,13 +118,18 @@ def number_of(value: object, what: str) -> float:
     if type(value) is float:
         return value
     item = getattr(value, "item", None)
-    plain: object = item() if callable(item) and getattr(value, "shape", None) == () else value
-    if not isinstance(plain, bool) and isinstance(plain, Real):
+    plain: object = item() if callable(item) and _has_one(getattr(value, "shape", None)) else value
+    if not isinstance(plain, bool) and isinstance(plain, Real | Decimal):
         try:
             return float(plain)
-        except OverflowError:
+        except (OverflowError, ValueError):
             raise BadResult(f"{what} is too large; allowed is a number that fits a float") from None
     raise BadResult(f"{what} is {show(value)}; allowed is a number, or a mapping of metric names to numbers")
+
+
+def _has_one(shape: object) -> bool:
+    """Whether an array of this shape has one element."""
+    return isinstance(shape, tuple) and all(size == 1 for size in shape)
 
 
 def tell(error: BaseException) -> str:
@@ -102,7 +159,7 @@ def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
 def show(value: object) -> str:
     """A short value and its type, or the type alone."""
     try:
-        shown = repr(value)[:80] if isinstance(value, str | bool | int | float | type(None)) else ""
+        shown = ascii(value)[:80] if isinstance(value, str | bool | int | float | type(None)) else ""
     except Exception:
         shown = ""
     return f"{shown} ({type(value).__name__})" if shown else f"a {type(value).__name__}"

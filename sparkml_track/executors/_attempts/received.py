@@ -1,0 +1,134 @@
+"""What slots say of attempts, taken for what it may be: checked here, on the driver, before anything learns of it.
+
+A slot runs the user's code, so what it sends is not believed: a number that is text, an infinite duration or a state
+that is none must neither reach the journal, which has to be read again, nor end the sweep. What is wrong ends the
+attempt that it speaks of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from sparkml_track import schema
+from sparkml_track.slot.attempt.returned import METRICS_LIMIT, NAME_LIMIT, clip
+from sparkml_track.trial import Outcome, Report, State
+
+__all__ = ["BadMessage", "not_an_outcome", "outcome_of", "report_of"]
+
+#: Bytes of a log; slots send its head and tail only.
+_LOG_LIMIT = 4 << 20
+#: Seconds since the epoch that are a time, years 1970 to 5138, and of a duration.
+_LATEST = 1e11
+
+
+class BadMessage(ValueError):
+    """A message that is none; says what came and what is allowed."""
+
+
+def outcome_of(message: Mapping[str, object], host: str, metric: Sequence[str]) -> Outcome:
+    """What a ``done`` message says.
+
+    Args:
+        message: as it came.
+        host: where from.
+        metric: the names that a finished attempt must have.
+
+    Raises:
+        BadMessage: it says what cannot be.
+    """
+    state = _state(message.get("state"))
+    metrics = _metrics(message.get("metrics", {}))
+    missing = [name for name in metric if name not in metrics]
+    if state is State.FINISHED and missing:
+        raise BadMessage(f"it finished without the metric {missing[0]!r}")
+    return Outcome(
+        state=state,
+        metrics=metrics,
+        reason=_reason(message.get("reason", ""), state),
+        message=clip(_text(message.get("message", ""), "message")),
+        log=clip(_text(message.get("log", ""), "log"), _LOG_LIMIT),
+        started=_seconds(message.get("started"), "started"),
+        duration=_seconds(message.get("duration"), "duration"),
+        host=host,
+    )
+
+
+def report_of(message: Mapping[str, object]) -> tuple[int, Report]:
+    """The number of a report, and what it reports.
+
+    Raises:
+        BadMessage: as for ``outcome_of``.
+    """
+    index, step = _whole(message.get("index"), "index"), _whole(message.get("step"), "step")
+    if index < 0:
+        raise BadMessage(f"index is {index}; allowed is 0 or more")
+    return index, Report(_metrics(message.get("metrics")), step, _seconds(message.get("time"), "time"))
+
+
+def not_an_outcome(error: Exception, host: str) -> Outcome:
+    """How an attempt ends whose slot sent what cannot be."""
+    said = f"the slot on {host} sent a message that is refused: {error}"
+    return Outcome(State.FAILED, reason="result", message=clip(said), host=host)
+
+
+def _state(value: object) -> State:
+    allowed = [state.value for state in State if state.terminal]
+    if value not in allowed:
+        raise BadMessage(f"state is {_shown(value)}; allowed are {', '.join(allowed)}")
+    return State(value)
+
+
+def _reason(value: object, state: State) -> str:
+    if isinstance(value, str) and (value in schema.REASONS or (not value and state in (State.FINISHED, State.PRUNED))):
+        return value
+    raise BadMessage(f"reason is {_shown(value)}; allowed are {', '.join(sorted(schema.REASONS))}")
+
+
+def _metrics(value: object) -> dict[str, float]:
+    if not isinstance(value, dict) or len(value) > METRICS_LIMIT:
+        raise BadMessage(
+            f"metrics are {_shown(value)}; allowed is a mapping of at most {METRICS_LIMIT} names to numbers"
+        )
+    return {_name(name): _number(number, name) for name, number in value.items()}
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= NAME_LIMIT or _text(value, "a metric") != value:
+        raise BadMessage(f"a metric is named {_shown(value)}; allowed are 1 to {NAME_LIMIT} characters of text")
+    return value
+
+
+def _number(value: object, name: object) -> float:
+    """Any float: nan and infinities are recorded as they are."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadMessage(f"metric {_shown(name)} is {_shown(value)}; allowed is a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise BadMessage(f"metric {_shown(name)} is too large; allowed is a number that fits a float") from None
+
+
+def _seconds(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST or math.isnan(value):
+        raise BadMessage(f"{what} is {_shown(value)}; allowed is a number of seconds from 0 to {_LATEST:g}")
+    return float(value)
+
+
+def _whole(value: object, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+        raise BadMessage(f"{what} is {_shown(value)}; allowed is a whole number of 64 bits")
+    return value
+
+
+def _text(value: object, what: str) -> str:
+    """Text that can be stored: half a surrogate pair becomes a question mark."""
+    if not isinstance(value, str):
+        raise BadMessage(f"{what} is {_shown(value)}; allowed is text")
+    return value.encode("utf-8", "replace").decode()
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str | int | float | bool | None):
+        return ascii(value)[:80] if not isinstance(value, int) or abs(value) < 2**200 else "a very large number"
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, dict | list) else "")

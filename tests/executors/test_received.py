@@ -1,0 +1,115 @@
+"""What a hostile slot may send, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.records import accepted_body, values_of
+from sparkml_track.engine.results.summary import Result
+from sparkml_track.executors._attempts.received import BadMessage, outcome_of, report_of
+from sparkml_track.journals import Record
+from sparkml_track.journals._lines import decode, encode
+
+DONE = {"state": "finished", "metrics": {"loss": 0.5}, "started": 1.7e9, "duration": 0.1}
+REPORT = {"index": 0, "step": 3, "metrics": {"loss": 0.5}, "time": 1.7e9}
+PLAN = {"spec": {"metric": ["loss"], "direction": ["minimize"]}}
+PLAIN = some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20)
+ANYTHING = some.recursive(
+    PLAIN, lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(), inner, max_size=3), max_leaves=5
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"state": "running"}, "state is 'running'; allowed are finished, pruned, failed, killed"),
+        ({"state": None}, "state is None"),
+        ({"state": []}, "state is a list of 0"),
+        ({"metrics": {}}, "finished without the metric 'loss'"),
+        ({"metrics": [1]}, "metrics are a list of 1"),
+        ({"metrics": {"loss": "low"}}, "metric 'loss' is 'low'; allowed is a number"),
+        ({"metrics": {"loss": True}}, "metric 'loss' is True"),
+        ({"metrics": {"loss": 10**400}}, "metric 'loss' is too large"),
+        ({"metrics": {"loss": 1.0, "x" * 251: 1.0}}, "allowed are 1 to 250 characters"),
+        ({"metrics": {"loss": 1.0, "\ud800": 1.0}}, "allowed are 1 to 250 characters"),
+        ({"metrics": {"loss": 1.0} | {f"m{n}": 1.0 for n in range(1000)}}, "mapping of at most 1000"),
+        ({"duration": math.inf}, "duration is inf"),
+        ({"duration": -1.0}, "duration is -1.0"),
+        ({"started": math.nan}, "started is nan"),
+        ({"started": "now"}, "started is 'now'"),
+        ({"started": 10**30}, "started is 1000000"),
+        ({"reason": "because", "state": "failed"}, "reason is 'because'"),
+        ({"message": 7}, "message is 7; allowed is text"),
+    ],
+)
+def test_an_outcome_that_cannot_be_is_refused_with_what_came(change: dict[str, object], said: str) -> None:
+    with pytest.raises(BadMessage, match=said):
+        outcome_of({**DONE, **change}, "h", ["loss"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"step": 10**30}, "step is 1000000"),
+        ({"step": 0.5}, "step is 0.5; allowed is a whole number"),
+        ({"index": -1}, "index is -1"),
+        ({"index": "0"}, "index is '0'"),
+        ({"time": math.inf}, "time is inf"),
+        ({"metrics": {"loss": "low"}}, "metric 'loss' is 'low'"),
+        ({"metrics": None}, "metrics are None"),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused_with_what_came(change: dict[str, object], said: str) -> None:
+    with pytest.raises(BadMessage, match=said):
+        report_of({**REPORT, **change})
+
+
+def test_half_a_surrogate_in_a_message_or_log_becomes_a_question_mark() -> None:
+    outcome = outcome_of({**DONE, "message": "a\udc80", "log": "\ud800b"}, "h", ["loss"])
+    assert (outcome.message, outcome.log) == ("a?", "?b")
+
+
+def journalled(kind: str, body: dict[str, object]) -> Record:
+    kind, read = decode(encode(kind, body))
+    return Record(kind, read)
+
+
+@given(some.fixed_dictionaries({}, optional=dict.fromkeys([*DONE, "reason", "message", "log"], ANYTHING)))
+def test_whatever_outcome_is_accepted_can_be_read_back(change: dict[str, object]) -> None:
+    try:
+        outcome = outcome_of(json.loads(json.dumps({**DONE, **change})), "h", ["loss"])
+    except BadMessage:
+        return
+    value = values_of(outcome.state, outcome.metrics, ["loss"])
+    result = Result(
+        0, {"x": 1}, outcome.state, outcome.metrics, value, 1, outcome.started, outcome.duration, outcome.reason
+    )
+    records = [("plan", PLAN), ("asked", {"n": 0, "params": {"x": 1}, "seed": 1}), ("submitted", {"a": "0.0.1"})]
+    past = History.of(
+        [journalled(kind, body) for kind, body in [*records, ("accepted", accepted_body(result, outcome.log, ""))]]
+    )
+    assert past.results[0].state is outcome.state
+    assert past.problems == []
+
+
+@given(some.fixed_dictionaries({}, optional=dict.fromkeys(REPORT, ANYTHING)))
+def test_whatever_report_is_accepted_can_be_read_back(change: dict[str, object]) -> None:
+    try:
+        _, report = report_of(json.loads(json.dumps({**REPORT, **change})))
+    except BadMessage:
+        return
+    body = {"a": "0.0.1", "step": report.step, "metrics": dict(report.metrics), "t": report.time}
+    records = [
+        ("plan", PLAN),
+        ("asked", {"n": 0, "params": {}, "seed": 1}),
+        ("submitted", {"a": "0.0.1"}),
+        ("reported", body),
+    ]
+    past = History.of([journalled(kind, body) for kind, body in records])
+    assert past.reports[0][0].step == report.step
