@@ -30,8 +30,11 @@ def order(windows: Iterable[Window]) -> list[Window]:
 def profile(counted: Counted) -> list[dict[str, object]]:
     """One row for each column of the baseline and of each window outside: how many, how large, how spread."""
     return [
-        {"window": label, "column": column, **_profiled(sums, counted.cuts[column])}
-        for label, columns in [(BASELINE, _baseline(counted)), *_others(counted)]
+        {"window": label, "in_baseline": inside, "column": column, **_profiled(sums, counted.cuts[column])}
+        for inside, label, columns in [
+            (True, BASELINE, _baseline(counted)),
+            *((False, label, columns) for label, columns in _others(counted)),
+        ]
         for column, sums in columns.items()
     ]
 

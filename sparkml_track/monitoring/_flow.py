@@ -133,7 +133,9 @@ def _metrics(spec: Monitoring, found: Sequence[Drift], judged: Sequence[Quality]
     metrics |= {f"score_psi.{each.window}": each.psi for each in found if each.column == spec.score}
     for each in judged:
         values = {"log_loss": each.log_loss, "auc": each.auc, "brier": each.brier, "calibration": each.calibration}
-        metrics |= {f"{name}.{each.window}": value for name, value in values.items()}
+        # A window that the baseline cuts is judged twice.
+        part = "baseline." if each.in_baseline else ""
+        metrics |= {f"{part}{name}.{each.window}": value for name, value in values.items()}
     return metrics
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
     "TAG_FILES",
+    "TAG_NAME",
     "TAG_TABLE",
     "Column",
     "Package",
@@ -24,6 +25,7 @@ ALIAS_CHAMPION = "champion"  # the version that scores
 ALIAS_CHALLENGER = "challenger"  # the latest version that did not beat it
 
 TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
+TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
 TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
 
 
@@ -104,6 +106,7 @@ class Registry(ABC):
     leaves no version, perhaps a FAILED run; everything else may be called again. A version is immutable: the SHA-256 of
     each of its files is kept with it, and ``load`` checks them before it reads anything else. Aliases are pointers; a
     move is one step.
+    Any text names a metric, a param or a tag of a run, and different names are kept apart.
     Errors: ``RegistryError``, never anything foreign. A missing model, version or alias is one too, except where None
     is said.
 

@@ -161,6 +161,7 @@ def test_the_run_has_figures_a_page_and_all_table_versions(
     assert run.kind == "monitoring"
     assert run.metrics["alarms"] == 3
     assert run.metrics["log_loss.11"] == result.quality[3].log_loss
+    assert run.metrics["baseline.log_loss.1"] == result.quality[0].log_loss
     assert {ref.table for ref in run.data} == {*spec.sources, *result.tables.values()}
     page = run.artifacts[ARTIFACT_MONITORING]
     assert all(text in page for text in ("Drift by column and window", "Quality by window", "wind", "plotly"))

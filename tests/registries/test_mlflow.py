@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries import TAG_FILES, MlflowRegistry, Registry, Run
+from sparkml_track.registries import TAG_FILES, TAG_NAME, MlflowRegistry, Registry, Run
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 
 # MLflow's own query options.
@@ -146,3 +146,17 @@ def test_nothing_is_written_outside_the_store(
     registry = make(tmp_path)
     registry.load(registry.register(NAME, _package(), RUN))
     assert list(elsewhere.iterdir()) == []
+
+
+def test_names_that_mlflow_does_not_take_stay_apart_and_can_be_read_back(registry: MlflowRegistry) -> None:
+    odd = ["acc>0.5", "acc<0.5", "a//b", "a/b/", "../..", "", ".", "R&D (south)", "30+", "x" * 300, "x" * 301, "\ud800"]
+    plain = ["auc", "a/b", "recall@10".replace("@", "_"), "log_loss.2013-11"]
+    metrics = {name: float(place) for place, name in enumerate([*odd, *plain, *(f"w{n}" for n in range(1_000))])}
+    run_id = registry.record(Run("monitoring", "odd", "tests", metrics=metrics, params={"a,b": 1, "a;b": 2}))
+    data = registry._client.get_run(run_id).data
+    assert sorted(data.metrics.values()) == sorted(metrics.values())
+    assert {name: data.metrics[name] for name in plain} == {name: metrics[name] for name in plain}
+    names = {key.removeprefix(TAG_NAME): name for key, name in data.tags.items() if key.startswith(TAG_NAME)}
+    assert {names[key]: value for key, value in data.params.items()} == {"a,b": "1", "a;b": "2"}
+    key = next(key for key, name in names.items() if name == "acc>0.5")
+    assert data.metrics[key] == metrics["acc>0.5"]
