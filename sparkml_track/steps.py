@@ -262,11 +262,12 @@ def _register(project: _Project) -> Facts:
         data=refs,
     )
     verdict = promotion.register(spec, recipe, rows, project.registry())
-    measured = [verdict.candidate, *verdict.baselines, *([verdict.champion] if verdict.champion else [])]
+    measured = {"candidate": verdict.candidate} | {f"baseline {each.name}": each for each in verdict.baselines}
+    measured |= {"champion before": verdict.champion} if verdict.champion else {}
     return {
         "model": f"{verdict.model}, alias {verdict.alias}",
         "because": verdict.reason,
-        "on the test split": {each.name: dict(each.metrics) for each in measured},
+        "on the test split": {name: dict(each.metrics) for name, each in measured.items()},
     }
 
 
@@ -325,7 +326,7 @@ def _monitor(project: _Project) -> Facts:
     done = monitoring.monitor(spec, project.tables(project.session()), project.registry())
     alarms = ", ".join(f"{each.column} in {each.window} (PSI {each.psi:.2f})" for each in done.alarms[:8]) or "none"
     quality = {
-        each.window: {"rows": each.rows, "late": each.base_rate, "log_loss": each.log_loss, "auc": each.auc}
+        each.window: {"rows": each.rows, "base_rate": each.base_rate, "log_loss": each.log_loss, "auc": each.auc}
         for each in done.quality
         if not each.in_baseline
     }

@@ -149,6 +149,18 @@ class Registry(ABC):
         """Points an alias to a version, away from where it pointed before."""
 
     @abstractmethod
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        """Points an alias to a version if it points to ``expected`` (None: to nothing), and says whether it did.
+
+        One step among callers on one host, where the store is a file or this process. A server has no such step: there
+        the alias is looked at before and after, and another host may come between; who must know looks again.
+        """
+
+    @abstractmethod
+    def tagged(self, name: str, tag: str) -> Mapping[int, str]:
+        """The value of a tag on each version that has it, by version; empty if there is no such model."""
+
+    @abstractmethod
     def drop_alias(self, name: str, alias: str) -> None:
         """Removes an alias; one that is not there is fine."""
 

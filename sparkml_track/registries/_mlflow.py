@@ -15,6 +15,7 @@ from sparkml_track.errors import RegistryError, SparkmlError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import TAG_FILES, Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
+from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
 from sparkml_track.registries._mlflow_runs import RunWriter
 from sparkml_track.registries._names import stored_name
@@ -87,6 +88,21 @@ class MlflowRegistry(Registry):
         with _translated(f"point the alias {alias!r} of the model {name!r} to version {version}"):
             self._client.set_registered_model_alias(name, alias, str(version))
 
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        """See the contract."""
+        with _translated(f"move the alias {alias!r} of the model {name!r}"), alone(self._full_uri):
+            if self.alias(name, alias) != expected:
+                return False
+            self._client.set_registered_model_alias(name, alias, str(version))
+            found = self.alias(name, alias)
+        return found is not None and found.version == version
+
+    def tagged(self, name: str, tag: str) -> Mapping[int, str]:
+        """See the contract."""
+        with _translated(f"read the versions of the model {name!r}"):
+            key = stored_name(tag)
+            return {int(each.version): each.tags[key] for each in self._versions(name) if key in each.tags}
+
     def drop_alias(self, name: str, alias: str) -> None:
         """See the contract."""
         with _translated(f"drop the alias {alias!r} of the model {name!r}"):
@@ -147,6 +163,15 @@ class MlflowRegistry(Registry):
         versions = json.dumps([{"name": name, "version": ref.version}])
         self._client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": versions})
         return ref
+
+    def _versions(self, name: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self._client.search_model_versions(f"name = '{name}'", page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from sparkml_track.registries import Column, Package, Registry, Run
 
 __all__ = ["RegistryCase"]
 
-NAME = "delay"
+NAME = "ratings"
 RUN = Run("model", "refit", "tests", params={"C": 1.0}, data=(DataRef("test", "abc", 10, TableRef("t", "/t", 3)),))
 
 
@@ -61,6 +62,34 @@ class RegistryCase(ABC):
         registry.drop_alias(NAME, "challenger")
         assert registry.alias(NAME, "champion") == second
         assert registry.alias(NAME, "challenger") is None
+
+    def test_an_alias_that_is_elsewhere_by_now_is_not_moved(self, registry: Registry) -> None:
+        """A move names what it replaces."""
+        first, second = (registry.register(NAME, _package(), RUN) for _ in range(2))
+        assert not registry.move_alias(NAME, "champion", second, 1)
+        assert registry.alias(NAME, "champion") is None
+        assert registry.move_alias(NAME, "champion", None, 1)
+        assert not registry.move_alias(NAME, "champion", None, 2)
+        assert registry.alias(NAME, "champion") == first
+        assert registry.move_alias(NAME, "champion", first, 2)
+        assert registry.alias(NAME, "champion") == second
+
+    def test_of_racing_moves_one_comes_through(self, registry: Registry) -> None:
+        """All start from the same version."""
+        first, *others = (registry.register(NAME, _package(), RUN) for _ in range(4))
+        registry.set_alias(NAME, "champion", first.version)
+        with ThreadPoolExecutor(len(others)) as pool:
+            moves = [pool.submit(registry.move_alias, NAME, "champion", first, each.version) for each in others]
+        moved = [each for each, move in zip(others, moves, strict=True) if move.result()]
+        assert moved == [registry.alias(NAME, "champion")]
+
+    def test_versions_are_found_by_a_tag(self, registry: Registry) -> None:
+        """Those that have it, with its value."""
+        refs = [registry.register(NAME, _package(), RUN) for _ in range(3)]
+        registry.annotate(refs[0], {}, {"verdict": "champion"})
+        registry.annotate(refs[2], {}, {"verdict": "challenger"})
+        assert registry.tagged(NAME, "verdict") == {1: "champion", 3: "challenger"}
+        assert registry.tagged("nobody", "verdict") == {}
 
     def test_no_alias_is_none_and_no_version_is_an_error(self, registry: Registry) -> None:
         """A registry nobody used has no champion."""
