@@ -319,6 +319,7 @@ def _monitor(project: _Project) -> Facts:
         target=section.table,
         experiment=project.experiment,
         columns=[each for each in project.kept("features")["features"] if each in project.numeric()],
+        score=baseline.columns["score"],
         label=features.label,
         model=baseline.model,
         guards=monitoring.Guards(min_rows=section.min_rows, psi=section.psi),

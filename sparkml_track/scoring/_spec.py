@@ -11,7 +11,7 @@ from sparkml_track.registries import ALIAS_CHAMPION
 
 __all__ = ["ADDED", "Period", "Scored", "Scoring"]
 
-#: Columns that scoring adds, with their Spark types, in order.
+#: Columns that scoring adds, with their Spark types, in order. Beside a column of that name they get a "_" at the end.
 ADDED = {
     "score": "double",  # probability of the second class, or the prediction; null in a bad row
     "problem": "string",  # why there is no score; null in a good row
@@ -48,7 +48,7 @@ class Scoring:
         experiment: where the scoring run goes.
         alias: looked up once, at the start; not used if ``version`` is given.
         version: of the model.
-        where: column to allowed values; empty allows all.
+        where: column to allowed values, None for rows without one; empty allows all.
         period: only rows of this time; None takes all.
         keep: columns of the source to carry over; empty carries all.
     """
@@ -75,6 +75,7 @@ class Scored:
         rows: written.
         bad: rows without a score, by problem.
         seconds: the whole job.
+        columns: the names of what was added, by those in ``ADDED``.
     """
 
     table: TableRef
@@ -83,3 +84,4 @@ class Scored:
     rows: int
     bad: Mapping[str, int]
     seconds: float
+    columns: Mapping[str, str]
