@@ -268,6 +268,7 @@ class RegisterSettings(_Section):
         evaluate: gives metrics by name: ``evaluate(model, table)``.
         metric: what is compared on the test split; None for the sweep's.
         direction: of the metric; None for the sweep's.
+        formats: in what forms stored models may be read; all but skops run code that comes from the store.
     """
 
     model: Annotated[str, _matching(r"[A-Za-z0-9_ .-]{1,128}", "a name without '/' and ':'")]
@@ -277,6 +278,7 @@ class RegisterSettings(_Section):
     evaluate: Function
     metric: Text | None = None
     direction: Direction | None = None
+    formats: tuple[Literal["skops", "code", "pickle", "cloudpickle", "pyfunc"], ...] = ("skops",)
 
 
 class ScoreSettings(_Section):

@@ -87,7 +87,9 @@ class _Project:
 
         if self._registry is None:
             uri = self.settings.tracking.uri or self.settings.home.tracking_uri
-            self._registry = MlflowRegistry(uri, str(self.settings.home.artifacts))
+            section = self.settings.register
+            allowed = {"formats": section.formats} if section else {}
+            self._registry = MlflowRegistry(uri, str(self.settings.home.artifacts), **allowed)
         return self._registry
 
     def close(self) -> None:

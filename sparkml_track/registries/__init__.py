@@ -5,6 +5,7 @@ from __future__ import annotations
 from sparkml_track.registries._base import (
     ALIAS_CHALLENGER,
     ALIAS_CHAMPION,
+    FORMATS,
     TAG_FILES,
     TAG_NAME,
     TAG_TABLE,
@@ -16,10 +17,12 @@ from sparkml_track.registries._base import (
 )
 from sparkml_track.registries._memory import MemoryRegistry
 from sparkml_track.registries._mlflow import MlflowRegistry
+from sparkml_track.registries._types import is_users
 
 __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
+    "FORMATS",
     "TAG_FILES",
     "TAG_NAME",
     "TAG_TABLE",
@@ -30,4 +33,5 @@ __all__ = [
     "Registry",
     "Run",
     "Signature",
+    "is_users",
 ]

@@ -11,6 +11,7 @@ from sparkml_track.refs import DataRef, ModelRef
 __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
+    "FORMATS",
     "TAG_FILES",
     "TAG_NAME",
     "TAG_TABLE",
@@ -23,6 +24,9 @@ __all__ = [
 
 ALIAS_CHAMPION = "champion"  # the version that scores
 ALIAS_CHALLENGER = "challenger"  # the latest version that did not beat it
+
+#: In what forms a stored model may be read. All but the first run code that comes with the model.
+FORMATS = ("skops", "code", "pickle", "cloudpickle", "pyfunc")
 
 TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
 TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
@@ -60,7 +64,8 @@ class Package:
     """A fitted model with what is needed to ask it later.
 
     Attributes:
-        model: has ``method``; takes a pandas data frame.
+        model: has ``method``; takes a pandas data frame. Its own classes are defined at the top of modules, whose code
+            is kept with it.
         sample: a pandas data frame of a few input rows: gives the signature and the input example.
         method: see ``Signature``.
         requirements: pip requirements of whoever loads it, with versions; empty takes the library's own.

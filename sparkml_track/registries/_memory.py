@@ -51,7 +51,7 @@ class MemoryRegistry(Registry):
         """See the contract."""
         signature = signature_of(package)
         # A copy by value, so that a later fit of the same object changes no version.
-        blob = pickle.dumps(package.model)
+        blob = _pickled(package.model)
         with self._lock:
             versions = self._models.setdefault(name, [])
             number = len(versions) + 1
@@ -124,3 +124,14 @@ class MemoryRegistry(Registry):
         if hashlib.sha256(stored.blob).hexdigest() != stored.digest:
             raise RegistryError(f"{ref} is not what was registered, so it is not loaded. Register the model again.")
         return stored
+
+
+def _pickled(model: object) -> bytes:
+    try:
+        return pickle.dumps(model)
+    # Whatever an object raises that cannot be taken apart.
+    except Exception as error:
+        raise RegistryError(
+            f"{type(model).__name__} could not be loaded again: {error!s:.200}; models may hold classes and functions "
+            "that are defined at the top of a module"
+        ) from error

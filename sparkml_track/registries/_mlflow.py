@@ -6,14 +6,14 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sparkml_track.errors import RegistryError, SparkmlError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries._base import TAG_FILES, Package, Registry, Run, Signature
+from sparkml_track.registries._base import FORMATS, TAG_FILES, Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
@@ -33,9 +33,15 @@ class MlflowRegistry(Registry):
     Args:
         uri: of the tracking store, which is the registry too.
         artifacts: where new experiments keep their artifacts (a path or URI); None leaves it to the store.
+        formats: what may be read. "skops" runs no code but that of installed libraries and of the project; "code"
+            (modules stored with a model), "pickle", "cloudpickle" and "pyfunc" run whatever the store holds, and the
+            digests that are checked lie in the same store.
     """
 
-    def __init__(self, uri: str, artifacts: str | None = None) -> None:
+    def __init__(self, uri: str, artifacts: str | None = None, formats: Collection[str] = ("skops",)) -> None:
+        if unknown := sorted(set(formats) - set(FORMATS)):
+            raise RegistryError(f"formats are {', '.join(FORMATS)}, got {', '.join(map(repr, unknown))}")
+        self._formats = frozenset(formats)
         self.uri = _SECRET.sub("***@", uri)
         self._full_uri = uri
         with _translated("open the registry"):
@@ -117,7 +123,7 @@ class MlflowRegistry(Registry):
     def load(self, ref: ModelRef) -> object:
         """See the contract."""
         with _translated(f"load {ref}"), self._files(ref) as folder:
-            return read_model(folder)
+            return read_model(folder, self._formats)
 
     def close(self) -> None:
         """MLflow keeps its stores by URI for the process; nothing to let go of."""

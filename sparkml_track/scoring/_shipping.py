@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 from pyspark import cloudpickle
 
 from sparkml_track.errors import NotBuilt
 from sparkml_track.refs import ModelRef
+from sparkml_track.registries import is_users
 from sparkml_track.scoring import _worker
 
 __all__ = ["by_value", "pack"]
@@ -50,17 +48,12 @@ def by_value(*modules: ModuleType) -> Iterator[None]:
 
 def _users() -> list[ModuleType]:
     """Modules that are not installed: workers may lack them, or have others of that name."""
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    folders = [sysconfig.get_path(name) for name in names]
-    folders += [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
-    there = tuple({f"{Path(folder).resolve()}{os.sep}" for folder in folders})
     known = cloudpickle.list_registry_pickle_by_value()  # type: ignore[no-untyped-call]
     return [
         module
         for name, module in list(sys.modules.items())
-        if isinstance(file := getattr(module, "__file__", None), str)
-        and getattr(module, "__name__", None) == name
+        if getattr(module, "__name__", None) == name
         and name not in known
         and name.partition(".")[0] not in ("pyspark", "py4j", "sparkml_track", "__main__")
-        and not str(Path(file).resolve()).startswith(there)
+        and is_users(module)
     ]
