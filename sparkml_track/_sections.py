@@ -301,6 +301,7 @@ class MonitorSettings(_Section):
         baseline: the rows that others are compared with.
         min_rows: windows with fewer are not judged.
         psi: the population stability index from which a feature counts as drifted.
+        positive: the label that scores are the probability of; None where labels are 0 and 1.
         table: the prefix of the tables.
     """
 
@@ -308,6 +309,7 @@ class MonitorSettings(_Section):
     baseline: Split = "train"
     min_rows: Positive = 500
     psi: Annotated[float, Field(gt=0)] = 0.2
+    positive: bool | int | float | str | None = None
     table: Identifier = "monitor"
 
 

@@ -67,7 +67,7 @@ def guarded(command: Callable[Given, None]) -> Callable[Given, None]:
 @app.command()
 @guarded
 def run(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The config file, such as conf/flights.yaml.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The config file, such as conf/project.yaml.")],
 ) -> None:
     """Run all steps of a config file: prepare, features, sweep, register, score, monitor."""
     settings = load(config)
@@ -222,5 +222,5 @@ def _terminated(number: int, _: object) -> None:
 
 
 def job(step: str) -> None:
-    """A step as a job for spark-submit: ``spark-submit jobs/sweep.py --config conf/flights.yaml``."""
+    """A step as a job for spark-submit: ``spark-submit jobs/sweep.py --config conf/project.yaml``."""
     main([step, *sys.argv[1:]])

@@ -121,10 +121,11 @@ class _Project:
 
     # -- the training set
 
-    def numeric(self) -> set[str]:
+    def watchable(self) -> set[str]:
         """Columns of the training set that can be watched."""
-        kinds = ("double", "float", "long", "integer", "short", "byte", "boolean")
-        return {name for name, kind in self.tables().describe(self.training()).columns.items() if kind in kinds}
+        kinds = {"double", "float", "long", "integer", "short", "byte", "boolean", "decimal", "string"}
+        columns = self.tables().describe(self.training()).columns
+        return {name for name, kind in columns.items() if kind.partition("(")[0] in kinds}
 
     def training(self) -> TableRef:
         return _ref(self.kept("features")["training"])
@@ -315,14 +316,16 @@ def _monitor(project: _Project) -> Facts:
     # The same version for both sides: a difference of models is no drift.
     baseline = _scored(project, section.baseline, f"{section.table}_baseline", found["version"])
     period = getattr(features.split, section.baseline)
+    watchable = project.watchable()
     spec = monitoring.Monitoring(
         sources=(baseline.table, _ref(found["table"])),
         windows=monitoring.ByTime(features.time, section.period, period.start, period.end),
         target=section.table,
         experiment=project.experiment,
-        columns=[each for each in project.kept("features")["features"] if each in project.numeric()],
+        columns=[each for each in project.kept("features")["features"] if each in watchable],
         score=baseline.columns["score"],
         label=features.label,
+        positive=section.positive,
         model=baseline.model,
         guards=monitoring.Guards(min_rows=section.min_rows, psi=section.psi),
     )
