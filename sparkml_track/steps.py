@@ -89,6 +89,8 @@ class _Project:
             uri = self.settings.tracking.uri or self.settings.home.tracking_uri
             section = self.settings.register
             allowed = {"formats": section.formats} if section else {}
+            # Stored models may be of the project's own classes.
+            objective.find_code(self.settings.code)
             self._registry = MlflowRegistry(uri, str(self.settings.home.artifacts), **allowed)
         return self._registry
 
