@@ -287,6 +287,13 @@ def test_a_champion_of_other_columns_is_told_with_the_way_out(registry: MemoryRe
         register(SPEC, recipe, renamed, registry)
 
 
+def test_a_champion_that_cannot_be_loaded_is_told_with_the_way_out(registry: MemoryRegistry) -> None:
+    register(SPEC, RECIPE, DATA, registry)
+    registry._models["delay"][0].blob = b"damaged"
+    with pytest.raises(DataError, match=r"champion delay version 1 cannot be measured.*Remove the alias 'champion'"):
+        register(SPEC, RECIPE, DATA, registry)
+
+
 def test_a_spec_that_makes_no_sense_names_all_problems() -> None:
     with pytest.raises(SpecError) as caught:
         Promotion("delay", "tests", {}, "log_loss", direction="down", margin=float("nan"))

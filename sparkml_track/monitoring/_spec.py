@@ -71,8 +71,13 @@ class ByTime:
     end: datetime
 
     def __post_init__(self) -> None:
-        if self.every not in EVERY:
-            raise SpecError(f"every is {self.every!r}, allowed are {', '.join(EVERY)}")
+        wrong = [] if self.every in EVERY else [f"every is {self.every!r}, allowed are {', '.join(EVERY)}"]
+        moments = {"start": self.start, "end": self.end}
+        wrong += [f"{name} is {at}, it must have a time zone" for name, at in moments.items() if at.tzinfo is None]
+        if not wrong and self.start >= self.end:
+            wrong.append(f"the baseline ends at {self.end}, it must be after its start at {self.start}")
+        if wrong:
+            raise SpecError(*wrong)
 
     def __str__(self) -> str:
         return f"{self.column} by {self.every}, baseline {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"

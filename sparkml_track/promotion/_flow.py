@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sparkml_track.errors import DataError, ObjectiveError, SparkmlError
+from sparkml_track.errors import DataError, ObjectiveError, RegistryError, SparkmlError
 from sparkml_track.promotion._race import TAG_VERDICT, Race
 from sparkml_track.promotion._spec import Measured, Promotion, Recipe, Verdict
 from sparkml_track.refs import ModelRef
@@ -91,7 +91,7 @@ def _again(champion: ModelRef, registry: Registry, recipe: Recipe, test: Any) ->
     """The champion on the data of today, whatever it was once measured on."""
     try:
         return _measure("champion", registry.load(champion), recipe, test, champion)
-    except ObjectiveError as error:
+    except (ObjectiveError, RegistryError) as error:
         raise DataError(
             f"the champion {champion} cannot be measured on the test data, so nothing can be compared: {error}. "
             f"Its inputs may have been other columns. Remove the alias {ALIAS_CHAMPION!r} to start anew."

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sparkml_track.errors import SpecError
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.registries import ALIAS_CHAMPION
 
@@ -35,6 +36,14 @@ class Period:
     column: str
     start: datetime
     end: datetime
+
+    def __post_init__(self) -> None:
+        moments = {"start": self.start, "end": self.end}
+        wrong = [f"{name} is {at}, it must have a time zone" for name, at in moments.items() if at.tzinfo is None]
+        if not wrong and self.start >= self.end:
+            wrong.append(f"the period ends at {self.end}, it must be after its start at {self.start}")
+        if wrong:
+            raise SpecError(*wrong)
 
 
 @dataclass(frozen=True, slots=True)

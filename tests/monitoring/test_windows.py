@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparkml_track.errors import DataError
+from sparkml_track.errors import DataError, SpecError
+from sparkml_track.monitoring import ByTime
 from sparkml_track.monitoring._windows import literal, name_windows
+from sparkml_track.scoring import Period
 
 
 @pytest.mark.parametrize(
@@ -68,3 +70,13 @@ def test_rows_without_a_value_are_a_window_apart_from_any_text() -> None:
     named = name_windows(["+n", "-vnull", "-v(null)", "-v"])
     assert [named[tag].label for tag in ("+n", "-vnull", "-v(null)", "-v")] == ["((null))", "null", "(null)", ""]
     assert name_windows(["+n"])["+n"].label == "null"
+
+
+@pytest.mark.parametrize("stretch", [ByTime, Period])
+def test_a_stretch_of_time_has_a_time_zone_and_a_length(stretch: Any) -> None:
+    args = ("at", "day") if stretch is ByTime else ("at",)
+    naive, aware = datetime.fromisoformat("2013-01-01"), datetime(2013, 1, 2, tzinfo=UTC)
+    with pytest.raises(SpecError, match="start is 2013-01-01 00:00:00, it must have a time zone"):
+        stretch(*args, naive, aware)
+    with pytest.raises(SpecError, match="it must be after its start"):
+        stretch(*args, aware, aware)
