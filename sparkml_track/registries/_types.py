@@ -20,6 +20,7 @@ __all__ = ["code_of", "is_users", "why_not"]
 
 #: Installed packages whose classes models are made of; of others only estimators are.
 _MODELS = frozenset({"catboost", "imblearn", "lightgbm", "numpy", "scipy", "sklearn", "xgboost"})
+_OWN = "sparkml_track"
 #: Harmless by themselves: what is put into them is looked at as well.
 _PLAIN = frozenset({"collections.OrderedDict", "collections.defaultdict", "functools.partial"})
 _FUNCTIONS = frozenset(f"numpy.{name}" for name in ("abs", "array", "asarray", "clip", "nan_to_num", "round", "where"))
@@ -69,14 +70,14 @@ def _installed(path: tuple[str, ...]) -> tuple[str, ...]:
 def code_of(names: Iterable[str]) -> list[str]:
     """The files and package folders that the project's own classes and functions among ``names`` are imported from.
 
-    What these import of the project comes along.
+    What these import of the project comes along; this package does not, however it is installed.
     """
     found: dict[str, str] = {}
     todo = [name.partition(".")[0] for name in names]
     while todo:
         top = todo.pop()
         module = sys.modules.get(top)
-        if top in found or module is None or not is_users(module):
+        if top in found or top == _OWN or module is None or not is_users(module):
             continue
         file = Path(str(module.__file__))
         found[top] = str(file.parent if file.name == "__init__.py" else file)

@@ -50,7 +50,7 @@ def of_the_project() -> None:
 
 def test_code_is_that_of_the_project_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one_pack").mkdir()
-    (tmp_path / "one_pack" / "__init__.py").write_text("import numpy, two_file\nfrom . import part\n")
+    (tmp_path / "one_pack" / "__init__.py").write_text("import numpy, sparkml_track, two_file\nfrom . import part\n")
     (tmp_path / "one_pack" / "part.py").write_text("def f(): pass\n")
     (tmp_path / "two_file.py").write_text("import json\n")
     monkeypatch.syspath_prepend(tmp_path)
