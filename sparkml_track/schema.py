@@ -16,19 +16,29 @@ __all__ = [
     "TAG_ARTIFACTS",
     "TAG_ATTEMPTS",
     "TAG_BEST",
+    "TAG_DECIDED_BY",
     "TAG_DIGEST",
+    "TAG_FILES",
     "TAG_FINGERPRINT",
     "TAG_FOLDER",
     "TAG_HOST",
     "TAG_KEY",
     "TAG_KIND",
     "TAG_MESSAGE",
+    "TAG_MODEL",
+    "TAG_MODEL_RUN",
+    "TAG_NAME",
     "TAG_NUMBER",
     "TAG_PARENT",
     "TAG_PARETO",
     "TAG_REASON",
+    "TAG_SEED",
     "TAG_STATE",
     "TAG_SWEEP",
+    "TAG_SWEEP_RUN",
+    "TAG_TABLE",
+    "TAG_VERDICT",
+    "TAG_VERDICT_WHY",
 ]
 
 # Run tags. TAG_PARENT is MLflow's own: its UI nests by it.
@@ -48,6 +58,18 @@ TAG_BEST = "sparkml.best"  # on the parent: the number of the best trial
 TAG_PARETO = "sparkml.pareto"  # on the parent, with several objectives: the numbers of the Pareto front, by comma
 TAG_FINGERPRINT = "sparkml.fingerprint"  # on the parent: digests of spec, space, data, code and packages, as JSON
 TAG_DIGEST = "sparkml.digest"  # on the parent: over (trial, state, value) of all accepted results
+
+# Models: on versions, and on runs that made or used them.
+TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
+TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
+TAG_VERDICT = "sparkml.verdict"  # the alias a candidate got
+TAG_VERDICT_WHY = "sparkml.verdict.why"
+TAG_SWEEP_RUN = "sparkml.sweep.run"  # the parent run of the sweep that found a model's parameters
+TAG_MODEL = "sparkml.model"  # "<name>/<version>" that was used
+TAG_MODEL_RUN = "sparkml.model.run"  # the run that made it
+TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
+TAG_DECIDED_BY = "sparkml.promotion.metric"  # the metric that decided about a candidate
+TAG_SEED = "sparkml.promotion.seed"  # of its refit
 
 # Journal records, in the order a trial makes them.
 RECORDS = frozenset(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sparkml_track import schema
 from sparkml_track.errors import DataError
 from sparkml_track.monitoring import _worker
 from sparkml_track.monitoring._counts import Counted, Sums, Window, count
@@ -118,7 +119,7 @@ def _run(
             **{f"guards.{name}": value for name, value in asdict(spec.guards).items()},
         },
         metrics=_metrics(spec, found, judged) | {"seconds": time.time() - started},
-        tags={"sparkml.model": f"{model.name}/{model.version}", "sparkml.model.run": model.run_id} if model else {},
+        tags={schema.TAG_MODEL: f"{model.name}/{model.version}", schema.TAG_MODEL_RUN: model.run_id} if model else {},
         data=(*sources, *results),
         artifacts={ARTIFACT_MONITORING: _page(spec, counted, found, judged)},
         started=started,

@@ -3,10 +3,10 @@
 The gate: a candidate becomes champion only if it beats every baseline and the champion of now, each measured anew on
 the same pinned test data. Figures are of the model as the registry gives it back, not of the one in memory.
 
-    _flow   refit -> register -> measure -> decide -> move the alias
-    _gate   figures to an alias and a reason; names of figures
-    _race   what happens when another promotion moves the alias meanwhile
-    _spec   what is given and what is returned
+_spec  what is registered, what decides, and what came of it
+_flow  refit, register, measure, decide, move the alias
+_gate  figures to an alias and a reason, and the names that figures have
+_race  the alias moves to the candidate, whatever other promotions do meanwhile
 """
 
 from __future__ import annotations

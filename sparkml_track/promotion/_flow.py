@@ -9,19 +9,16 @@ from functools import cache
 from typing import Any
 
 from sparkml_track.errors import DataError, ObjectiveError, RegistryError, SparkmlError
-from sparkml_track.promotion._race import TAG_VERDICT, Race
+from sparkml_track.promotion._race import Race
 from sparkml_track.promotion._spec import Measured, Promotion, Recipe, Verdict
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import ALIAS_CHAMPION, Package, Registry, Run
-from sparkml_track.schema import TAG_SWEEP
+from sparkml_track.schema import TAG_DECIDED_BY, TAG_SEED, TAG_SWEEP, TAG_SWEEP_RUN, TAG_VERDICT
 from sparkml_track.tree import flatten
 
 __all__ = ["register"]
 
 _SPLITS = ("train", "valid", "test")
-TAG_PARENT_RUN = "sparkml.sweep.run"
-TAG_METRIC = "sparkml.promotion.metric"
-TAG_SEED = "sparkml.promotion.seed"
 
 
 def register(spec: Promotion, recipe: Recipe, data: Mapping[str, Any], registry: Registry) -> Verdict:
@@ -67,7 +64,7 @@ def _package(model: Any, recipe: Recipe, test: Any) -> Package:
 
 def _run(spec: Promotion) -> Run:
     # Params are the model's own: whatever they are called, nothing of ours is among them.
-    tags = {TAG_SWEEP: spec.sweep, TAG_PARENT_RUN: spec.sweep_run, TAG_METRIC: spec.metric, TAG_SEED: str(spec.seed)}
+    tags = {TAG_SWEEP: spec.sweep, TAG_SWEEP_RUN: spec.sweep_run, TAG_DECIDED_BY: spec.metric, TAG_SEED: str(spec.seed)}
     return Run(
         kind="model",
         name=f"{spec.model} of {spec.sweep}" if spec.sweep else spec.model,

@@ -18,11 +18,10 @@ from sparkml_track.promotion._gate import decide, figures, outlasts
 from sparkml_track.promotion._spec import Measured, Promotion
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import ALIAS_CHALLENGER, ALIAS_CHAMPION, Registry
+from sparkml_track.schema import TAG_VERDICT, TAG_VERDICT_WHY
 
-__all__ = ["TAG_VERDICT", "Race", "Settled"]
+__all__ = ["Race", "Settled"]
 
-TAG_VERDICT = "sparkml.verdict"
-TAG_VERDICT_WHY = "sparkml.verdict.why"
 _TRIES = 20  # moves of the alias by others
 
 

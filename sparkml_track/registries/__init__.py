@@ -1,4 +1,16 @@
-"""Model registries: versions with checked files, and aliases."""
+"""Model registries: versions with checked files, and aliases.
+
+_base          the contract
+_memory        the twin
+_mlflow        MLflow's registry
+_mlflow_runs   runs that are no sweep, in MLflow
+_mlflow_files  a model as a folder in MLflow's format
+_files         digests of a model's files
+_types         what a stored model may name, and where the project's own code is
+_columns       the columns of a signature
+_names         names as MLflow takes them
+_lock          one process at a time moves aliases
+"""
 
 from __future__ import annotations
 
@@ -6,9 +18,6 @@ from sparkml_track.registries._base import (
     ALIAS_CHALLENGER,
     ALIAS_CHAMPION,
     FORMATS,
-    TAG_FILES,
-    TAG_NAME,
-    TAG_TABLE,
     Column,
     Package,
     Registry,
@@ -23,9 +32,6 @@ __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
     "FORMATS",
-    "TAG_FILES",
-    "TAG_NAME",
-    "TAG_TABLE",
     "Column",
     "MemoryRegistry",
     "MlflowRegistry",

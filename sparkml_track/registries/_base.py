@@ -12,9 +12,6 @@ __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
     "FORMATS",
-    "TAG_FILES",
-    "TAG_NAME",
-    "TAG_TABLE",
     "Column",
     "Package",
     "Registry",
@@ -27,10 +24,6 @@ ALIAS_CHALLENGER = "challenger"  # the latest version that did not beat it
 
 #: In what forms a stored model may be read. All but the first run code that comes with the model.
 FORMATS = ("skops", "code", "pickle", "cloudpickle", "pyfunc")
-
-TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
-TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
-TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import Any
 
 from sparkml_track.errors import RegistryError, SparkmlError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries._base import FORMATS, TAG_FILES, Package, Registry, Run, Signature
+from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
 from sparkml_track.registries._mlflow_runs import RunWriter
 from sparkml_track.registries._names import stored_name
-from sparkml_track.schema import TAG_KIND
+from sparkml_track.schema import TAG_FILES, TAG_KIND
 
 __all__ = ["MlflowRegistry"]
 

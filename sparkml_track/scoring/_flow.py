@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
 
+from sparkml_track import schema
 from sparkml_track.errors import DataError, NotBuilt, RegistryError, TableError
 from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Registry, Run, Signature
@@ -205,7 +206,7 @@ def _run(spec: Scoring, model: ModelRef, table: TableRef, rows: int, bad: Mappin
         experiment=spec.experiment,
         params={"model": model.name, "model_version": model.version, "source": spec.source, "target": table},
         metrics={"rows": rows, "bad_rows": sum(bad.values()), "seconds": seconds, "rows_per_second": rows / seconds},
-        tags={"sparkml.model": f"{model.name}/{model.version}", "sparkml.model.run": model.run_id},
+        tags={schema.TAG_MODEL: f"{model.name}/{model.version}", schema.TAG_MODEL_RUN: model.run_id},
         data=(
             DataRef("source", f"v{spec.source.version}", None, spec.source),
             DataRef("scores", f"v{table.version}", rows, table),

@@ -21,8 +21,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries import TAG_FILES, TAG_NAME, MlflowRegistry, Package, Registry, Run
+from sparkml_track.registries import MlflowRegistry, Package, Registry, Run
 from sparkml_track.registries._files import digest_files
+from sparkml_track.schema import TAG_FILES, TAG_NAME
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 
 # MLflow's own query options.
