@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sparkml_track.errors import ObjectiveError
 
-__all__ = ["Trial", "name_of", "problems", "resolve", "source_digest"]
+__all__ = ["Trial", "find_code", "name_of", "problems", "resolve", "source_digest"]
 
 Function = Callable[..., object]
 
@@ -46,6 +46,13 @@ class Trial(Protocol):
         """Waits for the decision on the last report."""
 
 
+def find_code(folders: Sequence[str]) -> None:
+    """Puts folders first on ``sys.path``, where they stay, because what is there may import more later."""
+    for folder in reversed(folders):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
 def resolve(path: str, code: Sequence[str] = ()) -> Function:
     """Imports a function.
 
@@ -59,9 +66,7 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
     module_name, colon, name = path.partition(":")
     if not (colon and module_name and name.isidentifier()):
         raise ObjectiveError(f"{path!r} names no function; allowed is package.module:function")
-    for folder in reversed(code):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    find_code(code)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

@@ -18,6 +18,7 @@ __all__ = [
     "TAG_ATTEMPTS",
     "TAG_BEST",
     "TAG_CODE_CHANGED",
+    "TAG_DECIDED_BY",
     "TAG_DIGEST",
     "TAG_FILES",
     "TAG_FINGERPRINT",
@@ -28,12 +29,14 @@ __all__ = [
     "TAG_MESSAGE",
     "TAG_MODEL",
     "TAG_MODEL_RUN",
+    "TAG_NAME",
     "TAG_NUMBER",
     "TAG_PARENT",
     "TAG_PARETO",
     "TAG_PLATFORM",
     "TAG_PYTHON",
     "TAG_REASON",
+    "TAG_SEED",
     "TAG_SPARK_APPLICATION",
     "TAG_SPARK_MASTER",
     "TAG_SPARK_VERSION",
@@ -84,6 +87,9 @@ TAG_MODEL_RUN = "sparkml.model.run"  # the run that made it
 
 #: In the metadata of a table's columns: what a column is for.
 COLUMN_ROLE = "sparkml.role"
+TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
+TAG_DECIDED_BY = "sparkml.promotion.metric"  # the metric that decided about a candidate
+TAG_SEED = "sparkml.promotion.seed"  # of its refit
 
 # Journal records, in the order a trial makes them.
 RECORDS = frozenset(

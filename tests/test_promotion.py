@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,10 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from sparkml_track.errors import DataError, ObjectiveError, RegistryError, SpecError
-from sparkml_track.promotion import Promotion, Recipe, register
+from sparkml_track.errors import DataError, ObjectiveError, SpecError
+from sparkml_track.promotion import Promotion, Recipe, Verdict, register
 from sparkml_track.refs import DataRef, ModelRef, TableRef
-from sparkml_track.registries import MemoryRegistry, Registry, Run
+from sparkml_track.registries import MemoryRegistry, Package, Registry, Run
 
 DATA_REF = DataRef("test", "abc", 400, TableRef("training", "/tables/training", 4))
 SPEC = Promotion("delay", "tests", {"model": {"C": 1.0}}, "log_loss", sweep="s1", sweep_run="r1", data=(DATA_REF,))
@@ -102,16 +103,73 @@ def test_the_direction_decides_what_is_better(direction: str, value: float, wins
     assert not replace(SPEC, direction=direction).beats(0.2, 0.2)
 
 
-def test_a_candidate_whose_metric_is_nan_is_no_champion(registry: MemoryRegistry) -> None:
-    recipe = replace(RECIPE, evaluate=lambda *_: {"log_loss": float("nan")})
-    assert not register(SPEC, recipe, DATA, registry).promoted
+def judged(registry: MemoryRegistry, own: float, champion: float = 0.9, base: float = 0.9, **change: Any) -> Verdict:
+    """A promotion with given figures, after one with the champion's."""
+
+    def measured(model: Any, _: Any) -> dict[str, float]:
+        return {"log_loss": values[getattr(model, "part_", "base")]}
+
+    def named(part: str) -> Any:
+        model = refit(SPEC.params, DATA, 0)
+        model.part_ = part
+        return model
+
+    recipe = Recipe(lambda *_: named("first"), lambda *_: {"base": named("base")}, measured, inputs)
+    registry.register("delay", Package(named("first"), inputs(DATA["test"]).head(3)), Run("model", "m", "tests"))
+    registry.set_alias("delay", "champion", 1)
+    values = {"first": champion, "base": base, "candidate": own}
+    return register(replace(SPEC, **change), replace(recipe, refit=lambda *_: named("candidate")), DATA, registry)
+
+
+NOT_FINITE = (float("nan"), float("inf"), float("-inf"))
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("value", NOT_FINITE)
+def test_a_candidate_whose_figure_is_not_finite_is_no_champion(
+    registry: MemoryRegistry, value: float, direction: str
+) -> None:
+    verdict = judged(registry, value, direction=direction)
+    assert not verdict.promoted
+    assert "is not a finite number" in verdict.reason
+    assert _champion(registry) == 1
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("value", NOT_FINITE)
+def test_a_champion_or_baseline_whose_figure_is_not_finite_blocks_nobody(
+    registry: MemoryRegistry, value: float, direction: str
+) -> None:
+    verdict = judged(registry, 0.5, champion=value, base=value, direction=direction)
+    assert verdict.promoted
+    assert "did not count" in verdict.reason
+    assert _champion(registry) == 2
+
+
+def test_a_baseline_may_have_any_name_and_overwrites_no_figure(registry: MemoryRegistry) -> None:
+    names = ("test", "champion", "candidate", "a.b", "a%2Eb", "R&D")
+    recipe = replace(RECIPE, baselines=lambda *_: {name: baselines(DATA, 0)["base_rate"] for name in names})
+    register(SPEC, recipe, DATA, registry)
+    verdict = register(replace(SPEC, params={"model": {"C": 0.5}}), recipe, DATA, registry)
+    metrics = registry.runs[verdict.model.run_id].metrics
+    assert metrics["test.log_loss"] == verdict.candidate.metrics["log_loss"]
+    assert verdict.champion is not None
+    assert metrics["champion.log_loss"] == verdict.champion.metrics["log_loss"]
+    assert len(metrics) == 2 + len(names)
+
+
+def test_params_of_any_name_stay_as_they_are(registry: MemoryRegistry) -> None:
+    params = {"model": {"C": 1.0}, "promotion": {"metric": 3, "seed": 4}}
+    run = registry.runs[register(replace(SPEC, params=params), RECIPE, DATA, registry).model.run_id]
+    assert run.params == {"model.C": 1.0, "promotion.metric": 3, "promotion.seed": 4}
+    assert run.tags["sparkml.promotion.metric"] == "log_loss"
 
 
 def test_the_run_has_all_figures_the_sweep_and_the_table_version(registry: MemoryRegistry) -> None:
     register(SPEC, RECIPE, DATA, registry)
     verdict = register(SPEC, RECIPE, DATA, registry)
     run = registry.runs[verdict.model.run_id]
-    assert set(run.metrics) == {"test.log_loss", "base_rate.log_loss", "champion.log_loss"}
+    assert set(run.metrics) == {"test.log_loss", "baseline.base_rate.log_loss", "champion.log_loss"}
     assert (run.kind, run.tags["sparkml.sweep"], run.tags["sparkml.sweep.run"]) == ("model", "s1", "r1")
     assert run.params["model.C"] == 1.0
     assert run.data == (DATA_REF,)
@@ -122,22 +180,69 @@ class Meddling(MemoryRegistry):
     """Somebody else promotes version 1 while the candidate is measured."""
 
     def load(self, ref: ModelRef) -> object:
-        self.set_alias("delay", "champion", 1)
+        if ref.version == 2:
+            self.set_alias("delay", "champion", 1)
         return super().load(ref)
 
 
-def test_a_champion_that_moves_meanwhile_stays() -> None:
+@pytest.mark.parametrize(("c", "champion"), [(1.0, 1), (1e-3, 2)])
+def test_a_champion_that_comes_meanwhile_must_be_beaten_too(c: float, champion: int) -> None:
     registry = Meddling()
-    registry.register("delay", _package(), Run("model", "earlier", "tests"))
-    with pytest.raises(RegistryError, match=r"moved from nothing to delay version 1 .* version 2 got no alias"):
-        register(SPEC, RECIPE, DATA, registry)
-    assert _champion(registry) == 1
+    registry.register("delay", _package(c), Run("model", "earlier", "tests"))
+    verdict = register(SPEC, RECIPE, DATA, registry)
+    assert verdict.champion is not None
+    assert verdict.champion.ref == registry.version("delay", 1)
+    assert _champion(registry) == champion
+    assert verdict.promoted is (champion == 2)
 
 
-def _package() -> Any:
-    from sparkml_track.registries import Package
+class Unlocked(MemoryRegistry):
+    """A server that lets another host's whole promotion come between the look and the write."""
 
-    return Package(refit(SPEC.params, DATA, 0), inputs(DATA["test"]).head(3))
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._params = params
+        self._others: list[Verdict] = []
+
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        if not self._others and self.alias(name, alias) == expected and not self._params.get("busy"):
+            self._params = {**self._params, "busy": True}
+            self._others.append(register(replace(SPEC, params=self._params), RECIPE, DATA, self))
+            self.set_alias(name, alias, version)
+            return True
+        return super().move_alias(name, alias, expected, version)
+
+
+@pytest.mark.parametrize(("own", "other", "champion"), [(1e-3, 1.0, 2), (1.0, 1e-3, 1), (1.0, 1.0, 1)])
+def test_of_two_promotions_that_pass_each_other_the_better_stays(own: float, other: float, champion: int) -> None:
+    registry = Unlocked({"model": {"C": other}})
+    verdict = register(replace(SPEC, params={"model": {"C": own}}), RECIPE, DATA, registry)
+    assert _champion(registry) == champion
+    assert verdict.promoted is (champion == 1)
+    assert registry.tags(verdict.model)["sparkml.verdict"] == verdict.alias
+
+
+def test_a_champion_that_was_taken_back_by_hand_is_no_rival(registry: MemoryRegistry) -> None:
+    weak = register(replace(SPEC, params={"model": {"C": 1e-3}}), RECIPE, DATA, registry)
+    strong = register(SPEC, RECIPE, DATA, registry)
+    registry.set_alias("delay", "champion", weak.model.version)
+    third = register(replace(SPEC, params={"model": {"C": 2e-3}}), RECIPE, DATA, registry)
+    assert strong.promoted
+    assert third.promoted
+    assert registry.alias("delay", "champion") == third.model
+
+
+def test_many_promotions_at_once_leave_the_best_as_champion() -> None:
+    registry = MemoryRegistry()
+    specs = [replace(SPEC, params={"model": {"C": c}}) for c in (1e-4, 1e-3, 1.0, 1e-2, 1e-5, 3e-4)]
+    with ThreadPoolExecutor(len(specs)) as pool:
+        verdicts = list(pool.map(lambda spec: register(spec, RECIPE, DATA, registry), specs))
+    best = min(verdicts, key=lambda verdict: verdict.candidate.metrics["log_loss"])
+    assert registry.alias("delay", "champion") == best.model
+
+
+def _package(c: float = 1.0) -> Any:
+    return Package(refit({"model": {"C": c}}, DATA, 0), inputs(DATA["test"]).head(3))
 
 
 def _champion(registry: Registry) -> int | None:
@@ -180,6 +285,13 @@ def test_a_champion_of_other_columns_is_told_with_the_way_out(registry: MemoryRe
     recipe = Recipe(refit_other, lambda *_: {"own": refit_other({}, renamed, 0)}, measure_other, other)
     with pytest.raises(DataError, match="the champion delay version 1 cannot be measured"):
         register(SPEC, recipe, renamed, registry)
+
+
+def test_a_champion_that_cannot_be_loaded_is_told_with_the_way_out(registry: MemoryRegistry) -> None:
+    register(SPEC, RECIPE, DATA, registry)
+    registry._models["delay"][0].blob = b"damaged"
+    with pytest.raises(DataError, match=r"champion delay version 1 cannot be measured.*Remove the alias 'champion'"):
+        register(SPEC, RECIPE, DATA, registry)
 
 
 def test_a_spec_that_makes_no_sense_names_all_problems() -> None:

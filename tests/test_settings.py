@@ -57,6 +57,25 @@ def test_the_shipped_file_is_valid() -> None:
     assert settings.sweep.max_trials >= 40
 
 
+@pytest.mark.parametrize(("text", "value"), [("2", 2), ("true", True), ("late", "late"), ("0.5", 0.5)])
+def test_the_positive_label_keeps_its_type(tmp_path: Path, text: str, value: object) -> None:
+    settings = load(written(tmp_path, f"{SMALL}monitor:\n  positive: {text}\n"), {})
+    assert settings.monitor is not None
+    assert (settings.monitor.positive, type(settings.monitor.positive)) == (value, type(value))
+
+
+def test_a_stored_model_is_read_as_skops_unless_the_file_says_more(tmp_path: Path) -> None:
+    register = "".join(f"  {name}: mine.work:{name}\n" for name in ("refit", "baselines", "inputs", "evaluate"))
+    text = f"{SMALL}register:\n  model: mine\n{register}"
+    settings = load(written(tmp_path, text), {})
+    assert settings.register is not None
+    assert settings.register.formats == ("skops",)
+    trusting = load(written(tmp_path, f"{text}  formats: [skops, code]\n"), {})
+    assert trusting.register is not None
+    assert trusting.register.formats == ("skops", "code")
+    assert any("formats" in each for each in problems(tmp_path, f"{text}  formats: [joblib]\n"))
+
+
 def test_settings_are_frozen(tmp_path: Path) -> None:
     settings = load(written(tmp_path, SMALL), {})
     with pytest.raises(dataclasses.FrozenInstanceError):

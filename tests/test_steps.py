@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import DataError, SparkmlError
+from sparkml_track.pipeline.project import Project
 from sparkml_track.pipeline.steps import run_step
 
 CODE = """\
@@ -81,3 +83,11 @@ def test_a_front_without_trials_is_an_error(tmp_path: Path) -> None:
     text = CONF.replace("front_code:train", "front_code:fails")
     with pytest.raises(SparkmlError, match="no trial finished with finite values; the report says more"):
         run_step("sweep", settings(tmp_path, "  metric: [loss, seconds]\n", text))
+
+
+def test_models_of_the_projects_own_classes_are_found_by_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Project(settings(tmp_path)).registry()
+    assert str(tmp_path / "code") in sys.path

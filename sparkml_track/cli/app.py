@@ -75,5 +75,5 @@ def _terminated(number: int, _: object) -> None:
 
 
 def job(step: str) -> None:
-    """A step as a job for spark-submit: ``spark-submit jobs/sweep.py --config conf/flights.yaml``."""
+    """A step as a job for spark-submit: ``spark-submit jobs/sweep.py --config conf/project.yaml``."""
     main([step, *sys.argv[1:]])

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The config file, such as conf/flights.yaml.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The config file, such as conf/project.yaml.")],
 ) -> None:
     """Run all steps of a config file: prepare, features, sweep, register, score, monitor."""
     settings = load(config)

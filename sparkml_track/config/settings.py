@@ -85,7 +85,7 @@ class Settings:
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, key: str) -> str:
-        """Begins a message about a key: ``conf/flights.yaml:12: sweep.objective``."""
+        """Begins a message about a key: ``conf/project.yaml:12: sweep.objective``."""
         return f"{self.file}:{self.lines.get(key, 1)}: {key}"
 
 
@@ -130,7 +130,7 @@ def _text(file: Path) -> str:
         reason = f"it is not UTF-8 text (byte {error.start})"
     except OSError as error:
         reason = error.strerror or str(error)
-    raise ConfigError(f"{file}: {reason}; give the path of a config file, such as conf/flights.yaml")
+    raise ConfigError(f"{file}: {reason}; give the path of a config file, such as conf/project.yaml")
 
 
 def _parse(document: Document) -> tuple[File | None, list[Complaint]]:

@@ -3,6 +3,8 @@
 _spec      what is watched, what counts as an alarm, and what came of it
 _flow      count, judge, write tables, record a run
 _counts    rows to counts, in one pass
+_windows   which window a row belongs to, and values that the user named
+_cuts      where the bins of a column are
 _worker    that pass, in Spark's Python workers
 _findings  counts to findings
 _measures  distances of two binned distributions

@@ -13,6 +13,7 @@ from sparkml_track.monitoring import _measures as measures
 from sparkml_track.monitoring import _worker
 from sparkml_track.monitoring._counts import Counted, Sums, Window
 from sparkml_track.monitoring._spec import DRIFT, FEW, OK, Drift, Guards, Quality
+from sparkml_track.monitoring._worker import Cuts
 
 __all__ = ["BASELINE", "drift", "order", "profile", "quality"]
 
@@ -29,10 +30,12 @@ def order(windows: Iterable[Window]) -> list[Window]:
 def profile(counted: Counted) -> list[dict[str, object]]:
     """One row for each column of the baseline and of each window outside: how many, how large, how spread."""
     return [
-        {"window": label, "column": column, **_profiled(sums, counted.edges[column], counted.shifts[column])}
-        for label, columns in [(BASELINE, _baseline(counted)), *_others(counted)]
+        {"window": label, "in_baseline": inside, "column": column, **_profiled(sums, counted.cuts[column])}
+        for inside, label, columns in [
+            (True, BASELINE, _baseline(counted)),
+            *((False, label, columns) for label, columns in _others(counted)),
+        ]
         for column, sums in columns.items()
-        if column != _worker.QUALITY
     ]
 
 
@@ -40,17 +43,16 @@ def drift(counted: Counted, guards: Guards) -> list[Drift]:
     """Each column of each window that is not in the baseline, against the baseline."""
     base = _baseline(counted)
     return [
-        _drifted((column, label), base[column], sums, guards)
+        _drifted((column, label), (base[column], sums), guards, counted.cuts[column].text)
         for label, columns in _others(counted)
         for column, sums in columns.items()
-        if column != _worker.QUALITY
     ]
 
 
 def quality(counted: Counted) -> list[Quality]:
     """Each window with score and label, those of the baseline too."""
-    found = ((window, counted.windows[window].get(_worker.QUALITY)) for window in order(counted.windows))
-    return [_judged(window, sums) for window, sums in found if sums is not None and sums.bins.sum()]
+    found = ((window, counted.quality[window]) for window in order(counted.quality))
+    return [_judged(window, sums) for window, sums in found if sums.bins.sum()]
 
 
 def _baseline(counted: Counted) -> Mapping[str, Sums]:
@@ -62,33 +64,42 @@ def _others(counted: Counted) -> Iterator[tuple[str, Mapping[str, Sums]]]:
     return ((each.label, counted.windows[each]) for each in order(counted.windows) if not each.in_baseline)
 
 
-def _profiled(sums: Sums, edges: np.ndarray, shift: float) -> dict[str, object]:
-    there, missing = float(sums.bins.sum()), sums.head[_worker.MISSING]
-    mean = sums.head[_worker.SUM] / there if there else float("nan")
-    spread = sums.head[_worker.SQUARES] / there - mean**2 if there else float("nan")
+def _profiled(sums: Sums, cuts: Cuts) -> dict[str, object]:
+    there, missing = float(sums.bins.sum()), sums.total(_worker.MISSING)
+    numbers = there if not cuts.text else 0.0
+    nan = float("nan")
+    mean = sums.total(_worker.SUM) / numbers if numbers else nan
+    spread = sums.total(_worker.SQUARES) / numbers - mean**2 if numbers else nan
     row: dict[str, object] = {
         "rows": int(there + missing),
         "nulls": int(missing),
-        "mean": mean + shift,
-        "std": float(np.sqrt(max(spread, 0.0))) if there else float("nan"),
-        "min": sums.low if there else float("nan"),
-        "max": sums.high if there else float("nan"),
+        "mean": mean + cuts.shift,
+        "std": float(np.sqrt(max(spread, 0.0))) if numbers else nan,
+        "min": float(sums.lows.min()) if numbers else nan,
+        "max": float(sums.highs.max()) if numbers else nan,
     }
-    return row | {f"p{round(q * 100):02d}": _quantile(sums, edges, q) for q in _QUANTILES}
+    return row | {f"p{round(q * 100):02d}": _quantile(sums, q) if numbers else nan for q in _QUANTILES}
 
 
-def _quantile(sums: Sums, edges: np.ndarray, q: float) -> float:
-    """Between the edges of the bin that holds it, as if values lay evenly there."""
-    total = sums.bins.sum()
-    if not total or not np.isfinite(sums.low):
-        return float("nan")
-    borders = np.clip(np.concatenate([[sums.low], edges, [sums.high]]), sums.low, sums.high)
-    return float(np.interp(q * total, np.concatenate([[0.0], np.cumsum(sums.bins)]), borders))
+def _quantile(sums: Sums, q: float) -> float:
+    """Between the least and the most value of the bin that holds it, as if values lay evenly there.
+
+    A bin of one value gives that value, so quantiles of a column of few values are values that occur.
+    """
+    upto = np.cumsum(sums.bins)
+    at = int(np.searchsorted(upto, q * upto[-1]))
+    low, high = sums.range(at)
+    if low >= high:
+        # Only infinite values are in a bin without a least and a most one.
+        return low if low == high else math.copysign(float("inf"), at - 0.5)
+    share = (q * upto[-1] - (upto[at] - sums.bins[at])) / sums.bins[at]
+    return float(low * (1 - share) + high * share)
 
 
-def _drifted(what: tuple[str, str], base: Sums, now: Sums, guards: Guards) -> Drift:
+def _drifted(what: tuple[str, str], both: tuple[Sums, Sums], guards: Guards, text: bool) -> Drift:
+    base, now = both
     groups = measures.regroup(base.bins, guards.bins)
-    p, q = (_grouped(sums, groups, base, now) for sums in (base, now))
+    p, q = (_grouped(sums, groups, base, now) for sums in both)
     limit = measures.psi_limit(p, q, guards.alpha)
     value = measures.psi(p, q)
     verdict = DRIFT if value > max(guards.psi, limit) else OK
@@ -102,7 +113,7 @@ def _drifted(what: tuple[str, str], base: Sums, now: Sums, guards: Guards) -> Dr
         psi=value,
         psi_null=measures.psi_null(p, q),
         psi_limit=limit,
-        ks=measures.ks(base.bins, now.bins),
+        ks=float("nan") if text else measures.ks(base.bins, now.bins),
         js=measures.js(p, q),
         tv=measures.tv(p, q),
         verdict=verdict,
@@ -112,14 +123,14 @@ def _drifted(what: tuple[str, str], base: Sums, now: Sums, guards: Guards) -> Dr
 def _grouped(sums: Sums, groups: np.ndarray, base: Sums, now: Sums) -> np.ndarray:
     """Counts of the coarse bins; nulls are a bin of their own where there are any."""
     counts = np.bincount(groups, weights=sums.bins)
-    holes = base.head[_worker.MISSING] + now.head[_worker.MISSING]
-    return np.append(counts, sums.head[_worker.MISSING]) if holes else counts
+    holes = base.total(_worker.MISSING) + now.total(_worker.MISSING)
+    return np.append(counts, sums.total(_worker.MISSING)) if holes else counts
 
 
 def _judged(window: Window, sums: Sums) -> Quality:
     positives, negatives = sums.bins[: _worker.SCORE_BINS], sums.bins[_worker.SCORE_BINS :]
     rows = float(sums.bins.sum())
-    rate, mean = float(positives.sum()) / rows, sums.head[_worker.SCORES] / rows
+    rate, mean = float(positives.sum()) / rows, sums.total(_worker.SCORES) / rows
     return Quality(
         window=window.label,
         in_baseline=window.in_baseline,
@@ -127,8 +138,8 @@ def _judged(window: Window, sums: Sums) -> Quality:
         base_rate=rate,
         mean_score=mean,
         calibration=mean - rate,
-        log_loss=sums.head[_worker.LOG_LOSS] / rows,
-        brier=sums.head[_worker.BRIER] / rows,
+        log_loss=sums.total(_worker.LOG_LOSS) / rows,
+        brier=sums.total(_worker.BRIER) / rows,
         auc=measures.auc(positives, negatives),
     )
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from sparkml_track import schema
 from sparkml_track.errors import DataError
 from sparkml_track.monitoring import _worker
-from sparkml_track.monitoring._counts import Counted, count
+from sparkml_track.monitoring._counts import Counted, Sums, Window, count
 from sparkml_track.monitoring._findings import drift, order, profile, quality
 from sparkml_track.monitoring._spec import DRIFT, FEW, Drift, Monitored, Monitoring, Quality
 from sparkml_track.pages import render, text_of
@@ -35,28 +35,50 @@ def monitor(spec: Monitoring, tables: Tables, registry: Registry) -> Monitored:
         registry: takes the run.
 
     Raises:
-        DataError: a column is missing or not numeric, the baseline is empty, or scores are no probabilities though
-            there is a label.
+        DataError: a column is missing or of a type that cannot be watched, the baseline is empty, or there is a label
+            and scores are not probabilities, or labels are neither 0 nor 1.
         TableError: the tables refused.
         RegistryError: the run could not be written.
     """
     started = time.time()
     counted = count(spec, tables)
-    _check_scores(counted)
+    _check_quality(spec, counted)
     found, judged = drift(counted, spec.guards), quality(counted)
     written = _written(spec, tables, profile(counted), found, judged)
     run_id = registry.record(_run(spec, counted, found, judged, written, started))
     return Monitored(written, run_id, tuple(found), tuple(judged), time.time() - started)
 
 
-def _check_scores(counted: Counted) -> None:
-    for window, columns in counted.windows.items():
-        sums = columns.get(_worker.QUALITY)
-        if sums is not None and sums.bins.sum() and not 0 <= sums.low <= sums.high <= 1:
-            raise DataError(
-                f"scores from {sums.low} to {sums.high} in window {window.label} are no probabilities: their quality "
-                "cannot be told; leave the label out"
-            )
+def _check_quality(spec: Monitoring, counted: Counted) -> None:
+    for window, sums in counted.quality.items():
+        _check_scores(window, sums)
+        _check_labels(spec, window, sums)
+    judged = sum(float(sums.bins.sum()) for sums in counted.quality.values())
+    positives = sum(float(sums.bins[: _worker.SCORE_BINS].sum()) for sums in counted.quality.values())
+    if spec.positive is not None and judged and not positives:
+        raise DataError(
+            f"no row has {spec.positive!r} in column {spec.label!r}, which positive= names; give the label that scores "
+            "are the probability of"
+        )
+
+
+def _check_scores(window: Window, sums: Sums) -> None:
+    low, high = sums.range(_worker.SCORES)
+    if low <= high and not 0 <= low <= high <= 1:
+        raise DataError(
+            f"scores from {low} to {high} in window {window.label} are not probabilities: their quality cannot be "
+            "judged; leave the label out"
+        )
+
+
+def _check_labels(spec: Monitoring, window: Window, sums: Sums) -> None:
+    low, high = sums.range(_worker.WRONG)
+    if sums.total(_worker.WRONG):
+        raise DataError(
+            f"{sums.total(_worker.WRONG):.0f} labels in column {spec.label!r}, window {window.label}, are neither 0 "
+            f"nor 1 but from {low:g} to {high:g}; name the one that scores are the probability of, as "
+            f"positive={high:g}, or leave the label out"
+        )
 
 
 def _written(
@@ -113,7 +135,9 @@ def _metrics(spec: Monitoring, found: Sequence[Drift], judged: Sequence[Quality]
     metrics |= {f"score_psi.{each.window}": each.psi for each in found if each.column == spec.score}
     for each in judged:
         values = {"log_loss": each.log_loss, "auc": each.auc, "brier": each.brier, "calibration": each.calibration}
-        metrics |= {f"{name}.{each.window}": value for name, value in values.items()}
+        # A window that the baseline cuts is judged twice.
+        part = "baseline." if each.in_baseline else ""
+        metrics |= {f"{part}{name}.{each.window}": value for name, value in values.items()}
     return metrics
 
 
@@ -121,9 +145,8 @@ def _page(spec: Monitoring, counted: Counted, found: Sequence[Drift], judged: Se
     drifts = [(each.column, each.window, each.psi, each.verdict) for each in found]
     figures = [(q.window, q.in_baseline, q.log_loss, q.auc, q.base_rate, q.mean_score) for q in judged]
     histograms = [
-        (window.label, window.in_baseline, columns[_worker.QUALITY].bins.reshape(2, -1).sum(axis=0))
-        for window, columns in ((each, counted.windows[each]) for each in order(counted.windows))
-        if _worker.QUALITY in columns
+        (window.label, window.in_baseline, counted.quality[window].bins.reshape(2, -1).sum(axis=0))
+        for window in order(counted.quality)
     ]
     title = f"{spec.target}: {spec.windows}"
     plots = [draw_drift(drifts), draw_quality(figures), draw_scores(histograms)]

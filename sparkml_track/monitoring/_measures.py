@@ -19,9 +19,11 @@ Counts = NDArray[np.float64]
 def psi(base: Counts, now: Counts) -> float:
     """Population stability index: sum of (p - q) ln(p / q), nats.
 
-    Half a row is added to each bin, so that an empty one gives a large number and not infinity.
+    Half a row is added to each bin, so that an empty one gives a large number and not infinity. A bin that is empty in
+    both says nothing.
     """
-    p, q = _smooth(base), _smooth(now)
+    used = base + now > 0
+    p, q = _smooth(base[used]), _smooth(now[used])
     return float(np.sum((p - q) * np.log(p / q)))
 
 
@@ -57,14 +59,21 @@ def tv(base: Counts, now: Counts) -> float:
 
 
 def regroup(base: Counts, bins: int) -> NDArray[np.intp]:
-    """Which of at most ``bins`` groups each fine bin belongs to: neighbours, of about equal counts in the baseline.
+    """Which group each fine bin belongs to: neighbours that together have about one of ``bins`` equal counts.
+
+    The first and the last bin, which are outside the baseline's range, are groups of their own, and so is each that
+    alone has half of an equal count: what moves from it to its neighbour is seen.
 
     Returns:
         Group of each fine bin, from 0, rising.
     """
-    middle = np.cumsum(base) - base / 2
-    groups = np.minimum((middle / max(base.sum(), 1.0) * bins).astype(np.intp), bins - 1)
-    return np.unique(groups, return_inverse=True)[1].reshape(-1)
+    total = max(base.sum(), 1.0)
+    alone = base / total >= 0.5 / bins
+    alone[[0, -1]] = True
+    light = np.where(alone, 0.0, base)
+    middle = ((np.cumsum(light) - light / 2) / total * bins).astype(np.intp)
+    starts = (np.diff(middle) > 0) | alone[1:] | alone[:-1]
+    return np.concatenate([[0], np.cumsum(starts)]).astype(np.intp)
 
 
 def auc(positives: Counts, negatives: Counts) -> float:

@@ -71,8 +71,13 @@ class ByTime:
     end: datetime
 
     def __post_init__(self) -> None:
-        if self.every not in EVERY:
-            raise SpecError(f"every is {self.every!r}, allowed are {', '.join(EVERY)}")
+        wrong = [] if self.every in EVERY else [f"every is {self.every!r}, allowed are {', '.join(EVERY)}"]
+        moments = {"start": self.start, "end": self.end}
+        wrong += [f"{name} is {at}, it must have a time zone" for name, at in moments.items() if at.tzinfo is None]
+        if not wrong and self.start >= self.end:
+            wrong.append(f"the baseline ends at {self.end}, it must be after its start at {self.start}")
+        if wrong:
+            raise SpecError(*wrong)
 
     def __str__(self) -> str:
         return f"{self.column} by {self.every}, baseline {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
@@ -84,7 +89,7 @@ class ByValue:
 
     Attributes:
         column: of any type that has a text form.
-        baseline: its values.
+        baseline: its values, in the column's own type; None for rows without one.
     """
 
     column: str
@@ -103,9 +108,10 @@ class Monitoring:
         windows: which window a row belongs to, and which rows are the baseline.
         target: prefix of the tables that are written: ``_profile``, ``_drift``, ``_quality``.
         experiment: where the monitoring run goes.
-        columns: numeric or boolean columns to watch; the score is watched anyway.
+        columns: numbers, booleans and text to watch; the score is watched anyway.
         score: the column of predictions.
-        label: the column of what came true, 0 or 1, null where not known yet; None for no quality table.
+        label: the column of what came true, null where not known yet; None for no quality table.
+        positive: the label that scores are the probability of; None where labels are 0 and 1.
         model: what made the scores, kept as a tag.
         guards: against false alarms.
     """
@@ -117,6 +123,7 @@ class Monitoring:
     columns: Sequence[str]
     score: str = "score"
     label: str | None = None
+    positive: object = None
     model: ModelRef | None = None
     guards: Guards = field(default_factory=Guards)
 
@@ -133,7 +140,7 @@ class Drift:
         psi: population stability index, nats.
         psi_null: what PSI is on average if nothing changed.
         psi_limit: what PSI exceeds with probability ``alpha`` if nothing changed.
-        ks: largest distance of the two distribution functions, at the edges of about 100 bins.
+        ks: largest distance of the two distribution functions, at the edges of about 100 bins; nan for text.
         js: Jensen-Shannon distance, 0 to 1.
         tv: total variation distance, 0 to 1.
         verdict: ``OK``, ``DRIFT`` or ``FEW``.
@@ -160,7 +167,7 @@ class Quality:
         window: its label.
         in_baseline: the model may have seen these rows: its figures flatter.
         rows: with score and label.
-        base_rate: share of label 1.
+        base_rate: share of the positive label.
         mean_score: average probability.
         calibration: ``mean_score`` less ``base_rate``.
         log_loss: nats.

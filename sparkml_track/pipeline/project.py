@@ -48,7 +48,11 @@ class Project:
 
         if self._registry is None:
             uri = self.settings.tracking.uri or self.settings.home.tracking_uri
-            self._registry = MlflowRegistry(uri, str(self.settings.home.artifacts))
+            section = self.settings.register
+            allowed = {"formats": section.formats} if section else {}
+            # Stored models may be of the project's own classes.
+            objective.find_code(self.settings.code)
+            self._registry = MlflowRegistry(uri, str(self.settings.home.artifacts), **allowed)
         return self._registry
 
     def close(self) -> None:

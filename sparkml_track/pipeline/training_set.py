@@ -12,15 +12,15 @@ from sparkml_track.refs import DataRef
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["numeric_columns", "split", "splits"]
+__all__ = ["split", "splits", "watchable_columns"]
 
-_NUMERIC = frozenset({"double", "float", "long", "integer", "short", "byte", "boolean"})
+_WATCHABLE = frozenset({"double", "float", "long", "integer", "short", "byte", "boolean", "decimal", "string"})
 
 
-def numeric_columns(project: Project) -> set[str]:
+def watchable_columns(project: Project) -> set[str]:
     """Columns of the training set that can be watched."""
     columns = project.tables().describe(project.kept(FeaturesBuilt).training).columns
-    return {name for name, kind in columns.items() if kind in _NUMERIC}
+    return {name for name, kind in columns.items() if kind.partition("(")[0] in _WATCHABLE}
 
 
 def split(project: Project, table: pa.Table, name: str) -> pa.Table:

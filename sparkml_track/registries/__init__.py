@@ -3,9 +3,13 @@
 _base          the contract
 _memory        the twin
 _mlflow        MLflow's registry
+_mlflow_runs   runs that are no sweep, in MLflow
 _mlflow_files  a model as a folder in MLflow's format
 _files         digests of a model's files
+_types         what a stored model may name, and where the project's own code is
 _columns       the columns of a signature
+_names         names as MLflow takes them
+_lock          one process at a time moves aliases
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 from sparkml_track.registries._base import (
     ALIAS_CHALLENGER,
     ALIAS_CHAMPION,
+    FORMATS,
     Column,
     Package,
     Registry,
@@ -21,10 +26,12 @@ from sparkml_track.registries._base import (
 )
 from sparkml_track.registries._memory import MemoryRegistry
 from sparkml_track.registries._mlflow import MlflowRegistry
+from sparkml_track.registries._types import is_users
 
 __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
+    "FORMATS",
     "Column",
     "MemoryRegistry",
     "MlflowRegistry",
@@ -32,4 +39,5 @@ __all__ = [
     "Registry",
     "Run",
     "Signature",
+    "is_users",
 ]

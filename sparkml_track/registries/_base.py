@@ -11,6 +11,7 @@ from sparkml_track.refs import DataRef, ModelRef
 __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
+    "FORMATS",
     "Column",
     "Package",
     "Registry",
@@ -20,6 +21,9 @@ __all__ = [
 
 ALIAS_CHAMPION = "champion"  # the version that scores
 ALIAS_CHALLENGER = "challenger"  # the latest version that did not beat it
+
+#: In what forms a stored model may be read. All but the first run code that comes with the model.
+FORMATS = ("skops", "code", "pickle", "cloudpickle", "pyfunc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Package:
     """A fitted model with what is needed to ask it later.
 
     Attributes:
-        model: has ``method``; takes a pandas data frame.
+        model: has ``method``; takes a pandas data frame. Its own classes are defined at the top of modules, whose code
+            is kept with it.
         sample: a pandas data frame of a few input rows: gives the signature and the input example.
         method: see ``Signature``.
         requirements: pip requirements of whoever loads it, with versions; empty takes the library's own.
@@ -99,6 +104,7 @@ class Registry(ABC):
     leaves no version, perhaps a FAILED run; everything else may be called again. A version is immutable: the SHA-256 of
     each of its files is kept with it, and ``load`` checks them before it reads anything else. Aliases are pointers; a
     move is one step.
+    Any text names a metric, a param or a tag of a run, and different names are kept apart.
     Errors: ``RegistryError``, never anything foreign. A missing model, version or alias is one too, except where None
     is said.
 
@@ -139,6 +145,18 @@ class Registry(ABC):
     @abstractmethod
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Points an alias to a version, away from where it pointed before."""
+
+    @abstractmethod
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        """Points an alias to a version if it points to ``expected`` (None: to nothing), and says whether it did.
+
+        One step among callers on one host, where the store is a file or this process. A server has no such step: there
+        the alias is looked at before and after, and another host may come between; who must know looks again.
+        """
+
+    @abstractmethod
+    def tagged(self, name: str, tag: str) -> Mapping[int, str]:
+        """The value of a tag on each version that has it, by version; empty if there is no such model."""
 
     @abstractmethod
     def drop_alias(self, name: str, alias: str) -> None:

@@ -26,15 +26,20 @@ def signature_of(package: Package) -> Signature:
         raise RegistryError(f"the sample of a model must be a pandas data frame with rows, got {sample!r:.80}")
     if not callable(getattr(package.model, package.method, None)):
         raise RegistryError(f"{type(package.model).__name__} has no method {package.method!r} to be asked by")
-    inputs = tuple(Column(str(name), _type(str(name), sample[name].dtype)) for name in sample.columns)
+    names = [str(name) for name in sample.columns]
+    if len(set(names)) < len(names):
+        raise RegistryError(f"the sample of a model has columns of the same name: {', '.join(names)}")
+    inputs = tuple(Column(str(name), _type(str(name), sample[name])) for name in sample.columns)
     return Signature(inputs, package.method)
 
 
-def _type(name: str, dtype: Any) -> str:
-    kind = getattr(dtype, "kind", "?")
-    found = _TYPES.get(kind) or _TYPES.get(f"{kind}{dtype.itemsize}") or _WIDE.get(kind)
-    if found is None:
+def _type(name: str, column: Any) -> str:
+    dtype = column.dtype
+    # pandas' own types of text and of categories have the kind of objects and no item size.
+    kind, size = getattr(dtype, "kind", "?"), getattr(dtype, "itemsize", "")
+    found = _TYPES.get(kind) or _TYPES.get(f"{kind}{size}") or _WIDE.get(kind)
+    if found is None or (found == "string" and not all(isinstance(each, str) for each in column.dropna())):
         raise RegistryError(
-            f"column {name!r} of the sample is {dtype}, models take booleans, integers, floats and strings"
+            f"column {name!r} of the sample is {dtype}, models take booleans, integers, floats and text"
         )
     return found

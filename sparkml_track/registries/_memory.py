@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ class _Version:
 
 
 class MemoryRegistry(Registry):
-    """Keeps all in this object; gone with it.
+    """Keeps all in this object; gone with it. Any number of threads may use it.
 
     Attributes:
         runs: run id to the run as recorded, annotations included.
@@ -38,6 +39,7 @@ class MemoryRegistry(Registry):
         self.runs: dict[str, Run] = {}
         self._models: dict[str, list[_Version]] = {}
         self._aliases: dict[tuple[str, str], int] = {}
+        self._lock = threading.RLock()
 
     def record(self, run: Run) -> str:
         """See the contract."""
@@ -49,18 +51,20 @@ class MemoryRegistry(Registry):
         """See the contract."""
         signature = signature_of(package)
         # A copy by value, so that a later fit of the same object changes no version.
-        blob = pickle.dumps(package.model)
-        versions = self._models.setdefault(name, [])
-        number = len(versions) + 1
-        ref = ModelRef(name, number, self.record(run), f"memory:/{name}/{number}")
-        versions.append(_Version(ref, signature, blob, hashlib.sha256(blob).hexdigest()))
-        return ref
+        blob = _pickled(package.model)
+        with self._lock:
+            versions = self._models.setdefault(name, [])
+            number = len(versions) + 1
+            ref = ModelRef(name, number, self.record(run), f"memory:/{name}/{number}")
+            versions.append(_Version(ref, signature, blob, hashlib.sha256(blob).hexdigest()))
+            return ref
 
     def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """See the contract."""
-        stored, run = self._stored(ref), self.runs[ref.run_id]
-        stored.tags.update(tags)
-        self.runs[ref.run_id] = replace(run, metrics={**run.metrics, **metrics}, tags={**run.tags, **tags})
+        with self._lock:
+            stored, run = self._stored(ref), self.runs[ref.run_id]
+            stored.tags = {**stored.tags, **tags}
+            self.runs[ref.run_id] = replace(run, metrics={**run.metrics, **metrics}, tags={**run.tags, **tags})
 
     def tags(self, ref: ModelRef) -> Mapping[str, str]:
         """See the contract."""
@@ -81,6 +85,19 @@ class MemoryRegistry(Registry):
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """See the contract."""
         self._aliases[name, alias] = self.version(name, version).version
+
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        """See the contract."""
+        with self._lock:
+            if self.alias(name, alias) != expected:
+                return False
+            self.set_alias(name, alias, version)
+            return True
+
+    def tagged(self, name: str, tag: str) -> Mapping[int, str]:
+        """See the contract."""
+        stored = self._models.get(name, [])
+        return {each.ref.version: each.tags[tag] for each in stored if tag in each.tags}
 
     def drop_alias(self, name: str, alias: str) -> None:
         """See the contract."""
@@ -107,3 +124,14 @@ class MemoryRegistry(Registry):
         if hashlib.sha256(stored.blob).hexdigest() != stored.digest:
             raise RegistryError(f"{ref} is not what was registered, so it is not loaded. Register the model again.")
         return stored
+
+
+def _pickled(model: object) -> bytes:
+    try:
+        return pickle.dumps(model)
+    # Whatever an object raises that cannot be taken apart.
+    except Exception as error:
+        raise RegistryError(
+            f"{type(model).__name__} could not be loaded again: {error!s:.200}; models may hold classes and functions "
+            "that are defined at the top of a module"
+        ) from error

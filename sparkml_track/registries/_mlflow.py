@@ -6,18 +6,20 @@ import json
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sparkml_track.errors import RegistryError, SparkmlError
-from sparkml_track.refs import DataRef, ModelRef
-from sparkml_track.registries._base import Package, Registry, Run, Signature
+from sparkml_track.refs import ModelRef
+from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
+from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
-from sparkml_track.schema import TAG_FILES, TAG_KIND, TAG_TABLE
+from sparkml_track.registries._mlflow_runs import RunWriter
+from sparkml_track.registries._names import stored_name
+from sparkml_track.schema import TAG_FILES, TAG_KIND
 
 __all__ = ["MlflowRegistry"]
 
@@ -31,27 +33,33 @@ class MlflowRegistry(Registry):
     Args:
         uri: of the tracking store, which is the registry too.
         artifacts: where new experiments keep their artifacts (a path or URI); None leaves it to the store.
+        formats: what may be read. "skops" runs no code but that of installed libraries and of the project; "code"
+            (modules stored with a model), "pickle", "cloudpickle" and "pyfunc" run whatever the store holds, and the
+            digests that are checked lie in the same store.
     """
 
-    def __init__(self, uri: str, artifacts: str | None = None) -> None:
+    def __init__(self, uri: str, artifacts: str | None = None, formats: Collection[str] = ("skops",)) -> None:
+        if unknown := sorted(set(formats) - set(FORMATS)):
+            raise RegistryError(f"formats are {', '.join(FORMATS)}, got {', '.join(map(repr, unknown))}")
+        self._formats = frozenset(formats)
         self.uri = _SECRET.sub("***@", uri)
         self._full_uri = uri
-        self._artifacts = artifacts
         with _translated("open the registry"):
             from mlflow import MlflowClient
 
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._runs = RunWriter(self._client, artifacts)
 
     def record(self, run: Run) -> str:
         """See the contract."""
-        with _translated(f"write the {run.kind} run {run.name!r}"), self._run(run) as (run_id, _):
+        with _translated(f"write the {run.kind} run {run.name!r}"), self._runs.run(run) as (run_id, _):
             return run_id
 
     def register(self, name: str, package: Package, run: Run) -> ModelRef:
         """See the contract."""
         if not _NAME.fullmatch(name):
             raise RegistryError(f"a model name has letters, digits, '_', '.', '-', at most 128, got {name!r}")
-        with _translated(f"register the model {name!r}"), self._run(run) as (run_id, experiment):
+        with _translated(f"register the model {name!r}"), self._runs.run(run) as (run_id, experiment):
             logged, files = self._log_model(name, package, run_id, experiment)
             tags = {TAG_FILES: json.dumps(files), TAG_KIND: run.kind}
             return self._create_version(name, logged, run_id, tags)
@@ -59,9 +67,9 @@ class MlflowRegistry(Registry):
     def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """See the contract."""
         with _translated(f"annotate {ref}"):
-            self._log_values(ref.run_id, metrics, tags, {})
+            self._runs.log(ref.run_id, metrics, tags, {})
             for key, value in tags.items():
-                self._client.set_model_version_tag(ref.name, str(ref.version), key, value)
+                self._client.set_model_version_tag(ref.name, str(ref.version), stored_name(key), value)
 
     def tags(self, ref: ModelRef) -> Mapping[str, str]:
         """See the contract."""
@@ -86,6 +94,21 @@ class MlflowRegistry(Registry):
         with _translated(f"point the alias {alias!r} of the model {name!r} to version {version}"):
             self._client.set_registered_model_alias(name, alias, str(version))
 
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        """See the contract."""
+        with _translated(f"move the alias {alias!r} of the model {name!r}"), alone(self._full_uri):
+            if self.alias(name, alias) != expected:
+                return False
+            self._client.set_registered_model_alias(name, alias, str(version))
+            found = self.alias(name, alias)
+        return found is not None and found.version == version
+
+    def tagged(self, name: str, tag: str) -> Mapping[int, str]:
+        """See the contract."""
+        with _translated(f"read the versions of the model {name!r}"):
+            key = stored_name(tag)
+            return {int(each.version): each.tags[key] for each in self._versions(name) if key in each.tags}
+
     def drop_alias(self, name: str, alias: str) -> None:
         """See the contract."""
         with _translated(f"drop the alias {alias!r} of the model {name!r}"):
@@ -100,7 +123,7 @@ class MlflowRegistry(Registry):
     def load(self, ref: ModelRef) -> object:
         """See the contract."""
         with _translated(f"load {ref}"), self._files(ref) as folder:
-            return read_model(folder)
+            return read_model(folder, self._formats)
 
     def close(self) -> None:
         """MLflow keeps its stores by URI for the process; nothing to let go of."""
@@ -120,25 +143,6 @@ class MlflowRegistry(Registry):
             folder = _copied(source, Path(scratch) / "model", self._full_uri)
             check_files(folder, json.loads(recorded), str(ref))
             yield folder
-
-    @contextmanager
-    def _run(self, run: Run) -> Iterator[tuple[str, str]]:
-        """A run that is FINISHED after the block, FAILED if the block raised; gives run and experiment id."""
-        experiment = self._experiment(run.experiment)
-        started = int((run.started or time.time()) * 1000)
-        tags = {**_table_tags(run.data), **run.tags, TAG_KIND: run.kind}
-        made = self._client.create_run(experiment, start_time=started, tags=tags, run_name=run.name)
-        run_id: str = made.info.run_id
-        status = "FAILED"
-        try:
-            self._log_values(run_id, run.metrics, {}, run.params)
-            self._log_inputs(run_id, run.data)
-            for path, text in run.artifacts.items():
-                self._client.log_text(run_id, text, path)
-            yield run_id, experiment
-            status = "FINISHED"
-        finally:
-            self._client.set_terminated(run_id, status)
 
     def _log_model(self, name: str, package: Package, run_id: str, experiment: str) -> tuple[Any, dict[str, str]]:
         """Logs the model under a run; gives MLflow's entity and the digests of the files."""
@@ -166,45 +170,14 @@ class MlflowRegistry(Registry):
         self._client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": versions})
         return ref
 
-    def _log_values(
-        self, run_id: str, metrics: Mapping[str, float], tags: Mapping[str, str], params: Mapping[str, object]
-    ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        now = int(time.time() * 1000)
-        self._client.log_batch(
-            run_id,
-            metrics=[Metric(key, float(value), now, 0) for key, value in metrics.items()],
-            params=[Param(key, str(value)) for key, value in params.items()],
-            tags=[RunTag(key, value) for key, value in tags.items()],
-        )
-
-    def _log_inputs(self, run_id: str, data: Any) -> None:
-        from mlflow.entities import DatasetInput, InputTag
-
-        inputs = [DatasetInput(_dataset(ref), [InputTag("mlflow.data.context", ref.name)]) for ref in data]
-        if inputs:
-            self._client.log_inputs(run_id, inputs)
-
-    def _experiment(self, name: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                # A folder for each experiment, as trackers make them: whichever comes first decides.
-                folder = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "experiment"
-                location = f"{self._artifacts}/{folder}" if self._artifacts else None
-                made: str = self._client.create_experiment(name, artifact_location=location)
-            except MlflowException as error:
-                # Another driver made it meanwhile.
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                found = self._client.get_experiment_by_name(name)
-            else:
-                return made
-        experiment_id: str = found.experiment_id
-        return experiment_id
+    def _versions(self, name: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self._client.search_model_versions(f"name = '{name}'", page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -241,21 +214,6 @@ def _copied(source: str, folder: Path, tracking_uri: str) -> Path:
         return Path(shutil.copytree(local_file_uri_to_path(source), folder))
     folder.mkdir()
     return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri))
-
-
-def _table_tags(data: Any) -> dict[str, str]:
-    return {f"{TAG_TABLE}{ref.name}": str(ref.table) for ref in data if ref.table is not None}
-
-
-def _dataset(ref: DataRef) -> Any:
-    from mlflow.entities import Dataset
-
-    table = ref.table
-    source = {} if table is None else {"path": table.path, "delta_table_version": table.version}
-    profile = json.dumps({"num_rows": ref.rows})
-    # MLflow keeps at most 36 characters of a digest.
-    kind = "code" if table is None else "delta_table"
-    return Dataset(ref.name, ref.digest[:36], kind, json.dumps(source), profile=profile)
 
 
 @contextmanager

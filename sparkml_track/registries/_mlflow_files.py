@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.registries._base import Column, Package, Signature
 from sparkml_track.registries._columns import signature_of
+from sparkml_track.registries._types import code_of, why_not
 
 __all__ = ["read_model", "read_signature", "write_model"]
 
 
 def write_model(package: Package, folder: Path, mlflow_model: Any) -> None:
-    """Writes a scikit-learn compatible model in the skops format, with signature, example and requirements.
+    """Writes a scikit-learn compatible model in the skops format, with signature, example, requirements and code.
 
     Requirements are given, not inferred: MLflow infers by loading the model in a new process, 10 s and more.
+
+    Raises:
+        RegistryError: another process could not read the model.
     """
     flavor = _sklearn_flavor()
+    types = _types_inside(package.model)
     flavor.save_model(
         package.model,
         str(folder),
         mlflow_model=mlflow_model,
         serialization_format=flavor.SERIALIZATION_FORMAT_SKOPS,
-        skops_trusted_types=_types_inside(package.model),
+        skops_trusted_types=types,
+        code_paths=code_of(types) or None,
         signature=_foreign_signature(signature_of(package), package),
         input_example=package.sample,
         pip_requirements=list(package.requirements) or flavor.get_default_pip_requirements(include_skops=True),
@@ -49,16 +56,49 @@ def read_signature(folder: Path) -> Signature:
     return Signature(inputs, model.flavors.get("python_function", {}).get("predict_fn", "predict"))
 
 
-def read_model(folder: Path) -> object:
-    """The fitted model: scikit-learn's own object where there is one, else MLflow's wrapper with ``predict``."""
+def read_model(folder: Path, formats: Collection[str]) -> object:
+    """The fitted model: scikit-learn's own object where there is one, else MLflow's wrapper with ``predict``.
+
+    Raises:
+        RegistryError: it is stored in a form that is not among ``formats``, or names what no model is made of.
+    """
     from mlflow.models import Model
 
-    flavor = _sklearn_flavor()
-    if "sklearn" in Model.load(str(folder)).flavors:
+    flavor, flavors = _sklearn_flavor(), Model.load(str(folder)).flavors
+    if "sklearn" not in flavors:
+        _check_format("pyfunc", formats)
+        wrapped: object = flavor.pyfunc.load_model(str(folder))
+        return wrapped
+    stored = flavors["sklearn"]
+    _check_format(stored.get("serialization_format", "pickle"), formats)
+    if "code" in formats or stored.get("serialization_format") != "skops":
         loaded: object = flavor.load_model(str(folder))
         return loaded
-    wrapped: object = flavor.pyfunc.load_model(str(folder))
-    return wrapped
+    return _read_skops(folder / stored["pickled_model"])
+
+
+def _read_skops(file: Path) -> object:
+    import skops.io  # type: ignore[import-untyped]
+
+    types = skops.io.get_untrusted_types(file=file)
+    problems = [why for name in types if (why := why_not(name))]
+    if problems:
+        raise RegistryError(
+            f"the model is not read: {'; '.join(problems)}. Its own modules must be importable here, by code in the "
+            "config file or on the Python path; where you trust all who can write to the store, let the code that "
+            "came with the model run by adding 'code' to the allowed formats"
+        )
+    loaded: object = skops.io.load(file, trusted=types)
+    return loaded
+
+
+def _check_format(stored: str, formats: Collection[str]) -> None:
+    if stored not in formats:
+        raise RegistryError(
+            f"the model is stored as {stored}, which can run any code when it is read; allowed are "
+            f"{', '.join(sorted(formats))}. Where you trust all who can write to the store, allow {stored} among the "
+            "formats; else register the model again"
+        )
 
 
 def _sklearn_flavor() -> Any:
@@ -71,11 +111,20 @@ def _sklearn_flavor() -> Any:
 
 
 def _types_inside(model: object) -> list[str]:
-    # skops reads only types it was told to trust. The model is in this process already, so its types run here anyway;
-    # whoever loads it later is protected by the digests of the files.
-    import skops.io  # type: ignore[import-untyped]
+    # skops reads only types it was told to trust. MLflow's own loaders believe this list, ours looks at each again.
+    import skops.io
 
-    types: list[str] = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+    try:
+        types: list[str] = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+    # skops raises whatever its parts raise about an object they do not know.
+    except Exception as error:
+        raise RegistryError(
+            f"{type(model).__name__} cannot be stored: {type(error).__name__}: {error!s:.200}. Models may hold classes "
+            "and functions that are defined at the top of a module, not lambdas, open files or locks"
+        ) from error
+    problems = [why for name in types if (why := why_not(name))]
+    if problems:
+        raise RegistryError(f"{type(model).__name__} could not be loaded again: {'; '.join(problems)}")
     return types
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from sparkml_track.errors import DataError
 from sparkml_track.registries import Signature
@@ -14,28 +14,24 @@ _ACCEPTED = {
     "boolean": ("boolean",),
     "integer": _INTEGERS[:3],
     "long": _INTEGERS,
-    "float": (*_INTEGERS, "float", "double", "boolean"),
-    "double": (*_INTEGERS, "float", "double", "boolean"),
+    "float": (*_INTEGERS, "float", "double", "decimal", "boolean"),
+    "double": (*_INTEGERS, "float", "double", "decimal", "boolean"),
     "string": ("string",),
 }
 
 
-def check_columns(signature: Signature, columns: Mapping[str, str], added: Sequence[str], what: str) -> None:
+def check_columns(signature: Signature, columns: Mapping[str, str], what: str) -> None:
     """Refuses a table that a model cannot score.
 
     Args:
         signature: of the model.
         columns: of the table, name to Spark type.
-        added: columns that scoring writes.
         what: the table, for the message.
 
     Raises:
-        DataError: a column is missing, has another kind of type, or is in the way; all are named.
+        DataError: a column is missing or has another kind of type; all are named.
     """
-    problems = [
-        *_drifted(signature, columns),
-        *(f"{name!r} is there, but scoring writes it" for name in added if name in columns),
-    ]
+    problems = list(_drifted(signature, columns))
     if problems:
         raise DataError(
             f"{what} cannot be scored: {'; '.join(problems)}. "
@@ -48,5 +44,5 @@ def _drifted(signature: Signature, columns: Mapping[str, str]) -> Iterator[str]:
         found = columns.get(column.name)
         if found is None:
             yield f"column {column.name!r} ({column.type}) is missing"
-        elif found not in _ACCEPTED.get(column.type, ()):
+        elif found.partition("(")[0] not in _ACCEPTED.get(column.type, ()):
             yield f"column {column.name!r} is {found}, the model takes {column.type}"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pyspark import cloudpickle
 from pyspark.errors import PySparkException
 
 from sparkml_track import schema
@@ -20,16 +19,18 @@ from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Registry, Run, Signature
 from sparkml_track.scoring import _worker
 from sparkml_track.scoring._drift import check_columns
+from sparkml_track.scoring._shipping import by_value, pack
 from sparkml_track.scoring._spec import ADDED, Scored, Scoring
 from sparkml_track.tables import Tables
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 __all__ = ["score"]
 
-#: Above this the model does not travel in the closure of a Spark job.
-_MOST_BYTES = 256 * 2**20
+_FIRST = 100  # rows that a model is tried on before anything is written
+_OWN = ("null in ", "infinite ", "the model gave ")  # how problems begin that are not what a model raised
+_MOST_PROBLEMS = 100  # that are counted one by one
 
 
 def score(spec: Scoring, tables: Tables, registry: Registry) -> Scored:
@@ -46,23 +47,24 @@ def score(spec: Scoring, tables: Tables, registry: Registry) -> Scored:
     Raises:
         RegistryError: no such model, or its files are not what was registered.
         DataError: the table lacks a column of the model or has it in another type (named, before anything starts); or
-            the model raised on rows without nulls.
+            the model raised on every row, or gives something else than one number for each.
         TableError: the tables refused.
-        NotBuilt: a model of more than two classes, or of more than 256 MB.
+        NotBuilt: a model of several outputs, of more than two classes, or of more than 256 MB.
     """
     started = time.time()
     model = _pinned(spec, registry)
-    rows = _rows(spec, tables)
-    signature = registry.signature(model)
-    check_columns(signature, dict(rows.dtypes), tuple(ADDED), str(spec.source))
-    work = _work(spec, rows, signature, model, registry.load(model))
-    with _translated(f"scoring {spec.source} with {model}"):
+    what = f"scoring {spec.source} with {model}"
+    with _translated(what):
+        rows = _rows(spec, tables)
+        signature = registry.signature(model)
+        check_columns(signature, dict(rows.dtypes), str(spec.source))
+        work = _work(spec, rows, signature, model, registry.load(model))
+        _check_model(rows, work, what)
         table = tables.write(spec.target, _scored(rows, work), mode="overwrite", description=f"scores of {spec.model}")
-        counts = _counts(tables, table)
-    bad = {problem: count for problem, count in counts.items() if problem}
-    total = sum(counts.values())
+        total, bad = _counts(tables, table, work.problem)
     run_id = registry.record(_run(spec, model, table, total, bad, started))
-    return Scored(table, model, run_id, total, bad, time.time() - started)
+    names = added_names(work.keep)
+    return Scored(table, model, run_id, total, bad, time.time() - started, names)
 
 
 def _pinned(spec: Scoring, registry: Registry) -> ModelRef:
@@ -83,52 +85,117 @@ def _rows(spec: Scoring, tables: Tables) -> DataFrame:
     if unknown:
         raise DataError(f"{spec.source} has no column {', '.join(unknown)}; it has {', '.join(rows.columns)}")
     for name, values in spec.where.items():
-        rows = rows.where(rows[name].isin(list(values)))
+        rows = rows.where(_is_one_of(name, values))
     if period:
-        rows = rows.where((rows[period.column] >= period.start) & (rows[period.column] < period.end))
+        time_column = _column(period.column)
+        rows = rows.where((time_column >= period.start) & (time_column < period.end))
     return rows
+
+
+def _column(name: str) -> Column:
+    """The column of exactly this name; Spark reads a dot in a plain name as a field of a struct."""
+    from pyspark.sql import functions as f
+
+    return f.col("`" + name.replace("`", "``") + "`")
+
+
+def _is_one_of(name: str, values: Sequence[object]) -> Column:
+    column, some = _column(name), [value for value in values if value is not None]
+    found = column.isin(some)
+    return found | column.isNull() if len(some) < len(values) else found
 
 
 def _work(spec: Scoring, rows: DataFrame, signature: Signature, model: ModelRef, fitted: object) -> _worker.Work:
     import pyarrow as pa
 
-    classes = getattr(fitted, "classes_", (0, 1))
-    if signature.method == "predict_proba" and len(classes) != 2:
-        raise NotBuilt(f"{model} tells {len(classes)} classes apart; batch scoring takes models of two, or of numbers")
-    blob = pickle.dumps(fitted)
-    if len(blob) > _MOST_BYTES:
-        raise NotBuilt(f"{model} takes {len(blob) >> 20} MB, batch scoring sends at most {_MOST_BYTES >> 20} MB")
+    _check_classes(signature, model, fitted)
+    blob = pack(fitted, model)
+    names = added_names(spec.keep or rows.columns)
     constants = {
         "model_name": pa.scalar(model.name),
         "model_version": pa.scalar(model.version),
         "run_id": pa.scalar(model.run_id),
         "scored_at": pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")),
     }
+    keep, inputs = tuple(spec.keep) or tuple(rows.columns), [(each.name, each.type) for each in signature.inputs]
     return _worker.Work(
         blob,
         hashlib.sha256(blob).hexdigest(),
         signature.method,
-        tuple((column.name, column.type) for column in signature.inputs),
-        tuple(spec.keep) or tuple(rows.columns),
-        constants,
+        inputs,
+        tuple(name for name in rows.columns if name in {*keep, *dict(inputs)}),
+        keep,
+        {names[name]: value for name, value in constants.items()},
+        names["score"],
+        names["problem"],
     )
+
+
+def _check_classes(signature: Signature, model: ModelRef, fitted: object) -> None:
+    classes: Any = getattr(fitted, "classes_", (0, 1))
+    # A model of several outputs has a list of classes for each of them.
+    if signature.method == "predict_proba" and (isinstance(classes, list) or len(classes) != 2):
+        what = f"has {len(classes)} outputs" if isinstance(classes, list) else f"tells {len(classes)} classes apart"
+        raise NotBuilt(f"{model} {what}; batch scoring takes models of two classes, or of one number for each row")
+
+
+def added_names(columns: Iterable[str]) -> dict[str, str]:
+    """The names of the columns that scoring adds beside these: theirs, with "_" where a column has it already."""
+    taken = {name.lower() for name in columns}
+    names = {}
+    for name in ADDED:
+        free = name
+        while free in taken:
+            free += "_"
+        taken.add(free)
+        names[name] = free
+    return names
 
 
 def _scored(rows: DataFrame, work: _worker.Work) -> DataFrame:
     from pyspark.sql.types import StructType
 
     schema = StructType([rows.schema[name] for name in work.keep])
-    for name, kind in ADDED.items():
+    for name, kind in zip((work.score, work.problem, *work.constants), ADDED.values(), strict=True):
         schema.add(name, kind)
-    needed = [name for name in rows.columns if name in {*work.keep, *dict(work.inputs)}]
-    with _by_value():
+    # Spark looks columns up by name on the way to Python, and a dot would be a field: it gets them by place.
+    needed = [_column(name).alias(str(place)) for place, name in enumerate(work.columns)]
+    with by_value():
         return rows.select(*needed).mapInArrow(partial(_worker.score_batches, work), schema)
 
 
-def _counts(tables: Tables, table: TableRef) -> Mapping[str, int]:
-    """Rows by problem, "" for none, from what was written: what readers will see."""
-    counted = tables.read(table).groupBy("problem").count().collect()
-    return {row["problem"] or "": row["count"] for row in counted}
+def _check_model(rows: DataFrame, work: _worker.Work, what: str) -> None:
+    """Refuses a model that raises on every row: a first few, and only if it does on those, all of them."""
+    few = _problems(_scored(rows.limit(_FIRST), work), work.problem)
+    if not few or not _all_raised(few):
+        return
+    problems = _problems(_scored(rows, work), work.problem)
+    if _all_raised(problems):
+        raised = next(problem for problem in problems if not problem.startswith(_OWN))
+        raise DataError(f"{what} failed: the model raised on every row, {raised}")
+
+
+def _all_raised(problems: Mapping[str, int]) -> bool:
+    """Whether each row has a problem, and one that the model raised at least once."""
+    return all(problems) and not all(problem.startswith(_OWN) for problem in problems)
+
+
+def _problems(scored: DataFrame, problem: str) -> dict[str, int]:
+    """Rows by problem, "" for none: the most frequent ones, and the others under one name."""
+    from pyspark.sql import functions as f
+
+    counted = scored.groupBy(_column(problem).alias("problem")).agg(f.count(f.lit(1)).alias("rows"))
+    first = counted.orderBy(f.col("problem").isNotNull(), f.desc("rows")).limit(_MOST_PROBLEMS).collect()
+    return {row["problem"] or "": row["rows"] for row in first}
+
+
+def _counts(tables: Tables, table: TableRef, problem: str) -> tuple[int, dict[str, int]]:
+    """How many rows there are, and those with a problem, from what was written: what readers will see."""
+    written = tables.read(table)
+    total, problems = written.count(), _problems(written, problem)
+    others = total - sum(problems.values())
+    bad = {text: rows for text, rows in problems.items() if text}
+    return total, bad | ({"another problem": others} if others else {})
 
 
 def _run(spec: Scoring, model: ModelRef, table: TableRef, rows: int, bad: Mapping[str, int], started: float) -> Run:
@@ -149,25 +216,24 @@ def _run(spec: Scoring, model: ModelRef, table: TableRef, rows: int, bad: Mappin
 
 
 @contextmanager
-def _by_value() -> Iterator[None]:
-    """Sends the functions of ``_worker`` themselves, so that workers need nothing of ours installed."""
-    cloudpickle.register_pickle_by_value(_worker)  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        cloudpickle.unregister_pickle_by_value(_worker)  # type: ignore[no-untyped-call]
-
-
-@contextmanager
 def _translated(what: str) -> Iterator[None]:
-    """Tells what the Python workers said, also where the tables wrapped it."""
+    """Says what the Python workers said, also where the tables wrapped it."""
     try:
         yield
     except (PySparkException, TableError) as error:
         cause = error if isinstance(error, PySparkException) else error.__cause__
         if not isinstance(cause, PySparkException):
             raise
-        lines = [line.strip() for line in str(cause).splitlines()]
-        # A Python worker's traceback ends with the line that says what was wrong.
-        told = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception"))]
-        raise DataError(f"{what} failed: {(told or lines or ['no message'])[0]:.500}") from error
+        raise DataError(f"{what} failed: {_said(str(cause)):.500}") from error
+
+
+def _said(text: str) -> str:
+    """What a worker said of its own failure; else the last line of its traceback, or the first of anything."""
+    for part in reversed(text.split(_worker.FAILED)[1:]):
+        with suppress(ValueError):
+            found = json.JSONDecoder().raw_decode(part)[0]
+            return f"{found['error']}: {' '.join(found['message'].split())}"
+    lines = text.splitlines()
+    # Code is indented in a traceback, what was raised is not.
+    raised = [line for line in lines if line.partition(":")[0].endswith(("Error", "Exception")) and line[:1].strip()]
+    return (raised[-1:] or [line.strip() for line in lines] or ["no message"])[0]

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sparkml_track.errors import SpecError
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.registries import ALIAS_CHAMPION
 
 __all__ = ["ADDED", "Period", "Scored", "Scoring"]
 
-#: Columns that scoring adds, with their Spark types, in order.
+#: Columns that scoring adds, with their Spark types, in order. Beside a column of that name they get a "_" at the end.
 ADDED = {
     "score": "double",  # probability of the second class, or the prediction; null in a bad row
     "problem": "string",  # why there is no score; null in a good row
@@ -36,6 +37,14 @@ class Period:
     start: datetime
     end: datetime
 
+    def __post_init__(self) -> None:
+        moments = {"start": self.start, "end": self.end}
+        wrong = [f"{name} is {at}, it must have a time zone" for name, at in moments.items() if at.tzinfo is None]
+        if not wrong and self.start >= self.end:
+            wrong.append(f"the period ends at {self.end}, it must be after its start at {self.start}")
+        if wrong:
+            raise SpecError(*wrong)
+
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
@@ -48,7 +57,7 @@ class Scoring:
         experiment: where the scoring run goes.
         alias: looked up once, at the start; not used if ``version`` is given.
         version: of the model.
-        where: column to allowed values; empty allows all.
+        where: column to allowed values, None for rows without one; empty allows all.
         period: only rows of this time; None takes all.
         keep: columns of the source to carry over; empty carries all.
     """
@@ -75,6 +84,7 @@ class Scored:
         rows: written.
         bad: rows without a score, by problem.
         seconds: the whole job.
+        columns: the names of what was added, by those in ``ADDED``.
     """
 
     table: TableRef
@@ -83,3 +93,4 @@ class Scored:
     rows: int
     bad: Mapping[str, int]
     seconds: float
+    columns: Mapping[str, str]

@@ -2,6 +2,7 @@
 
 executors        the case of executors
 _executor_roots  its part about shared storage
+_executor_limits  its part about what cannot be recorded
 _attempts        attempts and events for it
 journals         the case of journals
 plots            of plots

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import DataRef, ModelRef, TableRef
@@ -17,7 +19,7 @@ from sparkml_track.registries import Column, Package, Registry, Run
 
 __all__ = ["RegistryCase"]
 
-NAME = "delay"
+NAME = "ratings"
 RUN = Run("model", "refit", "tests", params={"C": 1.0}, data=(DataRef("test", "abc", 10, TableRef("t", "/t", 3)),))
 
 
@@ -62,6 +64,34 @@ class RegistryCase(ABC):
         assert registry.alias(NAME, "champion") == second
         assert registry.alias(NAME, "challenger") is None
 
+    def test_an_alias_that_is_elsewhere_by_now_is_not_moved(self, registry: Registry) -> None:
+        """A move names what it replaces."""
+        first, second = (registry.register(NAME, _package(), RUN) for _ in range(2))
+        assert not registry.move_alias(NAME, "champion", second, 1)
+        assert registry.alias(NAME, "champion") is None
+        assert registry.move_alias(NAME, "champion", None, 1)
+        assert not registry.move_alias(NAME, "champion", None, 2)
+        assert registry.alias(NAME, "champion") == first
+        assert registry.move_alias(NAME, "champion", first, 2)
+        assert registry.alias(NAME, "champion") == second
+
+    def test_of_racing_moves_one_comes_through(self, registry: Registry) -> None:
+        """All start from the same version."""
+        first, *others = (registry.register(NAME, _package(), RUN) for _ in range(4))
+        registry.set_alias(NAME, "champion", first.version)
+        with ThreadPoolExecutor(len(others)) as pool:
+            moves = [pool.submit(registry.move_alias, NAME, "champion", first, each.version) for each in others]
+        moved = [each for each, move in zip(others, moves, strict=True) if move.result()]
+        assert moved == [registry.alias(NAME, "champion")]
+
+    def test_versions_are_found_by_a_tag(self, registry: Registry) -> None:
+        """Those that have it, with its value."""
+        refs = [registry.register(NAME, _package(), RUN) for _ in range(3)]
+        registry.annotate(refs[0], {}, {"verdict": "champion"})
+        registry.annotate(refs[2], {}, {"verdict": "challenger"})
+        assert registry.tagged(NAME, "verdict") == {1: "champion", 3: "challenger"}
+        assert registry.tagged("nobody", "verdict") == {}
+
     def test_no_alias_is_none_and_no_version_is_an_error(self, registry: Registry) -> None:
         """A registry nobody used has no champion."""
         assert registry.alias("nobody", "champion") is None
@@ -97,6 +127,36 @@ class RegistryCase(ABC):
             registry.register(NAME, Package(_package().model, _inputs().head(0)), RUN)
         with pytest.raises(RegistryError):
             registry.version(NAME, 1)
+
+    def test_a_model_that_no_other_process_could_load_is_refused(self, registry: Registry) -> None:
+        """Its class is named, and no version is left."""
+
+        class Inside:
+            def predict(self, frame: pd.DataFrame) -> object:
+                return frame["wind"]
+
+        with pytest.raises(RegistryError, match="Inside could not be loaded again"):
+            registry.register(NAME, Package(Inside(), _inputs(), "predict"), RUN)
+        with pytest.raises(RegistryError):
+            registry.version(NAME, 1)
+
+    @pytest.mark.parametrize("dtype", ["object", "string", "category"])
+    def test_text_may_come_in_any_of_pandas_types(self, registry: Registry, dtype: str) -> None:
+        """And is text to whoever asks the model."""
+        sample = pd.DataFrame({"kind": pd.Series(["a", "b", "a", "b"], dtype=dtype), "size": [1.0, 2.0, 3.0, 4.0]})
+        encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["kind"]), remainder="passthrough")
+        model = make_pipeline(encode, LogisticRegression()).fit(sample, [0, 1, 0, 1])
+        ref = registry.register(NAME, Package(model, sample), RUN)
+        assert registry.signature(ref).inputs == (Column("kind", "string"), Column("size", "double"))
+        found = registry.load(ref).predict_proba(sample.astype({"kind": object}))  # type: ignore[attr-defined]
+        assert found.shape == (4, 2)
+
+    @pytest.mark.parametrize("values", [[{"a": 1}], [pd.Timestamp("2013-01-01")], [b"x"]])
+    def test_a_column_that_no_table_gives_a_model_is_refused(self, registry: Registry, values: list[object]) -> None:
+        """By its name."""
+        sample = _inputs().head(1).assign(odd=pd.Series(values, index=[0]))
+        with pytest.raises(RegistryError, match="column 'odd' of the sample"):
+            registry.register(NAME, Package(_package().model, sample), RUN)
 
     def test_runs_of_other_kinds_are_recorded(self, registry: Registry) -> None:
         """Each gets an id of its own."""

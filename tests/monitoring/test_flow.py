@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,8 @@ def rows() -> pa.Table:
             "score": score,
             "late": pa.array(late, pa.int64()),
             "carrier": ["UA"] * len(month),
+            "tags": [["a"]] * len(month),
+            "twos": [None if value is None else value + 1 for value in late],
         }
     )
 
@@ -145,7 +148,10 @@ def test_psi_is_that_of_deciles_of_the_baseline(result: Monitored) -> None:
     p, q = (np.bincount(np.searchsorted(edges, x), minlength=10) / len(x) for x in (base, now))
     found = next(each for each in result.drift if (each.column, each.window) == ("wind", "11"))
     assert found.psi == pytest.approx(np.sum((p - q) * np.log(p / q)), rel=0.03)
-    assert found.psi_null == pytest.approx(9 * (1 / 8_000 + 1 / 3_000))
+    # And one bin of what is above the highest wind of the baseline.
+    assert now.max() > base.max()
+    assert now.min() > base.min()
+    assert found.psi_null == pytest.approx(10 * (1 / 8_000 + 1 / 3_000))
 
 
 def test_the_run_has_figures_a_page_and_all_table_versions(
@@ -155,6 +161,7 @@ def test_the_run_has_figures_a_page_and_all_table_versions(
     assert run.kind == "monitoring"
     assert run.metrics["alarms"] == 3
     assert run.metrics["log_loss.11"] == result.quality[3].log_loss
+    assert run.metrics["baseline.log_loss.1"] == result.quality[0].log_loss
     assert {ref.table for ref in run.data} == {*spec.sources, *result.tables.values()}
     page = run.artifacts[ARTIFACT_MONITORING]
     assert all(text in page for text in ("Drift by column and window", "Quality by window", "wind", "plotly"))
@@ -183,6 +190,56 @@ def test_windows_of_time_are_cut_where_the_baseline_ends(tables: DeltaTables) ->
     assert [each.window for each in weekly.drift][:2] == ["2013-01-21", "2013-01-28"]
 
 
+def test_labels_of_other_values_are_judged_by_the_positive_one(
+    spec: Monitoring, tables: DeltaTables, result: Monitored
+) -> None:
+    found = monitor(replace(spec, label="twos", positive=2, target="twos"), tables, MemoryRegistry())
+    assert found.quality == result.quality
+
+
+def test_any_column_name_and_any_window_goes_the_whole_way(tables: DeltaTables) -> None:
+    random = np.random.default_rng(4)
+    where = ["R&D (south)"] * 1_000 + ["30+"] * 1_000 + ["a,b"] * 1_000 + [None] * 1_000
+    columns: dict[str, Any] = {name: random.random(4_000) for name in ("Sepal.Length", "`tick`", "score", "0")}
+    columns["pay.day"] = pa.array([Decimal("1.50")] * 4_000, pa.decimal128(10, 2))
+    columns["the.label"] = ["yes", "no"] * 2_000
+    columns["kind"] = ["new" if name is None else "old" for name in where]
+    source = tables.write("odd", pa.table({"where": where, "window": where} | columns))
+    watched = ("Sepal.Length", "`tick`", "0", "pay.day", "kind", "window")
+    windows = ByValue("where", ("R&D (south)", "30+"))
+    spec = Monitoring((source,), windows, "odd", "tests", watched, label="the.label", positive="yes")
+    found = monitor(spec, tables, MemoryRegistry())
+    assert {each.window for each in found.drift} == {"a,b", "null"}
+    assert {(each.column, each.window) for each in found.alarms} == {
+        ("kind", "null"),
+        *(("window", w) for w in ("a,b", "null")),
+    }
+    assert [each.base_rate for each in found.quality] == [0.5] * 4
+    profile = tables.to_arrow(found.tables["profile"]).to_pandas().set_index(["window", "column"])
+    assert profile.loc[("a,b", "pay.day"), "p50"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("column", "baseline", "others"),
+    [
+        ("flag", [True], {"false", "null"}),
+        ("size", [1e10], {"2.5", "null"}),
+        ("at", [datetime(2013, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))], {"2013-01-02 00:00:00", "null"}),
+        ("at", [None], {"2013-01-01 00:00:00", "2013-01-02 00:00:00"}),
+        ("single", [0.1], {"0.2", "null"}),
+    ],
+)
+def test_a_baseline_is_matched_by_value_and_not_by_text(
+    tables: DeltaTables, column: str, baseline: list[object], others: set[str]
+) -> None:
+    days = [datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC), None]
+    columns = {"flag": [True, False, None], "size": [1e10, 2.5, None], "at": pa.array(days, pa.timestamp("us", "UTC"))}
+    columns["single"] = pa.array([0.1, 0.2, None], pa.float32())
+    source = tables.write("typed", pa.table(columns | {"score": [0.1, 0.2, 0.3]}), mode="overwrite")
+    spec = Monitoring((source,), ByValue(column, baseline), "typed", "tests", ())
+    assert {each.window for each in monitor(spec, tables, MemoryRegistry()).drift} == others
+
+
 def test_without_a_label_there_is_no_quality(spec: Monitoring, tables: DeltaTables) -> None:
     found = monitor(replace(spec, label=None, target="unlabelled"), tables, MemoryRegistry())
     assert found.quality == ()
@@ -193,10 +250,15 @@ def test_without_a_label_there_is_no_quality(spec: Monitoring, tables: DeltaTabl
     ("change", "message"),
     [
         ({"columns": ("wind", "gusts")}, "early@v0 cannot be watched.*no column 'gusts'"),
-        ({"columns": ("carrier",)}, "column 'carrier' is string"),
+        ({"columns": ("tags",)}, "column 'tags' is array<string>"),
+        ({"score": "carrier"}, "column 'carrier' is string"),
+        ({"label": "carrier"}, r"column 'carrier' is string.*needs positive="),
+        ({"label": "twos"}, r"labels in column 'twos'.*neither 0 nor 1 but from 2 to 2.*positive=2"),
+        ({"label": "twos", "positive": 3}, "no row has 3 in column 'twos'"),
+        ({"windows": ByValue("month", ("May",))}, "'May' can be no value of column 'month', which is bigint"),
         ({"windows": ByValue("week", (1,))}, "no column 'week'"),
         ({"windows": ByValue("month", (7,))}, r"no row is in the baseline .*7\); there are 1, 11, 12, 2, 3"),
-        ({"score": "wind"}, "are no probabilities"),
+        ({"score": "wind"}, "are not probabilities"),
     ],
 )
 def test_what_cannot_be_watched_is_named(

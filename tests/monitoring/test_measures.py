@@ -71,15 +71,19 @@ def test_auc_without_one_class_is_nan() -> None:
 
 
 def test_groups_are_neighbours_of_about_equal_counts() -> None:
-    groups = measures.regroup(np.full(100, 7.0), 10)
-    assert np.bincount(groups).tolist() == [10] * 10
+    groups = measures.regroup(np.r_[0, np.full(100, 7.0), 0], 10)
+    assert np.bincount(groups).tolist() == [1, *[10] * 10, 1]
     assert np.all(np.diff(groups) >= 0)
 
 
 def test_few_values_keep_a_group_each() -> None:
-    assert measures.regroup(counts(0, 60, 20, 20), 10).tolist()[1:] == [1, 2, 3]
+    assert measures.regroup(counts(0, 60, 20, 20, 0), 10).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_bin_that_holds_nearly_all_does_not_break_the_groups() -> None:
-    groups = measures.regroup(counts(1, 9998, 1), 10)
-    assert groups.tolist() == [0, 1, 2]
+    assert measures.regroup(counts(0, 1, 9998, 1, 0), 10).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_bin_that_is_empty_in_both_says_nothing() -> None:
+    base, now = counts(8_000, 8_000), counts(250, 250)
+    assert measures.psi(counts(0, 8_000, 0, 8_000, 0), counts(0, 250, 0, 250, 0)) == measures.psi(base, now)

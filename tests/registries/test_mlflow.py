@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import pickle
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cloudpickle
 import mlflow
 import pytest
+import skops.io
+import yaml
 from mlflow import MlflowClient
+from sklearn.preprocessing import FunctionTransformer
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries import MlflowRegistry, Registry, Run
-from sparkml_track.schema import TAG_FILES
+from sparkml_track.registries import MlflowRegistry, Package, Registry, Run
+from sparkml_track.registries._files import digest_files
+from sparkml_track.schema import TAG_FILES, TAG_NAME
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 
 # MLflow's own query options.
@@ -147,3 +156,97 @@ def test_nothing_is_written_outside_the_store(
     registry = make(tmp_path)
     registry.load(registry.register(NAME, _package(), RUN))
     assert list(elsewhere.iterdir()) == []
+
+
+def test_names_that_mlflow_does_not_take_stay_apart_and_can_be_read_back(registry: MlflowRegistry) -> None:
+    odd = ["acc>0.5", "acc<0.5", "a//b", "a/b/", "../..", "", ".", "R&D (south)", "30+", "x" * 300, "x" * 301, "\ud800"]
+    plain = ["auc", "a/b", "recall@10".replace("@", "_"), "log_loss.2013-11"]
+    metrics = {name: float(place) for place, name in enumerate([*odd, *plain, *(f"w{n}" for n in range(1_000))])}
+    run_id = registry.record(Run("monitoring", "odd", "tests", metrics=metrics, params={"a,b": 1, "a;b": 2}))
+    data = registry._client.get_run(run_id).data
+    assert sorted(data.metrics.values()) == sorted(metrics.values())
+    assert {name: data.metrics[name] for name in plain} == {name: metrics[name] for name in plain}
+    names = {key.removeprefix(TAG_NAME): name for key, name in data.tags.items() if key.startswith(TAG_NAME)}
+    assert {names[key]: value for key, value in data.params.items()} == {"a,b": "1", "a;b": "2"}
+    key = next(key for key, name in names.items() if name == "acc>0.5")
+    assert data.metrics[key] == metrics["acc>0.5"]
+
+
+def forge(registry: MlflowRegistry, ref: ModelRef, **flavor: object) -> None:
+    """Makes a stored model one of another form, and its recorded digests those of what lies there now."""
+    folder = model_file(registry, ref, "")
+    stored = yaml.safe_load((folder / "MLmodel").read_text())
+    stored["flavors"]["sklearn"] |= flavor
+    (folder / "MLmodel").write_text(yaml.safe_dump(stored))
+    registry._client.set_model_version_tag(ref.name, str(ref.version), TAG_FILES, json.dumps(digest_files(folder)))
+
+
+class Bomb:
+    """Shows that its pickle was read."""
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return os.environ.__setitem__, ("BOMB", "1")
+
+
+@pytest.mark.parametrize("form", ["pickle", "cloudpickle"])
+def test_a_pickle_is_not_read_though_its_digest_is_the_recorded_one(
+    registry: MlflowRegistry, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.delenv("BOMB", raising=False)
+    ref = registry.register(NAME, _package(), RUN)
+    model_file(registry, ref).write_bytes(cloudpickle.dumps(Bomb()))
+    forge(registry, ref, serialization_format=form)
+    with pytest.raises(RegistryError, match=rf"stored as {form}, .*allowed are skops"):
+        registry.load(ref)
+    assert "BOMB" not in os.environ
+
+
+def test_a_pickle_is_read_where_the_setting_allows_it(tmp_path: Path, registry: MlflowRegistry) -> None:
+    ref = registry.register(NAME, _package(), RUN)
+    model_file(registry, ref).write_bytes(pickle.dumps(_package().model))
+    forge(registry, ref, serialization_format="pickle")
+    trusting = MlflowRegistry(registry._full_uri, formats=("skops", "pickle"))
+    assert trusting.load(ref).predict_proba(_inputs()).shape == (60, 2)  # type: ignore[attr-defined]
+
+
+def test_a_file_that_names_what_no_model_is_made_of_is_not_read(registry: MlflowRegistry) -> None:
+    ref = registry.register(NAME, _package(), RUN)
+    forged = FunctionTransformer(os.system)
+    model_file(registry, ref).write_bytes(skops.io.dumps(forged))
+    forge(registry, ref, skops_trusted_types=skops.io.get_untrusted_types(data=skops.io.dumps(forged)))
+    with pytest.raises(RegistryError, match=r"posix\.system is not part of a model"):
+        registry.load(ref)
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(RegistryError, match=r"formats are skops, .*got 'joblib'"):
+        MlflowRegistry("sqlite://", formats=("joblib",))
+
+
+def test_code_of_the_project_travels_and_runs_only_where_it_may(
+    registry: MlflowRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_model.py").write_text(OWN)
+    (tmp_path / "own_helper.py").write_text("FACTOR = 2\n")
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        own = importlib.import_module("own_model").Own()
+        ref = registry.register("own", Package(own, _inputs(), "predict"), RUN)
+        assert type(registry.load(ref)) is type(own)
+    for name in ("own_model", "own_helper"):
+        del sys.modules[name]
+        (tmp_path / f"{name}.py").unlink()
+    with pytest.raises(RegistryError, match=r"own_model\.Own cannot be imported here"):
+        registry.load(ref)
+    trusting = MlflowRegistry(registry._full_uri, formats=("skops", "code"))
+    assert (trusting.load(ref).predict(_inputs()) == 2 * _inputs()["wind"]).all()  # type: ignore[attr-defined]
+    for name in ("own_model", "own_helper"):
+        del sys.modules[name]
+
+
+OWN = """
+import own_helper
+class Own:
+    def predict(self, frame):
+        return own_helper.FACTOR * frame["wind"]
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +12,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
-from sparkml_track.errors import DataError, RegistryError
+from sparkml_track.errors import DataError, NotBuilt, RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import MemoryRegistry, Package, Run
 from sparkml_track.scoring import ADDED, Period, Scoring, score
+from sparkml_track.scoring._flow import _said
+from sparkml_track.scoring._worker import FAILED
 from sparkml_track.tables import DeltaTables
 
 if TYPE_CHECKING:
@@ -139,18 +145,81 @@ class Broken:
 def test_a_model_that_fails_everywhere_fails_the_job_in_one_sentence(
     spec: Scoring, tables: DeltaTables, registry: MemoryRegistry
 ) -> None:
-    from pyspark import cloudpickle
-
-    # Workers of the tests cannot import this file, so the class travels with the model.
-    class Sent(Broken):
-        def __reduce__(self) -> Any:
-            return cloudpickle.loads, (cloudpickle.dumps(Broken()),)
-
-    ref = registry.register("broken", Package(Sent(), fitted().sample, method="predict"), Run("model", "m", "tests"))
+    ref = registry.register("broken", Package(Broken(), fitted().sample, method="predict"), Run("model", "m", "tests"))
     with pytest.raises(DataError, match="ValueError: the lookup table is gone") as caught:
         score(replace(spec, model="broken", version=ref.version, target="never"), tables, registry)
     assert "\n" not in str(caught.value)
     assert not tables.exists("never")
+
+
+def test_a_model_of_the_projects_own_class_scores_where_workers_cannot_import_it(
+    spec: Scoring, tables: DeltaTables, registry: MemoryRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_models.py").write_text(
+        "class Own:\n    def predict(self, frame):\n        return frame['wind'] * 2\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = importlib.import_module("own_models").Own()
+    registry.register("own", Package(own, fitted().sample, method="predict"), Run("model", "m", "tests"))
+    scored = score(replace(spec, model="own", version=1, target="own"), tables, registry)
+    found = frame(tables, scored.table)
+    assert np.array_equal(found["score"], found["wind"] * 2)
+
+
+def test_a_model_that_gives_too_few_answers_is_refused_in_its_own_words(
+    spec: Scoring, tables: DeltaTables, registry: MemoryRegistry
+) -> None:
+    registry.register("one", Package(One(), fitted().sample, method="predict"), Run("model", "m", "tests"))
+    with pytest.raises(DataError, match=r"failed: WrongAnswer: predict gave an answer of shape \(1,\) for \d+ rows"):
+        score(replace(spec, model="one", version=1, target="never"), tables, registry)
+    assert not tables.exists("never")
+
+
+class One:
+    """Gives one answer, whatever it is asked."""
+
+    def predict(self, _: Any) -> Any:
+        return np.zeros(1)
+
+
+def test_a_model_of_several_outputs_is_refused(spec: Scoring, tables: DeltaTables, registry: MemoryRegistry) -> None:
+    data = rows().select(["wind"]).to_pandas()
+    both = KNeighborsClassifier().fit(data, np.column_stack([data["wind"] > 0, data["wind"] > 1]))
+    registry.register("both", Package(both, data.head(3)), Run("model", "m", "tests"))
+    with pytest.raises(NotBuilt, match="both version 1 has 2 outputs"):
+        score(replace(spec, model="both", version=1), tables, registry)
+
+
+def test_any_column_name_goes_the_whole_way(tables: DeltaTables, registry: MemoryRegistry) -> None:
+    names = ("Sepal.Length", "`tick`", "run_id", "Score", "problem", "score_")
+    data = pa.table({"flight": [1, 2, 3]} | {name: [0.5, -0.5, None] for name in names})
+    inputs = pd.DataFrame({name: [0.1, 0.2, -0.3, -0.4] for name in names})
+    model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(inputs, [1, 1, 0, 0])
+    registry.register("odd", Package(model, inputs.head(2)), Run("model", "m", "tests"))
+    spec = Scoring(
+        "odd", tables.write("odd", data), "odd_scores", "tests", version=1, where={"Sepal.Length": (0.5, None)}
+    )
+    scored = score(spec, tables, registry)
+    found = frame(tables, scored.table)
+    assert found["flight"].tolist() == [1, 3]
+    added = {"score": "score__", "problem": "problem_", "run_id": "run_id_"}
+    assert scored.columns == {name: added.get(name, name) for name in ADDED}
+    assert list(found.columns) == ["flight", *names, *scored.columns.values()]
+    assert np.array_equal(found["score__"], model.predict_proba(found[list(names)])[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("  File \"x.py\", line 3\n    except ValueError:\nKeyError: 'a'\n\nat org.apache", "KeyError: 'a'"),
+        (FAILED + '{"error": "ValueError", "message": "no\\nway"}\n at org', "ValueError: no way"),
+        ("raise RuntimeError(FAILED + said)\n" + FAILED + '{"error": "A", "message": "b"}', "A: b"),
+        ("no memory", "no memory"),
+        ("", "no message"),
+    ],
+)
+def test_what_a_worker_raised_is_said_and_no_line_of_code(text: str, message: str) -> None:
+    assert _said(text) == message
 
 
 def test_a_missing_alias_or_column_is_named(spec: Scoring, tables: DeltaTables, registry: MemoryRegistry) -> None:

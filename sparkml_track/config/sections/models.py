@@ -31,6 +31,7 @@ class RegisterSettings(Section):
         evaluate: gives metrics by name: ``evaluate(model, table)``.
         metric: what is compared on the test split; None for the sweep's.
         direction: of the metric; None for the sweep's.
+        formats: in what forms stored models may be read; all but skops run code that comes from the store.
     """
 
     model: Annotated[str, matching(r"[A-Za-z0-9_ .-]{1,128}", "a name without '/' and ':'")]
@@ -40,6 +41,7 @@ class RegisterSettings(Section):
     evaluate: Function
     metric: Text | None = None
     direction: Direction | None = None
+    formats: tuple[Literal["skops", "code", "pickle", "cloudpickle", "pyfunc"], ...] = ("skops",)
 
 
 class ScoreSettings(Section):
@@ -62,6 +64,7 @@ class MonitorSettings(Section):
         baseline: the rows that others are compared with.
         min_rows: windows with fewer are not judged.
         psi: the population stability index from which a feature counts as drifted.
+        positive: the label that scores are the probability of; None where labels are 0 and 1.
         table: the prefix of the tables.
     """
 
@@ -69,4 +72,5 @@ class MonitorSettings(Section):
     baseline: Split = "train"
     min_rows: Positive = 500
     psi: Annotated[float, Field(gt=0)] = 0.2
+    positive: bool | int | float | str | None = None
     table: Identifier = "monitor"

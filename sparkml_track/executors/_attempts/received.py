@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 from sparkml_track import schema
+from sparkml_track.executors._base import Reported
 from sparkml_track.slot.attempt.returned import METRICS_LIMIT, NAME_LIMIT, clip
 from sparkml_track.trial import Outcome, Report, State
 
-__all__ = ["BadMessage", "not_an_outcome", "outcome_of", "report_of"]
+__all__ = ["BadMessage", "Judge", "not_an_outcome", "outcome_of", "report_of"]
 
 #: Bytes of a log; slots send its head and tail only.
 _LOG_LIMIT = 4 << 20
@@ -70,6 +71,40 @@ def not_an_outcome(error: Exception, host: str) -> Outcome:
     """How an attempt ends whose slot sent what cannot be."""
     said = f"the slot on {host} sent a message that is refused: {error}"
     return Outcome(State.FAILED, reason="result", message=clip(said), host=host)
+
+
+class Judge:
+    """Takes messages of running attempts; remembers which attempt has sent what cannot be.
+
+    Args:
+        metric: the names that a finished attempt must have.
+    """
+
+    def __init__(self, metric: Sequence[str]) -> None:
+        self._metric = metric
+        self._refused: dict[str, Outcome] = {}
+
+    def report(self, attempt: str, message: Mapping[str, object], host: str) -> Reported | None:
+        """What was reported; None if it cannot be, and the attempt is to be ended."""
+        try:
+            return Reported(attempt, *report_of(message))
+        except BadMessage as error:
+            self._refused.setdefault(attempt, not_an_outcome(error, host))
+            return None
+
+    def outcome(self, attempt: str, message: Mapping[str, object], host: str) -> Outcome:
+        """How the attempt ended."""
+        refused = self._refused.pop(attempt, None)
+        if refused is not None:
+            return refused
+        try:
+            return outcome_of(message, host, self._metric)
+        except BadMessage as error:
+            return not_an_outcome(error, host)
+
+    def forget(self, attempt: str) -> None:
+        """The attempt was lost."""
+        self._refused.pop(attempt, None)
 
 
 def _state(value: object) -> State:

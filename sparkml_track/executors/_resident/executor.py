@@ -16,13 +16,12 @@ from sparkml_track.executors._attempts.messages import not_loaded, other_python
 from sparkml_track.executors._attempts.not_started import Unbegun
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
-from sparkml_track.executors._attempts.received import BadMessage, not_an_outcome, outcome_of, report_of
+from sparkml_track.executors._attempts.received import Judge
 from sparkml_track.executors._base import (
     Capabilities,
     Event,
     Executor,
     Lost,
-    Reported,
     SlotsChanged,
     Work,
 )
@@ -36,7 +35,7 @@ from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.slot.wire.frames import Message
 from sparkml_track.slot.worker import Config
-from sparkml_track.trial import Attempt, Outcome
+from sparkml_track.trial import Attempt
 
 __all__ = ["Limits", "ResidentExecutor"]
 
@@ -72,7 +71,7 @@ class ResidentExecutor(Executor):
         self._board = Board(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
         self._apart: set[str] = set()
-        self._metric, self._refused = tuple(work.metric), dict[str, Outcome]()
+        self._judge = Judge(tuple(work.metric))
         self._packages = Packages()
         self._closed = False
         self._template: socket.socket | None = None
@@ -277,27 +276,18 @@ class ResidentExecutor(Executor):
             self._broker.drop(slot.connection)
 
     def _report(self, slot: Slot, attempt: str, message: Message) -> None:
-        try:
-            index, report = report_of(message)
-        except BadMessage as error:
+        reported = self._judge.report(attempt, message, slot.host)
+        if reported is None:
             # The attempt is ended in its slot, which says so; how it ended is known here.
-            self._refused.setdefault(attempt, not_an_outcome(error, slot.host))
             self._send(slot, {"op": "stop", "attempt": attempt, "reason": "result"})
         else:
-            self._out.events.append(Reported(attempt, index, report))
+            self._out.events.append(reported)
 
     def _done(self, slot: Slot, attempt: str, message: Message) -> None:
-        outcome = self._refused.pop(attempt, None) or self._outcome(slot, message)
-        outcome = with_artifacts(self._spool, attempt, outcome)
+        outcome = with_artifacts(self._spool, attempt, self._judge.outcome(attempt, message, slot.host))
         self._unbegun.began()
         self._board.ended(slot, attempt, outcome)
         self._freed(slot)
-
-    def _outcome(self, slot: Slot, message: Message) -> Outcome:
-        try:
-            return outcome_of(message, slot.host, self._metric)
-        except BadMessage as error:
-            return not_an_outcome(error, slot.host)
 
     def _not_begun(self, slot: Slot, attempt: str, message: Message) -> None:
         self._board.off(slot, attempt)
@@ -329,7 +319,7 @@ class ResidentExecutor(Executor):
         was_ready, slot.ready, slot.leaving, slot.connection = slot.ready, False, False, None
         for place, attempt in enumerate(self._board.lost(slot)):
             self._spool.forget(attempt.id)
-            self._refused.pop(attempt.id, None)
+            self._judge.forget(attempt.id)
             charged = place == 0 and not slot.moving
             self._out.events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged))
         if was_ready:

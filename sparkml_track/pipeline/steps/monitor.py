@@ -11,7 +11,7 @@ from sparkml_track.pipeline.outcome import Facts, plain_ref, ref_of
 from sparkml_track.pipeline.project import Project
 from sparkml_track.pipeline.steps.features import FeaturesBuilt
 from sparkml_track.pipeline.steps.score import ScoresWritten, score_split
-from sparkml_track.pipeline.training_set import numeric_columns
+from sparkml_track.pipeline.training_set import watchable_columns
 from sparkml_track.refs import TableRef
 
 __all__ = ["Watched", "monitor"]
@@ -64,14 +64,16 @@ def monitor(project: Project) -> Watched:
     found, built = project.kept(ScoresWritten), project.kept(FeaturesBuilt)
     # The same version for both sides: a difference of models is no drift.
     baseline = score_split(project, section.baseline, f"{section.table}_baseline", found.version)
-    period, numeric = getattr(features.split, section.baseline), numeric_columns(project)
+    period, watchable = getattr(features.split, section.baseline), watchable_columns(project)
     spec = monitoring.Monitoring(
         sources=(baseline.table, found.table),
         windows=monitoring.ByTime(features.time, section.period, period.start, period.end),
         target=section.table,
         experiment=project.experiment,
-        columns=[each for each in built.features if each in numeric],
+        columns=[each for each in built.features if each in watchable],
+        score=baseline.columns["score"],
         label=features.label,
+        positive=section.positive,
         model=baseline.model,
         guards=monitoring.Guards(min_rows=section.min_rows, psi=section.psi),
     )

@@ -1,0 +1,121 @@
+"""The alias moves to the candidate, whatever other promotions do meanwhile.
+
+A move names the champion it replaces. If that one is gone, the candidate is compared with the new one. Stores without a
+lock let another host's move come between the look and the write, so a candidate marks its version before it moves the
+alias and looks for other marks afterwards: of two that passed each other at least the later one sees both, and the
+better one gets the alias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from sparkml_track.errors import DataError, RegistryError
+from sparkml_track.promotion._gate import decide, figures, outlasts
+from sparkml_track.promotion._spec import Measured, Promotion
+from sparkml_track.refs import ModelRef
+from sparkml_track.registries import ALIAS_CHALLENGER, ALIAS_CHAMPION, Registry
+from sparkml_track.schema import TAG_VERDICT, TAG_VERDICT_WHY
+
+__all__ = ["Race", "Settled"]
+
+_TRIES = 20  # moves of the alias by others
+
+
+class Settled(NamedTuple):
+    """How a promotion ended."""
+
+    champion: Measured | None
+    alias: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """One candidate on its way to the alias.
+
+    Attributes:
+        spec: what decides.
+        registry: where versions are.
+        measure: a version on the pinned test data.
+        candidate: as measured.
+        baselines: as measured.
+        known: verdicts by version when the promotion started.
+    """
+
+    spec: Promotion
+    registry: Registry
+    measure: Callable[[ModelRef], Measured]
+    candidate: Measured
+    baselines: Sequence[Measured]
+    known: Mapping[int, str]
+
+    @property
+    def own(self) -> ModelRef:
+        """The candidate's version."""
+        assert self.candidate.ref is not None
+        return self.candidate.ref
+
+    def run(self, champion: ModelRef | None) -> Settled:
+        """Compares with the champion until the alias is where it belongs.
+
+        Raises:
+            RegistryError: the alias moved more often than anybody can follow.
+        """
+        for _ in range(_TRIES):
+            settled = self._judged(champion)
+            if settled.alias != ALIAS_CHAMPION:
+                return settled
+            if self.registry.move_alias(self.spec.model, ALIAS_CHAMPION, champion, self.own.version):
+                return self._checked(settled)
+            champion = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
+            if champion == self.own:
+                return self._checked(settled)
+        raise RegistryError(
+            f"the champion of {self.spec.model} moved {_TRIES} times during the comparison, so {self.own} got no "
+            "alias; register again when no other promotion runs"
+        )
+
+    def _judged(self, champion: ModelRef | None) -> Settled:
+        before = None if champion is None else replace(self.measure(champion), name="champion")
+        opponents = [*self.baselines, *([before] if before else [])]
+        return self._marked(Settled(before, *decide(self.spec, self.candidate, opponents)))
+
+    def _marked(self, settled: Settled) -> Settled:
+        tags = {TAG_VERDICT: settled.alias, TAG_VERDICT_WHY: settled.reason}
+        self.registry.annotate(self.own, figures(self.candidate, self.baselines, settled.champion), tags)
+        if settled.alias == ALIAS_CHALLENGER:
+            self.registry.set_alias(self.spec.model, ALIAS_CHALLENGER, self.own.version)
+        return settled
+
+    def _checked(self, settled: Settled) -> Settled:
+        """Gives way to a better candidate that came through the gate at the same time, and takes back from a worse."""
+        best = self.candidate
+        for rival in self._rivals():
+            best = rival if outlasts(self.spec, rival, best) else best
+        now = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
+        assert best.ref is not None
+        if now is not None and now != best.ref and now.version in {self.own.version, *self._marks()}:
+            self.registry.move_alias(self.spec.model, ALIAS_CHAMPION, now, best.ref.version)
+        if best.ref == self.own:
+            return settled
+        reason = f"{best.ref}, registered at the same time, is not beaten"
+        return self._marked(Settled(replace(best, name="champion"), ALIAS_CHALLENGER, reason))
+
+    def _marks(self) -> list[int]:
+        """Other versions that came through the gate since this promotion started."""
+        found = self.registry.tagged(self.spec.model, TAG_VERDICT)
+        return [
+            version
+            for version, verdict in found.items()
+            if verdict == ALIAS_CHAMPION != self.known.get(version) and version != self.own.version
+        ]
+
+    def _rivals(self) -> Iterator[Measured]:
+        for version in self._marks():
+            # One that cannot be measured on this data cannot be compared, and stays where it is.
+            with suppress(DataError):
+                yield self.measure(self.registry.version(self.spec.model, version))

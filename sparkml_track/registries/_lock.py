@@ -1,0 +1,29 @@
+"""One process at a time moves aliases in a store that is a file on this host."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["alone"]
+
+_LOCK = ".aliases.lock"
+
+
+@contextmanager
+def alone(uri: str) -> Iterator[None]:
+    """Holds the lock beside an SQLite file; any other store has none, and the block runs without."""
+    parts = urlsplit(uri)
+    path = unquote(parts.path)[1:]
+    if not parts.scheme.startswith("sqlite") or not path or path == ":memory:":
+        yield
+        return
+    handle = os.open(path + _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

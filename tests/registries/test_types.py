@@ -1,0 +1,63 @@
+"""Which classes and functions a stored model may name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparkml_track.registries._types import code_of, why_not
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sklearn.tree._tree.Tree",
+        "functools.partial",
+        "numpy.clip",
+        "scipy.interpolate._bsplines.BSpline",
+        f"{__name__}.of_the_project",
+    ],
+)
+def test_what_models_are_made_of_may_be_there(name: str) -> None:
+    assert why_not(name) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("posix.system", "is not part of a model"),
+        ("builtins.eval", "is not part of a model"),
+        ("subprocess.Popen", "is not part of a model"),
+        ("numpy.load", "is not a class that models are made of"),
+        ("numpy.testing.runstring", "is not a class that models are made of"),
+        ("pandas.io.pickle.read_pickle", "is not a class that models are made of"),
+        ("pandas.core.frame.DataFrame", "is not a class that models are made of"),
+        ("nowhere.Model", "cannot be imported here"),
+        ("sklearn.nothing", "cannot be imported here"),
+        ("__main__.Model", "move it to a module"),
+        ("a.b.<lambda>", "move it to a module"),
+    ],
+)
+def test_what_else_this_machine_can_do_may_not(name: str, why: str) -> None:
+    assert why in why_not(name)
+
+
+def of_the_project() -> None:
+    """A function of a module that is not installed."""
+
+
+def test_code_is_that_of_the_project_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one_pack").mkdir()
+    (tmp_path / "one_pack" / "__init__.py").write_text("import numpy, sparkml_track, two_file\nfrom . import part\n")
+    (tmp_path / "one_pack" / "part.py").write_text("def f(): pass\n")
+    (tmp_path / "two_file.py").write_text("import json\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    __import__("one_pack")
+    assert code_of(["one_pack.part.f", "sklearn.tree.Tree"]) == [
+        str(tmp_path / "one_pack"),
+        str(tmp_path / "two_file.py"),
+    ]
+    for name in ("one_pack", "one_pack.part", "two_file"):
+        del sys.modules[name]
