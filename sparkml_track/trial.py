@@ -6,11 +6,12 @@ monotonic clock.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-__all__ = ["Attempt", "Outcome", "Params", "Report", "State", "Trial", "Unit"]
+__all__ = ["Attempt", "AttemptId", "Outcome", "Params", "Report", "State", "Trial", "Unit"]
 
 #: Parameters in the shape of the space: plain values and nested mappings.
 Params = Mapping[str, object]
@@ -58,6 +59,44 @@ class Unit:
     trial: int
     index: int = 0
 
+    @property
+    def name(self) -> str:
+        """Names it, for what is kept across its attempts."""
+        return f"{self.trial}.{self.index}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AttemptId:
+    """Names an attempt inside its sweep; as text "7.0.2", in the journal, on the wire and in names of folders.
+
+    Attributes:
+        trial: the trial's number.
+        unit: the index of the unit in it.
+        number: from 1; counts the tries at this unit.
+    """
+
+    trial: int
+    unit: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.trial}.{self.unit}.{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> AttemptId:
+        """The inverse of ``str``.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = _ATTEMPT.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text[:40]!r} is no attempt's id; allowed is text such as 7.0.2")
+        return cls(*map(int, found.groups()))
+
+
+_ATTEMPT = re.compile(r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -78,7 +117,7 @@ class Attempt:
     @property
     def id(self) -> str:
         """Names this attempt inside its sweep; a late answer under another id is stale."""
-        return f"{self.unit.trial}.{self.unit.index}.{self.number}"
+        return str(AttemptId(self.unit.trial, self.unit.index, self.number))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from sparkml_track.engine.recovery.warm_start import known
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.signals import Interrupts
+from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.engine.storage.shared_folders import Roots, check_roots
 from sparkml_track.engine.surroundings import Surroundings
@@ -94,7 +95,7 @@ class _Run:
                 sampler, pruner = self._sampler(self._spec), self._pruner(self._spec)
             journal = stack.enter_context(closing(opening.journal))
             self._sweep = journal.sweep
-            around.moment("planned")
+            around.reached(Lifecycle.PLANNED)
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = self._open_executor(self._open_roots(stack))
             self._watch = Watch(self._sweep, self._config, self._interrupts, self._roots, around.listener)
@@ -115,7 +116,7 @@ class _Run:
         published: deque[Sequence[int]] = deque()
 
         def told(numbers: Sequence[int]) -> None:
-            around.moment("published")
+            around.reached(Lifecycle.PUBLISHED)
             published.append(numbers)
 
         before = frozenset[int]() if past is None else frozenset(past.published)
@@ -125,7 +126,7 @@ class _Run:
             publisher = every = Publisher(tracker, parent.run_id, told)
             if wanted is not None:
                 publisher = TopPublisher(every, wanted, before)
-        parts = Parts(*members, opening.journal, publisher, self._watch, published, around.moment)
+        parts = Parts(*members, opening.journal, publisher, self._watch, published, around.reached)
         loop = Loop(spec, parts)
         if past is not None:
             clear_spool(around.home / "spool" / self._sweep, past)
@@ -156,7 +157,7 @@ class _Run:
             why=str(error or loop.refused or loop.stopping or ""),
             stale=loop.stale + stale,
             patience=self._around.patience,
-            moment=self._around.moment,
+            reached=self._around.reached,
             hurry=self._interrupts.later(),
             config=self._config,
         )
@@ -182,7 +183,7 @@ class _Run:
         self._watch.report(loop)
         if error is not None:
             raise error
-        loop.raise_if_stopped()
+        loop.tally.raise_if_stopped(loop.stopping)
         self._interrupts.raise_if_caught()
         return result
 
@@ -229,7 +230,7 @@ class _Run:
                 started=time.time(),
             )
         )
-        around.moment("parent created")
+        around.reached(Lifecycle.PARENT_CREATED)
         behind = (spec.parallelism or executor.slots) if spec.deterministic else None
         if past is not None:
             behind = past.behind if past.behind is not None else behind
@@ -237,7 +238,7 @@ class _Run:
         body: dict[str, object] = {"run": run_id, "experiment": experiment_id, "t": time.time(), "behind": behind}
         journal.append([Record("parent", body)])
         journal.flush()
-        around.moment("parent")
+        around.reached(Lifecycle.PARENT_RECORDED)
         return _Parent(run_id, experiment_id, behind)
 
     def _reopen(self, tracker: Tracker, past: History, run_id: str, journal: Journal) -> None:
@@ -279,5 +280,5 @@ class _Run:
     def _state(self, loop: Loop, error: BaseException | None) -> State:
         if self._interrupts.caught or isinstance(error, KeyboardInterrupt):
             return State.KILLED
-        failed = error is not None or loop.refused is not None or loop.too_many_failed
+        failed = error is not None or loop.refused is not None or loop.tally.too_many_failed
         return State.FAILED if failed else State.FINISHED

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sparkml_track.engine.loop.journal_writer import Moment, nothing
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.publishing.finish import PATIENCE
+from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
 from sparkml_track.refs import DataRef
 
 __all__ = ["Surroundings"]
@@ -26,7 +26,7 @@ class Surroundings:
         code: folders the objective is imported from.
         origin: where the sweep was started from ("config": a file), so that a command can start it again.
         patience: seconds for which the end of the sweep waits for a tracking store that is down.
-        moment: see ``ledger.Moment``.
+        reached: is called at each point of the sweep's life.
         tags: for the parent run: code version, Spark facts.
         listener: is told of progress.
     """
@@ -40,4 +40,4 @@ class Surroundings:
     listener: ProgressListener | None = None
     origin: Mapping[str, object] = field(default_factory=dict)
     patience: float = PATIENCE
-    moment: Moment = nothing
+    reached: LifecycleListener = unheard

@@ -8,7 +8,6 @@ _mlflow_files  a model as a folder in MLflow's format
 _files         digests of a model's files
 _types         what a stored model may name, and where the project's own code is
 _columns       the columns of a signature
-_names         names as MLflow takes them
 _lock          one process at a time moves aliases
 """
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.errors import RegistryError, SparkmlError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
@@ -18,7 +19,6 @@ from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
 from sparkml_track.registries._mlflow_runs import RunWriter
-from sparkml_track.registries._names import stored_name
 from sparkml_track.schema import TAG_FILES, TAG_KIND
 
 __all__ = ["MlflowRegistry"]

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.refs import DataRef
 from sparkml_track.registries._base import Run
-from sparkml_track.registries._names import stored_name
 from sparkml_track.schema import TAG_KIND, TAG_NAME, TAG_TABLE
 
 __all__ = ["RunWriter"]

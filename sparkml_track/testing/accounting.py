@@ -17,6 +17,7 @@ from typing import Any
 from sparkml_track import schema
 from sparkml_track.journals import Record, read
 from sparkml_track.trackers import StoredChild, StoredParent, Tracker, open_tracker
+from sparkml_track.trial import AttemptId
 
 __all__ = ["assert_accounting"]
 
@@ -79,7 +80,7 @@ class _Said:
         self.asked[body["n"]] = body
 
     def _submitted(self, body: Mapping[str, Any]) -> None:
-        number = int(body["a"].split(".")[0])
+        number = AttemptId.parse(body["a"]).trial
         assert number in self.asked, f"attempt {body['a']} of a trial that was not asked"
         assert number not in self.accepted, f"attempt {body['a']} after the outcome was accepted"
         self.submitted[number] += 1

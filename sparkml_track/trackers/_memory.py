@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
+from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import read_content
-from sparkml_track.trackers._names import MAX_PARAM, clipped, key
+from sparkml_track.trackers._names import MAX_PARAM, clipped, key, renamed
 from sparkml_track.trackers._rows import (
     Parent,
     child_params,
@@ -89,7 +89,7 @@ class MemoryTracker(Tracker):
         run = self._run(run_id)
         points = latest(point(name, value, millis(end.ended), 0) for name, value in end.metrics.items())
         run.metrics |= {name: one.number for name, one in points.items()}
-        run.tags |= {**end.tags, schema.TAG_STATE: end.state.value}
+        run.tags |= {**end.tags, schema.TAG_STATE: end.state.value, **renamed(end.metrics)}
         run.artifacts |= {path: read_content(one) for path, one in end.artifacts.items()}
         run.status, run.ended = status(end.state), millis(end.ended)
         self._interrupt("after finish")
@@ -154,7 +154,7 @@ class MemoryTracker(Tracker):
             run.tags |= late_tags(parent, child)
             run.artifacts |= _texts(replace(child, log=""))
         if child.state.terminal and child.artifacts is not None and not child.in_place:
-            shutil.rmtree(child.artifacts, ignore_errors=True)
+            remove_tree(str(child.artifacts))
         return run_id
 
     def _add(self, experiment: str, started: int) -> str:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["MAX_KEY", "MAX_PARAM", "MAX_TAG", "clipped", "key", "problems"]
+from sparkml_track.adapters.mlflow.names import MAX_KEY, is_stored_as_it_is, stored_name
+from sparkml_track.schema import TAG_NAME
+
+__all__ = ["MAX_KEY", "MAX_PARAM", "MAX_TAG", "clipped", "key", "problems", "renamed"]
 
 # MLflow's own limits: mlflow/utils/validation.py. It cuts longer values without a word.
-MAX_KEY = 250
 MAX_PARAM = 6000
 MAX_TAG = 8000
-
-_ALLOWED = re.compile(r"^[/\w.\- :]+$")
-_FOREIGN = re.compile(r"[^/\w.\- :]")
 
 
 def problems(params: Mapping[str, object]) -> list[str]:
@@ -36,7 +33,7 @@ def _problems_of(name: str, value: str) -> list[str]:
             f"The parameter name {name[:40]!r}... has {len(name)} characters; MLflow stores at most {MAX_KEY}. "
             "Use a shorter name."
         )
-    elif not _ALLOWED.match(name) or _resolves_elsewhere(name):
+    elif not is_stored_as_it_is(name):
         found.append(
             f"The parameter name {name!r} cannot be stored by MLflow; names are made of letters, digits and "
             "_ - . : / or spaces, and read as a plain path. Rename it."
@@ -50,19 +47,15 @@ def _problems_of(name: str, value: str) -> list[str]:
 
 
 def key(name: str) -> str:
-    """The name as the store takes it: itself where that is possible, else with "_" for what is not allowed."""
-    if len(name) <= MAX_KEY and _ALLOWED.match(name) and not _resolves_elsewhere(name):
-        return name
-    name = posixpath.normpath(_FOREIGN.sub("_", name).strip("/") or "_")
-    return ("_" + name.lstrip("."))[:MAX_KEY].rstrip("/") if name.startswith(".") else name[:MAX_KEY].rstrip("/")
+    """The name as the store takes it; two names never share one."""
+    return stored_name(name)
+
+
+def renamed(names: Iterable[str]) -> dict[str, str]:
+    """Tags that record the names that the store does not take."""
+    return {key(f"{TAG_NAME}{key(name)}"): clipped(name, MAX_TAG) for name in dict.fromkeys(names) if key(name) != name}
 
 
 def clipped(value: object, limit: int) -> str:
     """The value as text, cut as MLflow cuts it."""
     return str(value)[:limit]
-
-
-def _resolves_elsewhere(name: str) -> bool:
-    # MLflow once kept names as files and still refuses what would be another path.
-    path = posixpath.normpath(name)
-    return path != name or path == "." or path.startswith(("..", "/"))

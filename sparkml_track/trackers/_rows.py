@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sparkml_track import schema
 from sparkml_track.trackers._base import ChildRun
-from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, clipped, key
+from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, clipped, key, renamed
 from sparkml_track.trial import State
 
 __all__ = [
@@ -166,5 +166,12 @@ def child_tags(parent: Parent, child: ChildRun) -> dict[str, str]:
         schema.TAG_MESSAGE: clipped(child.message, MAX_TAG),
         schema.TAG_HOST: child.host,
         schema.TAG_FOLDER: str(child.artifacts) if child.in_place and child.artifacts is not None else "",
+        **renamed(_names(child)),
     }
     return {name: value for name, value in tags.items() if value}
+
+
+def _names(child: ChildRun) -> Iterator[str]:
+    yield from child.metrics
+    for report in child.reports:
+        yield from report.metrics

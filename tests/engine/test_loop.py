@@ -303,7 +303,7 @@ def test_too_many_failed_trials_stop_the_sweep_with_what_to_do() -> None:
     world = World(lambda a: [failed(a)], trials=50, failures=Failures(max_failed=2)).run()
     assert len(world.loop.results) <= 5
     with pytest.raises(SweepStopped, match=r"3 trials failed, allowed are 2.*ValueError: no.*max_failed"):
-        world.loop.raise_if_stopped()
+        world.loop.tally.raise_if_stopped(world.loop.stopping)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

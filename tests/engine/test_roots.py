@@ -152,11 +152,9 @@ def test_a_sweep_that_could_not_begin_leaves_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_removed_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(path: Path) -> None:
-        raise PermissionError(1, "Operation not permitted", str(path))
-
     folder(tmp_path / "s.checkpoints", "0.0", "1.0")
-    monkeypatch.setattr("shutil.rmtree", refuse)
+    refused = "Operation not permitted"
+    monkeypatch.setattr("sparkml_track.engine.storage.shared_folders.remove_tree", lambda _: refused)
     Roots("s", str(tmp_path), None).close([], State.FINISHED)
     told = [record.message for record in caplog.records]
     assert len(told) == 1

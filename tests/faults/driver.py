@@ -33,7 +33,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     around = Surroundings(
         home=Path(request["home"]),
         tags=environment_tags(),
-        moment=_moment(request),
+        reached=_moment(request),
         patience=request.get("patience", 20.0),
     )
     spec = check(SweepArguments(**{**DEFAULTS, **_arguments(request)}))

@@ -54,5 +54,5 @@ def sweep(home: Path, moments: Moments | None = None, patience: float = 20.0, **
         **given,
     }
     data, listener = given.pop("data", {}), given.pop("listener", None)
-    around = Surroundings(home=home, data=data, moment=moments or Moments(), patience=patience, listener=listener)
+    around = Surroundings(home=home, data=data, reached=moments or Moments(), patience=patience, listener=listener)
     return run_sweep(check(SweepArguments(**given)), around)

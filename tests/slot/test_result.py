@@ -60,14 +60,14 @@ def test_the_frames_of_this_package_above_the_objective_are_left_out() -> None:
     def objective(_: object) -> float:
         raise KeyError("mine")
 
-    message = {"params": {}, "number": 0, "seed": 1, "try": 1, "attempt": "0.0.1"}
+    message = {"params": {}, "number": 0, "seed": 1, "try": 1, "attempt": "0.0.1", "unit": "0.0"}
     said = str(execute(objective, message, {}, None, ["loss"], None)["message"])  # type: ignore[arg-type]
     assert "in execute" not in said
     assert said.splitlines()[1].startswith(f"  {__file__}:")
 
 
 def test_a_report_that_is_no_mapping_is_refused_in_words() -> None:
-    message = {"params": {}, "number": 0, "seed": 1, "try": 1}
+    message = {"params": {}, "number": 0, "seed": 1, "try": 1, "attempt": "0.0.1", "unit": "0.0"}
     trial = TrialContext(message, {}, None, None)  # type: ignore[arg-type]
     with pytest.raises(BadResult, match=r"reported 0.5 \(float\); allowed is a mapping of metric names to numbers"):
         trial.report(0.5, 1)  # type: ignore[arg-type]

@@ -37,6 +37,11 @@ def test_a_name_is_a_problem_exactly_where_mlflow_refuses_it(name: str) -> None:
         assert key(name) == name
 
 
+@given(names, names)
+def test_two_names_are_never_written_as_one(one: str, other: str) -> None:
+    assert (key(one) == key(other)) == (one == other)
+
+
 def test_problems_name_the_parameter_the_limit_and_the_way_out() -> None:
     found = problems({"ok": 1, "k" * 251: 1, "a?b": 1, "a//b": 1, "long": "x" * 6001, "fits": "x" * 6000})
     assert len(found) == 4

@@ -1,6 +1,7 @@
 """MLflow as all families meet it.
 
 errors  foreign errors become ours; log lines stay off the terminal
+names   of metrics, params and tags, one to one
 uri     tracking URIs without their secrets
 rest    calls to a tracking server that the client makes with many retries
 """

@@ -15,7 +15,7 @@ from mlflow.utils.logging_utils import suppress_logs_in_thread
 from sparkml_track.adapters.mlflow.uri import has_secret, redacted, scrubbed
 from sparkml_track.errors import SparkmlError, TrackingDenied, TrackingError, TrackingSchemaError, TrackingUnavailable
 
-__all__ = ["door", "schema_error", "translated"]
+__all__ = ["door", "is_refusal", "schema_error", "translated"]
 
 _DENIED = {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
 _LATER = {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED", "RESOURCE_EXHAUSTED"}
@@ -64,6 +64,19 @@ def translated(error: BaseException, uri: str) -> TrackingError:
     if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
         return TrackingError(f"The tracking store {where} does not have it: {said}.")
     return TrackingError(f"The tracking store {where} failed: {said}. Accepted results are kept in the journal.")
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a store refused what one item is, so that others may be taken: neither who asks, nor all it was asked."""
+    if _denied(error) or _later(error):
+        return False
+    for one in _chain(error):
+        code = _http_code(one)
+        if code is not None:
+            return 400 <= code < 500
+        if isinstance(one, MlflowException):
+            return 400 <= int(one.get_http_status_code()) < 500
+    return False
 
 
 def schema_error(uri: str, found: str) -> TrackingSchemaError:

@@ -2,10 +2,12 @@
 
 loop            asks, submits, takes events
 ports           what the loop connects
+unit_scheduler  which unit is executed next
 asker           the user's own points first, then the sampler
 sampler_thread  a slow sampler on a thread of its own
 running_trial   trials that have not ended
 journal_writer  the journal as the loop writes it, and what may leave once it is durable
+tally           counts, the best, and whether that ends the sweep
 goal            when results say that the sweep may end
 slot_watch      what a person learns when there are no slots
 failure_log     why trials fail, logged once for each kind

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
+from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
 from sparkml_track.journals import Journal, Record
 from sparkml_track.trackers import ChildRun
 
-__all__ = ["Ledger", "Moment", "nothing"]
+__all__ = ["Ledger"]
 
 #: Seconds for which accepted results may be unsynced; results that come meanwhile share one fsync.
 SYNC_EVERY = 0.05
-
-#: Called with the name of each point where a death of the driver would leave another trace. Tests end it there.
-Moment = Callable[[str], None]
-
-
-def nothing(moment: str) -> None:
-    """Lets the moment pass."""
 
 
 class Queue(Protocol):
@@ -41,16 +35,20 @@ class Ledger:
         journal: of the sweep.
         publisher: is handed child runs, None for nobody.
         published: numbers of trials that the tracking store has as terminal, filled by the publisher's thread.
-        moment: see ``Moment``.
+        reached: is called at each point of the sweep's life.
     """
 
     def __init__(
-        self, journal: Journal, publisher: Queue | None, published: deque[Sequence[int]], moment: Moment = nothing
+        self,
+        journal: Journal,
+        publisher: Queue | None,
+        published: deque[Sequence[int]],
+        reached: LifecycleListener = unheard,
     ) -> None:
         self._journal = journal
         self._publisher = publisher
         self._published = published
-        self._moment = moment
+        self._reached = reached
         self._records: list[Record] = []
         self._held: list[ChildRun] = []
         self._dirty = False
@@ -93,7 +91,7 @@ class Ledger:
             self._dirty = False
         self._synced = time.monotonic()
         if self._held and self._publisher is not None:
-            self._moment("flushed")
+            self._reached(Lifecycle.FLUSHED)
             for child in self._held:
                 self._publisher.put(child)
             self._held.clear()

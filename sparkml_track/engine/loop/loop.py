@@ -7,26 +7,26 @@ journal before the sampler or the progress display learn of it; the tracking sto
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sparkml_track.engine.loop.failure_log import Complaints
-from sparkml_track.engine.loop.goal import Goal
 from sparkml_track.engine.loop.journal_writer import Ledger
 from sparkml_track.engine.loop.ports import Parts, Queue
 from sparkml_track.engine.loop.running_trial import Again, Live
 from sparkml_track.engine.loop.slot_watch import Slots
-from sparkml_track.engine.results.records import accepted_body, child_run, last_reported, told_values, values_of
+from sparkml_track.engine.loop.tally import Tally
+from sparkml_track.engine.loop.unit_scheduler import UnitScheduler
+from sparkml_track.engine.results.records import accepted_body, child_run, told_values
 from sparkml_track.engine.results.summary import Result, Summary, summarise
+from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
-from sparkml_track.errors import SweepStopped, TrackingError
+from sparkml_track.errors import TrackingError
 from sparkml_track.executors import Ended, Event, Lost, Reported, SlotsChanged, Started
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, Outcome, State, Unit
+from sparkml_track.trial import Attempt, AttemptId, Outcome, State
 
 __all__ = ["Loop", "Parts"]
 
@@ -41,8 +41,7 @@ class Loop:
 
     Attributes:
         results: accepted, in the order they came.
-        counts: of them, by state.
-        best: of them, by the first objective.
+        tally: counts and the best of them.
         live: trials that have not ended, by number.
         stopping: why no more trials are started, empty while they are.
         refused: the tracking store's refusal for good; no more trials are started then, and those that run may end.
@@ -57,17 +56,24 @@ class Loop:
         self.results: list[Result] = []
         self.live: dict[int, Live] = {}
         self.stopping = ""
-        self.counts: Counter[State] = Counter()
-        self._complaints = Complaints()
-        self.best: Result | None = None
+        self.tally = Tally(spec)
         self.refused: TrackingError | None = None
         self.used, self.stale = 0.0, 0
         self._slots = Slots("Spark" if spec.executor not in ("processes", "inline") else "this host")
         self._stopped = False
-        self._goal = Goal(spec.target, spec.patience, maximize=spec.direction[0] == "maximize")
-        self.ledger = Ledger(parts.journal, parts.publisher, parts.published, parts.moment)
-        self._again: deque[Again] = deque()
+        self.ledger = Ledger(parts.journal, parts.publisher, parts.published, parts.reached)
+        self._units = UnitScheduler(parts.asker, self.ledger, spec.trial_timeout, parts.reached)
         self._began = self._turned = time.monotonic()
+
+    @property
+    def counts(self) -> Counter[State]:
+        """Of the results, by state."""
+        return self.tally.counts
+
+    @property
+    def best(self) -> Result | None:
+        """Of the results, by the first objective."""
+        return self.tally.best
 
     @property
     def elapsed(self) -> float:
@@ -102,7 +108,7 @@ class Loop:
             results: accepted, in the order they came.
             again: to be executed again, before new trials are asked.
         """
-        self._again.extend(again)
+        self._units.restore(again)
         for result in results:
             self.results.append(result)
             self._count(result)
@@ -153,9 +159,8 @@ class Loop:
         self.ledger.flush()
 
     def _drop_again(self) -> None:
-        while self._again:
-            live = self._revive()
-            live.attempts -= 1  # it was not submitted
+        for live in self._units.drop():
+            self.live[live.trial.number] = live
             self._accept(live, self._killed(live))
 
     def _killed(self, live: Live) -> Outcome:
@@ -169,30 +174,19 @@ class Loop:
         while not self.stopping and executor.room > 0:
             if asker.adaptive and len(self.live) >= executor.slots:
                 break
-            if self._again:
-                self._submit(self._revive().attempt)
-                continue
-            trial = asker.next()
-            if trial is None:
+            live = self._units.next()
+            if live is None:
                 break
-            self.ledger.record("asked", n=trial.number, params=trial.params, seed=trial.seed)
-            attempt = Attempt(trial, Unit(trial.number), timeout=self._spec.trial_timeout)
-            self.live[trial.number] = Live(trial, attempt)
-            self._parts.moment("asked")
-            self._submit(attempt)
+            self.live[live.trial.number] = live
+            self._submit(live.attempt)
         if not self.stopping:
             asker.ahead(executor.slots)
-
-    def _revive(self) -> Live:
-        live = self._again.popleft().next(self._spec.trial_timeout)
-        self.live[live.trial.number] = live
-        return live
 
     def _submit(self, attempt: Attempt) -> None:
         self.ledger.record("submitted", a=attempt.id)
         self.ledger.write()
         self._parts.executor.submit(attempt)
-        self._parts.moment("submitted")
+        self._parts.reached(Lifecycle.SUBMITTED)
 
     # -- events
 
@@ -214,7 +208,7 @@ class Loop:
 
     def _current(self, attempt: str) -> Live | None:
         """The trial whose current attempt this is; others are stale."""
-        live = self.live.get(int(attempt.partition(".")[0]))
+        live = self.live.get(AttemptId.parse(attempt).trial)
         return live if live is not None and live.attempt.id == attempt else None
 
     def _reported(self, live: Live, event: Reported) -> None:
@@ -226,7 +220,7 @@ class Loop:
         if pruner is not None and value is not None and not live.pruned:
             live.pruned = pruner.report(live.trial.number, report.step, value * self._sign[0])
         elif pruner is not None and value is None:
-            self._complaints.unread(live.trial.number, self._spec.metric[0], report.metrics)
+            self.tally.unread(live.trial.number, report.metrics)
         self.ledger.write()
         self._parts.executor.answer(event.attempt, event.index, live.pruned)
 
@@ -241,41 +235,23 @@ class Loop:
             self._retry(live)
 
     def _retry(self, live: Live) -> None:
-        live.attempt = replace(live.attempt, number=live.attempt.number + 1)
-        live.attempts += 1
-        live.clock = 0.0
-        live.reports.clear()
-        live.pruned = False
+        live.retry()
         if self._parts.pruner is not None:
             self._parts.pruner.restarted(live.trial.number)
         self._submit(live.attempt)
 
     def _accept(self, live: Live, outcome: Outcome) -> None:
-        self._parts.moment("received")
-        trial, outcome = live.trial, replace(outcome, log=live.told(outcome.log))
-        result = Result(
-            number=trial.number,
-            params=trial.params,
-            state=outcome.state,
-            metrics=outcome.metrics or last_reported(live.reports, outcome.state),
-            value=values_of(outcome.state, outcome.metrics, self._spec.metric),
-            attempts=live.attempts,
-            started=outcome.started or live.started,
-            # Slots may take it from a clock that was set back.
-            duration=max(0.0, outcome.duration),
-            reason=outcome.reason,
-            message=f"ended: {self.stopping}" if outcome.reason == "cancelled" else outcome.message,
-            host=outcome.host or live.host,
-            artifacts=outcome.artifacts if outcome.in_place else "",
-        )
+        self._parts.reached(Lifecycle.RECEIVED)
+        outcome = replace(outcome, log=live.told(outcome.log))
+        result = live.result(outcome, self._spec.metric, self.stopping)
         self.ledger.record("accepted", **accepted_body(result, outcome.log, outcome.artifacts))
         self.ledger.write()
-        del self.live[trial.number]
+        del self.live[live.trial.number]
         self.results.append(result)
         self._tell(live, result, outcome)
 
     def _tell(self, live: Live, result: Result, outcome: Outcome) -> None:
-        self._parts.moment("accepted")
+        self._parts.reached(Lifecycle.ACCEPTED)
         self._parts.asker.ended(live.trial, result.state, told_values(result, self._spec.metric, self._spec.direction))
         if self._parts.pruner is not None:
             self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
@@ -284,25 +260,9 @@ class Loop:
         self._count(result)
 
     def _count(self, result: Result) -> None:
-        self.counts[result.state] += 1
-        self._complaints.hear(result)
-        value = result.value
-        if value is not None and math.isfinite(value[0]):
-            best = self.best
-            if best is None or best.value is None or value[0] * self._sign[0] < best.value[0] * self._sign[0]:
-                self.best = result
-        reached = self._goal.add(result)
-        if self.too_many_failed and not self.stopping:
-            failed, limit = self.counts[State.FAILED], self._spec.failures.max_failed
-            self.stop(f"{failed} trials failed, allowed are {limit}; the last one: {result.message[:300]}")
-        elif reached:
-            self.stop(reached)
-
-    @property
-    def too_many_failed(self) -> bool:
-        """Whether more trials failed than the spec allows."""
-        limit = self._spec.failures.max_failed
-        return limit is not None and self.counts[State.FAILED] > limit
+        why = self.tally.add(result)
+        if why and not self.stopping:
+            self.stop(why)
 
     # -- clock
 
@@ -335,15 +295,3 @@ class Loop:
                 live.shown = True
                 params = flatten(live.trial.params)
                 publisher.put(ChildRun(live.trial.number, params, State.RUNNING, started=live.started, host=live.host))
-
-    def raise_if_stopped(self) -> None:
-        """Raises why the sweep stopped early, if it was for failures.
-
-        Raises:
-            SweepStopped: the message says what failed and what to do.
-        """
-        if self.too_many_failed:
-            raise SweepStopped(
-                f"{self.stopping}. Results so far are kept. Mend the objective and start anew, or allow more with "
-                "failures=Failures(max_failed=...)"
-            )

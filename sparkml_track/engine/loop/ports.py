@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sparkml_track.engine.loop.asker import Asker
-from sparkml_track.engine.loop.journal_writer import Moment, nothing
 from sparkml_track.engine.loop.running_trial import Live
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
 from sparkml_track.executors import Executor
 from sparkml_track.journals import Journal
 from sparkml_track.pruners import Pruner
@@ -38,10 +38,16 @@ class SweepState(Protocol):
     """How far a loop is, for who watches it; ``Loop`` says what its members mean."""
 
     results: list[Result]
-    counts: Counter[State]
-    best: Result | None
     live: dict[int, Live]
     stopping: str
+
+    @property
+    def counts(self) -> Counter[State]:
+        """Of the results, by state."""
+
+    @property
+    def best(self) -> Result | None:
+        """Of the results, by the first objective."""
 
     @property
     def elapsed(self) -> float:
@@ -78,4 +84,4 @@ class Parts:
     publisher: Queue | None
     watch: Watcher
     published: deque[Sequence[int]] = field(default_factory=deque)
-    moment: Moment = nothing
+    reached: LifecycleListener = unheard

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
+from sparkml_track.engine.results.records import last_reported, values_of
+from sparkml_track.engine.results.summary import Result
 from sparkml_track.executors import Lost
-from sparkml_track.trial import Attempt, Report, Trial, Unit
+from sparkml_track.trial import Attempt, Outcome, Report, Trial, Unit
 
 __all__ = ["Again", "Live"]
 
@@ -36,6 +39,38 @@ class Live:
         where = f" on {self.host}" if self.host else ""
         self.losses.append(f"attempt {self.attempt.number} was lost{where} at {when} UTC: {event.message}")
         return {"a": event.attempt, "why": event.message, "charged": event.charged, "host": self.host, "t": now}
+
+    def retry(self) -> None:
+        """Its next attempt begins from nothing."""
+        self.attempt = replace(self.attempt, number=self.attempt.number + 1)
+        self.attempts += 1
+        self.clock = 0.0
+        self.reports.clear()
+        self.pruned = False
+
+    def result(self, outcome: Outcome, metric: Sequence[str], stopping: str) -> Result:
+        """What is accepted of it.
+
+        Args:
+            outcome: of its attempt.
+            metric: the names that are optimised.
+            stopping: why the sweep ends, for those that it ended.
+        """
+        return Result(
+            number=self.trial.number,
+            params=self.trial.params,
+            state=outcome.state,
+            metrics=outcome.metrics or last_reported(self.reports, outcome.state),
+            value=values_of(outcome.state, outcome.metrics, metric),
+            attempts=self.attempts,
+            started=outcome.started or self.started,
+            # Slots may take it from a clock that was set back.
+            duration=max(0.0, outcome.duration),
+            reason=outcome.reason,
+            message=f"ended: {stopping}" if outcome.reason == "cancelled" else outcome.message,
+            host=outcome.host or self.host,
+            artifacts=outcome.artifacts if outcome.in_place else "",
+        )
 
     def told(self, log: str) -> str:
         """The log of the child run: what became of earlier attempts, then that of the last one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.results.ranking import Best
 from sparkml_track.engine.spec.spec import Tracking, number_in
 from sparkml_track.engine.storage.waiting import Hurry, never
+from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import State
 
@@ -105,5 +105,5 @@ class TopPublisher:
 def without_files(child: ChildRun) -> ChildRun:
     """The child run of a trial whose artifacts are not kept; removes them."""
     if child.artifacts is not None:
-        shutil.rmtree(child.artifacts, ignore_errors=True)
+        remove_tree(str(child.artifacts))
     return replace(child, artifacts=None)

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sparkml_track import schema
-from sparkml_track.engine.loop.journal_writer import Moment, nothing
 from sparkml_track.engine.loop.loop import Loop
 from sparkml_track.engine.publishing.best_trials import TopPublisher
 from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.publishing.report import Page, report
 from sparkml_track.engine.results.summary import Result, Summary, trials_table
 from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
 from sparkml_track.engine.storage.waiting import Hurried, Hurry, never, patiently, pause
 from sparkml_track.errors import TrackingError, TrackingUnavailable
 from sparkml_track.journals import Journal, Record
@@ -47,7 +47,7 @@ class Ending:
         why: it did not finish.
         stale: late answers of attempts that had been given up; they were refused.
         patience: seconds to wait for a tracking store that is down.
-        moment: see ``ledger.Moment``.
+        reached: is called at each point of the sweep's life.
         hurry: whether a signal came, which ends the waiting.
         config: the sweep was started from a config file; see ``way_on``.
     """
@@ -62,7 +62,7 @@ class Ending:
     why: str = ""
     stale: int = 0
     patience: float = PATIENCE
-    moment: Moment = nothing
+    reached: LifecycleListener = unheard
     hurry: Hurry = never
     config: bool = False
 
@@ -81,7 +81,7 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
     Raises:
         TrackingError: the store is away or refuses; the journal has all results, and the sweep can go on.
     """
-    ending.moment("closing")
+    ending.reached(Lifecycle.CLOSING)
     waiting = publisher.close(ending.patience, ending.hurry) if publisher is not None else 0
     with suppress(OSError):  # not there, or it has what the store refused
         (ending.home / "spool" / ending.sweep).rmdir()
@@ -94,10 +94,10 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
     if publisher is not None and publisher.troubled:
         _asked(ending, lambda: tracker.reconcile(ending.run_id))
     close_parent(tracker, ending, end)
-    ending.moment("parent ended")
+    ending.reached(Lifecycle.PARENT_ENDED)
     journal.append([ended_record(ending, summary)])
     journal.flush()
-    ending.moment("ended")
+    ending.reached(Lifecycle.ENDED)
     return SweepResult(
         ending.sweep,
         ending.run_id,

@@ -20,7 +20,7 @@ from sparkml_track.errors import ResumeRefused, SpaceError
 from sparkml_track.journals import Record, sweeps
 from sparkml_track.space import Space, flatten
 from sparkml_track.trackers import StoredChild, StoredParent, open_tracker
-from sparkml_track.trial import Trial
+from sparkml_track.trial import AttemptId, Trial
 
 __all__ = ["params_of", "rebuilt"]
 
@@ -73,12 +73,14 @@ def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[Record]:
     number = child.number
     trial = Trial(number, params_of(spec.space, child.params), trial_seed(seed, number))
     yield Record("asked", {"n": number, "params": trial.params, "seed": trial.seed})
-    yield Record("submitted", {"a": f"{number}.0.{child.attempts}"})
+    yield Record("submitted", {"a": str(AttemptId(number, 0, child.attempts))})
     if child.state.terminal:
         metrics = dict(child.metrics)
         # A tag, which anybody may write, says that there is a folder; which one, as it may be removed, is said here.
         root = artifacts_of(spec.tracking.artifact_root, spec.resume)
-        artifacts = str(root / f"{number}.0.{child.attempts}") if root is not None and child.artifacts else ""
+        artifacts = (
+            str(root / str(AttemptId(number, 0, child.attempts))) if root is not None and child.artifacts else ""
+        )
         result = Result(
             number=number,
             params=trial.params,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +22,8 @@ from sparkml_track.engine.spec.spec import Spec, id_prefix, new_sweep_id
 from sparkml_track.errors import JournalError, ResumeRefused
 from sparkml_track.journals import Journal, Record, SweepEntry, last, open_journal, read, sweeps
 from sparkml_track.pruners import Pruner
-from sparkml_track.trial import State
+from sparkml_track.slot.host.trees import remove_tree
+from sparkml_track.trial import AttemptId, State
 
 __all__ = ["Opening", "clear_spool", "open_sweep", "restore", "resumable"]
 
@@ -107,7 +107,7 @@ def clear_spool(folder: Path, past: History) -> None:
     with suppress(OSError):  # most sweeps have none
         for left in folder.iterdir():
             if left.name not in accepted:
-                shutil.rmtree(left, ignore_errors=True)
+                remove_tree(str(left))
 
 
 def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:
@@ -116,10 +116,10 @@ def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) ->
     for record in journal.replay():
         body: Mapping[str, Any] = record.body
         if record.kind == "reported" and spec.metric[0] in body["metrics"]:
-            number = int(str(body["a"]).partition(".")[0])
+            number = AttemptId.parse(str(body["a"])).trial
             pruner.report(number, int(body["step"]), float(body["metrics"][spec.metric[0]]) * sign)
         elif record.kind == "submitted" and not str(body["a"]).endswith(".1"):
-            pruner.restarted(int(str(body["a"]).partition(".")[0]))
+            pruner.restarted(AttemptId.parse(str(body["a"])).trial)
         elif record.kind == "accepted" and int(body["n"]) in past.results:
             pruner.ended(int(body["n"]), body["state"] == State.FINISHED.value)
     for trial in past.unfinished:

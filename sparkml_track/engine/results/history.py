@@ -13,7 +13,7 @@ from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import JournalError
 from sparkml_track.journals import Record
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Report, State, Trial
+from sparkml_track.trial import AttemptId, Report, State, Trial
 
 __all__ = ["History"]
 
@@ -238,5 +238,5 @@ class History:
 
 def _attempt(body: Body) -> tuple[int, int]:
     """Trial and attempt number of an attempt's id."""
-    trial, _, attempt = str(body["a"]).split(".")
-    return int(trial), int(attempt)
+    attempt = AttemptId.parse(str(body["a"]))
+    return attempt.trial, attempt.number

@@ -13,7 +13,6 @@ import contextlib
 import logging
 import queue
 import re
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +24,8 @@ from sparkml_track.engine.spec.roots import ALLOWED
 from sparkml_track.engine.storage.waiting import Hurried, Hurry, never, patiently
 from sparkml_track.errors import JournalError, LeaseHeld, SpecError
 from sparkml_track.slot.host.paths import MARK
-from sparkml_track.trial import State
+from sparkml_track.slot.host.trees import remove_tree
+from sparkml_track.trial import AttemptId, State, Unit
 
 __all__ = ["Roots", "artifacts_of", "check_roots"]
 
@@ -99,7 +99,7 @@ class Roots:
             return
         for result in results[self._done : self._seen]:
             if not result.interrupted:
-                self._gone.put(self.checkpoints / f"{result.number}.0")
+                self._gone.put(self.checkpoints / Unit(result.number).name)
         self._done, self._seen = self._seen, len(results)
 
     @contextlib.contextmanager
@@ -158,17 +158,10 @@ class Roots:
                 self._remove(path)
 
     def _remove(self, path: Path) -> None:
-        try:
-            if path.is_symlink():
-                path.unlink()
-            else:
-                shutil.rmtree(path)
-        except FileNotFoundError:  # most trials make none
-            pass
-        except OSError as error:
-            if not self._told:
-                self._told = True
-                _log.warning("%s cannot be removed, and maybe others (%s); remove it by hand", path, error)
+        left = remove_tree(str(path))
+        if left and not self._told:
+            self._told = True
+            _log.warning("%s cannot be removed, and maybe others (%s); remove it by hand", path, left)
 
 
 def _left_checkpoints(names: Iterable[str], results: Mapping[int, Result], state: State) -> Iterator[str]:
@@ -184,9 +177,9 @@ def _left_artifacts(names: Iterable[str], results: Mapping[int, Result], _: Stat
     """Those of attempts that were lost or given up."""
     for name in names:
         if re.fullmatch(r"\d+\.\d+\.\d+", name):
-            number, _unit, attempt = map(int, name.split("."))
-            result = results.get(number)
-            if result is None or result.attempts != attempt or (result.interrupted and not result.artifacts):
+            attempt = AttemptId.parse(name)
+            result = results.get(attempt.trial)
+            if result is None or result.attempts != attempt.number or (result.interrupted and not result.artifacts):
                 yield name
 
 

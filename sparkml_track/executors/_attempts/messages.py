@@ -29,7 +29,7 @@ def run_message(attempt: Attempt) -> Message:
     """What a worker is told to do."""
     trial = attempt.trial
     message: Message = {"op": "run", "attempt": attempt.id, "number": trial.number, "params": trial.params}
-    message |= {"seed": trial.seed, "unit": attempt.unit.index, "try": attempt.number}
+    message |= {"seed": trial.seed, "unit": attempt.unit.name, "try": attempt.number}
     return message if attempt.timeout is None else {**message, "timeout": attempt.timeout}
 
 

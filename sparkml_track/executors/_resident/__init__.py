@@ -6,5 +6,6 @@ assignment   which attempt is at which slot
 slot         the places of workers, and the bounds of waiting for them
 broker       the driver's end of all worker connections
 certificate  for connections over TLS
+early_template  the host's template, started while the workers still are
 launcher     who starts workers: a contract, and a member that needs no Spark
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from sparkml_track.executors._base import (
 )
 from sparkml_track.executors._resident.assignment import Board
 from sparkml_track.executors._resident.broker import Connection, Received
+from sparkml_track.executors._resident.early_template import EarlyTemplate
 from sparkml_track.executors._resident.launcher import Launcher
 from sparkml_track.executors._resident.slot import Door, Limits, Slot, open_broker, slot_env
 from sparkml_track.executors._resident.worker_pool import Staff
@@ -74,10 +74,8 @@ class ResidentExecutor(Executor):
         self._judge = Judge(tuple(work.metric))
         self._packages = Packages()
         self._closed = False
-        self._template: socket.socket | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(self._host.remove)
-            undo.callback(self._leave_template)
             self._open(work, token, door, undo)
             undo.pop_all()
 
@@ -97,19 +95,9 @@ class ResidentExecutor(Executor):
         config = replace(config, fresh=work.isolation == "fresh", code=packed.code, certificate=certificate)
         self._spool = inbox_of(work, self._host.folder)
         self._known, self._checked = set(packed.digests), time.monotonic()
-        self._template = self._start_template(config) if launcher.shared_host else None
+        self._template = EarlyTemplate(self._host, config if launcher.shared_host else None)
+        undo.callback(self._template.leave)
         self._staff = Staff(launcher, config, self._limits, work.parallelism, self._dismiss)
-
-    def _start_template(self, config: Config) -> socket.socket | None:
-        """Has the template import the objective while Spark starts the workers; kept until they are there."""
-        try:
-            return self._host.join_template(self._host.blob_path(config.work), config.path, dict(config.env))
-        except OSError:
-            return None  # the first worker starts one
-
-    def _leave_template(self) -> None:
-        if self._template is not None:
-            self._template.close()  # a second time does nothing
 
     @property
     def slots(self) -> int:
@@ -174,7 +162,7 @@ class ResidentExecutor(Executor):
         if self._closed:
             return
         self._closed = True
-        self._leave_template()
+        self._template.leave()
         for slot in self._staff.slots:
             self._send(slot, {"op": "bye", "over": True})
         self._broker.poll(0)
@@ -263,7 +251,7 @@ class ResidentExecutor(Executor):
 
     def _ready(self, slot: Slot) -> None:
         self._staff.came(slot)
-        self._leave_template()
+        self._template.leave()
         self._out.events.append(SlotsChanged(self._staff.ready))
         self._board.give(self._staff.slots)
 

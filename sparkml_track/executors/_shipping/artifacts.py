@@ -5,9 +5,7 @@ Where slots write to storage that the driver has too, they only tell that they l
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -16,6 +14,7 @@ from sparkml_track.errors import PreflightError
 from sparkml_track.executors._base import Work
 from sparkml_track.slot.attempt.artifacts import LIMIT
 from sparkml_track.slot.host.paths import Places, make
+from sparkml_track.slot.host.trees import DEEPEST, MOST, remove_tree
 from sparkml_track.trial import Outcome
 
 __all__ = ["InPlace", "Inbox", "Spool", "inbox_of", "places_of", "with_artifacts"]
@@ -101,8 +100,9 @@ class InPlace(Inbox):
     def forget(self, attempt: str) -> None:
         """See ``Inbox``; a link in its place is left alone."""
         self._left.discard(attempt)
-        with contextlib.suppress(OSError):
-            shutil.rmtree(os.path.join(self._folder, attempt))
+        folder = os.path.join(self._folder, attempt)
+        if not os.path.islink(folder):
+            remove_tree(folder)
 
 
 class Spool(Inbox):
@@ -117,33 +117,38 @@ class Spool(Inbox):
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._sizes: dict[str, int] = {}
+        self._files: dict[str, int] = {}
         self._errors: dict[str, str] = {}
 
     def take(self, attempt: str, path: str, at: int, piece: bytes) -> None:
         """See ``Inbox``."""
         size = self._sizes.get(attempt, 0) + len(piece)
         parts = PurePosixPath(path).parts
-        if size > LIMIT + (1 << 20) or not parts or path.startswith("/") or {"..", "."} & set(parts):
+        outside = not parts or path.startswith("/") or {"..", "."} & set(parts)
+        files = self._files.get(attempt, 0) + (not at)
+        if outside or size > LIMIT + (1 << 20) or len(parts) > DEEPEST + 1 or files > MOST + 1:
             self._errors[attempt] = f"artifact {path[:200]!r} refused"
             return
+        self._files[attempt] = files
         self._sizes[attempt] = size
         target = os.path.join(self._folder, attempt, *parts)
         try:
             os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
             with open(target, "ab" if at else "wb") as file:
                 file.write(piece)
-        except OSError as error:
-            self._errors[attempt] = f"artifact {path!r} could not be kept: {error}"
+        except (OSError, ValueError) as error:  # a name with a NUL byte or half a character is a ValueError
+            self._errors[attempt] = f"artifact {path[:200]!r} could not be kept: {error}"
 
     def finish(self, attempt: str) -> tuple[str, str]:
         """See ``Inbox``."""
         error = self._errors.pop(attempt, "")
+        self._files.pop(attempt, None)
         if self._sizes.pop(attempt, None) is None:
             return "", error
         return os.path.join(self._folder, attempt), error
 
     def forget(self, attempt: str) -> None:
         """See ``Inbox``."""
+        self._files.pop(attempt, None)
         if self._sizes.pop(attempt, None) is not None:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(os.path.join(self._folder, attempt))
+            remove_tree(os.path.join(self._folder, attempt))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import shutil
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.artifacts import places_of
 from sparkml_track.executors._shipping.by_value import by_value, zip_folder
 from sparkml_track.executors._shipping.data import Entry, place, place_bytes
+from sparkml_track.slot.host.trees import remove_tree
 
 __all__ = ["Packed", "pack_work"]
 
@@ -61,7 +61,7 @@ def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
     try:
         return _pack(work, folder, remote)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(str(folder))
         raise
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 
 from ..host.paths import artifacts_on
+from ..host.trees import DEEPEST, MOST, plain_files, remove_tree
 from ..wire.frames import Message
 
 __all__ = ["LIMIT", "pieces"]
@@ -34,10 +34,10 @@ def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Messag
         return
     if not os.path.isdir(folder):
         return
-    left_out: list[str] = []
+    names, left_out = plain_files(folder)
     sent = 0
-    for path in _files(folder):
-        name = os.path.relpath(path, folder)
+    for name in names:
+        path = os.path.join(folder, name)
         try:
             found = os.stat(path, follow_symlinks=False)
             size = found.st_size
@@ -50,9 +50,10 @@ def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Messag
             left_out.append(f"{name!a} ({error.strerror})")
     if left_out:
         shown = ", ".join(left_out[:20])
-        text = f"artifacts left out: {shown}; allowed are plain files with names in UTF-8, {limit:,} bytes in all"
+        text = f"artifacts left out: {shown}; allowed are plain files with names in UTF-8, {limit:,} bytes in all, "
+        text += f"{MOST:,} files, {DEEPEST} folders deep"
         yield {"op": "file", "attempt": attempt, "path": "ARTIFACTS_LEFT_OUT.txt", "at": 0}, text.encode()
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
 
 
 def _left_something(link: str) -> bool:
@@ -70,10 +71,6 @@ def _is_text(name: str) -> bool:
         return bool(name.encode())
     except UnicodeEncodeError:
         return False
-
-
-def _files(folder: str) -> list[str]:
-    return sorted(os.path.join(base, name) for base, _, names in os.walk(folder) for name in names)
 
 
 def _file(path: str, head: Message) -> Iterator[tuple[Message, bytes]]:

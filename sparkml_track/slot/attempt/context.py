@@ -78,7 +78,7 @@ class TrialContext:
         self.number: int = message["number"]  # type: ignore[assignment]
         self.seed: int = message["seed"]  # type: ignore[assignment]
         self.attempt: int = message["try"]  # type: ignore[assignment]
-        self.unit: int = message.get("unit", 0)  # type: ignore[assignment]
+        self._id, self._unit = str(message["attempt"]), str(message["unit"])
         self.data = data
         self._link = link
         self._places = places
@@ -111,7 +111,7 @@ class TrialContext:
     @property
     def artifact_dir(self) -> str:
         """A folder; what is left in it goes to the child run."""
-        return self._places.artifact_dir(f"{self.number}.{self.unit}.{self.attempt}")
+        return self._places.artifact_dir(self._id)
 
     @property
     def checkpoint_dir(self) -> str:
@@ -119,7 +119,7 @@ class TrialContext:
 
         An attempt that was given up may live on for a moment and still write: write under another name, then rename.
         """
-        return self._places.checkpoint_dir(f"{self.number}.{self.unit}")
+        return self._places.checkpoint_dir(self._unit)
 
     @property
     def pruned(self) -> bool:

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import time
 from contextlib import suppress
+
+from .trees import remove_tree
 
 __all__ = ["Lease", "remove_left"]
 
@@ -173,4 +174,4 @@ def _set_aside(path: str, user: str) -> str:
 
 def _delete(path: str) -> None:
     if path:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)

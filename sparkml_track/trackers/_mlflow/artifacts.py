@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import posixpath
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.errors import is_refusal
+from sparkml_track.slot.host.trees import plain_files, remove_tree
 from sparkml_track.trackers._base import ChildRun
 from sparkml_track.trackers._content import Content, write_content
 
@@ -21,7 +25,7 @@ __all__ = ["store_child_files", "store_files", "trouble_with"]
 _log = logging.getLogger(__name__)
 
 
-def store_files(location: str, tracking_uri: str, texts: Mapping[str, Content], folder: Path | None = None) -> None:
+def store_files(location: str, tracking_uri: str, texts: Mapping[str, Content], folder: Path | None = None) -> str:
     """Puts files under the artifacts of a run. Doing it twice leaves the same files.
 
     Args:
@@ -29,14 +33,37 @@ def store_files(location: str, tracking_uri: str, texts: Mapping[str, Content], 
         tracking_uri: of the store, for servers that pass artifacts on.
         texts: path under the artifacts to content.
         folder: copied whole; links are left out.
+
+    Returns:
+        What the store refused to take, empty for nothing: one bad name must not keep the rest from it.
     """
     if is_local_uri(location):
         _write(Path(local_file_uri_to_path(location)), texts, folder)
-        return
+        return ""
     repository = get_artifact_repository(location, tracking_uri=tracking_uri)
     with tempfile.TemporaryDirectory(prefix="sparkml-") as staged:
         _write(Path(staged), texts, folder)
+        return _send(repository, staged)
+
+
+def _send(repository: Any, staged: str) -> str:
+    """Sends all files; once one was refused, each by itself."""
+    try:
         repository.log_artifacts(staged)
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+    else:
+        return ""
+    refused = []
+    for name in plain_files(staged)[0]:
+        try:
+            repository.log_artifact(f"{staged}/{name}", posixpath.dirname(name) or None)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            refused.append(f"{name[:200]!a}")
+    return f"the store refused {len(refused)} files: {', '.join(refused[:20])}" if refused else ""
 
 
 def store_child_files(child: ChildRun, location: str, tracking_uri: str) -> dict[str, str]:
@@ -50,26 +77,25 @@ def store_child_files(child: ChildRun, location: str, tracking_uri: str) -> dict
     if not (log or folder):
         return {}
     trouble = trouble_with(lambda: store_files(location, tracking_uri, log, folder))
-    if trouble:
-        kept = f"; they are in {folder} on the driver" if folder else ""
-        return {schema.TAG_ARTIFACTS: trouble + kept}
-    if folder is not None:  # the store has a copy
-        shutil.rmtree(folder, ignore_errors=True)
-    return {}
+    if folder is not None and not trouble:  # the store has a copy
+        remove_tree(str(folder))
+    if not trouble:
+        return {}
+    return {schema.TAG_ARTIFACTS: f"{trouble}; they are in {folder} on the driver" if folder else trouble}
 
 
-def trouble_with(store: Callable[[], None]) -> str:
-    """Why files could not be stored where the file system refused them; empty if they were."""
+def trouble_with(store: Callable[[], str]) -> str:
+    """Why files could not be stored where the store or the file system refused them; empty if they were."""
     try:
-        store()
+        text = store()
     except OSError as error:
         # Errors of requests are OSErrors too, without a number: the server is away, and the next try may succeed.
         if error.errno is None and not isinstance(error, shutil.Error):
             raise
         text = f"files could not be kept: {error}"[:500]
+    if text:
         _log.warning("artifacts: %s", text)
-        return text
-    return ""
+    return text
 
 
 def _write(root: Path, texts: Mapping[str, Content], folder: Path | None) -> None:

@@ -15,7 +15,7 @@ from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._base import ParentEnd, ParentRun
-from sparkml_track.trackers._names import MAX_TAG, clipped, key
+from sparkml_track.trackers._names import MAX_TAG, clipped, key, renamed
 from sparkml_track.trackers._rows import user
 from sparkml_track.trial import State
 
@@ -62,7 +62,7 @@ def parent_tags(parent: ParentRun) -> dict[str, str]:
 
 def parent_end_tags(end: ParentEnd) -> dict[str, str]:
     """The tags a parent run gets when it ends."""
-    tags = {**end.tags, schema.TAG_STATE: end.state.value}
+    tags = {**end.tags, schema.TAG_STATE: end.state.value, **renamed(end.metrics)}
     if schema.ARTIFACT_TRIALS in end.artifacts:
         # MLflow's UI shows the tables that this tag lists.
         tags["mlflow.loggedArtifacts"] = json.dumps([{"path": schema.ARTIFACT_TRIALS, "type": "table"}])
