@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sparkml_track import pruners, samplers, schema
 from sparkml_track.engine.closing import close, leaving
-from sparkml_track.engine.identity.fingerprint import fingerprint, materialised, part_digests
+from sparkml_track.engine.identity.data_digest import materialised
+from sparkml_track.engine.identity.fingerprint import fingerprint, part_digests
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.journal_writer import Moment, nothing
 from sparkml_track.engine.loop.loop import Loop, Parts
