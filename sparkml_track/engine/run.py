@@ -108,7 +108,7 @@ class _Run:
         self._spec = spec
         # On the driver an objective uses Spark itself, and gets the frame it was given.
         own = spec.executor == "driver"
-        data = around.data if own else {name: materialised(value) for name, value in around.data.items()}
+        data = around.data if own else {name: materialised(name, value) for name, value in around.data.items()}
         self._around = replace(around, data=data)
         self._interrupts = Interrupts()
         self._told = 0.0

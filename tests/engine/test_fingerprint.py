@@ -17,9 +17,10 @@ import pytest
 from scipy import sparse
 
 import sparkml_track as st
-from sparkml_track.engine.identity.data_digest import data_digest
+from sparkml_track.engine.identity.data_digest import data_digest, materialised
 from sparkml_track.engine.identity.fingerprint import code_digest, differences, fingerprint, part_digests
 from sparkml_track.engine.spec.spec import Failures, Spec, Tracking
+from sparkml_track.errors import DataError
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.space import parse
 
@@ -142,7 +143,9 @@ def test_what_equal_data_shares_in_memory_does_not_count() -> None:
 
 def test_another_process_gives_the_same_digest() -> None:
     given = "{'a': {'x', 'y', 'z'}, 'b': [{'k', None}, ('t', 1)]}"
-    code = f"from sparkml_track.engine.identity.data_digest import data_digest; print(data_digest({given}))"
+    code = (
+        f"from sparkml_track.engine.identity.data_digest import data_digest, materialised; print(data_digest({given}))"
+    )
     found = {
         subprocess.check_output([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed})
         for seed in ("1", "2")
@@ -184,3 +187,14 @@ def test_bound_arguments_and_captured_values_count() -> None:
     assert code_digest(made(1)) == code_digest(made(1)) != code_digest(made(2))
     assert code_digest(partial(objective, a=1)) != code_digest(partial(objective, a=2))
     assert code_digest(partial(objective, a=1)) == code_digest(partial(objective, a=1))
+
+
+def test_a_spark_frame_that_arrow_cannot_hold_is_refused_with_its_name() -> None:
+    from pyspark.errors import PySparkTypeError
+
+    class Frame:
+        def toArrow(self) -> object:  # noqa: N802
+            raise PySparkTypeError("no Arrow type for interval year to month")
+
+    with pytest.raises(DataError, match=r"collecting data 'train' .*interval year to month; cast, rename or drop"):
+        materialised("train", Frame())

@@ -10,16 +10,27 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from sparkml_track.adapters.spark.errors import translated
+from sparkml_track.errors import DataError
+
 __all__ = ["data_digest", "materialised"]
 
 _PIECE = 1 << 20
+_CAST = "cast, rename or drop the column if Arrow does not know its type (year-month intervals, repeated struct fields)"
 #: What a pickle without a memo writes alike for equal values.
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
-def materialised(value: object) -> object:
-    """A Spark data frame as an Arrow table, computed once: a second computation may give other rows."""
-    return value.toArrow() if hasattr(value, "toArrow") else value
+def materialised(name: str, value: object) -> object:
+    """A Spark data frame as an Arrow table, computed once: a second computation may give other rows.
+
+    Raises:
+        DataError: Spark cannot compute it, or Arrow has no such column.
+    """
+    if not hasattr(value, "toArrow"):
+        return value
+    with translated(f"collecting data {name!r} as an Arrow table", DataError, _CAST):
+        return value.toArrow()
 
 
 def data_digest(value: object) -> str:

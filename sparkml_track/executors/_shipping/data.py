@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
+from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError
 from sparkml_track.executors._shipping.blobs import blob_path, write_blob
 from sparkml_track.executors._shipping.pickled import MappedPickle, dump
@@ -114,7 +115,9 @@ def _spark(name: str, value: Any, folder: str) -> Entry:
             f"data {name!r} is a {type(value).__name__} of pyspark; allowed of Spark are data frames: call to_spark() "
             "or to_pandas(), or collect it"
         )
-    return _table(value.toArrow(), folder)
+    with translated(f"collecting data {name!r} as an Arrow table", DataError):
+        table = value.toArrow()
+    return _table(table, folder)
 
 
 def _pickled(name: str, value: object, folder: str) -> Entry:
