@@ -23,6 +23,7 @@ import logging
 import math
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -251,7 +252,8 @@ def zip_of_slot() -> str:
     data = zip_folder(Path(slot_package.__file__).parent, "sparkml_slot")
     target = Path(user_folder()) / f"sparkml_slot-{hashlib.sha256(data).hexdigest()[:16]}.zip"
     if not target.exists():
-        part = target.with_suffix(f".{os.getpid()}")
-        part.write_bytes(data)
-        part.rename(target)
+        # Other processes and threads may make it at the same time: each has a part of its own.
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+            part.write(data)
+        os.replace(part.name, target)
     return str(target)
