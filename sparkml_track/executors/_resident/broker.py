@@ -31,11 +31,12 @@ from sparkml_track.slot.wire.frames import (
     unpack,
     verify_reply,
 )
+from sparkml_track.slot.wire.load import slowness
 from sparkml_track.slot.wire.tls import Tls
 
 __all__ = ["Broker", "Connection", "Received"]
 
-#: Seconds a stranger has for the handshake.
+#: Seconds a stranger has for the handshake on an idle machine.
 HANDSHAKE = 5.0
 #: Strangers at one time; for one more the oldest goes, since who knows the secret answers at once.
 STRANGERS = 256
@@ -307,7 +308,7 @@ class Broker:
         self._selector.modify(connection.sock, selectors.EVENT_READ, connection)
 
     def _drop_slow(self) -> None:
-        now = time.monotonic()
-        for connection in [c for c in self._strangers | self._shaking if now - c.since > HANDSHAKE]:
+        since = time.monotonic() - HANDSHAKE * slowness()
+        for connection in [c for c in self._strangers | self._shaking if c.since < since]:
             self.refused += 1
             self.drop(connection)
