@@ -46,6 +46,7 @@ from sparkml_track.executors._spark.application import (
     on_decommissioned,
     telling_of_its_end,
 )
+from sparkml_track.executors._spark.quiet import hush
 from sparkml_track.executors._spark.resources import conf_of, grant, is_local
 from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.slot.worker import Config
@@ -144,6 +145,7 @@ class SparkLauncher(Launcher):
         job = self._jobs.pop(slot, None)
         if job is not None:
             wait([job])  # a job that is only being submitted cannot be cancelled
+        hush(self.context)
         with telling_of_its_end(self.context):
             self.context.cancelJobGroup(self._group(slot))
 
