@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from sparkml_track.api.progress_bar import sentence
+import logging
+
+import pytest
+
+from sparkml_track.api.progress_bar import display, sentence
 from sparkml_track.engine.loop.progress import Progress
 
 
@@ -23,3 +27,15 @@ def test_trials_that_wait_their_turn_behind_others_are_not_worth_saying() -> Non
 def test_best_time_left_and_the_note_come_last() -> None:
     said = sentence(progress(running=2, pruned=1, best=0.25, best_number=7, remaining=75.0, note="tracking is away"))
     assert said == "2 running, 1 pruned, 0 failed, best 0.25 (trial 7), 1m15s left, tracking is away"
+
+
+def test_false_shows_nothing(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), display("s", 40, False) as listener:
+        listener(progress())
+    assert capsys.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_true_shows_what_is_shown_by_default() -> None:
+    with display("s", 40, True) as listener:
+        listener(progress())

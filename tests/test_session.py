@@ -119,3 +119,18 @@ def test_the_master_and_settings_of_spark_submit_come_first(tmp_path: Path, root
     lines, _ = session_of(submit, tmp_path, root)
     assert lines[0].split()[:5] == ["local[3]", "mine", "UTC", "3", "theirs"]
     assert (tmp_path / "warehouse" / "kept").is_dir()
+
+
+@pytest.mark.parametrize("error", [ValueError("invalid literal for int() with base 10: 'notaport'")])
+def test_a_connect_address_that_cannot_be_read_is_refused_in_one_sentence(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sparkml_track.api.session._active", lambda: None)
+    monkeypatch.setattr("sparkml_track.api.session._new", fail)
+    with pytest.raises(
+        SetupError, match=r"Spark does not start on sc://h:notaport \(.*notaport.*check that the master"
+    ):
+        local_or_active(SparkSettings(master="sc://h:notaport"), Home.find(tmp_path))

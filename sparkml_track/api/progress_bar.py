@@ -17,9 +17,12 @@ _LINE_EVERY = 30.0
 
 
 @contextmanager
-def display(name: str, planned: int | None, given: ProgressListener | None) -> Iterator[ProgressListener]:
-    """Gives the listener that was given; else one that draws on stderr, or logs where that is no terminal."""
-    if given is not None:
+def display(name: str, planned: int | None, given: ProgressListener | bool | None) -> Iterator[ProgressListener]:
+    """Gives the listener that was given, none for False; else one that draws on stderr, or logs without a terminal."""
+    if given is False:
+        yield _silent
+        return
+    if given is not None and given is not True:
         yield given
         return
     from rich.console import Console
@@ -39,6 +42,10 @@ def display(name: str, planned: int | None, given: ProgressListener | None) -> I
             bar.update(task, total=progress.planned, completed=progress.done, say=sentence(progress))
 
         yield show
+
+
+def _silent(progress: Progress) -> None:
+    """Shows nothing."""
 
 
 class _Lines:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sparkml_track.adapters.spark.errors import first_line, is_spark_error
 from sparkml_track.config.settings import SparkSettings
 from sparkml_track.errors import SetupError
 from sparkml_track.home import Home
@@ -78,10 +79,11 @@ def local_or_active(
     try:
         return _active() or _new(settings, home or Home.find(), name)
     except Exception as error:
-        if not _of_spark(error):
+        # A URL that cannot be read is a plain ValueError in pyspark.
+        if not is_spark_error(error) and not (_remote(settings) and isinstance(error, ValueError)):
             raise
         raise SetupError(
-            f"Spark does not start on {settings.master} ({_first_line(error)}): check that the master can be reached"
+            f"Spark does not start on {settings.master} ({first_line(error)}): check that the master can be reached"
         ) from error
 
 
@@ -151,17 +153,6 @@ def _remote(settings: SparkSettings) -> bool:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _of_spark(error: Exception) -> bool:
-    return type(error).__module__.split(".")[0] in {"pyspark", "py4j", "grpc"}
-
-
-def _first_line(error: Exception) -> str:
-    """What a person can use of an error from the JVM: its first line, without the name of the Java class."""
-    java = getattr(error, "java_exception", None)
-    text = str(java.getMessage() if java is not None else error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 def java_problem(environ: Mapping[str, str] | None = None) -> str | None:

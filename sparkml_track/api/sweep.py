@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sparkml_track.adapters.spark.errors import check_session
 from sparkml_track.api.progress_bar import display
 from sparkml_track.api.provenance import code_tags, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.api.session import local_or_active
@@ -56,7 +57,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
     failures: Failures = _FAILURES,
     tracking: Tracking = _TRACKING,
     spark: SparkSession | None = None,
-    progress: ProgressListener | None = None,
+    progress: ProgressListener | bool | None = None,
 ) -> SweepResult:
     """Searches for the parameters that make ``objective`` best, on Spark, tracked in MLflow.
 
@@ -93,7 +94,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         failures: how much is put up with.
         tracking: where runs go.
         spark: the session; the active one by default, else a local one.
-        progress: called a few times a second with ``Progress``; by default shown on a terminal.
+        progress: called a few times a second with ``Progress``; by default shown on a terminal; False for none.
 
     Returns:
         What was found, with the ids of the runs.
@@ -138,7 +139,7 @@ def run(
     home: Home,
     session: Callable[[], SparkSession],
     *,
-    progress: ProgressListener | None = None,
+    progress: ProgressListener | bool | None = None,
     **more: Any,
 ) -> SweepResult:
     """Runs a sweep from its arguments.
@@ -153,6 +154,8 @@ def run(
     spec = check(given)
     data = given.data if isinstance(given.data, Mapping) else {}
     found = None if spec.executor in ("inline", "processes") else session()
+    if found is not None:
+        check_session(found)
     if in_cluster_mode(found):
         home.keep()
     home.make()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from sparkml_track import pages, pruners, samplers, schema
 from sparkml_track.engine.closing import close, leaving
-from sparkml_track.engine.identity.fingerprint import fingerprint, materialised, part_digests
+from sparkml_track.engine.identity.data_digest import materialised
+from sparkml_track.engine.identity.fingerprint import fingerprint, part_digests
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.publishing.best_trials import TopPublisher, Wanted
@@ -76,7 +77,7 @@ class _Run:
         self._spec = spec
         # On the driver an objective uses Spark itself, and gets the frame it was given.
         own = spec.executor == "driver"
-        data = around.data if own else {name: materialised(value) for name, value in around.data.items()}
+        data = around.data if own else {name: materialised(name, value) for name, value in around.data.items()}
         self._around = replace(around, data=data)
         self._interrupts = Interrupts()
         self._sweep = ""

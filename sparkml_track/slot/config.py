@@ -27,7 +27,7 @@ class Config:
         gpus: addresses of the slot's accelerators, the only ones an attempt sees.
         certificate: of the broker, in PEM, where connections to it are encrypted; empty where not.
         linger: seconds for which the template waits for another worker when the last has left.
-        connect_timeout: seconds.
+        connect_timeout: seconds on an idle machine.
     """
 
     address: Address

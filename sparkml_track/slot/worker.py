@@ -25,6 +25,7 @@ from .config import Config
 from .host.folder import Host
 from .wire.address import cipher_of, nobody_listens
 from .wire.frames import Message, WireError, connect, pack, unpack
+from .wire.load import slowness
 
 __all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
 
@@ -71,7 +72,7 @@ class Worker:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._sock, self._sealer, self._opener = connect(
-            config.address, config.secret, config.connect_timeout, cipher_of(config.certificate)
+            config.address, config.secret, config.connect_timeout * slowness(), cipher_of(config.certificate)
         )
         self._host: Host | None = None
         self._inbox: deque[tuple[Message, bytes]] = deque()

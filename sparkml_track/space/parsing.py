@@ -56,6 +56,8 @@ _MAKERS: Mapping[str, tuple[Callable[..., Distribution | Choice], int]] = {
 }
 # What MLflow takes in the name of a parameter, without the dot, which joins names.
 _NAME = re.compile(r"[\w\- :]+(/[\w\- :]+)*")
+#: The way out for what cannot be recorded as a parameter.
+_LOOK_UP = "; give names as options, choice('a', 'b'), and look up in the objective what they stand for"
 _DEEPEST = 20  # a mapping that holds itself has no end
 
 
@@ -66,6 +68,7 @@ def _parse_group(items: Iterable[tuple[object, object]], path: str, problems: li
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             problems.append(
                 f"{below!r}: a name is text of letters, digits, '_', '-', ':', '/' and spaces, no dots; not {name!r}"
+                f"{'' if isinstance(name, str) else _LOOK_UP}"
             )
         parsed.append((str(name), _parse(value, below, problems)))
     return Group(tuple(parsed))
@@ -126,9 +129,17 @@ def _parse_plain(value: object, path: str, problems: list[str]) -> object:
         return simple
     problems.append(
         f"{path!r}: {_kind(value)} is not allowed; give a distribution, a number, text, a bool, None, "
-        "or a list or a mapping of these"
+        f"or a list or a mapping of these{_way_out(value)}"
     )
     return None
+
+
+def _way_out(value: object) -> str:
+    if isinstance(value, float):
+        return ""
+    if isinstance(value, Iterable) and not isinstance(value, type):
+        return f"; for one option each, unpack it: choice(*{value if isinstance(value, range) else 'options'})"
+    return _LOOK_UP
 
 
 def _kind(value: object) -> str:

@@ -10,6 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import TableError
 
 if TYPE_CHECKING:
@@ -33,14 +34,8 @@ def spark_door(action: str) -> Iterator[None]:
     Raises:
         TableError: with the first line of Spark's message.
     """
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    try:
+    with translated(action, TableError):
         yield
-    except (PySparkException, Py4JError) as error:
-        text = str(error).strip().splitlines() or [type(error).__name__]
-        raise TableError(f"{action} failed in Spark: {text[0][:500]}") from error
 
 
 def stage_frame(data: DataFrame, folder: Path) -> None:

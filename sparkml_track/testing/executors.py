@@ -128,29 +128,37 @@ class ExecutorCase(LimitsCase):
         assert metrics["worst"] == float("-inf")
 
     def test_data_is_read_by_name(self) -> None:
-        """Arrays are mapped read-only, Arrow tables stay Arrow, pandas stays pandas, frames and series."""
+        """Arrays are mapped read-only, Arrow tables stay Arrow, pandas stays pandas; masks, sparse, objects go too."""
         import pandas as pd
+        from scipy import sparse
 
         def objective(trial: object) -> dict[str, float]:
             data = trial.data  # type: ignore[attr-defined]
             total = {"loss": float(data["array"].sum()), "table": float(data["table"].num_rows)}
             total["frame"] = float(data["frame"]["b"].sum())
             total["series"] = float(data["series"].loc["y"]) + float(data["series"].name == 7)
+            total["masked"] = float(data["masked"].sum()) + float(data["sparse"].sum()) + data["rows"][-1]["x"]
             return total | {"writeable": float(data["array"].flags.writeable), "names": float(len(data))}
 
         given = {"array": np.arange(10.0), "table": pa.table({"a": [1, 2]}), "frame": pd.DataFrame({"b": [1, 2, 4]})}
         given["series"] = pd.Series([1.0, 2.0], index=["x", "y"], name=7)
+        given["masked"] = np.ma.MaskedArray([1.0, 50.0], [False, True])
+        given["sparse"] = sparse.eye(2, format="csr")
+        given["rows"] = ["text", {"x": 4.0}]
         with self.opened(objective, data=given) as executor:
             executor.submit(attempt(0))
-            metrics = outcomes(executor, 1)[0].metrics
-        assert metrics == {"loss": 45.0, "table": 2.0, "frame": 7.0, "series": 3.0, "writeable": 0.0, "names": 4.0}
+            metrics = dict(outcomes(executor, 1)[0].metrics)
+        assert metrics.pop("masked") == 7.0
+        assert metrics == {"loss": 45.0, "table": 2.0, "frame": 7.0, "series": 3.0, "writeable": 0.0, "names": 7.0}
 
-    def test_data_that_cannot_be_mapped_is_refused_by_name(self) -> None:
+    def test_data_that_cannot_be_pickled_is_refused_by_name(self) -> None:
         """Before anything starts, and nothing stays behind."""
+        import threading
+
         self.only_if_ships()
         before = _folders()
-        with pytest.raises(DataError, match=r"'rows' is a list.*allowed are numpy arrays"):
-            self.open(Work(lambda _: 1.0, data={"rows": [1, 2]}))
+        with pytest.raises(DataError, match=r"'rows' is a list that cannot be pickled .*lock.*; pass what it is made"):
+            self.open(Work(lambda _: 1.0, data={"rows": [threading.Lock()]}))
         assert _folders() <= before
 
     def test_an_objective_that_cannot_be_pickled_is_refused_with_the_reason(self) -> None:

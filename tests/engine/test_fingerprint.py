@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,10 +14,13 @@ import numpy
 import pandas
 import pyarrow
 import pytest
+from scipy import sparse
 
 import sparkml_track as st
-from sparkml_track.engine.identity.fingerprint import code_digest, data_digest, differences, fingerprint, part_digests
+from sparkml_track.engine.identity.data_digest import data_digest, materialised
+from sparkml_track.engine.identity.fingerprint import code_digest, differences, fingerprint, part_digests
 from sparkml_track.engine.spec.spec import Failures, Spec, Tracking
+from sparkml_track.errors import DataError
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.space import parse
 
@@ -93,6 +100,59 @@ def test_content_shape_type_and_names_of_data_count(one: Any, other: Any) -> Non
     assert data_digest(one) != data_digest(other)
 
 
+def objects(*values: object) -> pandas.DataFrame:
+    return pandas.DataFrame({"a": pandas.Series(values, dtype=object)})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (numpy.ma.MaskedArray([1.0, 2.0], [0, 1]), numpy.ma.MaskedArray([1.0, 2.0], [1, 0])),
+        (numpy.ma.MaskedArray([1.0, 2.0], [0, 1]), numpy.ma.MaskedArray([1.0, 3.0], [0, 1])),
+        (numpy.array(["x", None], object), numpy.array(["x", 1], object)),
+        (objects(2**60 + 1, None), objects(2**60, None)),
+        (objects(1, None), objects(1.0, None)),
+        (objects({"x": 1}), objects({"y": 1})),
+        (FRAME, FRAME.set_axis([5, 6])),
+        (pandas.Series(pandas.cut([1, 5], 2)), pandas.Series(pandas.cut([1, 5], 3))),
+        (pandas.Series([1], name="a"), pandas.Series([1], name="b")),
+        (sparse.csr_matrix([[0, 1]]), sparse.csr_matrix([[0, 2]])),
+        ([1, "x"], [1, "y"]),
+        ([1], [True]),
+        ({"a": {1, 2}}, {"a": {1, 3}}),
+        ([[1], [2]], [[1, 2]]),
+        (["\udc80"], ["\udc81"]),
+    ],
+    ids=range(15),
+)
+def test_what_each_kind_of_data_holds_counts(one: Any, other: Any) -> None:
+    assert data_digest(one) == data_digest(copy.deepcopy(one))
+    assert data_digest(one) != data_digest(other)
+
+
+def test_what_equal_data_shares_in_memory_does_not_count() -> None:
+    text = "".join(["a", "b"])
+    assert data_digest([text, text, (text,)]) == data_digest(["ab", "".join(["a", "b"]), ("".join("ab"),)])
+    assert data_digest(objects(text, text)) == data_digest(objects("".join(["a", "b"]), "ab"))
+    split = pandas.DataFrame({"x": [1.0, 2.0]})
+    split["y"] = [3.0, 4.0]
+    assert data_digest(split) == data_digest(
+        pandas.DataFrame(numpy.array([[1.0, 3.0], [2.0, 4.0]]), columns=["x", "y"])
+    )
+
+
+def test_another_process_gives_the_same_digest() -> None:
+    given = "{'a': {'x', 'y', 'z'}, 'b': [{'k', None}, ('t', 1)]}"
+    code = (
+        f"from sparkml_track.engine.identity.data_digest import data_digest, materialised; print(data_digest({given}))"
+    )
+    found = {
+        subprocess.check_output([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed})
+        for seed in ("1", "2")
+    }
+    assert found == {f"{data_digest(eval(given))}\n".encode()}
+
+
 def test_the_layout_of_data_does_not_count() -> None:
     square = numpy.arange(9).reshape(3, 3)
     assert data_digest(square.T) == data_digest(numpy.ascontiguousarray(square.T))
@@ -127,3 +187,14 @@ def test_bound_arguments_and_captured_values_count() -> None:
     assert code_digest(made(1)) == code_digest(made(1)) != code_digest(made(2))
     assert code_digest(partial(objective, a=1)) != code_digest(partial(objective, a=2))
     assert code_digest(partial(objective, a=1)) == code_digest(partial(objective, a=1))
+
+
+def test_a_spark_frame_that_arrow_cannot_hold_is_refused_with_its_name() -> None:
+    from pyspark.errors import PySparkTypeError
+
+    class Frame:
+        def toArrow(self) -> object:  # noqa: N802
+            raise PySparkTypeError("no Arrow type for interval year to month")
+
+    with pytest.raises(DataError, match=r"collecting data 'train' .*interval year to month; cast, rename or drop"):
+        materialised("train", Frame())

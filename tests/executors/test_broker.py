@@ -125,6 +125,25 @@ def test_strangers_beyond_the_limit_are_closed_at_once(broker: Broker, monkeypat
         sock.close()
 
 
+def test_a_worker_comes_in_while_silent_strangers_fill_the_door(
+    broker: Broker, tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_broker, "STRANGERS", 3)
+    monkeypatch.setattr(_broker, "GRACE", 0.0)
+    crowd = [socket.create_connection(broker.address[1:]) for _ in range(3)]  # type: ignore[arg-type]
+    for sock in crowd:
+        sock.settimeout(5)
+        while not select.select([sock], [], [], 0)[0]:
+            broker.poll(0.05)
+    friend, sealer, _ = join(broker, tls)
+    with friend:
+        friend.sendall(sealer.seal(pack({"op": "hello"})))
+        assert poll_until(broker, 1)[0].message == {"op": "hello"}
+    assert broker.refused == 1
+    for sock in crowd:
+        sock.close()
+
+
 def test_a_worker_that_was_cut_off_does_not_take_a_crowd_at_the_door_for_the_end(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

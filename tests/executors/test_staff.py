@@ -7,7 +7,7 @@ import math
 import pytest
 
 from sparkml_track.errors import ExecutorError, SlotsLost
-from sparkml_track.executors._resident.launcher import Launcher, Others
+from sparkml_track.executors._resident.launcher import Launcher, LocalLauncher, Others
 from sparkml_track.executors._resident.slot import Limits, Slot
 from sparkml_track.executors._resident.worker_pool import Staff
 from sparkml_track.slot.worker import Config
@@ -177,6 +177,19 @@ def test_how_long_to_wait_for_a_worker_is_a_setting_that_is_named() -> None:
     world = World(1)
     with pytest.raises(SlotsLost, match=r"set spark\.sparkml\.slots\.timeout to more seconds \(0 waits for ever\)"):
         world.check(after=10.1)
+
+
+def test_plain_processes_are_not_called_slots_of_spark(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(1, first=50.0)
+    world.launcher.on_spark, world.launcher.waited_for = LocalLauncher.on_spark, LocalLauncher.waited_for
+    world.check(after=31.0)
+    assert caplog.records[0].getMessage() == (
+        "no worker for 31 s: its process has not come up yet; it is waited for (50 s)"
+    )
+    with pytest.raises(SlotsLost) as caught:
+        world.check(after=31.0)
+    assert "Spark" not in str(caught.value)
+    assert "spark." not in str(caught.value)
 
 
 def test_a_worker_is_waited_for_without_end_if_so_set_and_that_is_told_every_30_s(

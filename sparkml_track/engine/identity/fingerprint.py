@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import FunctionType
-from typing import Any
 
 from sparkml_track import objective as objectives
 from sparkml_track import schema
+from sparkml_track.engine.identity.data_digest import data_digest
 from sparkml_track.engine.identity.objective_code import inner, plain, reached, used
 from sparkml_track.engine.spec.spec import Spec, described
 from sparkml_track.refs import DataRef
 
-__all__ = ["Fingerprint", "data_digest", "differences", "fingerprint", "materialised", "part_digests"]
+__all__ = ["Fingerprint", "differences", "fingerprint", "part_digests"]
 
 #: Parts by name: mappings of names to JSON values.
 Fingerprint = Mapping[str, Mapping[str, object]]
@@ -24,7 +23,6 @@ Fingerprint = Mapping[str, Mapping[str, object]]
 # Of the spec, what decides which trials there are and what they give. The rest may differ when a sweep goes on:
 # limits, where it runs, how it is tracked.
 _IDENTITY = ("experiment", "metric", "direction", "sampler", "pruner", "max_trials", "trial_timeout", "points")
-_PIECE = 1 << 20
 _VERSION = schema.TAG_VERSION
 
 
@@ -35,7 +33,7 @@ def fingerprint(
 
     Args:
         spec: of the sweep.
-        data: for the objective; arrays, Arrow tables and pandas data frames are digested (0.3 s a GB).
+        data: for the objective; digested (arrays, Arrow tables: 0.3 s a GB).
         inputs: data whose table version is known is named by it instead.
         tags: of the parent run; versions of Python and of packages are taken from there.
     """
@@ -93,95 +91,6 @@ def _shown(values: Mapping[str, object], name: str) -> str:
 
 def _json(value: object) -> str:
     return json.dumps(value, default=str)
-
-
-# -- data
-
-
-def materialised(value: object) -> object:
-    """A Spark data frame as an Arrow table, computed once: a second computation may give other rows."""
-    return value.toArrow() if hasattr(value, "toArrow") else value
-
-
-def data_digest(value: object) -> str:
-    """Names the content of one entry of ``data``; of what cannot be shipped, its type."""
-    kind = type(value).__module__.split(".")[0]
-    digest = {"numpy": _array_digest, "pyarrow": _table_digest, "pandas": _frame_digest, "pyspark": _plan_digest}.get(
-        kind
-    )
-    return type(value).__name__ if digest is None else digest(value)
-
-
-def _array_digest(value: Any) -> str:
-    import numpy
-
-    sink = _Sink(f"{value.dtype} {value.shape}")
-    if not value.dtype.hasobject:
-        sink.write(numpy.ascontiguousarray(value).reshape(-1).view("u1"))
-    return sink.digest()
-
-
-def _table_digest(value: Any) -> str:
-    import pyarrow
-
-    if not hasattr(value, "combine_chunks"):
-        return type(value).__name__
-    sink = _Sink(str(value.schema.remove_metadata()))
-    for name in range(value.num_columns):
-        # How the rows are cut into chunks does not count.
-        column = pyarrow.table([value.column(name).combine_chunks()], names=["_"])
-        with pyarrow.ipc.new_stream(pyarrow.PythonFile(sink, "w"), column.schema) as writer:
-            writer.write_table(column)
-    return sink.digest()
-
-
-def _frame_digest(value: Any) -> str:
-    import pyarrow
-
-    try:
-        # A series has no columns.
-        return _table_digest(
-            pyarrow.Table.from_pandas(value if hasattr(value, "columns") else value.to_frame("values"))
-        )
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, TypeError, AttributeError):
-        return type(value).__name__  # the executor refuses it with the column
-
-
-def _plan_digest(value: Any) -> str:
-    """Of a Spark data frame that stays one: its columns and types; the rows would have to be computed."""
-    return _Sink(value.schema.json()).digest()
-
-
-class _Sink:
-    """Digests what is written: checksums of 1 MB pieces (3 GB/s), and a hash over those."""
-
-    def __init__(self, head: str) -> None:
-        self._hash = hashlib.sha256(head.encode())
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        for start in range(0, len(view), _PIECE):
-            self._hash.update(b"%08x" % zlib.crc32(view[start : start + _PIECE]))
-        return len(view)
-
-    def digest(self) -> str:
-        return self._hash.hexdigest()[:16]
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
 
 
 # -- code

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkml_track.engine.results.summary import Counts, Result, Summary
 from sparkml_track.errors import SparkmlError
 from sparkml_track.space import flatten
-from sparkml_track.trial import Params
+from sparkml_track.trial import Params, State
 
 if TYPE_CHECKING:
     import pandas
 
 __all__ = ["Best", "SweepResult"]
+
+
+#: Rows of the table in a notebook.
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +57,34 @@ class SweepResult:
     seed: int = 0
 
     def __repr__(self) -> str:
-        counts = self.counts
-        text = f"{counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed, {counts.killed} killed"
+        text = self._counted()
         best = self.summary.best
         if self.summary.pareto is not None:
             text += f"; {len(self.summary.pareto)} on the Pareto front"
         elif best is not None and best.value is not None:
             text += f"; best {best.value[0]:.6g} by trial {best.number}"
         return f"<SweepResult {self.sweep}: {text}; run {self.run_id}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: counts, the best trials and their params, escaped."""
+        rows = "".join(map(_row, self._shown()))
+        names = ", ".join(self.summary.metric)
+        return (
+            f"<p><b>{escape(self.sweep)}</b>: {self._counted()}; run {escape(self.run_id)}</p><table><thead><tr>"
+            f"<th>trial</th><th>state</th><th>{escape(names)}</th><th>params</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+    def _counted(self) -> str:
+        counts = self.counts
+        return f"{counts.finished} finished, {counts.pruned} pruned, {counts.failed} failed, {counts.killed} killed"
+
+    def _shown(self) -> Sequence[Result]:
+        """The best first; with several objectives the Pareto front; those that did not finish come last."""
+        if self.summary.pareto is not None:
+            return self.summary.pareto[:_SHOWN]
+        sign = -1.0 if self.summary.direction[0] == "maximize" else 1.0
+        return sorted(self.trials, key=lambda trial: _rank(trial, sign))[:_SHOWN]
 
     @property
     def counts(self) -> Counts:
@@ -113,3 +139,16 @@ class SweepResult:
             for trial in self.trials
         ]
         return pandas.DataFrame(rows)
+
+
+def _rank(trial: Result, sign: float) -> tuple[bool, float, int]:
+    good = trial.state is State.FINISHED and trial.value is not None and math.isfinite(trial.value[0])
+    return not good, sign * trial.value[0] if good and trial.value is not None else 0.0, trial.number
+
+
+def _row(trial: Result) -> str:
+    value = ", ".join(f"{each:.6g}" for each in trial.value or ())
+    params = ", ".join(f"{name}={each!r}" for name, each in flatten(trial.params).items())
+    params = params if len(params) <= 300 else f"{params[:300]}…"
+    cells = (str(trial.number), trial.state.value, value, params)
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

@@ -31,14 +31,17 @@ from sparkml_track.slot.wire.frames import (
     unpack,
     verify_reply,
 )
+from sparkml_track.slot.wire.load import slowness
 from sparkml_track.slot.wire.tls import Tls
 
 __all__ = ["Broker", "Connection", "Received"]
 
-#: Seconds a stranger has for the handshake.
+#: Seconds a stranger has for the handshake on an idle machine.
 HANDSHAKE = 5.0
-#: Strangers at one time; more are closed at once.
+#: Strangers at one time; for one more the oldest goes, since who knows the secret answers at once.
 STRANGERS = 256
+#: Seconds that a stranger stays whoever else comes, so that a crowd does not push a worker out before it can answer.
+GRACE = 1.0
 #: Bytes that may wait for a worker that does not read.
 BACKLOG = 64 << 20
 #: Bytes of a blob in one message.
@@ -197,7 +200,7 @@ class Broker:
             sock, _ = self._listener.accept()
         except OSError:
             return
-        if len(self._strangers) >= STRANGERS:
+        if len(self._strangers) >= STRANGERS and not self._make_way():
             self.refused += 1
             self._turn_away(sock)
             return
@@ -208,6 +211,15 @@ class Broker:
         self._strangers.add(connection)
         self._selector.register(sock, selectors.EVENT_READ, connection)
         self._try_send(connection, connection.greeting)
+
+    def _make_way(self) -> bool:
+        """Drops the stranger that has been silent for longest, if it had time to speak."""
+        oldest = min(self._strangers, key=lambda each: each.since, default=None)
+        if oldest is None or time.monotonic() - oldest.since < GRACE:
+            return False
+        self.refused += 1
+        self.drop(oldest)
+        return True
 
     def _turn_away(self, sock: socket.socket) -> None:
         """Greets all the same: a worker that was cut off takes a door that closes in silence for the sweep's end."""
@@ -296,7 +308,7 @@ class Broker:
         self._selector.modify(connection.sock, selectors.EVENT_READ, connection)
 
     def _drop_slow(self) -> None:
-        now = time.monotonic()
-        for connection in [c for c in self._strangers | self._shaking if now - c.since > HANDSHAKE]:
+        since = time.monotonic() - HANDSHAKE * slowness()
+        for connection in [c for c in self._strangers | self._shaking if c.since < since]:
             self.refused += 1
             self.drop(connection)

@@ -44,9 +44,13 @@ class Launcher(ABC):
 
     Attributes:
         shared_host: slots are on the driver's host, so a Unix socket and the driver's sys.path will do.
+        on_spark: workers are tasks of Spark, so its settings count.
+        waited_for: why a worker may not be there yet, for a person.
     """
 
     shared_host: bool
+    on_spark = True
+    waited_for = "Spark has no slot for one yet, or is starting it"
 
     @abstractmethod
     def slots(self) -> int:
@@ -93,6 +97,8 @@ class LocalLauncher(Launcher):
     """Workers as plain processes of this host: the in-process twin of Spark tasks."""
 
     shared_host = True
+    on_spark = False
+    waited_for = "its process has not come up yet"
 
     def __init__(self, slots: int) -> None:
         self._slots = slots

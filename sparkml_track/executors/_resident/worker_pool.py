@@ -204,16 +204,19 @@ class Staff:
         return self._limits.none if self._came else self._limits.first
 
     def _awaited(self) -> str:
-        bound = f"{self._bound:g} s, by {_SETTING}" if math.isfinite(self._bound) else f"no end, by {_SETTING}"
-        return f"Spark has no slot for one yet, or is starting it; it is waited for ({bound}){self._last}"
+        bound = f"{self._bound:g} s" if math.isfinite(self._bound) else "no end"
+        bound += f", by {_SETTING}" if self._launcher.on_spark else ""
+        return f"{self._launcher.waited_for}; it is waited for ({bound}){self._last}"
 
     @property
     def _last(self) -> str:
         return f" (last failure: {self._last_failure})" if self._last_failure else ""
 
     def _nobody(self) -> str:
+        nobody = f"no worker is left and none came within {self._bound:g} s{self._last}; results so far are kept"
+        if not self._launcher.on_spark:
+            return f"{nobody}: look at the memory and the processes of this host, then resume the sweep"
         return (
-            f"no worker is left and none came within {self._bound:g} s{self._last}; results so far are kept: look at "
-            f"the Spark executors, set {_SETTING} to more seconds (0 waits for ever) if slots are long in coming, then "
-            "resume the sweep"
+            f"{nobody}: look at the Spark executors, set {_SETTING} to more seconds (0 waits for ever) if slots are "
+            "long in coming, then resume the sweep"
         )

@@ -2,6 +2,8 @@
 
 work       the pickled objective, with data and code named by digest
 data       the sweep's data as files that slots map
+pickled    one object as a pickle and the buffers of its arrays
+blobs      files named by the digest of what they hold
 by_value   user modules for slots that cannot read the driver's files
 artifacts  files of attempts, under one folder each
 """

@@ -13,7 +13,7 @@ from sparkml_track.errors import ObjectiveError
 from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.artifacts import places_of
 from sparkml_track.executors._shipping.by_value import by_value, zip_folder
-from sparkml_track.executors._shipping.data import Entry, place, place_bytes
+from sparkml_track.executors._shipping.data import Entry, place_all, place_bytes
 from sparkml_track.slot.host.trees import remove_tree
 
 __all__ = ["Packed", "pack_work"]
@@ -55,7 +55,7 @@ def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
 
     Raises:
         ObjectiveError: it cannot be pickled; names what holds it back.
-        DataError: data of a kind that cannot be mapped.
+        DataError: data that cannot be sent.
         PreflightError: folders that are to be on shared storage cannot be made.
     """
     try:
@@ -66,7 +66,8 @@ def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
 
 
 def _pack(work: Work, folder: str, remote: bool) -> Packed:
-    entries: dict[str, Entry] = {name: place(name, value, folder) for name, value in work.data.items()}
+    with by_value(work.code if remote else None):
+        entries = place_all(work.data, folder)
     fields: dict[str, object] = {"objective": work.objective, "data": entries, "metric": tuple(work.metric)}
     fields["memory"] = work.resources.memory
     places = places_of(work, folder)

@@ -9,6 +9,7 @@ from sparkml_track.errors import SlotsLost
 from sparkml_track.executors._driver.executor import Scope
 from sparkml_track.executors._spark.application import check_running, telling_of_its_end
 from sparkml_track.executors._spark.job_submitters import Interrupter, is_connect
+from sparkml_track.executors._spark.quiet import hush
 
 __all__ = ["scope_of"]
 
@@ -31,6 +32,7 @@ class _Groups(Scope):
 
     def cancel(self, key: str) -> None:
         """See ``Scope``."""
+        hush(self._context)
         with suppress(SlotsLost), telling_of_its_end(self._context):
             self._context.cancelJobGroup(key)
 

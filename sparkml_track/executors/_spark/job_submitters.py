@@ -25,6 +25,7 @@ from sparkml_track.errors import DataError, SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._jobs.submitter import JobFailed, Request, Submitter
 from sparkml_track.executors._spark.application import check_running, telling_of_its_end
+from sparkml_track.executors._spark.quiet import hush
 from sparkml_track.executors._spark.resources import conf_of, grant, is_local
 from sparkml_track.executors._spark.worker_launcher import add_slot, as_bytes, zip_of_slot
 
@@ -107,6 +108,7 @@ class ClassicJobs(Submitter):
 
     def cancel(self, key: str) -> None:
         """See ``Submitter``."""
+        hush(self._context)
         with suppress(SlotsLost), telling_of_its_end(self._context):
             self._context.cancelJobsWithTag(key)
 

@@ -23,6 +23,7 @@ import logging
 import math
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -45,6 +46,7 @@ from sparkml_track.executors._spark.application import (
     on_decommissioned,
     telling_of_its_end,
 )
+from sparkml_track.executors._spark.quiet import hush
 from sparkml_track.executors._spark.resources import conf_of, grant, is_local
 from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.slot.worker import Config
@@ -143,6 +145,7 @@ class SparkLauncher(Launcher):
         job = self._jobs.pop(slot, None)
         if job is not None:
             wait([job])  # a job that is only being submitted cannot be cancelled
+        hush(self.context)
         with telling_of_its_end(self.context):
             self.context.cancelJobGroup(self._group(slot))
 
@@ -251,7 +254,8 @@ def zip_of_slot() -> str:
     data = zip_folder(Path(slot_package.__file__).parent, "sparkml_slot")
     target = Path(user_folder()) / f"sparkml_slot-{hashlib.sha256(data).hexdigest()[:16]}.zip"
     if not target.exists():
-        part = target.with_suffix(f".{os.getpid()}")
-        part.write_bytes(data)
-        part.rename(target)
+        # Other processes and threads may make it at the same time: each has a part of its own.
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+            part.write(data)
+        os.replace(part.name, target)
     return str(target)

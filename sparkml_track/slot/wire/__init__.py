@@ -2,5 +2,6 @@
 
 frames   framing, handshake and message authentication
 address  how to reach the driver, and whether it is still there
+load     how much longer things take on this machine than on an idle one
 tls      TLS 1.3 with one certificate pinned
 """
