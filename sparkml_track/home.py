@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,8 +89,14 @@ class Home:
         """Makes the folders that are missing.
 
         Raises:
-            SetupError: it cannot be written.
+            SetupError: it cannot be written, or its path means another one as a URI.
         """
+        if found := _MISREAD.search(str(self.root)):
+            raise SetupError(
+                f"the home folder {self.root} has {found[0]!r} in its path, which URIs of tracking stores take for "
+                "something else, so that runs would go to another folder; allowed is a path without '?', '#' and '%' "
+                "with two digits: choose one with the environment variable SPARKML_HOME or with `home:` in the config"
+            )
         try:
             for folder in (self.artifacts, self.tables, self.journal, self.reports, self.spark):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +110,9 @@ class Home:
             ) from error
         return self
 
+
+#: What a path of a URI cannot hold as it is.
+_MISREAD = re.compile(r"[?#]|%[0-9A-Fa-f]{2}")
 
 #: File systems that other machines have too, beside those named nfs* and fuse.*.
 _SHARED = frozenset({"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "smb3", "virtiofs"})

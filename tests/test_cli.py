@@ -333,3 +333,20 @@ def test_a_job_is_the_command_of_its_step(step: str, root: Path, tmp_path: Path)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environ, cwd=tmp_path)
     assert done.returncode == 2
     assert " ".join(done.stderr.split()).startswith(f"error: {missing}: there is no such file")
+
+
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", "2>/dev/full >/dev/full"])
+def test_a_terminal_that_is_gone_costs_messages_and_nothing_else(config: Path, tmp_path: Path, stderr: str) -> None:
+    code = (
+        "import logging, types, sparkml_track.pipeline.steps as steps\n"
+        "def run_step(step, settings):\n"
+        "    logging.getLogger('sparkml_track.x').warning('a warning')\n"
+        f"    open({str(tmp_path / 'ran')!r}, 'a').write(step)\n"
+        "    return types.SimpleNamespace(facts=lambda: {'said': step})\n"
+        "steps.run_step = run_step\n"
+        f"from sparkml_track.cli.app import main; main(['run', {str(config)!r}])\n"
+    )
+    (tmp_path / "program.py").write_text(code)
+    done = subprocess.run(f"{sys.executable} {tmp_path}/program.py {stderr}", shell=True, timeout=60)
+    assert (tmp_path / "ran").read_text() == "preparesweep"
+    assert done.returncode == 0 or "/dev/full" in stderr.partition(" ")[2]

@@ -70,3 +70,11 @@ def test_a_home_that_is_lost_with_the_driver_is_refused_with_the_setting(
         Home(Path(path)).keep(MOUNTS)
     monkeypatch.setenv("SPARKML_HOME_KEPT", "true")
     Home(Path(path)).keep(MOUNTS)
+
+
+@pytest.mark.parametrize("name", ["what?", "a#b", "a%20b"])
+def test_a_path_that_a_uri_would_misread_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SetupError, match="URIs of tracking stores take for something else"):
+        Home.find(tmp_path / name / "state").make()
+    assert list(tmp_path.iterdir()) == []
+    Home.find(tmp_path / "100% \u00fcber & co").make()

@@ -94,3 +94,8 @@ def test_an_alias_bomb_is_refused_before_it_is_built() -> None:
 def test_no_text_raises(text: str) -> None:
     document = read(text)
     assert all(line >= 1 for line, _ in document.problems)
+
+
+def test_half_a_character_is_refused_with_its_line() -> None:
+    problems = read('a: 1\nb: "x\\ud800"\n').problems
+    assert problems == [(2, "the text 'x\\ud800' is no Unicode text; write the characters themselves")]

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version as installed
 
 import typer
@@ -67,7 +68,9 @@ class _Stderr(logging.Handler):
     """Writes to the stderr of the moment, which is a progress bar's own while one is drawn."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(self.format(record) + "\n")
+        # A terminal that is gone, or a full disk, costs the message and nothing else; without one there is no stderr.
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(self.format(record) + "\n")
 
 
 def _terminated(number: int, _: object) -> None:

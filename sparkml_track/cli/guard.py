@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 from rich.console import Console
 
+from sparkml_track.cli.console import say
 from sparkml_track.errors import SparkmlError
 
 __all__ = ["guarded"]
@@ -24,14 +25,15 @@ def guarded(command: Callable[Given, None]) -> Callable[Given, None]:
         try:
             command(*args, **kwargs)
         except SparkmlError as error:
-            Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {error}", markup=False, style="red")
+            console = Console(stderr=True, soft_wrap=True, highlight=False)
+            say(console, f"error: {error}", markup=False, style="red")
             raise SystemExit(error.exit_code) from None
         except KeyboardInterrupt:
-            Console(stderr=True).print("interrupted")
+            say(Console(stderr=True), "interrupted")
             raise SystemExit(130) from None
         except SystemExit as ended:
             if ended.code == 128 + signal.SIGTERM:
-                Console(stderr=True).print("ended by SIGTERM")
+                say(Console(stderr=True), "ended by SIGTERM")
             raise
 
     return run

@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.rule import Rule
 from rich.table import Table
 
+from sparkml_track.cli.console import say
 from sparkml_track.cli.guard import guarded
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import ConfigError
@@ -67,7 +69,7 @@ def run_steps(settings: Settings, steps: Sequence[str]) -> None:
     told: dict[str, Mapping[str, object]] = {}
     try:
         for number, step in enumerate(steps, start=1):
-            console.print(f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
+            say(console, f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
             told[step] = run_step(step, settings).facts()
     finally:
         # What was reached is told even where a later step fails.
@@ -77,15 +79,15 @@ def run_steps(settings: Settings, steps: Sequence[str]) -> None:
 
 def _summary(told: Mapping[str, Mapping[str, object]], settings: Settings, console: Console) -> None:
     """What the steps gave: a line for each fact, a table where a fact has rows of figures."""
-    console.rule(f"{settings.name}: summary")
+    say(console, Rule(f"{settings.name}: summary"))
     for step, facts in told.items():
         for name, fact in facts.items():
             if isinstance(fact, Mapping) and fact and all(isinstance(row, Mapping) for row in fact.values()):
-                console.print(_table(f"{step}: {name}", fact))
+                say(console, _table(f"{step}: {name}", fact))
             else:
-                console.print(f"[bold]{step}[/bold] {name}: {_shown(fact)}")
-    console.print(f"[bold]home[/bold] {settings.home.root}")
-    console.print(f"[bold]MLflow's UI[/bold] sparkml-track ui --config {os.path.relpath(settings.file)}")
+                say(console, f"[bold]{step}[/bold] {name}: {_shown(fact)}")
+    say(console, f"[bold]home[/bold] {settings.home.root}")
+    say(console, f"[bold]MLflow's UI[/bold] sparkml-track ui --config {os.path.relpath(settings.file)}")
 
 
 def _table(title: str, rows: Mapping[str, Mapping[str, object]]) -> Table:

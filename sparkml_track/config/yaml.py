@@ -96,6 +96,7 @@ def _refused(text: str) -> Iterator[tuple[int, str]]:
             yield line, "a second document begins here; a config file has one"
             return
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        yield from _half_characters(line, str(getattr(event, "value", "")))
         if isinstance(event, yaml.AliasEvent):
             yield line, f"the alias '*{anchor}' is not allowed; write the value out"
         elif anchor:
@@ -105,6 +106,14 @@ def _refused(text: str) -> Iterator[tuple[int, str]]:
                 line,
                 f"the tag {_short(tag)} is not allowed; text, numbers, true, false, null, lists and mappings are",
             )
+
+
+def _half_characters(line: int, text: str) -> Iterator[tuple[int, str]]:
+    """Half of a surrogate pair, which an escape can write and nothing can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        yield line, f"the text {text[:80]!a} is no Unicode text; write the characters themselves"
 
 
 def _short(tag: str) -> str:

@@ -86,7 +86,7 @@ def _folder(home: Path, sweep: str) -> Path:
 def _make(folder: Path) -> None:
     """Makes the folder, and its name durable."""
     if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _sync_folder(folder.parent)
         _sync_folder(folder.parent.parent)
 
@@ -130,7 +130,7 @@ class _FileStore(Store):
         self._open = self._folder / str(name)
         with door("create", self._open):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(self._open, flags, 0o644)
+            self._fd = os.open(self._open, flags, 0o600)
             self._write(data)
             _sync_folder(self._folder)
 

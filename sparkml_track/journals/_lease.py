@@ -70,7 +70,7 @@ class FileLease(Lease):
         self._pid, self._done, self._failed = os.getpid(), threading.Event(), ""
         self._draft = folder / f".claim-{self._pid}-{secrets.token_hex(4)}"
         with door("take the lease in", folder):
-            self._fd = os.open(self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 self.epoch = self._take(epoch)
             except BaseException:
@@ -149,7 +149,7 @@ class FileLease(Lease):
     def _publish_without_link(self, path: Path, claim: Claim) -> bool:
         """As good but for a moment in which the lease is empty; others then go by its heartbeat, and wait."""
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
             return False
         write_claim(fd, replace(claim, locked=_lock(fd)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkml_track.adapters.mlflow.names import stored_name
+from sparkml_track.adapters.mlflow.uri import has_secret, redacted, scrubbed
 from sparkml_track.errors import RegistryError, SparkmlError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
@@ -24,7 +25,6 @@ from sparkml_track.schema import TAG_FILES, TAG_KIND
 __all__ = ["MlflowRegistry"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,127}")
-_SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class MlflowRegistry(Registry):
@@ -42,48 +42,61 @@ class MlflowRegistry(Registry):
         if unknown := sorted(set(formats) - set(FORMATS)):
             raise RegistryError(f"formats are {', '.join(FORMATS)}, got {', '.join(map(repr, unknown))}")
         self._formats = frozenset(formats)
-        self.uri = _SECRET.sub("***@", uri)
+        self.uri = redacted(uri)
         self._full_uri = uri
-        with _translated("open the registry"):
+        with self._translated("open the registry"):
             from mlflow import MlflowClient
 
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self._runs = RunWriter(self._client, artifacts)
 
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        """Turns what MLflow, its stores and its transport raise into ``RegistryError``, without secrets."""
+        try:
+            yield
+        except SparkmlError:
+            raise
+        # MLflow lets errors of SQLAlchemy, requests, skops and the file system through: one door, so all of them.
+        except Exception as error:  # noqa: BLE001
+            text = scrubbed(str(error), self._full_uri).strip().split("\n")[0]
+            cause = None if has_secret(self._full_uri) else error  # a chained traceback prints what it said
+            raise RegistryError(f"could not {what}: {type(error).__name__}: {text:.500}") from cause
+
     def record(self, run: Run) -> str:
         """See the contract."""
-        with _translated(f"write the {run.kind} run {run.name!r}"), self._runs.run(run) as (run_id, _):
+        with self._translated(f"write the {run.kind} run {run.name!r}"), self._runs.run(run) as (run_id, _):
             return run_id
 
     def register(self, name: str, package: Package, run: Run) -> ModelRef:
         """See the contract."""
         if not _NAME.fullmatch(name):
             raise RegistryError(f"a model name has letters, digits, '_', '.', '-', at most 128, got {name!r}")
-        with _translated(f"register the model {name!r}"), self._runs.run(run) as (run_id, experiment):
+        with self._translated(f"register the model {name!r}"), self._runs.run(run) as (run_id, experiment):
             logged, files = self._log_model(name, package, run_id, experiment)
             tags = {TAG_FILES: json.dumps(files), TAG_KIND: run.kind}
             return self._create_version(name, logged, run_id, tags)
 
     def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """See the contract."""
-        with _translated(f"annotate {ref}"):
+        with self._translated(f"annotate {ref}"):
             self._runs.log(ref.run_id, metrics, tags, {})
             for key, value in tags.items():
                 self._client.set_model_version_tag(ref.name, str(ref.version), stored_name(key), value)
 
     def tags(self, ref: ModelRef) -> Mapping[str, str]:
         """See the contract."""
-        with _translated(f"read {ref}"):
+        with self._translated(f"read {ref}"):
             return dict(self._client.get_model_version(ref.name, str(ref.version)).tags)
 
     def version(self, name: str, version: int) -> ModelRef:
         """See the contract."""
-        with _translated(f"find version {version} of the model {name!r}"):
+        with self._translated(f"find version {version} of the model {name!r}"):
             return _ref(self._client.get_model_version(name, str(version)))
 
     def alias(self, name: str, alias: str) -> ModelRef | None:
         """See the contract."""
-        with _translated(f"look up the alias {alias!r} of the model {name!r}"):
+        with self._translated(f"look up the alias {alias!r} of the model {name!r}"):
             model = self._find_model(name)
         if model is None or alias not in model.aliases:
             return None
@@ -91,12 +104,12 @@ class MlflowRegistry(Registry):
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """See the contract."""
-        with _translated(f"point the alias {alias!r} of the model {name!r} to version {version}"):
+        with self._translated(f"point the alias {alias!r} of the model {name!r} to version {version}"):
             self._client.set_registered_model_alias(name, alias, str(version))
 
     def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
         """See the contract."""
-        with _translated(f"move the alias {alias!r} of the model {name!r}"), alone(self._full_uri):
+        with self._translated(f"move the alias {alias!r} of the model {name!r}"), alone(self._full_uri):
             if self.alias(name, alias) != expected:
                 return False
             self._client.set_registered_model_alias(name, alias, str(version))
@@ -105,24 +118,24 @@ class MlflowRegistry(Registry):
 
     def tagged(self, name: str, tag: str) -> Mapping[int, str]:
         """See the contract."""
-        with _translated(f"read the versions of the model {name!r}"):
+        with self._translated(f"read the versions of the model {name!r}"):
             key = stored_name(tag)
             return {int(each.version): each.tags[key] for each in self._versions(name) if key in each.tags}
 
     def drop_alias(self, name: str, alias: str) -> None:
         """See the contract."""
-        with _translated(f"drop the alias {alias!r} of the model {name!r}"):
+        with self._translated(f"drop the alias {alias!r} of the model {name!r}"):
             if self._find_model(name) is not None:
                 self._client.delete_registered_model_alias(name, alias)
 
     def signature(self, ref: ModelRef) -> Signature:
         """See the contract."""
-        with _translated(f"read the signature of {ref}"), self._files(ref) as folder:
+        with self._translated(f"read the signature of {ref}"), self._files(ref) as folder:
             return read_signature(folder)
 
     def load(self, ref: ModelRef) -> object:
         """See the contract."""
-        with _translated(f"load {ref}"), self._files(ref) as folder:
+        with self._translated(f"load {ref}"), self._files(ref) as folder:
             return read_model(folder, self._formats)
 
     def close(self) -> None:
@@ -214,16 +227,3 @@ def _copied(source: str, folder: Path, tracking_uri: str) -> Path:
         return Path(shutil.copytree(local_file_uri_to_path(source), folder))
     folder.mkdir()
     return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri))
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turns what MLflow, its stores and its transport raise into ``RegistryError``."""
-    try:
-        yield
-    except SparkmlError:
-        raise
-    # MLflow lets errors of SQLAlchemy, requests, skops and the file system through: one door, so all of them.
-    except Exception as error:
-        text = _SECRET.sub("***@", str(error)).strip().split("\n")[0]
-        raise RegistryError(f"could not {what}: {type(error).__name__}: {text:.500}") from error

@@ -121,7 +121,7 @@ def _parse_plain(value: object, path: str, problems: list[str]) -> object:
     if isinstance(value, list | tuple):
         return tuple(_parse_plain(item, f"{path}[{index}]", problems) for index, item in enumerate(value))
     if isinstance(value, str):
-        return "".join(value)  # numpy's text becomes plain
+        return _text("".join(value), path, problems)  # numpy's text becomes plain
     if type(value).__name__ in {"bool_", "bool"} and type(value).__module__ in {"numpy", "builtins"}:
         return bool(value)
     simple = number(value)
@@ -132,6 +132,14 @@ def _parse_plain(value: object, path: str, problems: list[str]) -> object:
         f"or a list or a mapping of these{_way_out(value)}"
     )
     return None
+
+
+def _text(value: str, path: str, problems: list[str]) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        problems.append(f"{path!r}: {value[:80]!a} is no Unicode text, so it cannot be stored; allowed is any that is")
+    return value
 
 
 def _way_out(value: object) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -441,3 +442,44 @@ def test_closing_does_not_wait_for_a_call_that_was_given_up(tmp_path: Path) -> N
         assert time.monotonic() - began < 5
         other.execute("ROLLBACK")
         given_up.join(30)
+
+
+def test_six_that_start_at_once_on_a_new_home_all_get_its_database(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from sparkml_track.trackers import open_tracker; sys.stdin.read(1);"
+        f"open_tracker(None, pathlib.Path({str(tmp_path)!r})).close()"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)
+    ]
+    for process in started:  # each is ready only when it reads
+        assert process.stdin is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+    said = [process.communicate(timeout=120)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * 6, said
+
+
+def test_a_database_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as half_made:
+        half_made.execute("create table alembic_version (version_num text)")
+        half_made.execute("insert into alembic_version values ('an-early-revision')")
+        half_made.commit()
+    folder, waits = os.open(tmp_path, os.O_RDONLY), threading.Event()
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    opened: list[Tracker] = []
+
+    def other() -> None:
+        waits.set()
+        opened.append(open_tracker(None, tmp_path))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert waits.wait(10)
+    path.unlink()  # as if the first one began anew; it has the lock
+    fcntl.flock(folder, fcntl.LOCK_UN)
+    thread.join(60)
+    os.close(folder)
+    assert len(opened) == 1
+    opened[0].close()

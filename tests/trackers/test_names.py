@@ -3,15 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.utils import validation
 
-from sparkml_track.adapters.mlflow.uri import scrubbed
 from sparkml_track.testing.trackers import sample_child
-from sparkml_track.trackers import problems, redacted
+from sparkml_track.trackers import problems
 from sparkml_track.trackers._names import key
 from sparkml_track.trackers._rows import child_points, latest
 
@@ -49,32 +47,6 @@ def test_problems_name_the_parameter_the_limit_and_the_way_out() -> None:
     assert "'a?b'" in found[1]
     assert "'a//b'" in found[2]
     assert "6001 characters as text; MLflow stores at most 6000" in found[3]
-
-
-@pytest.mark.parametrize(
-    ("uri", "shown"),
-    [
-        ("sqlite:////home/x/mlflow.db", "sqlite:////home/x/mlflow.db"),
-        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-        ("https://ada:pa%40ss@host:5000/x", "https://***@host:5000/x"),
-        (
-            "postgresql://u:p@db/mlflow?sslpassword=abc&sslmode=on",
-            "postgresql://***@db/mlflow?sslpassword=***&sslmode=on",
-        ),
-        ("https://host/?token=abc", "https://host/?token=***"),
-    ],
-)
-def test_uris_are_shown_without_secrets(uri: str, shown: str) -> None:
-    assert redacted(uri) == shown
-
-
-def test_messages_lose_secrets_however_they_quote_them() -> None:
-    uri = "postgresql://ada:pa%40ss@db/mlflow?password=qu3ry"
-    said = f"cannot connect to {uri}: password 'pa@ss' of ada:pa%40ss refused, qu3ry too"
-    shown = scrubbed(said, uri)
-    for secret in ("pa%40ss", "pa@ss", "qu3ry"):
-        assert secret not in shown
-    assert scrubbed("plain", "sqlite:///x") == "plain"
 
 
 def test_a_result_equal_to_the_last_report_is_not_written_twice() -> None:

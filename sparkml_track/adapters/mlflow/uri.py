@@ -1,38 +1,84 @@
-"""Tracking URIs without their secrets."""
+"""URIs without their secrets: of tracking stores, databases and Spark Connect servers. The one redaction there is.
+
+URIs are taken apart by their separators, since a password may hold any of them: whoever writes it unquoted must not see
+it in a log. So what could be a secret is hidden, also where that hides more than need be.
+"""
 
 from __future__ import annotations
 
-import re
-from urllib.parse import parse_qsl, unquote, urlsplit
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 __all__ = ["has_secret", "redacted", "scrubbed"]
 
-_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
-_QUERY = re.compile(r"(?i)([?&][^=&]*(?:password|passwd|pwd|token|secret|key|sig)[^=&]*=)[^&#]*")
+_HIDDEN = "***"
+#: What the name of a setting holds whose value is a secret; also of settings inside a value, as in odbc_connect.
+_WORDS = ("password", "passwd", "pwd", "token", "secret", "key", "sig", "auth", "credential", "passphrase")
+_SEPARATORS = "?&;#"
 
 
 def redacted(uri: str) -> str:
     """The URI for people: without user names, passwords and tokens."""
-    return _QUERY.sub(r"\1***", _USERINFO.sub("***@", uri))
+    made, end = [], 0
+    for start, stop in _secrets(uri):
+        made += [uri[end:start], _HIDDEN]
+        end = stop
+    return "".join([*made, uri[end:]])
 
 
 def has_secret(uri: str) -> bool:
     """Whether ``redacted`` takes something away."""
-    return redacted(uri) != uri
+    return next(_secrets(uri), None) is not None
 
 
 def scrubbed(text: str, uri: str) -> str:
     """A foreign message without the secrets of ``uri``, however it quotes them."""
-    if not has_secret(uri):
-        return text
     text = text.replace(uri, redacted(uri))
-    for secret in sorted(_secrets(uri), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return redacted(text)
+    for secret in sorted(set(_forms(uri)), key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
 
 
-def _secrets(uri: str) -> set[str]:
-    parts = urlsplit(uri)
-    userinfo = parts.netloc.rpartition("@")[0]
-    found = {userinfo, *userinfo.split(":", 1)[1:], *(value for _, value in parse_qsl(parts.query))}
-    return {form for secret in found if len(secret) > 2 for form in (secret, unquote(secret))}
+def _secrets(uri: str) -> Iterator[tuple[int, int]]:
+    """Where secrets begin and end, in order."""
+    scheme = uri.find("://")
+    rest = scheme + 3 if scheme >= 0 else 0
+    at = uri.rfind("@")
+    # "scheme:///path" has no host, and so no user.
+    if scheme >= 0 and at >= rest and not uri.startswith("/", rest):
+        # All up to the last one: a password may hold "/", "?" and "@" itself.
+        yield rest, at
+        rest = at + 1
+    yield from _settings(uri, rest)
+
+
+def _settings(uri: str, start: int) -> Iterator[tuple[int, int]]:
+    """Values of settings with telling names, behind any separator."""
+    while start < len(uri):
+        ends = [place for one in _SEPARATORS if (place := uri.find(one, start)) >= 0]
+        end = min(ends, default=len(uri))
+        name, equals, value = uri[start:end].partition("=")
+        if equals and value and (_tells(name) or _holds_setting(value)):
+            yield end - len(value), end
+        start = end + 1
+
+
+def _tells(name: str) -> bool:
+    plain = unquote_plus(name).lower()
+    return any(word in plain for word in _WORDS)
+
+
+def _holds_setting(value: str) -> bool:
+    """Whether a value is settings itself, quoted, with a secret among them: ``odbc_connect=DRIVER%3D...%3BPWD%3Dx``."""
+    plain = unquote_plus(unquote_plus(value))
+    return "=" in plain and any(_tells(part.partition("=")[0]) for part in plain.replace("&", ";").split(";"))
+
+
+def _forms(uri: str) -> Iterator[str]:
+    """Each secret as it may be quoted in a message: as given, decoded, encoded, and the parts of a user's."""
+    for start, stop in _secrets(uri):
+        whole = uri[start:stop]
+        user, colon, password = whole.partition(":")
+        for secret in (whole, password if colon else user):
+            for plain in {secret, unquote(secret), unquote_plus(secret)}:
+                yield from (form for form in (plain, quote(plain, safe=""), quote_plus(plain)) if len(form) > 2)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import math
 import operator
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 
 from sparkml_track import objective as objectives
 from sparkml_track import pruners, samplers
 from sparkml_track import space as spaces
 from sparkml_track.engine.spec.arguments import SweepArguments
+from sparkml_track.engine.spec.kinds import as_names, is_finite, is_unicode, is_whole
 from sparkml_track.engine.spec.roots import root_problems
 from sparkml_track.engine.spec.spec import COUNT, Failures, Spec, Tracking, number_in
 from sparkml_track.errors import InvalidInput, SpecError
@@ -24,6 +24,7 @@ from sparkml_track.trial import Params
 __all__ = ["check"]
 
 _log = logging.getLogger(__name__)
+_WHOLE = "allowed is text that UTF-8 can encode (from a file name, decode its bytes with errors='replace')"
 #: Characters of a name; MLflow takes 500.
 _LONGEST = 200
 
@@ -83,6 +84,9 @@ class _Checker:
         if not isinstance(value, str) or not value:
             self.problems.append(f"{name} is {value!r}; allowed is text, or None")
             return None
+        if not is_unicode(value):
+            self.problems.append(f"{name} is {value!a}, which is no Unicode text; {_WHOLE}")
+            return None
         if len(value) > _LONGEST:
             self.problems.append(f"{name} has {len(value)} characters; allowed are {_LONGEST}")
         return value
@@ -136,9 +140,10 @@ class _Checker:
         return tuple(points)
 
     def _objectives(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        metric, direction = _sequence(self._given.metric), _sequence(self._given.direction)
+        metric, direction = as_names(self._given.metric), as_names(self._given.direction)
         if not metric or not all(metric):
             self.problems.append(f"metric is {self._given.metric!r}; allowed is a name, or a sequence of names")
+        self.problems += [f"metric {name!a} is no Unicode text; {_WHOLE}" for name in metric if not is_unicode(name)]
         if len(direction) == 1:
             direction *= len(metric)
         if len(direction) != len(metric) or not set(direction) <= {"minimize", "maximize"}:
@@ -150,7 +155,7 @@ class _Checker:
         value: object = getattr(self._given, name)
         if value is None:
             return None
-        if _whole(value, 1):
+        if is_whole(value, 1):
             return operator.index(value)  # type: ignore[arg-type]
         self.problems.append(f"{name} is {value!r}; allowed is a whole number of at least 1, or None")
         return None
@@ -159,7 +164,7 @@ class _Checker:
         value: object = getattr(self._given, name)
         if value is None:
             return None
-        if not _finite(value) or not value > 0:  # type: ignore[operator]
+        if not is_finite(value) or not value > 0:  # type: ignore[operator]
             self.problems.append(f"{name} is {value!r}; allowed is a number of seconds above 0, or None")
             return None
         return float(value)  # type: ignore[arg-type]
@@ -170,7 +175,7 @@ class _Checker:
             self.problems.append(f"target and patience take one metric, not {len(metric)}; leave them out")
         if value is None:
             return None
-        if not _finite(value):
+        if not is_finite(value):
             self.problems.append(f"target is {value!r}; allowed is a finite number, or None")
             return None
         return float(value)  # type: ignore[arg-type]
@@ -192,7 +197,7 @@ class _Checker:
         seed = self._given.seed
         if seed is None:
             return secrets.randbelow(2**31)
-        if not _whole(seed, 0):
+        if not is_whole(seed, 0):
             self.problems.append(f"seed is {seed!r}; allowed is a whole number of at least 0, or None")
             return 0
         return operator.index(seed)  # type: ignore[arg-type]
@@ -206,7 +211,7 @@ class _Checker:
             self.problems.append(
                 f"child_runs is {tracking.child_runs!r}; allowed are 'all', 'none' and 'top:K' with K from 1 to 999999"
             )
-        elif tracking.child_runs.startswith("top:") and len(_sequence(self._given.metric)) > 1:
+        elif tracking.child_runs.startswith("top:") and len(as_names(self._given.metric)) > 1:
             self.problems.append(f"child_runs is {tracking.child_runs!r}, which takes one metric; take 'all' or 'none'")
         self._keep(tracking)
         if tracking.uri == "memory":
@@ -219,7 +224,7 @@ class _Checker:
             self.problems.append(f"keep is {keep!r}; allowed are 'all' and 'best:K' with K from 1 to 999999")
             return
         most, runs = number_in(keep), number_in(shown)
-        if most is not None and len(_sequence(self._given.metric)) > 1:
+        if most is not None and len(as_names(self._given.metric)) > 1:
             self.problems.append(f"keep is {keep!r}, which takes one metric; take 'all'")
         if most is not None and shown == "none":
             self.problems.append(
@@ -235,18 +240,18 @@ class _Checker:
     def _limits(self) -> None:
         resources, failures = self._given.resources, self._given.failures
         self.problems += root_problems(failures, self._given.tracking)
-        if not isinstance(resources, Resources) or not _whole(resources.cpus, 1) or not _whole(resources.gpus, 0):
+        if not isinstance(resources, Resources) or not is_whole(resources.cpus, 1) or not is_whole(resources.gpus, 0):
             self.problems.append(
                 f"resources is {resources!r}; allowed is Resources(cpus=1 or more, gpus=0 or more, ...)"
             )
-        elif resources.memory is not None and not _whole(resources.memory, 1):
+        elif resources.memory is not None and not is_whole(resources.memory, 1):
             self.problems.append(
                 f"resources.memory is {resources.memory!r}; allowed is a number of bytes, such as 512 * 2**20 for "
                 "512 MiB, or None"
             )
-        if not isinstance(failures, Failures) or not _whole(failures.retries, 0):
+        if not isinstance(failures, Failures) or not is_whole(failures.retries, 0):
             self.problems.append(f"failures is {failures!r}; allowed is Failures(retries=0 or more, max_failed=...)")
-        elif failures.max_failed is not None and not _whole(failures.max_failed, 0):
+        elif failures.max_failed is not None and not is_whole(failures.max_failed, 0):
             self.problems.append(f"failures.max_failed is {failures.max_failed!r}; allowed is 0 or more, or None")
 
     def _together(self) -> None:
@@ -256,7 +261,7 @@ class _Checker:
             self.problems.append(f"data is a {type(data).__name__}; allowed is a mapping of names to data, or None")
         if given.max_trials is None and given.timeout is None and given.sampler != "grid":
             self.problems.append("neither max_trials nor timeout is given; one of them must end the sweep")
-        metrics = _sequence(given.metric)
+        metrics = as_names(given.metric)
         if given.pruner is not None and len(metrics) > 1:
             self.problems.append(f"a pruner takes one metric, not {len(metrics)}; leave one of both out")
         if given.deterministic and given.pruner is not None:
@@ -273,18 +278,3 @@ def _tell_of_lists(space: spaces.Space) -> None:
                 list(value),
                 ", ".join(map(repr, value)),
             )
-
-
-def _whole(value: object, least: int) -> bool:
-    """Whether it is a whole number, numpy's too; bool is none."""
-    return type(value) is not bool and isinstance(value, Integral) and int(value) >= least
-
-
-def _finite(value: object) -> bool:
-    return type(value) is not bool and isinstance(value, Real) and math.isfinite(value)
-
-
-def _sequence(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(map(str, value)) if isinstance(value, Sequence) else ()

@@ -40,12 +40,15 @@ def open_sqlite(uri: str, artifact_root: str) -> Tracker:
         TrackingError: it is no file, or no MLflow database.
     """
     with door(uri):
-        path = _path(uri)
-        if _revision(path) is None:
+        path, head = _path(uri), schema_head()
+        # Without the lock only "done" counts: anything else may be a database that another process is making.
+        found = _glimpsed(path)
+        if found != head:
             with _alone(path.parent):
-                if _revision(path) is None:
+                found = _revision(path)
+                if found is None:
                     SqlAlchemyStore(uri, artifact_root)
-        found, head = _revision(path), schema_head()
+                    found = _revision(path)
         if not found:
             raise TrackingError(
                 f"The database {redacted(uri)} has tables but none of MLflow's. Name another file for tracking."
@@ -75,6 +78,14 @@ def _path(uri: str) -> Path:
     path = Path(database)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _glimpsed(path: Path) -> str | None:
+    """The schema revision as far as it can be seen while others may write."""
+    try:
+        return _revision(path)
+    except sqlite3.Error:
+        return None
 
 
 def _revision(path: Path) -> str | None:
