@@ -79,9 +79,10 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         patience: the sweep ends when so many trials have ended since the best value became better.
         parallelism: trials at one time; as many as there are slots by default.
         seed: of sampler and trials; drawn and recorded if None.
-        data: what the objective reads as ``trial.data[name]``: numpy arrays (read-only there), Arrow tables, pandas
-            data frames and series, Spark data frames (as Arrow tables; on executor "driver" as they are); shipped once
-            to each host and memory-mapped there.
+        data: what the objective reads as ``trial.data[name]``, equal to what is given: numpy arrays, masked ones and
+            scipy sparse matrices (read-only there), Arrow tables, pandas data frames and series, Spark data frames (as
+            Arrow tables; on executor "driver" as they are) are shipped once to each host and memory-mapped there; any
+            other object that can be pickled is shipped once too, and unpickled by each attempt that reads it.
         points_to_evaluate: the first trials, in the shape of the space or flattened with dots.
         warm_start: the id of an earlier sweep, or of its parent run: the sampler is told its finished trials, if they
             are of this space and have this metric. They are no trials of this sweep.

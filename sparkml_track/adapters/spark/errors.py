@@ -35,8 +35,8 @@ def translated(action: str, kind: type[SparkmlError], way_out: str = "") -> Iter
     except Exception as error:
         if not is_spark_error(error):
             raise
-        end = f"; {way_out}" if way_out else ""
-        raise kind(f"{action} failed in Spark: {first_line(error)}{end}") from error
+        line, end = first_line(error), f"; {way_out}" if way_out else ""
+        raise kind(f"{action} failed in Spark: {line.rstrip('.') if end else line}{end}") from error
 
 
 def is_spark_error(error: BaseException) -> bool:

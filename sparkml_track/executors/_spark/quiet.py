@@ -20,8 +20,9 @@ LOGGERS = (
     "org.apache.spark.scheduler.TaskSetManager",
     "org.apache.spark.util.Utils",
 )
-#: Seconds in which tasks that were cancelled have ended; nothing says when the last one has.
-_LASTS = 2.0
+#: Seconds in which tasks that were cancelled have ended; nothing says when the last one has. Spark itself waits two
+#: (spark.python.task.killTimeout) before it ends a task's Python process and prints.
+_LASTS = 5.0
 
 
 class Quiet:
