@@ -14,6 +14,11 @@ from .wire.frames import Message, Opener, Sealer, pack, unpack
 
 __all__ = ["Child", "Children", "TemplateLost"]
 
+#: Bytes kept for a child that does not read, beyond which it gets no further message.
+_UNSENT = 1 << 20
+#: Reads of its output at one time; a pipe holds 64 KiB, or 1 MiB where it was made larger.
+_DRAINS = 16
+
 
 class TemplateLost(RuntimeError):
     """The template is gone, and with it every child."""
@@ -31,6 +36,10 @@ class Child:
         worked: seconds of attempts so far.
         doomed: it was told to end; what it says no longer counts.
         status: exit code or minus the signal, once known.
+        closed: it was let go.
+        unsent: what it has not taken yet.
+        blocked: called with whether there is any.
+        waits: its socket is watched for room.
     """
 
     sock: socket.socket
@@ -43,15 +52,35 @@ class Child:
     doomed: bool = False
     status: int | None = None
     closed: bool = False
+    unsent: bytearray = field(default_factory=bytearray)
+    blocked: Callable[[bool], None] = lambda _: None
+    waits: bool = False
 
     def send(self, message: Message) -> None:
-        """Sends; a dead child is found out when its socket is read."""
-        with contextlib.suppress(OSError):
-            self.sock.sendall(self.sealer.seal(pack(message)))
+        """Sends without ever waiting for the child, which may not read; what it does not take yet is kept.
+
+        A dead child is found out when its socket is read.
+        """
+        if len(self.unsent) <= _UNSENT:  # a child that asks on and on and never reads needs no more answers
+            self.unsent += self.sealer.seal(pack(message))
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what the child takes now of what was kept."""
+        while self.unsent:
+            try:
+                del self.unsent[: self.sock.send(self.unsent, socket.MSG_DONTWAIT)]
+            except BlockingIOError:
+                break
+            except OSError:
+                self.unsent.clear()
+        self.blocked(bool(self.unsent))
 
     def drain(self) -> None:
-        """Takes what it has printed."""
-        while not self.closed:
+        """Takes what it has printed, no more than a pipe holds: it may print on and on."""
+        for _ in range(_DRAINS):
+            if self.closed:
+                return
             try:
                 data = os.read(self.out, 1 << 16)
             except BlockingIOError:
@@ -102,7 +131,8 @@ class Children:
         finally:
             theirs.close()
             os.close(theirs_out)
-        self._watch(ours.fileno(), lambda: self._read(child))
+        self._watch(ours.fileno(), lambda: self._serve(child))
+        child.blocked = lambda blocked: self._watch_writes(child, blocked)
         self._watch(out, lambda: self._read_output(child))
         return child
 
@@ -154,6 +184,16 @@ class Children:
     def _watch(self, fd: int, read: Callable[[], None]) -> None:
         self._sources[fd] = read
         self._poll.register(fd, select.POLLIN)
+
+    def _watch_writes(self, child: Child, blocked: bool) -> None:
+        if blocked != child.waits and not child.closed:
+            child.waits = blocked
+            self._poll.modify(child.sock.fileno(), select.POLLIN | (select.POLLOUT if blocked else 0))
+
+    def _serve(self, child: Child) -> None:
+        if child.unsent:
+            child.flush()
+        self._read(child)
 
     def _forget(self, fd: int) -> None:
         if self._sources.pop(fd, None) is not None:

@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .attempt.returned import tell
@@ -40,6 +41,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 #: Seconds without any worker after which a template that nobody came to leaves.
 _LONELY = 30.0
+#: Seconds that a killed process has to go; one that is traced may stay.
+_PATIENCE = 1.0
 
 
 @dataclass
@@ -169,7 +172,7 @@ class Template:
         # starts a template of its own.
         with contextlib.suppress(OSError):  # the folder may be gone, when the sweep is over
             os.unlink(str(self._config["socket"]))
-        self._reap(wait=True)
+        _wait_for(self._has_no_children)
         if self._over:
             self._lease.over()
         self._lease.close()
@@ -228,11 +231,18 @@ class Template:
         for fd in (*fds, self._wake_in, self._wake_out):
             os.close(fd)
 
-    def _reap(self, wait: bool = False) -> None:
+    def _has_no_children(self) -> bool:
+        self._reap()
+        try:
+            return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None and not self._owner
+        except ChildProcessError:
+            return True
+
+    def _reap(self) -> None:
         while True:
             try:
                 # Look first, so that the pid is still ours while its group is ended.
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | (0 if wait else os.WNOHANG))
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)
             except ChildProcessError:
                 return
             if found is None:
@@ -255,24 +265,34 @@ class Template:
 
         A living child is the reaper of its own descendants, so what is here without being a child was left.
         """
-        while strays := self._strays():
+        killed: set[int] = set()
+        while strays := self._strays() - killed:
             for pid in strays:
                 with contextlib.suppress(ProcessLookupError, ChildProcessError):
                     os.kill(pid, signal.SIGKILL)
-                    os.waitpid(pid, 0)
+                    # Never waits long: one that is traced stays until its tracer lets it go. It is reaped later.
+                    _wait_for(lambda pid=pid: os.waitpid(pid, os.WNOHANG)[0] != 0)  # type: ignore[misc]
+            killed |= strays
 
-    def _strays(self) -> list[int]:
+    def _strays(self) -> set[int]:
         try:
             with open(f"/proc/self/task/{os.getpid()}/children") as file:
-                return [int(pid) for pid in file.read().split() if int(pid) not in self._owner]
+                return {int(pid) for pid in file.read().split() if int(pid) not in self._owner}
         except OSError:
-            return []
+            return set()
 
 
 def _versions() -> Message:
     """Of the packages that the objective brought in and whose version may matter."""
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in _PACKAGES}
     return {name: version for name, version in found.items() if isinstance(version, str)}
+
+
+def _wait_for(done: Callable[[], bool]) -> None:
+    """Waits until it is done, for ``_PATIENCE`` seconds at most."""
+    until = time.monotonic() + _PATIENCE
+    while not done() and time.monotonic() < until:
+        time.sleep(0.001)
 
 
 def _kill_group(pid: int) -> None:
