@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -128,6 +129,11 @@ def _limit_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (used + limit, used + limit))
 
 
+#: Signals that a handler can be set for, and limits that an attempt can change.
+_SIGNALS = tuple(set(range(1, 32)) - {signal.SIGKILL, signal.SIGSTOP})
+_LIMITS = tuple({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
+
+
 class _Clean:
     """What every attempt finds as the first one did: cwd, environment, umask, seeds; and whether more was left."""
 
@@ -137,6 +143,9 @@ class _Clean:
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._threads = thread_count()
+        self._streams = sys.stdin, sys.stdout, sys.stderr
+        self._handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._limits = {limit: resource.getrlimit(limit) for limit in _LIMITS}
 
     def seed(self, seed: object) -> None:
         """Seeds the global generators for one attempt."""
@@ -157,7 +166,34 @@ class _Clean:
                 os.chdir(self._cwd)
         except OSError:
             os.chdir(self._cwd)
-        return not _children_left() and thread_count() <= self._threads + known
+        whole = self._restore_signals() and self._restore_limits() and self._restore_streams()
+        return whole and not _children_left() and thread_count() <= self._threads + known
+
+    def _restore_signals(self) -> bool:
+        """Timers first: what they send must not meet the handler of before."""
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0.0)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler:
+                if handler is None:  # not one of Python's: it cannot be put back
+                    return False
+                signal.signal(number, handler)
+        return not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+    def _restore_limits(self) -> bool:
+        """Whether they are as before; a hard limit that was lowered cannot be raised."""
+        try:
+            for limit, before in self._limits.items():
+                if resource.getrlimit(limit) != before:
+                    resource.setrlimit(limit, before)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _restore_streams(self) -> bool:
+        """Puts Python's streams back; whether they can still be written."""
+        sys.stdin, sys.stdout, sys.stderr = self._streams
+        return not any(stream is not None and stream.closed for stream in self._streams)
 
 
 def _children_left() -> bool:

@@ -18,6 +18,8 @@ __all__ = ["Child", "Children", "TemplateLost"]
 _UNSENT = 1 << 20
 #: Reads of its output at one time; a pipe holds 64 KiB, or 1 MiB where it was made larger.
 _DRAINS = 16
+#: Descriptors that attempts may leave open, beyond which the process is replaced: data and libraries keep some.
+_FILES = 64
 
 
 class TemplateLost(RuntimeError):
@@ -40,6 +42,7 @@ class Child:
         unsent: what it has not taken yet.
         blocked: called with whether there is any.
         waits: its socket is watched for room.
+        files: descriptors that were open when it was born.
     """
 
     sock: socket.socket
@@ -55,6 +58,7 @@ class Child:
     unsent: bytearray = field(default_factory=bytearray)
     blocked: Callable[[bool], None] = lambda _: None
     waits: bool = False
+    files: int = 0
 
     def send(self, message: Message) -> None:
         """Sends without ever waiting for the child, which may not read; what it does not take yet is kept.
@@ -64,6 +68,10 @@ class Child:
         if len(self.unsent) <= _UNSENT:  # a child that asks on and on and never reads needs no more answers
             self.unsent += self.sealer.seal(pack(message))
             self.flush()
+
+    def keeps_files(self) -> bool:
+        """Whether attempts left many descriptors open; counted from here, where the objective has no say."""
+        return _open_files(self.pid) > self.files + _FILES
 
     def flush(self) -> None:
         """Sends what the child takes now of what was kept."""
@@ -88,6 +96,14 @@ class Child:
             if not data:
                 return
             self.log.add(data)
+
+
+def _open_files(pid: int) -> int:
+    """Descriptors of a process; 0 where the system does not say."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
 
 
 class Children:
@@ -219,7 +235,7 @@ class Children:
                 self._on_message(child, message, body)
 
     def _on_birth(self, child: Child, pid: int) -> None:
-        child.pid = pid
+        child.pid, child.files = pid, _open_files(pid)
         child.status = self._exits.pop(pid, None)
         if child.status is None:
             self._born[pid] = child

@@ -262,7 +262,7 @@ class Worker:
             body = pack(message)
         child.worked += float(message["duration"])  # type: ignore[arg-type]
         again = message["clean"] and message["state"] != "failed" and child.worked <= RECYCLE_AFTER
-        if again and not self._config.fresh:
+        if again and not self._config.fresh and not child.keeps_files():
             child.log.clear()
         else:
             self._children.retire(child)

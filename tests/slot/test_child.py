@@ -1,0 +1,61 @@
+"""What one attempt leaves in a recycled process, the next does not find."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from sparkml_track.slot.child import _Clean
+from sparkml_track.slot.children import Child
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Clean]:
+    monkeypatch.setattr("sparkml_track.slot.child._children_left", lambda: False)
+    yield _Clean()
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+
+
+def test_timers_and_handlers_are_put_back(clean: _Clean) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 1000.0)
+    assert clean.restore(1000)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_limits_are_put_back(clean: _Clean) -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0 if before[0] else before[0], before[1]))
+    assert clean.restore(1000)
+    assert resource.getrlimit(resource.RLIMIT_CORE) == before
+
+
+def test_a_stream_that_was_replaced_is_put_back_and_a_closed_one_ends_the_process(
+    clean: _Clean, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sys.stdout
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.stdout.close()
+    assert clean.restore(1000)
+    assert sys.stdout is before
+    with open(os.devnull, "w") as stream:
+        monkeypatch.setattr(clean, "_streams", (stream, stream, stream))
+    assert not clean.restore(1000)
+    sys.stdout = before
+
+
+def test_a_process_with_many_files_open_is_not_used_again() -> None:
+    child = Child(None, -1, pid=os.getpid())  # type: ignore[arg-type]
+    child.files = len(os.listdir("/proc/self/fd"))
+    assert not child.keeps_files()
+    left = [os.open(os.devnull, os.O_RDONLY) for _ in range(100)]
+    assert child.keeps_files()
+    for fd in left:
+        os.close(fd)
