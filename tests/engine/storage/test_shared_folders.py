@@ -16,7 +16,7 @@ from sparkml_track.engine.storage.shared_folders import ALLOWED, Roots, check_ro
 from sparkml_track.errors import InvalidInput, LeaseHeld, PreflightError, SpecError
 from sparkml_track.slot.host.paths import MARK, make
 from sparkml_track.trial import State
-from tests.engine.test_spec import GOOD
+from tests.engine.spec.test_check import GOOD
 
 FINISHED, CANCELLED = (State.FINISHED, ""), (State.KILLED, "cancelled")
 

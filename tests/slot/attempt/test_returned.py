@@ -53,7 +53,7 @@ def test_an_error_is_told_with_its_place() -> None:
     except ValueError as error:
         said = tell(error)
     assert said.startswith("ValueError: no luck")
-    assert "test_result.py" in said
+    assert __file__ in said
 
 
 def test_the_frames_of_this_package_above_the_objective_are_left_out() -> None:

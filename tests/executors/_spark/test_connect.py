@@ -55,7 +55,7 @@ def test_auto_is_jobs_there_and_the_log_says_why(connect: SparkSession, caplog: 
 
 
 def test_data_and_code_beside_the_driver_reach_the_slots(connect: SparkSession, tmp_path: object) -> None:
-    from tests.executors import beside
+    from tests.executors._spark import beside
 
     executor = open_executor("jobs", Work(beside.objective, data={"x": np.arange(1e6)}), connect)
     try:

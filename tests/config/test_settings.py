@@ -12,7 +12,7 @@ from sparkml_track.config.settings import Settings, load
 from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 SMALL = """\
 name: mine

@@ -14,6 +14,7 @@ import sparkml_track.engine.audit.verify
 from sparkml_track.cli.app import main
 from sparkml_track.engine.audit.sweep_list import overview
 from sparkml_track.engine.run import run_sweep
+from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.engine.surroundings import Surroundings
 from sparkml_track.journals import read
@@ -67,17 +68,17 @@ class Died(BaseException):
 
 def unfinished(home: Path, name: str = "left") -> str:
     """A sweep whose driver died before its third result."""
-    seen: list[str] = []
+    seen: list[Lifecycle] = []
 
-    def moment(name: str) -> None:
-        seen.append(name)
-        if seen.count("received") == 3:
+    def reached(point: Lifecycle) -> None:
+        seen.append(point)
+        if seen.count(Lifecycle.RECEIVED) == 3:
             raise Died
 
     spec = Spec(lambda trial: trial.params["x"], parse({"x": st.uniform(0, 1)}), name, name)
     spec = replace(spec, sampler="random", max_trials=5, executor="inline")
     with pytest.raises(Died):
-        run_sweep(spec, Surroundings(home, moment=moment))
+        run_sweep(spec, Surroundings(home, reached=reached))
     return next(one.sweep for one in overview(home) if one.sweep.startswith(name))
 
 
