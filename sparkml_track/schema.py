@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "ARTIFACT_LOG",
+    "ARTIFACT_LOG_BESIDE",
     "ARTIFACT_PARETO",
     "ARTIFACT_REPORT",
     "ARTIFACT_SPEC",
@@ -130,3 +131,4 @@ ARTIFACT_TRIALS = "sweep/trials.json"  # MLflow table format
 ARTIFACT_PARETO = "sweep/pareto.json"  # the same for the Pareto front, where there are several objectives
 ARTIFACT_REPORT = "sweep/report.html"
 ARTIFACT_LOG = "log.txt"  # of a child run
+ARTIFACT_LOG_BESIDE = "log.sparkml.txt"  # the same, where the trial left a log.txt of its own

@@ -5,7 +5,8 @@ from __future__ import annotations
 import selectors
 import socket
 
-from sparkml_track.slot.wire.frames import Address, Opener, Sealer, connect, pack
+from sparkml_track.slot.wire.frames import Address, Opener, Sealer, connect
+from sparkml_track.slot.wire.messages import Hello, Report, encode
 
 __all__ = ["main"]
 
@@ -15,9 +16,9 @@ def main(address: Address, secret: bytes, workers: int, messages: int) -> None:
     selector = selectors.DefaultSelector()
     peers: list[tuple[socket.socket, Sealer, Opener]] = [connect(address, secret, 60.0) for _ in range(workers)]
     left = dict.fromkeys(range(workers), messages)
-    report = pack({"op": "report", "attempt": "1.0.1", "index": 1, "metrics": {"loss": 0.5}, "step": 1, "time": 1.5})
+    report = encode(Report("1.0.1", 1, {"loss": 0.5}, 1, 1.5))
     for number, (sock, sealer, _) in enumerate(peers):
-        sock.sendall(sealer.seal(pack({"op": "hello"})))
+        sock.sendall(sealer.seal(encode(Hello("3", "here", 1, number))))
         selector.register(sock, selectors.EVENT_READ, number)
     for sock, sealer, _ in peers:
         sock.sendall(sealer.seal(report))

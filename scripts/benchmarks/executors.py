@@ -220,6 +220,7 @@ def broker() -> Row:
     import resource
 
     from sparkml_track.executors._resident.broker import Broker
+    from sparkml_track.slot.wire.messages import Answer, Hello
 
     secret, per_worker, workers = b"s" * 32, 100, 1000
     broker = Broker(secret)
@@ -232,14 +233,14 @@ def broker() -> Row:
         for received in broker.poll(1.0):
             if received.message is None:
                 continue
-            if received.message["op"] == "hello":
+            if isinstance(received.message, Hello):
                 greeted += 1
                 if greeted == workers:
                     connected = time.perf_counter() - began
                     wall, cpu = time.perf_counter(), time.process_time()
                 continue
             count += 1
-            broker.send(received.connection, {"op": "answer", "attempt": "1.0.1", "index": 1, "stop": False})
+            broker.send(received.connection, Answer("1.0.1", 1, stop=False))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     client.wait()
     broker.close()

@@ -147,6 +147,6 @@ class InlineExecutor(Executor):
         reason = self._stopped.pop(attempt.id, None)
         if reason is not None:
             outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")
-        for head, piece in pieces(self._host.folder, attempt.id):
-            self._spool.take(attempt.id, str(head["path"]), int(str(head["at"])), piece)
+        for head, piece in pieces(self._host.folder, attempt.id, self._places.artifacts or ""):
+            self._spool.take(attempt.id, head.path, head.at, piece)
         return with_artifacts(self._spool, attempt.id, outcome)

@@ -1,14 +1,17 @@
 """What runs in a slot. Standard library only; shipped to Spark executors as one zip named ``sparkml_slot``.
 
-    worker    lives in a Spark task: takes attempts from the broker, watches their process, sends what comes back
-    once      one attempt in a Spark task, for slots that cannot reach the driver
-    config    what a worker is given
-    children  the processes of one worker
-    template  one process for each host that has imported the objective; forks a child for each request
-    child     executes attempts, one after another, in a forked process
-    attempt   one attempt: what the objective gets, returns and leaves
-    host      the folder that the slots of one host share
-    wire      frames between all of these
+    worker       lives in a Spark task: takes attempts from the broker, watches their process, sends what comes back
+    driver_link  its connection to the broker
+    once         one attempt in a Spark task, for slots that cannot reach the driver
+    config       what a worker is given
+    children     the processes of one worker
+    condition    what such a process is like, seen from outside
+    template     one process for each host that has imported the objective; forks a child for each request
+    strays       what dead children left running
+    child        executes attempts, one after another, in a forked process
+    attempt      one attempt: what the objective gets, returns and leaves
+    host         the folder that the slots of one host share
+    wire         messages and frames between all of these
 
 The way of an attempt:
 

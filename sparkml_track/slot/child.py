@@ -1,9 +1,4 @@
-"""The process that executes attempts: forked from the template, talks to its worker over a socket.
-
-worker -> child   run, answer
-child -> worker   born (pid), report, ask (index of the report it waits for), done (clean: whether
-                  this process may be used again)
-"""
+"""The process that executes attempts: forked from the template, speaks with its worker over a socket."""
 
 from __future__ import annotations
 
@@ -19,8 +14,11 @@ from dataclasses import dataclass
 from .attempt.context import Data, TrialContext
 from .attempt.execute import Stopped, execute
 from .attempt.threads import thread_count
+from .condition import born_here
 from .host.paths import Places
-from .wire.frames import Message, Opener, Sealer, pack, unpack
+from .host.temporary import make_temporary
+from .wire.frames import Opener, Sealer
+from .wire.messages import Answer, Ask, Message, Report, Run, decode, encode
 
 __all__ = ["Loaded", "serve"]
 
@@ -56,12 +54,12 @@ class _WorkerLink:
         self._opener = Opener()
         self._sealer = Sealer()
         self._waiting: list[bytes] = []
-        self.attempt: object = ""
+        self.attempt = ""
 
     def send(self, message: Message) -> None:
         """Sends one message."""
         try:
-            self._sock.sendall(self._sealer.seal(pack(message)))
+            self._sock.sendall(self._sealer.seal(encode(message)))
         except OSError:
             raise _Gone from None
 
@@ -72,20 +70,19 @@ class _WorkerLink:
             if not data:
                 raise _Gone
             self._waiting = self._opener.feed(data)
-        return unpack(self._waiting.pop(0))[0]
+        return decode(self._waiting.pop(0))[0]
 
     def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
         """See ``context.Link``."""
-        body: Message = {"op": "report", "attempt": self.attempt, "index": index}
-        self.send({**body, "metrics": metrics, "step": step, "time": when})
+        self.send(Report(self.attempt, index, metrics, step, when))
 
     def decision(self, index: int) -> bool:
         """See ``context.Link``. Answers come when asked for: unread ones would fill the socket and stop the worker."""
-        self.send({"op": "ask", "attempt": self.attempt, "index": index})
+        self.send(Ask(self.attempt, index))
         while True:
             message = self.receive()
-            if message["op"] == "answer" and message["index"] == index:
-                return bool(message["stop"])
+            if isinstance(message, Answer) and message.number == index:
+                return message.stop
 
 
 def serve(sock: socket.socket, loaded: Loaded) -> None:
@@ -94,21 +91,21 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
     if loaded.memory is not None:
         _limit_memory(loaded.memory)
     try:
-        link.send({"op": "born", "pid": os.getpid()})
+        link.send(born_here())
+        make_temporary(loaded.places.host)
         data = Data(loaded.data, os.path.join(loaded.places.host, "blobs"))
         clean = _Clean()
         while True:
-            message = link.receive()
-            if message["op"] == "run":
-                link.attempt = message["attempt"]
-                clean.seed(message["seed"])
-                if message.get("gpus"):
-                    os.environ["CUDA_VISIBLE_DEVICES"] = str(message["gpus"])
+            run = link.receive()
+            if isinstance(run, Run):
+                link.attempt = run.attempt
+                clean.seed(run.seed)
+                if run.gpus:
+                    os.environ["CUDA_VISIBLE_DEVICES"] = run.gpus
                 data.renew()
-                done = execute(loaded.objective, message, data, link, loaded.metric, loaded.places)
+                done = execute(loaded.objective, run, data, link, loaded.metric, loaded.places)
                 flush_output()
-                done["clean"] = clean.restore(data.threads)
-                link.send(done)
+                link.send(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
     except _Gone:
         return
 
@@ -147,13 +144,12 @@ class _Clean:
         self._handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         self._limits = {limit: resource.getrlimit(limit) for limit in _LIMITS}
 
-    def seed(self, seed: object) -> None:
+    def seed(self, seed: int) -> None:
         """Seeds the global generators for one attempt."""
-        number = int(seed)  # type: ignore[call-overload]
-        random.seed(number)
+        random.seed(seed)
         numpy = sys.modules.get("numpy")
         if numpy is not None:
-            numpy.random.seed(number)
+            numpy.random.seed(seed)
 
     def restore(self, known: int) -> bool:
         """Puts back what can be; returns whether no process was left, and no thread but ``known`` ones of the data."""

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .attempt.log import HeadTail
-from .wire.frames import Message, Opener, Sealer, pack, unpack
+from .condition import is_as_born
+from .host.temporary import remove_temporary
+from .wire.frames import Opener, Sealer, WireError
+from .wire.messages import Born, Exit, Fork, Kill, Message, Rests, decode, encode
 
 __all__ = ["Child", "Children", "TemplateLost"]
 
@@ -18,8 +21,6 @@ __all__ = ["Child", "Children", "TemplateLost"]
 _UNSENT = 1 << 20
 #: Reads of its output at one time; a pipe holds 64 KiB, or 1 MiB where it was made larger.
 _DRAINS = 16
-#: Descriptors that attempts may leave open, beyond which the process is replaced: data and libraries keep some.
-_FILES = 64
 
 
 class TemplateLost(RuntimeError):
@@ -34,7 +35,8 @@ class Child:
         sock: to it.
         out: the reading end of its stdout and stderr.
         log: what was kept of them since the last attempt began.
-        pid: 0 until it was born.
+        born: what it was like when it came; None until then.
+        pid: 0 until then.
         worked: seconds of attempts so far.
         doomed: it was told to end; what it says no longer counts.
         status: exit code or minus the signal, once known.
@@ -42,7 +44,7 @@ class Child:
         unsent: what it has not taken yet.
         blocked: called with whether there is any.
         waits: its socket is watched for room.
-        files: descriptors that were open when it was born.
+        garbled: why it is ended: what it sent cannot be read.
     """
 
     sock: socket.socket
@@ -50,7 +52,7 @@ class Child:
     opener: Opener = field(default_factory=Opener)
     sealer: Sealer = field(default_factory=Sealer)
     log: HeadTail = field(default_factory=HeadTail)
-    pid: int = 0
+    born: Born | None = None
     worked: float = 0.0
     doomed: bool = False
     status: int | None = None
@@ -58,7 +60,12 @@ class Child:
     unsent: bytearray = field(default_factory=bytearray)
     blocked: Callable[[bool], None] = lambda _: None
     waits: bool = False
-    files: int = 0
+    garbled: str = ""
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return 0 if self.born is None else self.born.pid
 
     def send(self, message: Message) -> None:
         """Sends without ever waiting for the child, which may not read; what it does not take yet is kept.
@@ -66,12 +73,12 @@ class Child:
         A dead child is found out when its socket is read.
         """
         if len(self.unsent) <= _UNSENT:  # a child that asks on and on and never reads needs no more answers
-            self.unsent += self.sealer.seal(pack(message))
+            self.unsent += self.sealer.seal(encode(message))
             self.flush()
 
-    def keeps_files(self) -> bool:
-        """Whether attempts left many descriptors open; counted from here, where the objective has no say."""
-        return _open_files(self.pid) > self.files + _FILES
+    def is_as_born(self, threads: int) -> bool:
+        """Whether it may execute the next attempt, as seen from here; ``threads`` were started by opening data."""
+        return self.born is not None and is_as_born(self.born, os.fstat(self.out).st_ino, threads)
 
     def flush(self) -> None:
         """Sends what the child takes now of what was kept."""
@@ -98,34 +105,30 @@ class Child:
             self.log.add(data)
 
 
-def _open_files(pid: int) -> int:
-    """Descriptors of a process; 0 where the system does not say."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    except OSError:
-        return 0
-
-
 class Children:
     """The worker's end of the template, and the children it was given.
 
     Args:
         template: connected socket.
+        host: folder of the host.
         poll: of the worker; children are registered with it.
         sources: of the worker; descriptor to what is called when it is ready.
         on_message: called with a child, its message and the message's bytes.
-        on_end: called with a child whose process has ended and whose status is known (None if it never will be).
+        on_end: called with a child whose process has ended and whose status is known (None if it never will be), and
+            with one that is ended because it is garbled.
     """
 
     def __init__(
         self,
         template: socket.socket,
+        host: str,
         poll: select.poll,
         sources: dict[int, Callable[[], None]],
         on_message: Callable[[Child, Message, bytes], None],
         on_end: Callable[[Child], None],
     ) -> None:
         self._template = template
+        self._host = host
         self._poll = poll
         self._sources = sources
         self._on_message = on_message
@@ -141,7 +144,7 @@ class Children:
         os.set_blocking(out, False)
         child = Child(ours, out)
         try:
-            socket.send_fds(self._template, [Sealer().seal(pack({"op": "child"}))], [theirs.fileno(), theirs_out])
+            socket.send_fds(self._template, [Sealer().seal(encode(Fork()))], [theirs.fileno(), theirs_out])
         except OSError:
             raise TemplateLost("the template process of this host died") from None
         finally:
@@ -156,8 +159,7 @@ class Children:
         """Ends its process group; through the template, for which the pid cannot be someone else's."""
         child.doomed = True
         if child.pid:
-            with contextlib.suppress(OSError):
-                self._template.sendall(Sealer().seal(pack({"op": "kill", "pid": child.pid})))
+            self._say(Kill(child.pid))
 
     def retire(self, child: Child) -> None:
         """Lets it go: it leaves when it finds its socket closed."""
@@ -182,16 +184,19 @@ class Children:
         if not data:
             raise TemplateLost("the template process of this host died")
         for body in self._opener.feed(data):
-            message = unpack(body)[0]
-            if message["op"] == "exit":
-                self._exited(int(message["pid"]), int(message["status"]))  # type: ignore[call-overload]
+            message, _ = decode(body)
+            if isinstance(message, Exit):
+                self._exited(message)
             else:
                 yield message
 
     def rests(self) -> None:
         """Tells the template that, as far as is known, no worker will come after this one."""
-        with contextlib.suppress(OSError):
-            self._template.sendall(Sealer().seal(pack({"op": "rests"})))
+        self._say(Rests())
+
+    def _say(self, message: Message) -> None:
+        with contextlib.suppress(OSError):  # that it is gone is seen when it is read
+            self._template.sendall(Sealer().seal(encode(message)))
 
     def close(self) -> None:
         """Leaves the template, which ends our children."""
@@ -227,18 +232,30 @@ class Children:
         if not data:
             self._gone(child)
             return
-        for body in child.opener.feed(data):
-            message = unpack(body)[0]
-            if message["op"] == "born":
-                self._on_birth(child, int(message["pid"]))  # type: ignore[call-overload]
-            elif not child.doomed:
-                self._on_message(child, message, body)
+        try:
+            for body in child.opener.feed(data):
+                self._take(child, body)
+        except WireError as error:
+            self._on_garbage(child, str(error))
 
-    def _on_birth(self, child: Child, pid: int) -> None:
-        child.pid, child.files = pid, _open_files(pid)
-        child.status = self._exits.pop(pid, None)
+    def _take(self, child: Child, body: bytes) -> None:
+        message, _ = decode(body)
+        if child.born is None and isinstance(message, Born):
+            self._on_birth(child, message)
+        elif not child.doomed:
+            self._on_message(child, message, body)
+
+    def _on_garbage(self, child: Child, why: str) -> None:
+        if not child.doomed:
+            child.garbled = why
+            self.kill(child)
+            self._on_end(child)
+
+    def _on_birth(self, child: Child, born: Born) -> None:
+        child.born = born
+        child.status = self._exits.pop(born.pid, None)
         if child.status is None:
-            self._born[pid] = child
+            self._born[born.pid] = child
         if child.doomed:
             self.kill(child)
 
@@ -248,12 +265,13 @@ class Children:
         if child.status is not None or not child.pid:
             self._on_end(child)
 
-    def _exited(self, pid: int, status: int) -> None:
-        child = self._born.pop(pid, None)
+    def _exited(self, exit_: Exit) -> None:
+        remove_temporary(self._host, exit_.pid)
+        child = self._born.pop(exit_.pid, None)
         if child is None:  # its birth is not read yet
-            self._exits[pid] = status
+            self._exits[exit_.pid] = exit_.status
             return
-        child.status = status
+        child.status = exit_.status
         if child.closed:
             self._on_end(child)
 

@@ -28,6 +28,8 @@ class Config:
         certificate: of the broker, in PEM, where connections to it are encrypted; empty where not.
         linger: seconds for which the template waits for another worker when the last has left.
         connect_timeout: seconds on an idle machine.
+        artifacts: folder on shared storage for what attempts leave; empty where that is sent.
+        folder: that of the driver, in which attempts begin; empty where slots have another file system.
     """
 
     address: Address
@@ -44,3 +46,5 @@ class Config:
     gpus: str = ""
     certificate: str = ""
     connect_timeout: float = 10.0
+    artifacts: str = ""
+    folder: str = ""

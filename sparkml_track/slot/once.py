@@ -6,16 +6,32 @@ with its outcome, and ``should_stop`` is always told to go on.
 
 from __future__ import annotations
 
+import os
+import platform
 import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 
 from .attempt.artifacts import pieces
-from .attempt.endings import begun, died, killed
+from .attempt.endings import Begun, died, garbled, killed
 from .children import Child, Children, TemplateLost
 from .host.folder import Host
-from .wire.frames import Message, pack
+from .wire.messages import (
+    Answer,
+    Ask,
+    Broken,
+    Done,
+    Hello,
+    Message,
+    NoFork,
+    Ready,
+    Report,
+    Run,
+    Unbegun,
+    Warn,
+    encode,
+)
 from .worker import Config, join
 
 __all__ = ["ARTIFACTS", "LINGER", "REPORTS", "run_once"]
@@ -30,18 +46,16 @@ _PIECE = 1 << 20
 _JOINS = 3
 
 
-def run_once(config: Config, message: Message, files: Mapping[str, str]) -> list[bytes]:
+def run_once(config: Config, run: Run, files: Mapping[str, str]) -> list[bytes]:
     """Executes one attempt.
 
     Args:
         config: of a worker; ``address`` and ``secret`` are not used.
-        message: the ``run`` message.
+        run: the attempt.
         files: where the blobs lie that the host may lack, by digest.
 
     Returns:
-        Bodies of frames: ``file`` for each piece of an artifact, then one with ``host`` and either ``broken``, why the
-        objective cannot be loaded, or ``lost``, why the attempt did not begin, with ``charged``, or ``done``,
-        ``reports``, ``warnings`` and ``dropped``, how many reports were too many.
+        Bodies of the messages that a worker would have sent: see ``wire.messages``.
     """
 
     def fetch(digest: str) -> Iterator[bytes]:
@@ -49,57 +63,61 @@ def run_once(config: Config, message: Message, files: Mapping[str, str]) -> list
             while piece := file.read(_PIECE):
                 yield piece
 
+    hello = Hello(platform.python_version(), socket.gethostname(), os.getpid(), config.slot)
     host = Host(config.token, single=True)
     try:
-        answer = _try(lambda: join(host, config, fetch), message, config.gpus)
-        files_left = [pack(head, piece) for head, piece in pieces(host.folder, str(message["attempt"]), ARTIFACTS)]
-        return [*files_left, pack({"host": socket.gethostname(), **answer})]
+        said = _try(lambda: join(host, config, fetch), host.folder, run, config.gpus)
+        left = [encode(head, piece) for head, piece in pieces(host.folder, run.attempt, config.artifacts, ARTIFACTS)]
+        return [encode(hello), *left, *map(encode, said)]
     finally:
         host.leave()
 
 
-def _try(joined: Callable[[], socket.socket], message: Message, gpus: str) -> Message:
+def _try(joined: Callable[[], socket.socket], folder: str, run: Run, gpus: str) -> list[Message]:
     for _ in range(_JOINS - 1):
-        attempt = _Once(joined(), message, gpus)
+        attempt = _Once(joined(), folder, run, gpus)
         try:
             return attempt.run()
         except TemplateLost:  # it left just when we came
             if attempt.began:
                 raise
-    return _Once(joined(), message, gpus).run()
+    return _Once(joined(), folder, run, gpus).run()
 
 
 class _Once:
     """One attempt, from the template's socket to its end."""
 
-    def __init__(self, template: socket.socket, message: Message, gpus: str) -> None:
-        self._message, self._gpus = message, gpus
+    def __init__(self, template: socket.socket, folder: str, run: Run, gpus: str) -> None:
+        self._run = run._replace(gpus=gpus, key=os.urandom(8).hex())
         self._poll = select.poll()
         self._sources: dict[int, Callable[[], None]] = {}
-        self._children = Children(template, self._poll, self._sources, self._said, self._ended)
+        self._children = Children(template, folder, self._poll, self._sources, self._said, self._ended)
         self._sources[template.fileno()] = self._read_template
         self._poll.register(template.fileno(), select.POLLIN)
         self._child: Child | None = None
+        self._begun: Begun | None = None
         self._deadline: float | None = None
-        self._reports: list[Message] = []
-        self._dropped = 0
-        self._warnings: list[str] = []
-        self._versions: object = None
-        self._answer: Message | None = None
-        self.began = False
+        self._messages: list[Message] = []
+        self._reports = 0
+        self._over = False
 
-    def run(self) -> Message:
+    @property
+    def began(self) -> bool:
+        """Whether the attempt has."""
+        return self._begun is not None
+
+    def run(self) -> list[Message]:
         """Waits for the end.
 
         Raises:
             TemplateLost: the template died; with it went the attempt if it had begun.
         """
         try:
-            while self._answer is None:
+            while not self._over:
                 self._wait()
         finally:
             self._children.close()
-        return self._answer
+        return self._messages
 
     def _wait(self) -> None:
         patience = 2.0 if self._deadline is None else max(0.0, self._deadline - time.monotonic())
@@ -107,54 +125,56 @@ class _Once:
             ready = self._sources.get(fd)
             if ready is not None:
                 ready()
-        if self._deadline is not None and time.monotonic() >= self._deadline and self._answer is None:
+        if self._deadline is not None and time.monotonic() >= self._deadline:
             self._time_out()
 
     def _read_template(self) -> None:
         for message in self._children.read_template():
-            op = message["op"]
-            if op == "ready":
-                self._versions = message.get("versions")
+            match message:
+                case NoFork(why):  # the host has too many processes: no fault of the attempt, which did not begin
+                    self._end(Unbegun(self._run.attempt, f"no process for an attempt: {why}"))
+                case Broken():
+                    self._end(message)
+                case _:
+                    self._messages.append(message)
+            if isinstance(message, Ready):
                 self._begin()
-            elif op == "warning":
-                self._warnings.append(str(message["message"]))
-            elif op == "nofork":  # the host has too many processes: no fault of the attempt, which did not begin
-                self._answer = {"lost": f"no process for an attempt: {message['message']}", "charged": False}
-            else:
-                self._answer = {"broken": message["message"], "cloudpickle": message.get("cloudpickle", "")}
 
     def _begin(self) -> None:
         self._child = self._children.new()
-        self.began = True
-        timeout = self._message.get("timeout")
-        self._message = {**begun(self._message), "gpus": self._gpus}
-        self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
-        self._child.send(self._message)
+        self._begun = Begun.now(self._run)
+        self._deadline = None if self._run.timeout is None else self._begun.tick + self._run.timeout
+        self._child.send(self._run)
 
     def _said(self, child: Child, message: Message, _: bytes) -> None:
-        if message["op"] == "report":
-            if len(self._reports) < REPORTS:
-                self._reports.append(message)
-            else:
-                self._dropped += 1
-        elif message["op"] == "ask":
-            child.send({"op": "answer", "index": message["index"], "stop": False})
-        elif message["op"] == "done":
-            child.drain()
-            self._end(message, child)
+        match message:
+            case Report():
+                self._reports += 1
+                if self._reports <= REPORTS:
+                    self._messages.append(message)
+            case Ask(attempt, number):
+                child.send(Answer(attempt, number, stop=False))
+            case Done(key=self._run.key):
+                child.drain()
+                self._end(message._replace(log=child.log.text()))
 
     def _time_out(self) -> None:
         child = self._child
-        assert child is not None
-        child.drain()
-        self._children.kill(child)
-        self._end(killed(self._message, "timeout"), child)
+        if child is not None and self._begun is not None and not self._over:
+            child.drain()
+            self._children.kill(child)
+            self._end(killed(self._begun, "timeout", child.log.text()))
 
     def _ended(self, child: Child) -> None:
-        if self._answer is None:
-            self._end(died(self._message, child.status), child)
+        assert self._begun is not None
+        log = child.log.text()
+        self._end(garbled(self._begun, child.garbled, log) if child.garbled else died(self._begun, child.status, log))
 
-    def _end(self, done: Message, child: Child) -> None:
-        done = {**done, "log": child.log.text()}
-        self._answer = {"done": done, "reports": self._reports, "dropped": self._dropped, "warnings": self._warnings}
-        self._answer["versions"] = self._versions
+    def _end(self, end: Done | Unbegun | Broken) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._reports > REPORTS:
+            text = f"attempt {self._run.attempt} reported {self._reports - REPORTS} times too often; those are lost"
+            self._messages.append(Warn(text))
+        self._messages.append(end)

@@ -1,12 +1,8 @@
 """The template: imports the objective once for a host, then forks a child for each request.
 
 It stays single-threaded and never calls the objective, because a fork copies no threads and an OpenMP pool that was
-used before it makes children hang. Workers connect over a Unix socket and pass the child's ends along:
-
-    worker -> template   child (with two descriptors: socket, output pipe), kill (pid), rests (nobody may come after it)
-    template -> worker   ready | broken (message, cloudpickle: its version there), warning (message), exit (pid, status)
-
-It ends its children with the worker that asked for them, and itself with the last worker.
+used before it makes children hang. Workers connect over a Unix socket and pass the child's ends along. It ends its
+children with the worker that asked for them, and itself with the last worker.
 """
 
 from __future__ import annotations
@@ -23,15 +19,18 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .attempt.returned import tell
 from .attempt.threads import thread_count
 from .child import Loaded, serve
 from .host.paths import NotShared, Places
 from .host.share import Lease, remove_left
-from .wire.frames import Message, Opener, Sealer, pack, unpack
+from .strays import Strays, end_process, wait_for
+from .wire.frames import Opener, Sealer
+from .wire.messages import Broken, Exit, Fork, Kill, Message, NoFork, Ready, Rests, Warn, decode, encode
 
 __all__ = ["main", "receive_with_fds"]
 
@@ -41,8 +40,6 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 #: Seconds without any worker after which a template that nobody came to leaves.
 _LONELY = 30.0
-#: Seconds that a killed process has to go; one that is traced may stay.
-_PATIENCE = 1.0
 
 
 @dataclass
@@ -60,7 +57,7 @@ class _Client:
 class Template:
     """The serving loop."""
 
-    def __init__(self, listener: socket.socket, lease: Lease, config: Message) -> None:
+    def __init__(self, listener: socket.socket, lease: Lease, config: Mapping[str, Any]) -> None:
         self._listener = listener
         self._lease = lease
         self._config = config
@@ -69,6 +66,7 @@ class Template:
         self._over = False
         self._state: list[Message] = []
         self._loaded: Loaded | None = None
+        self._strays = Strays()
         self._lonely_since, self._patience = time.monotonic(), _LONELY
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = os.pipe()
@@ -90,6 +88,7 @@ class Template:
             for key, _ in self._selector.select(min(1.0, self._patience)):
                 self._handle(key.data)
             self._reap()
+            self._strays.end_overdue()
         self._finish()
 
     def _load(self) -> None:
@@ -102,16 +101,16 @@ class Template:
             self._loaded = Loaded(places=places, **work)
             for _, opener in self._loaded.data.values():
                 importlib.import_module(getattr(opener, "imports", "builtins"))
-            self._state = [{"op": "ready", "versions": _versions()}]
+            self._state = [Ready(_versions())]
             threads = thread_count()
             if threads > 1:
                 text = f"importing the objective started {threads - 1} threads; attempts are forked without them"
-                self._state.insert(0, {"op": "warning", "message": text})
+                self._state.insert(0, Warn(text))
         except NotShared as error:
-            self._state = [{"op": "broken", "message": f"{NotShared.__name__}: {error}"}]
+            self._state = [Broken(f"{NotShared.__name__}: {error}")]
         except BaseException as error:
             version = getattr(sys.modules.get("cloudpickle"), "__version__", "")
-            self._state = [{"op": "broken", "message": tell(error), "cloudpickle": version}]
+            self._state = [Broken(tell(error), version)]
 
     def _left_alone(self) -> bool:
         if self._clients:
@@ -145,20 +144,20 @@ class Template:
             self._leave(client)
             return
         for body in client.opener.feed(data):
-            message = unpack(body)[0]
-            if message["op"] == "child":
-                self._fork(client)
-            elif message["op"] == "rests":
-                client.rests = True
-            elif message["op"] == "kill" and message["pid"] in client.children:
-                _kill_group(int(str(message["pid"])))
+            match decode(body)[0]:
+                case Fork():
+                    self._fork(client)
+                case Rests():
+                    client.rests = True
+                case Kill(pid) if pid in client.children:
+                    end_process(pid)
 
     def _leave(self, client: _Client) -> None:
         self._selector.unregister(client.sock)
         del self._clients[client.sock.fileno()]
         client.sock.close()
         for pid in client.children:
-            _kill_group(pid)
+            end_process(pid)
         for fd in client.fds:
             os.close(fd)
         if not self._clients:
@@ -172,7 +171,7 @@ class Template:
         # starts a template of its own.
         with contextlib.suppress(OSError):  # the folder may be gone, when the sweep is over
             os.unlink(str(self._config["socket"]))
-        _wait_for(self._has_no_children)
+        wait_for(self._has_no_children)
         if self._over:
             self._lease.over()
         self._lease.close()
@@ -180,7 +179,7 @@ class Template:
 
     def _send(self, client: _Client, message: Message) -> None:
         with contextlib.suppress(OSError):  # its end is seen when the socket is read
-            client.sock.sendall(client.sealer.seal(pack(message)))
+            client.sock.sendall(client.sealer.seal(encode(message)))
 
     def _fork(self, client: _Client) -> None:
         sock_fd, out_fd = client.fds[:2]
@@ -189,7 +188,7 @@ class Template:
         try:
             pid = os.fork()
         except OSError as error:
-            self._send(client, {"op": "nofork", "message": str(error)})
+            self._send(client, NoFork(str(error)))
             os.close(sock_fd)
             os.close(out_fd)
             return
@@ -252,55 +251,20 @@ class Template:
     def _bury(self, pid: int) -> None:
         owner = self._owner.pop(pid, None)
         if owner is not None:
-            _kill_group(pid)
+            end_process(pid)  # its group, where that has to do
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        self._strays.reaped(pid)
         if owner is None:
             return  # a grandchild that came to us as the nearest reaper
         owner.children.discard(pid)
-        self._kill_strays()
-        self._send(owner, {"op": "exit", "pid": pid, "status": status})
-
-    def _kill_strays(self) -> None:
-        """Ends what a dead child left in process groups of its own; they come to us, and theirs when they end.
-
-        A living child is the reaper of its own descendants, so what is here without being a child was left.
-        """
-        killed: set[int] = set()
-        while strays := self._strays() - killed:
-            for pid in strays:
-                with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                    os.kill(pid, signal.SIGKILL)
-                    # Never waits long: one that is traced stays until its tracer lets it go. It is reaped later.
-                    _wait_for(lambda pid=pid: os.waitpid(pid, os.WNOHANG)[0] != 0)  # type: ignore[misc]
-            killed |= strays
-
-    def _strays(self) -> set[int]:
-        try:
-            with open(f"/proc/self/task/{os.getpid()}/children") as file:
-                return {int(pid) for pid in file.read().split() if int(pid) not in self._owner}
-        except OSError:
-            return set()
+        self._strays.end(self._owner)
+        self._send(owner, Exit(pid, status))
 
 
-def _versions() -> Message:
+def _versions() -> dict[str, str]:
     """Of the packages that the objective brought in and whose version may matter."""
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in _PACKAGES}
     return {name: version for name, version in found.items() if isinstance(version, str)}
-
-
-def _wait_for(done: Callable[[], bool]) -> None:
-    """Waits until it is done, for ``_PATIENCE`` seconds at most."""
-    until = time.monotonic() + _PATIENCE
-    while not done() and time.monotonic() < until:
-        time.sleep(0.001)
-
-
-def _kill_group(pid: int) -> None:
-    for kill in (os.killpg, os.kill):  # the group may not be there yet
-        try:
-            kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
 
 
 def _prctl(option: int, value: int) -> None:
@@ -318,7 +282,7 @@ def receive_with_fds(sock: socket.socket, most: int) -> tuple[bytes, list[int]]:
     return data, list(fds)
 
 
-def main(config: Message) -> None:
+def main(config: Mapping[str, Any]) -> None:
     """The template process; ``config`` is what ``host.Host`` gives it.
 
     listener   descriptor of the listening socket
@@ -330,9 +294,9 @@ def main(config: Message) -> None:
     linger     seconds to wait for another worker when the last has left
     path       entries for sys.path
     """
-    sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]  # type: ignore[attr-defined]
-    listener = socket.socket(fileno=int(config["listener"]))  # type: ignore[call-overload]
-    lease = Lease(str(config["folder"]), bool(config["single"]), int(config["lease"]))  # type: ignore[call-overload]
+    sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]
+    listener = socket.socket(fileno=int(config["listener"]))
+    lease = Lease(str(config["folder"]), bool(config["single"]), int(config["lease"]))
     with contextlib.suppress(OSError):
         remove_left(os.path.dirname(lease.folder))
     Template(listener, lease, config).run()

@@ -1,10 +1,7 @@
 """The worker: lives in a Spark task, takes attempts from the broker and watches the process that executes them.
 
-    worker -> broker   hello, get (digest, offset), ready, broken, warning, beat, report, done,
-                       unbegun (attempt, message), parted
-    broker -> worker   welcome | refuse, piece, run, answer, stop, bye
-
-One attempt runs at a time; ``run`` messages beyond it wait here, which hides the way to the driver for short trials.
+One attempt runs at a time; those beyond it wait here, which hides the way to the driver for short trials. The process
+executes a user's code, so what it says is not believed where it can be seen from here, and nothing waits for it.
 """
 
 from __future__ import annotations
@@ -19,13 +16,30 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from .attempt.artifacts import pieces
-from .attempt.endings import begun, died, killed
+from .attempt.endings import Begun, died, garbled, killed
 from .children import Child, Children, TemplateLost
 from .config import Config
+from .driver_link import DriverLink, Goodbye
 from .host.folder import Host
-from .wire.address import cipher_of, nobody_listens
-from .wire.frames import Message, WireError, connect, pack, unpack
-from .wire.load import slowness
+from .wire.frames import WireError
+from .wire.messages import (
+    Answer,
+    Ask,
+    Beat,
+    Bye,
+    Done,
+    Hello,
+    Message,
+    NoFork,
+    Parted,
+    Refuse,
+    Report,
+    Run,
+    Stop,
+    Unbegun,
+    Warn,
+    Welcome,
+)
 
 __all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
 
@@ -49,21 +63,8 @@ def join(host: Host, config: Config, fetch: Callable[[str], Iterator[bytes]]) ->
         host.blob(digest, lambda digest=digest: fetch(digest))  # type: ignore[misc]
     path = [*map(host.blob_path, config.code), *sys.path, *config.path]
     own = f".{config.slot}" if host.apart else ""
-    return host.join_template(host.blob_path(config.work), path, dict(config.env), config.linger, own)
-
-
-class _Bye(Exception):
-    """The broker has no more for us, or is gone.
-
-    Attributes:
-        over: so is the sweep; else workers may come to this host again.
-        rests: there is nothing to do for this one.
-    """
-
-    def __init__(self, over: bool, rests: bool = False) -> None:
-        super().__init__()
-        self.over = over
-        self.rests = rests
+    work, env = host.blob_path(config.work), dict(config.env)
+    return host.join_template(work, path, env, linger=config.linger, own=own, folder=config.folder)
 
 
 class Worker:
@@ -71,23 +72,19 @@ class Worker:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._sock, self._sealer, self._opener = connect(
-            config.address, config.secret, config.connect_timeout * slowness(), cipher_of(config.certificate)
-        )
+        self._driver = DriverLink(config)
         self._host: Host | None = None
-        self._inbox: deque[tuple[Message, bytes]] = deque()
-        self._queue: deque[Message] = deque()
-        self._current: Message | None = None
+        self._queue: deque[Run] = deque()
+        self._current: Begun | None = None
         self._deadline: float | None = None
-        self._answer: Message | None = None
-        self._asked: object = None
+        self._answer: Answer | None = None
+        self._asked: int | None = None
         self._children: Children | None = None
         self._child: Child | None = None
         self._spare: Child | None = None
         self._shortage = ""
         self._poll = select.poll()
         self._sources: dict[int, Callable[[], None]] = {}
-        self._sent = time.monotonic()
 
     def run(self) -> None:
         """Takes and executes attempts until goodbye.
@@ -101,13 +98,13 @@ class Worker:
             self._hello()
             shared = not host.apart
             self._children = self._join_template()
-            self._sources[self._sock.fileno()] = self._read_broker
-            self._poll.register(self._sock.fileno(), select.POLLIN)
+            self._sources[self._driver.fileno()] = self._driver.read
+            self._poll.register(self._driver.fileno(), select.POLLIN)
             while True:
                 self._take_inbox()
                 self._next()
                 self._wait()
-        except _Bye as bye:
+        except Goodbye as bye:
             if bye.over:
                 host.lease.over()
             elif bye.rests and self._children is not None:
@@ -116,10 +113,10 @@ class Worker:
         except TemplateLost:
             if shared:  # who killed it cannot be told: the next time, only the attempt that did it is hit
                 host.part()
-                self._tell({"op": "parted"})
+                self._driver.send(Parted())
             raise
         finally:
-            self._sock.close()
+            self._driver.close()
             if self._children is not None:
                 self._children.close()
             host.leave()
@@ -127,96 +124,51 @@ class Worker:
     # -- the beginning
 
     def _hello(self) -> None:
-        who: Message = {"host": socket.gethostname(), "pid": os.getpid(), "slot": self._config.slot}
-        self._tell({"op": "hello", "python": platform.python_version(), **who})
-        self._sock.settimeout(None)  # as a copy of another worker we wait until that is gone
-        message, _ = self._receive("welcome", "refuse")
-        if message["op"] == "refuse":
+        self._driver.send(Hello(platform.python_version(), socket.gethostname(), os.getpid(), self._config.slot))
+        self._driver.wait_for_place()
+        message, _ = self._driver.receive(Welcome, Refuse)
+        if isinstance(message, Refuse):
             assert self._host is not None
             self._host.lease.over()
-            raise RuntimeError(str(message["message"]))
+            raise RuntimeError(message.message)
 
     def _join_template(self) -> Children:
         assert self._host is not None
-        template = join(self._host, self._config, self._fetch)
-        children = Children(template, self._poll, self._sources, self._child_said, self._child_ended)
+        template = join(self._host, self._config, self._driver.fetch)
+        folder = self._host.folder
+        children = Children(template, folder, self._poll, self._sources, self._child_said, self._child_ended)
         self._sources[template.fileno()] = self._read_template
         self._poll.register(template.fileno(), select.POLLIN)
         return children
 
-    def _fetch(self, digest: str) -> Iterator[bytes]:
-        offset = 0
-        while True:
-            self._tell({"op": "get", "digest": digest, "offset": offset})
-            message, piece = self._receive("piece")
-            yield piece
-            offset += len(piece)
-            if offset >= int(message["size"]):  # type: ignore[call-overload]
-                return
-
-    def _receive(self, *ops: str) -> tuple[Message, bytes]:
-        """Waits for one of these; other messages keep their place."""
-        while True:
-            for i, (message, blob) in enumerate(self._inbox):
-                if message["op"] == "bye":
-                    raise _Bye(bool(message.get("over")), bool(message.get("rests")))
-                if message["op"] in ops:
-                    del self._inbox[i]
-                    return message, blob
-            self._read_broker()
-
-    # -- the broker's side
-
-    def _tell(self, message: Message) -> None:
-        self._tell_body(pack(message))
-
-    def _tell_body(self, body: bytes) -> None:
-        try:
-            self._sock.sendall(self._sealer.seal(body))
-        except OSError:
-            raise self._cut_off() from None
-        self._sent = time.monotonic()
-
-    def _read_broker(self) -> None:
-        try:
-            data = self._sock.recv(1 << 18)
-            if data:
-                self._inbox.extend(unpack(body) for body in self._opener.feed(data))
-                return
-        except (OSError, WireError):
-            pass
-        raise self._cut_off()
-
-    def _cut_off(self) -> _Bye:
-        """A driver that still listens gave up this worker only; its sweep goes on."""
-        return _Bye(over=nobody_listens(self._config.address))
+    # -- the driver's side
 
     def _take_inbox(self) -> None:
-        while self._inbox:
-            message, _ = self._inbox.popleft()
-            op = message["op"]
-            if op == "run":
-                self._queue.append(message)
-            elif op == "answer":
-                if self._runs(message["attempt"]):
-                    self._answer = message
-                    self._give_answer()
-            elif op == "stop":
-                self._stop(message["attempt"], str(message["reason"]))
-            elif op == "bye":
-                raise _Bye(bool(message.get("over")), bool(message.get("rests")))
+        while self._driver.inbox:
+            message, _ = self._driver.inbox.popleft()
+            match message:
+                case Run():
+                    self._queue.append(message)
+                case Answer():
+                    if self._runs(message.attempt):
+                        self._answer = message
+                        self._give_answer()
+                case Stop():
+                    self._stop(message)
+                case Bye():
+                    raise Goodbye(message.over, message.rests)
 
-    def _runs(self, attempt: object) -> bool:
-        return self._current is not None and self._current["attempt"] == attempt
+    def _runs(self, attempt: str) -> bool:
+        return self._current is not None and self._current.run.attempt == attempt
 
-    def _stop(self, attempt: object, reason: str) -> None:
-        if self._runs(attempt):
-            self._kill(reason)
+    def _stop(self, stop: Stop) -> None:
+        if self._runs(stop.attempt):
+            self._kill(stop.reason)
             return
         for waiting in self._queue:
-            if waiting["attempt"] == attempt:
+            if waiting.attempt == stop.attempt:
                 self._queue.remove(waiting)
-                self._tell(killed(begun(waiting), reason))
+                self._driver.send(killed(Begun.now(waiting), stop.reason))
                 return
 
     # -- attempts
@@ -227,66 +179,80 @@ class Worker:
             return
         if self._child is None:
             self._child, self._spare = self._spare or self._children.new(), None
-        message = self._current = {**begun(self._queue.popleft()), "gpus": self._config.gpus}
+        run = self._queue.popleft()._replace(gpus=self._config.gpus, key=os.urandom(8).hex())
+        self._current = Begun.now(run)
         self._answer = self._asked = None
-        timeout = message.get("timeout")
-        self._deadline = None if timeout is None else time.monotonic() + float(timeout)  # type: ignore[arg-type]
-        self._child.send(message)
+        self._deadline = None if run.timeout is None else self._current.tick + run.timeout
+        self._child.send(run)
         if self._spare is None:
             self._spare = self._children.new()
 
     def _child_said(self, child: Child, message: Message, body: bytes) -> None:
-        if child is not self._child or not self._runs(message.get("attempt")):
+        if child is not self._child:
             return
-        if message["op"] == "report":
-            self._tell_body(body)
-        elif message["op"] == "ask":
-            self._asked = message["index"]
-            self._give_answer()
-        elif message["op"] == "done":
-            self._done(child, message, body)
+        match message:
+            case Report():
+                if self._runs(message.attempt):
+                    self._driver.send_body(body)
+            case Ask():
+                if self._runs(message.attempt):
+                    self._asked = message.number
+                    self._give_answer()
+            case Done():
+                if self._current is not None and message.key == self._current.run.key:
+                    self._done(child, message, self._current)
+                else:
+                    self._replace(child)
+
+    def _replace(self, child: Child) -> None:
+        """The child ended what it is not at work on: it had said so before, or executes more than one attempt.
+
+        What it was given after that may never begin there, or be answered by the attempt before it: it begins anew.
+        """
+        assert self._children is not None
+        self._children.kill(child)
+        self._child = None
+        if self._current is not None:
+            self._queue.appendleft(self._current.run)
+            self._current, self._deadline = None, None
+            self._next()
 
     def _give_answer(self) -> None:
         """Hands the decision on a report to the attempt that waits for it."""
         answer = self._answer
-        if self._child is not None and answer is not None and answer["index"] == self._asked:
+        if self._child is not None and answer is not None and answer.number == self._asked:
             self._child.send(answer)
             self._asked = None
 
-    def _done(self, child: Child, message: Message, body: bytes) -> None:
+    def _done(self, child: Child, done: Done, begun: Begun) -> None:
         assert self._children is not None
         child.drain()
-        log = child.log.text()
-        if log:
-            message["log"] = log
-            body = pack(message)
-        child.worked += float(message["duration"])  # type: ignore[arg-type]
-        again = message["clean"] and message["state"] != "failed" and child.worked <= RECYCLE_AFTER
-        if again and not self._config.fresh and not child.keeps_files():
+        child.worked += begun.took
+        done = done._replace(attempt=begun.run.attempt, log=child.log.text())
+        again = done.clean and done.state != "failed" and child.worked <= RECYCLE_AFTER
+        if again and not self._config.fresh and child.is_as_born(done.threads):
             child.log.clear()
         else:
             self._children.retire(child)
             self._child = None
-        self._end_with(body)
+        self._end_with(done)
 
-    def _end_with(self, body: bytes) -> None:
-        assert self._current is not None
-        attempt = str(self._current["attempt"])
+    def _end_with(self, end: Done | Unbegun) -> None:
         self._current, self._deadline = None, None
         self._next()  # before the news goes out: the slot works while the driver reads
         assert self._host is not None
-        for head, piece in pieces(self._host.folder, attempt):
-            self._tell_body(pack(head, piece))
-        self._tell_body(body)
+        for head, piece in pieces(self._host.folder, end.attempt, self._config.artifacts):
+            self._driver.send(head, piece)
+        self._driver.send(end)
 
     def _kill(self, reason: str) -> None:
         """Ends the current attempt by force; its slot is free at once, a spare takes over."""
-        child, message = self._child, self._current
-        assert child is not None and message is not None and self._children is not None
+        child, begun = self._child, self._current
+        assert child is not None and begun is not None and self._children is not None
         child.drain()
         self._children.kill(child)
         self._child = None
-        self._end_with(pack({**killed(message, reason), "log": child.log.text()}))
+        self._end_with(killed(begun, reason, child.log.text()))
 
     def _child_ended(self, child: Child) -> None:
         if child is self._spare:
@@ -294,28 +260,33 @@ class Worker:
         if child is not self._child:
             return
         self._child = None
-        if self._current is not None and child.pid:
-            self._end_with(pack({**died(self._current, child.status), "log": child.log.text()}))
-        elif self._current is not None:  # never born: the attempt did not begin
-            message = f"no process for an attempt: {self._shortage or 'it ended at once'}"
-            self._end_with(pack({"op": "unbegun", "attempt": self._current["attempt"], "message": message}))
+        begun = self._current
+        if begun is None:
+            return
+        if child.garbled:
+            self._end_with(garbled(begun, child.garbled, child.log.text()))
+        elif child.pid:
+            self._end_with(died(begun, child.status, child.log.text()))
+        else:  # never born: the attempt did not begin
+            why = f"no process for an attempt: {self._shortage or 'it ended at once'}"
+            self._end_with(Unbegun(begun.run.attempt, why))
 
     def _read_template(self) -> None:
         assert self._children is not None
         for message in self._children.read_template():
-            if message["op"] == "nofork":  # the child that was asked for ends without a birth
+            if isinstance(message, NoFork):  # the child that was asked for ends without a birth
                 if not self._shortage:
-                    self._tell({"op": "warning", "message": f"no process to spare: {message['message']}"})
-                self._shortage = str(message["message"])
+                    self._driver.send(Warn(f"no process to spare: {message.message}"))
+                self._shortage = message.message
             else:
-                self._tell(message)  # ready, broken, warning
+                self._driver.send(message)  # Ready, Broken, Warn
 
     # -- waiting
 
     def _wait(self) -> None:
-        if self._inbox:
+        if self._driver.inbox:
             return
-        until = self._sent + BEAT
+        until = self._driver.sent + BEAT
         if self._deadline is not None:
             until = min(until, self._deadline)
         for fd, _ in self._poll.poll(max(0.0, (until - time.monotonic()) * 1000.0)):
@@ -325,8 +296,8 @@ class Worker:
         now = time.monotonic()
         if self._deadline is not None and now >= self._deadline:
             self._kill("timeout")
-        if now >= self._sent + BEAT:
-            self._tell({"op": "beat"})
+        if now >= self._driver.sent + BEAT:
+            self._driver.send(Beat())
 
 
 def main(config: Config) -> str:

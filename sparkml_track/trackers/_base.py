@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkml_track import schema
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._content import Content
 from sparkml_track.trial import Report, State
@@ -72,6 +73,14 @@ class ChildRun:
     host: str = ""
     artifacts: Path | None = None
     in_place: bool = False
+
+    @property
+    def log_file(self) -> dict[str, str]:
+        """The log by its path, nothing if it is empty; a ``log.txt`` that the trial left stays as it is."""
+        if not self.log:
+            return {}
+        left = self.artifacts is not None and not self.in_place and (self.artifacts / schema.ARTIFACT_LOG).exists()
+        return {schema.ARTIFACT_LOG_BESIDE if left else schema.ARTIFACT_LOG: self.log}
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ class MemoryTracker(Tracker):
 
 
 def _texts(child: ChildRun) -> dict[str, str]:
-    texts = {schema.ARTIFACT_LOG: child.log} if child.log else {}
+    texts = child.log_file
     if child.artifacts is not None and not child.in_place:
         for path in sorted(child.artifacts.rglob("*")):
             if path.is_file():

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 
 from sparkml_track.slot.child import _Clean
-from sparkml_track.slot.children import Child
 
 
 @pytest.fixture
@@ -49,13 +48,3 @@ def test_a_stream_that_was_replaced_is_put_back_and_a_closed_one_ends_the_proces
         monkeypatch.setattr(clean, "_streams", (stream, stream, stream))
     assert not clean.restore(1000)
     sys.stdout = before
-
-
-def test_a_process_with_many_files_open_is_not_used_again() -> None:
-    child = Child(None, -1, pid=os.getpid())  # type: ignore[arg-type]
-    child.files = len(os.listdir("/proc/self/fd"))
-    assert not child.keeps_files()
-    left = [os.open(os.devnull, os.O_RDONLY) for _ in range(100)]
-    assert child.keeps_files()
-    for fd in left:
-        os.close(fd)

@@ -11,6 +11,7 @@ import pytest
 
 from sparkml_track.slot.children import Child, Children
 from sparkml_track.slot.template import receive_with_fds
+from sparkml_track.slot.wire.messages import Answer, Run
 
 
 class Bench:
@@ -19,7 +20,7 @@ class Bench:
     def __init__(self) -> None:
         self.poll, self.sources = select.poll(), dict[int, Callable[[], None]]()
         ours, self.template = socket.socketpair()
-        self.children = Children(ours, self.poll, self.sources, lambda *_: None, lambda _: None)
+        self.children = Children(ours, "/nowhere", self.poll, self.sources, lambda *_: None, lambda _: None)
         self.child: Child = self.children.new()
         _, (sock, self.out) = receive_with_fds(self.template, 4)
         self.end = socket.socket(fileno=sock)
@@ -42,13 +43,13 @@ def bench() -> Iterator[Bench]:
 
 def test_a_child_that_reads_nothing_holds_nobody_up(bench: Bench) -> None:
     for index in range(50_000):
-        bench.child.send({"op": "answer", "index": index, "stop": False})
+        bench.child.send(Answer("0.0.1", index, stop=False))
     assert 0 < len(bench.child.unsent) < 2 << 20
     bench.serve()
 
 
 def test_a_message_larger_than_the_socket_arrives_as_it_is_read(bench: Bench) -> None:
-    bench.child.send({"op": "run", "params": {"text": "x" * 3_000_000}})
+    bench.child.send(Run("0.0.1", 0, {"text": "x" * 3_000_000}, 1, "0.0", 1))
     got = 0
     while bench.child.unsent:
         got += len(bench.end.recv(1 << 20))

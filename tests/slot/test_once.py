@@ -9,17 +9,18 @@ from collections.abc import Callable
 
 from sparkml_track.slot.once import _Once
 from sparkml_track.slot.template import receive_with_fds
-from sparkml_track.slot.wire.frames import Message, Sealer, pack
+from sparkml_track.slot.wire.frames import Sealer
+from sparkml_track.slot.wire.messages import Broken, Message, NoFork, Ready, Run, Unbegun, encode
 
-RUN: Message = {"op": "run", "attempt": "0.0.1", "number": 0, "params": {}, "seed": 1, "try": 1}
+RUN = Run("0.0.1", 0, {}, 1, "0.0", 1)
 
 
-def answer_with(template: Callable[[socket.socket, list[int]], None]) -> Message:
-    """What the attempt tells; ``template`` is given the child's ends."""
+def answer_with(template: Callable[[socket.socket, list[int]], None]) -> list[Message]:
+    """What the attempt says; ``template`` is given the child's ends."""
     ours, theirs = socket.socketpair()
 
     def serve() -> None:
-        ours.sendall(Sealer().seal(pack({"op": "ready"})))
+        ours.sendall(Sealer().seal(encode(Ready({}))))
         _, fds = receive_with_fds(ours, 4)
         template(ours, fds)
         for fd in fds:
@@ -28,7 +29,7 @@ def answer_with(template: Callable[[socket.socket, list[int]], None]) -> Message
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        return _Once(theirs, dict(RUN), "").run()
+        return _Once(theirs, "/nowhere", RUN, "").run()
     finally:
         thread.join()
         ours.close()
@@ -36,14 +37,14 @@ def answer_with(template: Callable[[socket.socket, list[int]], None]) -> Message
 
 def test_a_host_without_a_process_to_spare_loses_the_attempt_and_charges_nobody() -> None:
     def template(sock: socket.socket, _: list[int]) -> None:
-        sock.sendall(Sealer().seal(pack({"op": "nofork", "message": "Resource temporarily unavailable"})))
+        sock.sendall(Sealer().seal(encode(NoFork("Resource temporarily unavailable"))))
 
-    answer = answer_with(template)
-    assert answer == {"lost": "no process for an attempt: Resource temporarily unavailable", "charged": False}
+    end = answer_with(template)[-1]
+    assert end == Unbegun("0.0.1", "no process for an attempt: Resource temporarily unavailable", charged=False)
 
 
 def test_an_objective_that_cannot_be_loaded_is_told_as_broken() -> None:
     ours, theirs = socket.socketpair()
-    ours.sendall(Sealer().seal(pack({"op": "broken", "message": "ImportError", "cloudpickle": "3"})))
-    assert _Once(theirs, dict(RUN), "").run() == {"broken": "ImportError", "cloudpickle": "3"}
+    ours.sendall(Sealer().seal(encode(Broken("ImportError", "3"))))
+    assert _Once(theirs, "/nowhere", RUN, "").run() == [Broken("ImportError", "3")]
     ours.close()

@@ -9,7 +9,7 @@ from collections import deque
 import cloudpickle
 
 from sparkml_track.executors._base import Ended, Event
-from sparkml_track.slot.wire.frames import Message
+from sparkml_track.slot.wire.messages import Run
 from sparkml_track.trial import Attempt, Outcome, State
 
 __all__ = ["not_loaded", "other_python", "run_message", "take_back"]
@@ -25,12 +25,10 @@ def take_back(waiting: deque[Attempt], attempt: str, reason: str) -> list[Event]
     return []
 
 
-def run_message(attempt: Attempt) -> Message:
-    """What a worker is told to do."""
+def run_message(attempt: Attempt) -> Run:
+    """What a worker is sent."""
     trial = attempt.trial
-    message: Message = {"op": "run", "attempt": attempt.id, "number": trial.number, "params": trial.params}
-    message |= {"seed": trial.seed, "unit": attempt.unit.name, "try": attempt.number}
-    return message if attempt.timeout is None else {**message, "timeout": attempt.timeout}
+    return Run(attempt.id, trial.number, trial.params, trial.seed, attempt.unit.name, attempt.number, attempt.timeout)
 
 
 def not_loaded(host: str, said: str, theirs: str = "") -> str:

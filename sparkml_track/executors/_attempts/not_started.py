@@ -8,7 +8,7 @@ from collections import deque
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._base import Lost
 
-__all__ = ["HOLD", "Unbegun"]
+__all__ = ["HOLD", "NotStarted"]
 
 #: Attempts in a row that may find no process to begin in, and seconds from the first of them: both must be over,
 #: since with many slots one bad moment loses many at once.
@@ -18,7 +18,7 @@ _NONE_BEGAN = 60.0
 HOLD = 1.0
 
 
-class Unbegun:
+class NotStarted:
     """Keeps such attempts back for a while, each in the room that it took, and counts them."""
 
     def __init__(self) -> None:

@@ -8,11 +8,12 @@ attempt that it speaks of.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sparkml_track import schema
 from sparkml_track.executors._base import Reported
 from sparkml_track.slot.attempt.returned import METRICS_LIMIT, NAME_LIMIT, clip
+from sparkml_track.slot.wire import messages as wire
 from sparkml_track.trial import Outcome, Report, State
 
 __all__ = ["BadMessage", "Judge", "not_an_outcome", "outcome_of", "report_of"]
@@ -27,44 +28,44 @@ class BadMessage(ValueError):
     """A message that is none; says what came and what is allowed."""
 
 
-def outcome_of(message: Mapping[str, object], host: str, metric: Sequence[str]) -> Outcome:
-    """What a ``done`` message says.
+def outcome_of(done: wire.Done, host: str, metric: Sequence[str]) -> Outcome:
+    """What a message of an end says.
 
     Args:
-        message: as it came.
+        done: as it came.
         host: where from.
         metric: the names that a finished attempt must have.
 
     Raises:
         BadMessage: it says what cannot be.
     """
-    state = _state(message.get("state"))
-    metrics = _metrics(message.get("metrics", {}))
+    state = _state(done.state)
+    metrics = _metrics({} if done.metrics is None else done.metrics)
     missing = [name for name in metric if name not in metrics]
     if state is State.FINISHED and missing:
         raise BadMessage(f"it finished without the metric {missing[0]!r}")
     return Outcome(
         state=state,
         metrics=metrics,
-        reason=_reason(message.get("reason", ""), state),
-        message=clip(_text(message.get("message", ""), "message")),
-        log=clip(_text(message.get("log", ""), "log"), _LOG_LIMIT),
-        started=_seconds(message.get("started"), "started"),
-        duration=_seconds(message.get("duration"), "duration"),
+        reason=_reason(done.reason, state),
+        message=clip(_text(done.message, "message")),
+        log=clip(_text(done.log, "log"), _LOG_LIMIT),
+        started=_seconds(done.started, "started"),
+        duration=_seconds(done.duration, "duration"),
         host=host,
     )
 
 
-def report_of(message: Mapping[str, object]) -> tuple[int, Report]:
+def report_of(report: wire.Report) -> tuple[int, Report]:
     """The number of a report, and what it reports.
 
     Raises:
         BadMessage: as for ``outcome_of``.
     """
-    index, step = _whole(message.get("index"), "index"), _whole(message.get("step"), "step")
-    if index < 0:
-        raise BadMessage(f"index is {index}; allowed is 0 or more")
-    return index, Report(_metrics(message.get("metrics")), step, _seconds(message.get("time"), "time"))
+    number, step = _whole(report.number, "number"), _whole(report.step, "step")
+    if number < 0:
+        raise BadMessage(f"number is {number}; allowed is 0 or more")
+    return number, Report(_metrics(report.metrics), step, _seconds(report.time, "time"))
 
 
 def not_an_outcome(error: Exception, host: str) -> Outcome:
@@ -84,21 +85,21 @@ class Judge:
         self._metric = metric
         self._refused: dict[str, Outcome] = {}
 
-    def report(self, attempt: str, message: Mapping[str, object], host: str) -> Reported | None:
+    def report(self, report: wire.Report, host: str) -> Reported | None:
         """What was reported; None if it cannot be, and the attempt is to be ended."""
         try:
-            return Reported(attempt, *report_of(message))
+            return Reported(report.attempt, *report_of(report))
         except BadMessage as error:
-            self._refused.setdefault(attempt, not_an_outcome(error, host))
+            self._refused.setdefault(report.attempt, not_an_outcome(error, host))
             return None
 
-    def outcome(self, attempt: str, message: Mapping[str, object], host: str) -> Outcome:
+    def outcome(self, done: wire.Done, host: str) -> Outcome:
         """How the attempt ended."""
-        refused = self._refused.pop(attempt, None)
+        refused = self._refused.pop(done.attempt, None)
         if refused is not None:
             return refused
         try:
-            return outcome_of(message, host, self._metric)
+            return outcome_of(done, host, self._metric)
         except BadMessage as error:
             return not_an_outcome(error, host)
 

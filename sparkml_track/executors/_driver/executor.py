@@ -283,8 +283,8 @@ class DriverExecutor(Executor):
 
     def _with_artifacts(self, attempt: str, outcome: Outcome) -> Outcome:
         spool = inbox_of(self._work, self._host.folder)
-        for head, piece in pieces(self._host.folder, attempt):
-            spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)
+        for head, piece in pieces(self._host.folder, attempt, self._places.artifacts or ""):
+            spool.take(attempt, head.path, head.at, piece)
         return with_artifacts(spool, attempt, outcome)
 
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._attempts.messages import not_loaded, run_message, take_back
-from sparkml_track.executors._attempts.not_started import Unbegun
+from sparkml_track.executors._attempts.not_started import NotStarted
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
-from sparkml_track.executors._attempts.received import not_an_outcome, outcome_of, report_of
+from sparkml_track.executors._attempts.received import BadMessage, not_an_outcome
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -32,13 +31,15 @@ from sparkml_track.executors._base import (
     Started,
     Work,
 )
+from sparkml_track.executors._jobs.answer import Said
 from sparkml_track.executors._jobs.submitter import JobFailed, Request, Submitter
-from sparkml_track.executors._resident.slot import slot_env
 from sparkml_track.executors._shipping.artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
+from sparkml_track.executors._shipping.worker_config import worker_config
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.slot.once import LINGER
-from sparkml_track.slot.wire.frames import WireError, unpack
+from sparkml_track.slot.wire.frames import WireError
+from sparkml_track.slot.wire.messages import Broken, Unbegun
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt, Outcome, State
 
@@ -76,7 +77,7 @@ class JobsExecutor(Executor):
         self._out = Outbox()
         self._answers: queue.SimpleQueue[tuple[str, list[bytes] | BaseException]] = queue.SimpleQueue()
         self._checked = time.monotonic()
-        self._unbegun = Unbegun()
+        self._not_started = NotStarted()
         self._packages = Packages()
         self._closed = False
         try:
@@ -92,17 +93,7 @@ class JobsExecutor(Executor):
         shared = self._submitter.shared_host
         packed = pack_work(work, self._host.folder, remote=not shared)
         self._submitter.ship({digest: self._host.blob_path(digest) for digest in packed.digests})
-        return Config(
-            ("", ""),
-            b"",
-            self._token,
-            packed.work,
-            packed.data,
-            tuple(dict.fromkeys([*work.code, *sys.path])) if shared else (),
-            slot_env(work.resources.cpus),
-            code=packed.code,
-            linger=LINGER,
-        )
+        return replace(worker_config(work, packed, self._token, shared_host=shared), fresh=False, linger=LINGER)
 
     @property
     def slots(self) -> int:
@@ -112,7 +103,7 @@ class JobsExecutor(Executor):
     @property
     def room(self) -> int:
         """See ``Executor``."""
-        return self._slots - len(self._running) - len(self._unbegun) - len(self._pending)
+        return self._slots - len(self._running) - len(self._not_started) - len(self._pending)
 
     def submit(self, attempt: Attempt) -> None:
         """See ``Executor``."""
@@ -120,7 +111,7 @@ class JobsExecutor(Executor):
         self._fill()
 
     def _fill(self) -> None:
-        while self._pending and len(self._running) + len(self._unbegun) < self._slots:
+        while self._pending and len(self._running) + len(self._not_started) < self._slots:
             attempt = self._pending.popleft()
             self._running[attempt.id] = attempt
             self._out.events.append(Started(attempt.id, "", time.time()))
@@ -152,8 +143,8 @@ class JobsExecutor(Executor):
 
     def _wait(self, seconds: float) -> None:
         with contextlib.suppress(queue.Empty):
-            self._take(*self._answers.get(timeout=self._unbegun.wait(seconds)))
-        if due := self._unbegun.due():
+            self._take(*self._answers.get(timeout=self._not_started.wait(seconds)))
+        if due := self._not_started.due():
             self._out.events += due
             self._fill()
         self._take_all()
@@ -191,41 +182,31 @@ class JobsExecutor(Executor):
         self._fill()
 
     def _answered(self, attempt: str, answer: list[bytes]) -> None:
+        said = Said(self._metric, lambda file, blob: self._spool.take(attempt, file.path, file.at, blob))
         try:
-            said = unpack(answer[-1])[0]
-            if "lost" in said:
-                self._lost(attempt, str(said["lost"]), bool(said.get("charged", True)))
-                return
-            self._unbegun.began()
-            if "broken" in said:
-                raise PreflightError(not_loaded(str(said["host"]), str(said["broken"]), str(said["cloudpickle"])))
-            for body in answer[:-1]:
-                head, piece = unpack(body)
-                self._spool.take(attempt, str(head["path"]), int(str(head["at"])), piece)
-            self._out.events += self._events_of(attempt, said)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, WireError) as error:
+            end = said.read(answer)
+        except (BadMessage, WireError) as error:
             self._spool.forget(attempt)
-            self._out.events.append(Ended(attempt, not_an_outcome(error, "a Spark task")))
+            end = not_an_outcome(error, said.host or "a host that it did not name")
+        if isinstance(end, Unbegun):
+            self._lost(attempt, end.message, end.charged)
+            return
+        self._not_started.began()
+        self._packages.hear(said.host, said.versions)
+        for text in said.warnings:
+            _log.warning("%s: %s", said.host, text)
+        if isinstance(end, Broken):
+            raise PreflightError(not_loaded(said.host, end.message, end.cloudpickle))
+        self._out.events += [Reported(attempt, number, report) for number, report in enumerate(said.reports)]
+        self._out.events.append(Ended(attempt, with_artifacts(self._spool, attempt, end)))
 
     def _lost(self, attempt: str, why: str, charged: bool) -> None:
         if charged:
-            self._unbegun.began()
+            self._not_started.began()
             self._spool.forget(attempt)
             self._out.events.append(Lost(attempt, why, charged))
         else:
-            self._unbegun.lost(attempt, why)
-
-    def _events_of(self, attempt: str, said: dict[str, Any]) -> list[Event]:
-        host = str(said["host"])
-        self._packages.hear(host, said.get("versions"))
-        for text in said["warnings"]:
-            _log.warning("%s: %s", host, text)
-        if said["dropped"]:
-            _log.warning("attempt %s reported %d times too often; those are lost", attempt, said["dropped"])
-        outcome = outcome_of(said["done"], host, self._metric)
-        reports = [report_of({**each, "index": n})[1] for n, each in enumerate(said["reports"])]
-        ended = Ended(attempt, with_artifacts(self._spool, attempt, outcome))
-        return [*(Reported(attempt, n, report) for n, report in enumerate(reports)), ended]
+            self._not_started.lost(attempt, why)
 
     def answer(self, attempt: str, index: int, stop: bool) -> None:
         """See ``Executor``; the attempt has ended when its reports are seen."""

@@ -10,14 +10,15 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 
 from sparkml_track.slot.host.folder import package_root
-from sparkml_track.slot.wire.frames import Message
+from sparkml_track.slot.wire.messages import Run
 from sparkml_track.slot.worker import Config
 
 __all__ = ["JobFailed", "LocalSubmitter", "Request", "Submitter"]
 
 _BOOT = "import sys, json; sys.path.insert(0, sys.argv[1]); c, m, f = json.load(sys.stdin); "
 _BOOT += "from sparkml_track.slot.worker import Config; from sparkml_track.slot.once import run_once; "
-_BOOT += "json.dump([x.hex() for x in run_once(Config(**c), m, f)], sys.stdout)"
+_BOOT += "from sparkml_track.slot.wire.messages import Run; "
+_BOOT += "json.dump([x.hex() for x in run_once(Config(**c), Run(*m), f)], sys.stdout)"
 
 
 class JobFailed(Exception):
@@ -40,11 +41,11 @@ class Request:
 
     Attributes:
         config: of a worker, without address and secret.
-        message: the ``run`` message.
+        run: the attempt.
     """
 
     config: Config
-    message: Message
+    run: Run
 
 
 class Submitter(ABC):
@@ -123,7 +124,7 @@ class LocalSubmitter(Submitter):
         process = self._processes[key] = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", _BOOT, root], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        answer, errors = process.communicate(json.dumps([config, request.message, {}]).encode())
+        answer, errors = process.communicate(json.dumps([config, request.run, {}]).encode())
         del self._processes[key]
         if process.returncode:
             last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]

@@ -10,7 +10,7 @@ from sparkml_track.executors._attempts.messages import run_message, take_back
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._base import Ended, Started
 from sparkml_track.executors._resident.slot import Slot
-from sparkml_track.slot.wire.frames import Message
+from sparkml_track.slot.wire.messages import Message
 from sparkml_track.trial import Attempt, Outcome
 
 __all__ = ["Board"]

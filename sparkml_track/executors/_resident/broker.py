@@ -22,16 +22,14 @@ from sparkml_track.slot.wire.frames import (
     REPLY_SIZE,
     Address,
     Keys,
-    Message,
     Opener,
     Sealer,
     WireError,
     greeting,
-    pack,
-    unpack,
     verify_reply,
 )
 from sparkml_track.slot.wire.load import slowness
+from sparkml_track.slot.wire.messages import Message, Piece, decode, encode
 from sparkml_track.slot.wire.tls import Tls
 
 __all__ = ["Broker", "Connection", "Received"]
@@ -44,6 +42,7 @@ STRANGERS = 256
 GRACE = 1.0
 #: Bytes that may wait for a worker that does not read.
 BACKLOG = 64 << 20
+_ENDED = "its connection ended"
 #: Bytes of a blob in one message.
 PIECE = 1 << 20
 
@@ -68,11 +67,12 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came: a message, or None for the end of the connection."""
+    """What came: a message, or None and why for the end of the connection."""
 
     connection: Connection
     message: Message | None
     blob: bytes = b""
+    why: str = ""
 
 
 def _short_folder() -> str | None:
@@ -152,15 +152,14 @@ class Broker:
         """Sends without waiting; what the socket does not take is sent by later polls."""
         if connection.closed or connection.sealer is None:
             return
-        self._put(connection, connection.sealer.seal(pack(message, blob)))
+        self._put(connection, connection.sealer.seal(encode(message, blob)))
 
     def send_piece(self, connection: Connection, digest: str, path: str, offset: int) -> None:
         """Sends what lies in a blob's file from ``offset`` on, up to 1 MiB."""
         with open(path, "rb") as file:
             file.seek(offset)
             piece = file.read(PIECE)
-        head: Message = {"op": "piece", "digest": digest, "offset": offset, "size": os.path.getsize(path)}
-        self.send(connection, head, piece)
+        self.send(connection, Piece(digest, offset, os.path.getsize(path)), piece)
 
     def _put(self, connection: Connection, data: bytes) -> None:
         if not connection.waiting:
@@ -235,22 +234,28 @@ class Broker:
         except OSError:
             data = b""
         try:
-            received += self._take(connection, data)
-        except WireError:
-            known = connection in self._connections
-            self.refused += not known
-            self.drop(connection)
-            if known:
-                received.append(Received(connection, None))
+            if data:
+                for body in self._take(connection, data):
+                    received.append(Received(connection, *decode(body)))
+                return
+            why = _ENDED
+        except WireError as error:
+            why = f"it sent what cannot be read: {error}"
+        self._end(connection, why, received)
 
-    def _take(self, connection: Connection, data: bytes) -> list[Received]:
-        """What ``data`` completes: a step of the handshake, or messages.
+    def _end(self, connection: Connection, why: str, received: list[Received]) -> None:
+        known = connection in self._connections
+        self.refused += not known
+        self.drop(connection)
+        if known:
+            received.append(Received(connection, None, why=why))
+
+    def _take(self, connection: Connection, data: bytes) -> list[bytes]:
+        """What ``data`` completes: a step of the handshake, or bodies of messages.
 
         Raises:
-            WireError: it is the end, or not what the other side must send.
+            WireError: it is not what the other side must send.
         """
-        if not data:
-            raise WireError("closed")
         if connection.keys is None:
             self._authenticate(connection, data)
             return []
@@ -259,7 +264,7 @@ class Broker:
             if connection.opener is None:
                 return []
         connection.heard = time.monotonic()
-        return [Received(connection, *unpack(body)) for body in connection.opener.feed(data)]
+        return connection.opener.feed(data)
 
     def _authenticate(self, connection: Connection, data: bytes) -> None:
         connection.reply += data

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 from sparkml_track.errors import PreflightError
 from sparkml_track.executors._attempts.messages import not_loaded, other_python
-from sparkml_track.executors._attempts.not_started import Unbegun
+from sparkml_track.executors._attempts.not_started import NotStarted
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
 from sparkml_track.executors._attempts.received import Judge
@@ -28,13 +27,13 @@ from sparkml_track.executors._resident.assignment import Board
 from sparkml_track.executors._resident.broker import Connection, Received
 from sparkml_track.executors._resident.early_template import EarlyTemplate
 from sparkml_track.executors._resident.launcher import Launcher
-from sparkml_track.executors._resident.slot import Door, Limits, Slot, open_broker, slot_env
+from sparkml_track.executors._resident.slot import Door, Limits, Slot, open_broker
 from sparkml_track.executors._resident.worker_pool import Staff
 from sparkml_track.executors._shipping.artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
+from sparkml_track.executors._shipping.worker_config import worker_config
 from sparkml_track.slot.host.folder import Host
-from sparkml_track.slot.wire.frames import Message
-from sparkml_track.slot.worker import Config
+from sparkml_track.slot.wire import messages as wire
 from sparkml_track.trial import Attempt
 
 __all__ = ["Limits", "ResidentExecutor"]
@@ -67,7 +66,7 @@ class ResidentExecutor(Executor):
         self.stale, self._launcher = 0, launcher
         self._limits = limits or Limits()
         self._host = Host(token, home=True)
-        self._out, self._unbegun = Outbox(), Unbegun()
+        self._out, self._not_started = Outbox(), NotStarted()
         self._board = Board(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
         self._apart: set[str] = set()
@@ -88,14 +87,12 @@ class ResidentExecutor(Executor):
         )
         undo.callback(launcher.close, self._limits.leave)
         undo.callback(self._broker.close)
-        path = tuple(dict.fromkeys([*work.code, *sys.path])) if launcher.shared_host else ()
-        config = Config(
-            self._broker.address, secret, token, packed.work, packed.data, path, slot_env(work.resources.cpus)
-        )
-        config = replace(config, fresh=work.isolation == "fresh", code=packed.code, certificate=certificate)
+        shared, address = launcher.shared_host, self._broker.address
+        config = worker_config(work, packed, token, shared_host=shared, address=address, secret=secret)
+        config = replace(config, certificate=certificate)
         self._spool = inbox_of(work, self._host.folder)
         self._known, self._checked = set(packed.digests), time.monotonic()
-        self._template = EarlyTemplate(self._host, config if launcher.shared_host else None)
+        self._template = EarlyTemplate(self._host, config if shared else None)
         undo.callback(self._template.leave)
         self._staff = Staff(launcher, config, self._limits, work.parallelism, self._dismiss)
 
@@ -107,7 +104,7 @@ class ResidentExecutor(Executor):
     @property
     def room(self) -> int:
         """See ``Executor``; attempts wait at the slots only while trials are so short that the way would show."""
-        return self._board.room(self.slots) - len(self._unbegun)
+        return self._board.room(self.slots) - len(self._not_started)
 
     def submit(self, attempt: Attempt) -> None:
         """See ``Executor``."""
@@ -127,8 +124,8 @@ class ResidentExecutor(Executor):
         return self._out.collect(self._turn, self._hear_all, timeout, self._limits.check)
 
     def _turn(self, wait: float) -> None:
-        self._hear_all(self._unbegun.wait(wait))
-        self._out.events += self._unbegun.due()
+        self._hear_all(self._not_started.wait(wait))
+        self._out.events += self._not_started.due()
         now = time.monotonic()
         if now - self._checked >= self._limits.check:
             self._checked = now
@@ -143,17 +140,17 @@ class ResidentExecutor(Executor):
         """See ``Executor``."""
         slot = self._board.at(attempt)
         if slot is not None:
-            self._send(slot, {"op": "answer", "attempt": attempt, "index": index, "stop": stop})
+            self._send(slot, wire.Answer(attempt, index, stop))
 
     def stop(self, attempt: str, reason: str) -> None:
         """See ``Executor``."""
         slot = self._board.at(attempt)
         if slot is not None:
-            self._send(slot, {"op": "stop", "attempt": attempt, "reason": reason})
+            self._send(slot, wire.Stop(attempt, reason))
         else:
             self._board.take_back(attempt, reason)
 
-    def _send(self, slot: Slot, message: Message) -> None:
+    def _send(self, slot: Slot, message: wire.Message) -> None:
         if slot.connection is not None:
             self._broker.send(slot.connection, message)
 
@@ -164,7 +161,7 @@ class ResidentExecutor(Executor):
         self._closed = True
         self._template.leave()
         for slot in self._staff.slots:
-            self._send(slot, {"op": "bye", "over": True})
+            self._send(slot, wire.Bye(over=True))
         self._broker.poll(0)
         self._broker.close()  # workers that connect from now on find nobody and leave
         try:
@@ -177,77 +174,69 @@ class ResidentExecutor(Executor):
     def _take(self, received: Received) -> None:
         slot = self._by_connection.get(received.connection)
         message = received.message
-        if message is None:
-            if slot is not None:
-                self._lose(slot, "its connection ended")
-            return
-        try:
-            if message.get("op") == "hello":
-                self._hello(received.connection, message)
-            elif slot is None:
+        if isinstance(message, wire.Hello):
+            self._hello(received.connection, message)
+        elif slot is None:
+            if message is not None:
                 self._refuse(received.connection, message)
-            else:
-                self._hear(slot, message, received.blob)
-        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-            self._not_spoken(received.connection, slot, error)
-
-    def _not_spoken(self, connection: Connection, slot: Slot | None, error: Exception) -> None:
-        """What came is no message of this protocol: who sent it is given up, and nothing else."""
-        if slot is None:
-            self._broker.drop(connection)
+        elif message is None:
+            self._lose(slot, received.why)
         else:
-            self._lose(slot, f"it sent what is no message ({type(error).__name__}: {error})"[:300])
+            self._hear(slot, message, received.blob)
 
-    def _refuse(self, connection: Connection, message: Message) -> None:
-        """A worker that was given up is back: what it says of its attempt is stale, and it is told to go."""
-        self.stale += message.get("op") in ("report", "done")
-        self._broker.send(connection, {"op": "bye"})
+    def _refuse(self, connection: Connection, message: wire.Message) -> None:
+        """A worker that was given up is back: what it says of its attempt is stale, and it is sent away."""
+        self.stale += isinstance(message, wire.Report | wire.Done)
+        self._broker.send(connection, wire.Bye())
 
-    def _hear(self, slot: Slot, message: Message, blob: bytes) -> None:
-        op = message.get("op")
-        if op in ("done", "report", "unbegun"):
-            self._hear_of(slot, str(message["attempt"]), message)
-        elif op == "get":
-            self._give(slot, message)
-        elif op == "file":
-            self._file(slot, message, blob)
-        elif op == "ready":
-            self._ready(slot)
-            self._packages.hear(slot.host, message.get("versions"))
-        elif op == "parted":
-            self._part(slot)
-        elif op == "broken":
-            raise PreflightError(not_loaded(slot.host, str(message["message"]), str(message.get("cloudpickle", ""))))
-        elif op == "warning":
-            _log.warning("%s: %s", slot.host, message["message"])
+    def _hear(self, slot: Slot, message: wire.Message, blob: bytes) -> None:
+        match message:
+            case wire.Report() | wire.Done() | wire.Unbegun():
+                self._hear_of(slot, message)
+            case wire.Get():
+                self._give(slot, message)
+            case wire.File():
+                self._file(slot, message, blob)
+            case wire.Ready():
+                self._ready(slot)
+                self._packages.hear(slot.host, message.versions)
+            case wire.Parted():
+                self._part(slot)
+            case wire.Broken():
+                raise PreflightError(not_loaded(slot.host, message.message, message.cloudpickle))
+            case wire.Warn():
+                _log.warning("%s: %s", slot.host, message.message)
 
-    def _hear_of(self, slot: Slot, attempt: str, message: Message) -> None:
-        if self._board.at(attempt) is not slot:
+    def _hear_of(self, slot: Slot, message: wire.Report | wire.Done | wire.Unbegun) -> None:
+        if self._board.at(message.attempt) is not slot:
             self.stale += 1
-        elif message["op"] == "report":
-            self._report(slot, attempt, message)
-        elif message["op"] == "done":
-            self._done(slot, attempt, message)
+        elif isinstance(message, wire.Report):
+            self._report(slot, message)
+        elif isinstance(message, wire.Done):
+            self._done(slot, message)
         else:
-            self._not_begun(slot, attempt, message)
+            self._not_begun(slot, message)
 
-    def _hello(self, connection: Connection, message: Message) -> None:
-        host, text = str(message["host"]), other_python(str(message["python"]), str(message["host"]))
+    def _hello(self, connection: Connection, hello: wire.Hello) -> None:
+        text = other_python(hello.python, hello.host)
         if text:
-            self._broker.send(connection, {"op": "refuse", "message": text})
+            self._broker.send(connection, wire.Refuse(text))
             raise PreflightError(text)
-        slot = self._staff.slots[int(message["slot"])]  # type: ignore[call-overload]
+        if not 0 <= hello.slot < len(self._staff.slots):
+            self._broker.drop(connection)
+            return
+        slot = self._staff.slots[hello.slot]
         if slot.connection is None:
-            self._welcome(slot, connection, host)
+            self._welcome(slot, connection, hello.host)
         else:  # Spark started a copy of a slow or lost task: it takes over when the first is gone
-            slot.standby = connection, host
-            _log.info("a copy of the worker of slot %d waits on %s", slot.number, host)
+            slot.standby = connection, hello.host
+            _log.info("a copy of the worker of slot %d waits on %s", slot.number, hello.host)
 
     def _welcome(self, slot: Slot, connection: Connection, host: str) -> None:
         slot.connection, slot.host, slot.standby = connection, host, None
         connection.heard = time.monotonic()
         self._by_connection[connection] = slot
-        self._broker.send(connection, {"op": "welcome"})
+        self._broker.send(connection, wire.Welcome())
 
     def _ready(self, slot: Slot) -> None:
         self._staff.came(slot)
@@ -255,41 +244,40 @@ class ResidentExecutor(Executor):
         self._out.events.append(SlotsChanged(self._staff.ready))
         self._board.give(self._staff.slots)
 
-    def _give(self, slot: Slot, message: Message) -> None:
-        digest, offset = str(message["digest"]), int(message["offset"])  # type: ignore[call-overload]
+    def _give(self, slot: Slot, wanted: wire.Get) -> None:
         assert slot.connection is not None
-        if digest in self._known:
-            self._broker.send_piece(slot.connection, digest, self._host.blob_path(digest), offset)
+        if wanted.digest in self._known and wanted.offset >= 0:
+            path = self._host.blob_path(wanted.digest)
+            self._broker.send_piece(slot.connection, wanted.digest, path, wanted.offset)
         else:
             self._broker.drop(slot.connection)
 
-    def _report(self, slot: Slot, attempt: str, message: Message) -> None:
-        reported = self._judge.report(attempt, message, slot.host)
+    def _report(self, slot: Slot, report: wire.Report) -> None:
+        reported = self._judge.report(report, slot.host)
         if reported is None:
             # The attempt is ended in its slot, which says so; how it ended is known here.
-            self._send(slot, {"op": "stop", "attempt": attempt, "reason": "result"})
+            self._send(slot, wire.Stop(report.attempt, "result"))
         else:
             self._out.events.append(reported)
 
-    def _done(self, slot: Slot, attempt: str, message: Message) -> None:
-        outcome = with_artifacts(self._spool, attempt, self._judge.outcome(attempt, message, slot.host))
-        self._unbegun.began()
-        self._board.ended(slot, attempt, outcome)
+    def _done(self, slot: Slot, done: wire.Done) -> None:
+        outcome = with_artifacts(self._spool, done.attempt, self._judge.outcome(done, slot.host))
+        self._not_started.began()
+        self._board.ended(slot, done.attempt, outcome)
         self._freed(slot)
 
-    def _not_begun(self, slot: Slot, attempt: str, message: Message) -> None:
-        self._board.off(slot, attempt)
+    def _not_begun(self, slot: Slot, unbegun: wire.Unbegun) -> None:
+        self._board.off(slot, unbegun.attempt)
         self._freed(slot)
-        self._unbegun.lost(attempt, f"worker on {slot.host}: {message['message']}")
+        self._not_started.lost(unbegun.attempt, f"worker on {slot.host}: {unbegun.message}")
 
     def _freed(self, slot: Slot) -> None:
         if not slot.ahead:
             self._staff.freed(slot)
 
-    def _file(self, slot: Slot, message: Message, blob: bytes) -> None:
-        attempt = str(message["attempt"])
-        if self._board.at(attempt) is slot:
-            self._spool.take(attempt, str(message["path"]), int(message["at"]), blob)  # type: ignore[call-overload]
+    def _file(self, slot: Slot, file: wire.File, blob: bytes) -> None:
+        if self._board.at(file.attempt) is slot:
+            self._spool.take(file.attempt, file.path, file.at, blob)
 
     # -- losses
 
@@ -340,7 +328,7 @@ class ResidentExecutor(Executor):
     def _dismiss(self, slot: Slot) -> None:
         """Lets a worker go that has nothing to do; one that rests may never be called again."""
         if slot.connection is not None:
-            self._send(slot, {"op": "bye", "rests": slot.rests})
+            self._send(slot, wire.Bye(rests=slot.rests))
             self._by_connection.pop(slot.connection, None)
             self._broker.drop(slot.connection)
         slot.ready, slot.leaving, slot.connection = False, False, None

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 
 from sparkml_track.errors import SetupError
 from sparkml_track.executors._resident.broker import Broker, Connection
-from sparkml_track.slot.attempt.returned import NO_RUNS
 from sparkml_track.trial import Attempt
 
-__all__ = ["Door", "Limits", "Slot", "open_broker", "own_address", "slot_env"]
-
-_CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+__all__ = ["Door", "Limits", "Slot", "open_broker", "own_address"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +94,6 @@ class Slot:
     def takes(self) -> bool:
         """Whether it can be given attempts."""
         return self.ready and not self.leaving
-
-
-def slot_env(cpus: int) -> tuple[tuple[str, str], ...]:
-    """Environment of a slot: native thread pools are kept to its cores, and MLflow is told that runs are not its."""
-    return (*((name, str(cpus)) for name in _CAPS), ("MLFLOW_TRACKING_URI", NO_RUNS))
 
 
 def open_broker(

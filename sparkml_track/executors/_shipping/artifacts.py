@@ -85,21 +85,27 @@ class InPlace(Inbox):
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._left: set[str] = set()
+        self._errors: dict[str, str] = {}
 
     def take(self, attempt: str, path: str, at: int, piece: bytes) -> None:  # noqa: ARG002
-        """See ``Inbox``; the message alone says it."""
-        self._left.add(attempt)
+        """See ``Inbox``; the message alone says it, and what is there is looked at here."""
+        if os.path.isdir(folder := os.path.join(self._folder, attempt)) and not os.path.islink(folder):
+            self._left.add(attempt)
+        else:
+            self._errors[attempt] = piece.decode("utf-8", "replace")[:500]
 
     def finish(self, attempt: str) -> tuple[str, str]:
         """See ``Inbox``."""
+        error = self._errors.pop(attempt, "")
         if attempt not in self._left:
-            return "", ""
+            return "", error
         self._left.remove(attempt)
-        return os.path.join(self._folder, attempt), ""
+        return os.path.join(self._folder, attempt), error
 
     def forget(self, attempt: str) -> None:
         """See ``Inbox``; a link in its place is left alone."""
         self._left.discard(attempt)
+        self._errors.pop(attempt, None)
         folder = os.path.join(self._folder, attempt)
         if not os.path.islink(folder):
             remove_tree(folder)

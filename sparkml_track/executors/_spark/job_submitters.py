@@ -98,7 +98,7 @@ class ClassicJobs(Submitter):
         # Tags are a property of the JVM thread behind this thread, which lives as long as the attempt.
         context.addJobTag(key)
         context.setLocalProperty("spark.scheduler.pool", "sparkml")
-        context.setLocalProperty("spark.job.description", f"sparkml_track attempt {request.message['attempt']}")
+        context.setLocalProperty("spark.job.description", f"sparkml_track attempt {request.run.attempt}")
         try:
             # flatMap reads all of its input: Spark ends the Python process of a task that left some.
             tasks = context.parallelize([0], 1).flatMap(lambda _: execute())
@@ -278,17 +278,17 @@ def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
     copies of slow tasks (``again``), of which the first to end counts.
     """
     config = {name: getattr(request.config, name) for name in request.config.__dataclass_fields__}
-    message = json.loads(json.dumps(request.message))
+    run = json.loads(json.dumps(request.run))
 
     def execute() -> list[bytes]:
         from pyspark import SparkFiles, TaskContext
         from sparkml_slot.once import run_once  # type: ignore[import-not-found]
-        from sparkml_slot.wire.frames import pack  # type: ignore[import-not-found]
+        from sparkml_slot.wire.messages import Run, Unbegun, encode  # type: ignore[import-not-found]
         from sparkml_slot.worker import Config  # type: ignore[import-not-found]
 
         task = TaskContext.get()
         if task is not None and task.attemptNumber() > 0 and not again:
-            return [pack({"lost": "Spark repeated its task"})]
+            return [encode(Unbegun(run[0], "Spark repeated its task", charged=True))]
 
         class Shipped(dict[str, str]):
             def __missing__(self, digest: str) -> str:
@@ -296,7 +296,7 @@ def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
 
         gpus = task.resources().get("gpu") if task is not None else None
         mine = {**config, "gpus": ",".join(gpus.addresses) if gpus is not None else ""}
-        return list(run_once(Config(**mine), dict(message), Shipped()))
+        return list(run_once(Config(**mine), Run(*run), Shipped()))
 
     return execute
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from ..host.paths import artifacts_on
 from ..host.trees import DEEPEST, MOST, plain_files, remove_tree
-from ..wire.frames import Message
+from ..wire.messages import File
 
 __all__ = ["LIMIT", "pieces"]
 
@@ -21,16 +21,21 @@ LIMIT = 256 << 20
 _PIECE = 1 << 20
 
 
-def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Message, bytes]]:
-    """Gives ``file`` messages with the bytes of each file, then removes the folder.
+def pieces(host: str, attempt: str, shared: str = "", limit: int = LIMIT) -> Iterator[tuple[File, bytes]]:
+    """Gives messages with the bytes of each file, then removes the folder.
 
-    What cannot be read, what is no plain file and what is over the limit is left out and told in a last message.
+    What cannot be read, what is not a plain file and what is over the limit is left out and named in a last message.
     Of a folder on shared storage there is one message without bytes, if anything is in it; the folder stays.
+
+    Args:
+        host: folder of the host.
+        attempt: that left them.
+        shared: the folder on shared storage that has one for each attempt; empty where there is none.
+        limit: bytes in all.
     """
     folder = artifacts_on(host, attempt)
     if os.path.islink(folder):
-        if _left_something(folder):
-            yield {"op": "file", "attempt": attempt, "path": ".", "at": 0}, b""
+        yield from _linked(folder, attempt, os.path.join(shared, attempt) if shared else "")
         return
     if not os.path.isdir(folder):
         return
@@ -45,24 +50,29 @@ def pieces(host: str, attempt: str, limit: int = LIMIT) -> Iterator[tuple[Messag
                 left_out.append(f"{name!a} ({size:,} bytes)")
                 continue
             sent += size
-            yield from _file(path, {"op": "file", "attempt": attempt, "path": name})
+            yield from _file(path, attempt, name)
         except OSError as error:
             left_out.append(f"{name!a} ({error.strerror})")
     if left_out:
         shown = ", ".join(left_out[:20])
         text = f"artifacts left out: {shown}; allowed are plain files with names in UTF-8, {limit:,} bytes in all, "
         text += f"{MOST:,} files, {DEEPEST} folders deep"
-        yield {"op": "file", "attempt": attempt, "path": "ARTIFACTS_LEFT_OUT.txt", "at": 0}, text.encode()
+        yield File(attempt, "ARTIFACTS_LEFT_OUT.txt", 0), text.encode()
     remove_tree(folder)
 
 
-def _left_something(link: str) -> bool:
-    """Whether the folder on shared storage has anything in it; an empty one is removed."""
-    target = os.readlink(link)
+def _linked(link: str, attempt: str, target: str) -> Iterator[tuple[File, bytes]]:
+    """What there is where a link lies: it counts only as it was made, since an objective may put another there."""
+    there = os.readlink(link)
     os.unlink(link)
-    with contextlib.suppress(OSError):
+    if there != target or os.path.islink(target):
+        text = f"artifacts left out: artifact_dir was replaced by a link to {there!a}"
+        yield File(attempt, "ARTIFACTS_LEFT_OUT.txt", 0), text.encode()
+        return
+    with contextlib.suppress(OSError):  # an empty one goes
         os.rmdir(target)
-    return os.path.isdir(target)
+    if os.path.isdir(target):
+        yield File(attempt, ".", 0), b""
 
 
 def _is_text(name: str) -> bool:
@@ -73,13 +83,13 @@ def _is_text(name: str) -> bool:
         return False
 
 
-def _file(path: str, head: Message) -> Iterator[tuple[Message, bytes]]:
+def _file(path: str, attempt: str, name: str) -> Iterator[tuple[File, bytes]]:
     with open(path, "rb") as file:
         at = 0
         while True:
             piece = file.read(_PIECE)
             if piece or at == 0:
-                yield {**head, "at": at}, piece
+                yield File(attempt, name, at), piece
             if len(piece) < _PIECE:
                 return
             at += len(piece)

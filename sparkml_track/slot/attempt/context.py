@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import Protocol
 
 from ..host.paths import Places
+from ..wire.messages import Run
 from .returned import BadResult, named_numbers, show, whole_number
 from .threads import thread_count
 
@@ -72,13 +73,13 @@ class TrialContext:
         data: what ``data=`` of the sweep held, opened when read.
     """
 
-    def __init__(self, message: Mapping[str, object], data: Mapping[str, object], link: Link, places: Places) -> None:
+    def __init__(self, run: Run, data: Mapping[str, object], link: Link, places: Places) -> None:
         # Its own, whatever it does to them; in the driver's process they are the sweep's.
-        self.params: dict[str, object] = deepcopy(message["params"])  # type: ignore[arg-type]
-        self.number: int = message["number"]  # type: ignore[assignment]
-        self.seed: int = message["seed"]  # type: ignore[assignment]
-        self.attempt: int = message["try"]  # type: ignore[assignment]
-        self._id, self._unit = str(message["attempt"]), str(message["unit"])
+        self.params: dict[str, object] = deepcopy(dict(run.params))
+        self.number = run.number
+        self.seed = run.seed
+        self.attempt = run.tries
+        self._id, self._unit = run.attempt, run.unit
         self.data = data
         self._link = link
         self._places = places

@@ -1,38 +1,53 @@
-"""How an attempt is told to have ended that could not tell it itself."""
+"""How an attempt ended whose process could not say so itself."""
 
 from __future__ import annotations
 
 import signal
 import time
+from typing import NamedTuple
 
-from ..wire.frames import Message
+from ..wire.messages import Done, Run
 
-__all__ = ["begun", "died", "killed"]
-
-
-def begun(message: Message) -> Message:
-    """The ``run`` message of an attempt that begins now: ``since`` by the host's clock, ``tick`` by one nobody sets."""
-    return {**message, "since": time.time(), "tick": time.monotonic()}
+__all__ = ["Begun", "died", "garbled", "killed"]
 
 
-def killed(message: Message, reason: str) -> Message:
-    """The ``done`` message of an attempt that was ended; ``message`` is what ``begun`` made."""
-    text = f"over the limit of {message.get('timeout')} s" if reason == "timeout" else f"ended: {reason}"
-    return {**_end(message), "state": "killed", "reason": reason, "message": text}
+class Begun(NamedTuple):
+    """An attempt that began: when, by the host's clock, and by one that nobody sets."""
+
+    run: Run
+    since: float
+    tick: float
+
+    @classmethod
+    def now(cls, run: Run) -> Begun:
+        """It begins."""
+        return cls(run, time.time(), time.monotonic())
+
+    @property
+    def took(self) -> float:
+        """Seconds since then."""
+        return time.monotonic() - self.tick
 
 
-def died(message: Message, status: int | None) -> Message:
-    """The ``done`` message of an attempt whose process ended by itself, with an exit code or minus the signal."""
+def killed(begun: Begun, reason: str, log: str = "") -> Done:
+    """It was ended by force."""
+    text = f"over the limit of {begun.run.timeout} s" if reason == "timeout" else f"ended: {reason}"
+    return Done(begun.run.attempt, "killed", begun.since, begun.took, {}, reason, text, log)
+
+
+def died(begun: Begun, status: int | None, log: str = "") -> Done:
+    """Its process ended, with an exit code or minus the signal."""
     if status is not None and status < 0:
         reason, text = "signal", f"the process was ended by signal {-status} ({_signal_name(-status)})"
     else:
         reason, text = "exit", f"the process exited by itself with status {status}"
-    return {**_end(message), "state": "failed", "reason": reason, "message": text}
+    return Done(begun.run.attempt, "failed", begun.since, begun.took, {}, reason, text, log)
 
 
-def _end(message: Message) -> Message:
-    took = time.monotonic() - float(message["tick"])  # type: ignore[arg-type]
-    return {"op": "done", "attempt": message["attempt"], "started": message["since"], "duration": took}
+def garbled(begun: Begun, why: str, log: str = "") -> Done:
+    """Its process sent what is no message of ours: it, or something in it, wrote into our socket."""
+    text = f"its process was ended, since what it sent cannot be read ({why})"
+    return Done(begun.run.attempt, "failed", begun.since, begun.took, {}, "result", text, log)
 
 
 def _signal_name(number: int) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from ..host.paths import Places
-from ..wire.frames import Message
+from ..wire.messages import Done, Run
 from .context import Link, TrialContext
 from .returned import BadResult, metrics_of, tell
 
@@ -19,42 +19,38 @@ class Stopped(BaseException):
 
 def execute(
     objective: Callable[[TrialContext], object],
-    message: Mapping[str, object],
+    run: Run,
     data: Mapping[str, object],
     link: Link,
     metric: Sequence[str],
     places: Places,
-) -> Message:
-    """Calls the objective and tells how it ended.
+) -> Done:
+    """Calls the objective and returns how it ended.
 
     Never raises for what the objective does, SystemExit and KeyboardInterrupt included: a trial's failure is a
     result like any other.
 
     Args:
         objective: called with the trial.
-        message: the ``run`` message.
+        run: the attempt.
         data: the sweep's.
         link: for reports.
         metric: names the sweep optimises.
         places: for artifacts and checkpoints.
-
-    Returns:
-        The ``done`` message.
     """
-    trial = TrialContext(message, data, link, places)
+    trial = TrialContext(run, data, link, places)
     started, clock = time.time(), time.perf_counter()
+    metrics: dict[str, float] = {}
+    state, reason, message = "failed", "exception", ""
     try:
         metrics = metrics_of(objective(trial), metric)
-        ended: Message = {"state": "pruned" if trial.pruned else "finished", "metrics": metrics}
-        if trial.pruned:
-            ended["reason"] = "pruned"
+        state, reason = ("pruned", "pruned") if trial.pruned else ("finished", "")
     except Stopped:
         raise
     except BadResult as error:
-        ended = {"state": "failed", "reason": "result", "message": str(error)}
+        reason, message = "result", str(error)
     except MemoryError as error:
-        ended = {"state": "failed", "reason": "memory", "message": tell(error)}
+        reason, message = "memory", tell(error)
     except BaseException as error:
-        ended = {"state": "failed", "reason": "exception", "message": tell(error)}
-    ended.update(op="done", attempt=message["attempt"], started=started, duration=time.perf_counter() - clock)
-    return ended
+        message = tell(error)
+    return Done(run.attempt, state, started, time.perf_counter() - clock, metrics, reason, message)

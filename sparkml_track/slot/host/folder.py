@@ -100,7 +100,14 @@ class Host:
             pass
 
     def join_template(
-        self, work: str, path: Sequence[str], env: Mapping[str, str], linger: float = 0.0, own: str = ""
+        self,
+        work: str,
+        path: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        linger: float = 0.0,
+        own: str = "",
+        folder: str = "",
     ) -> socket.socket:
         """Connects to the host's template; the first starts it.
 
@@ -110,6 +117,7 @@ class Host:
             env: for its environment.
             linger: seconds it waits for another worker when the last has left.
             own: names one that is not shared; empty for that of the host.
+            folder: in which it begins; empty for that of whoever starts it.
         """
         name = os.path.join(self.folder, f"template{own}")
         sock = _try_connect(name)
@@ -118,13 +126,13 @@ class Host:
         with self._lock(f"template{own}"):
             sock = _try_connect(name)
             if sock is None:
-                self._start_template(name, {"work": work, "path": list(path), "linger": linger}, env)
+                self._start_template(name, {"work": work, "path": list(path), "linger": linger}, env, folder)
                 sock = _try_connect(name)
         if sock is None:
             raise OSError("the template process left before it could be reached")
         return sock
 
-    def _start_template(self, name: str, config: dict[str, object], env: Mapping[str, str]) -> None:
+    def _start_template(self, name: str, config: dict[str, object], env: Mapping[str, str], cwd: str) -> None:
         if os.path.exists(name):
             os.unlink(name)
         package = __package__ or ""
@@ -146,6 +154,7 @@ class Host:
                     [sys.executable, "-c", _BOOT, json.dumps(config)],
                     pass_fds=[listener.fileno(), lease.fileno()],
                     env={**os.environ, **env},
+                    cwd=cwd or None,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

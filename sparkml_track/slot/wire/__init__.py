@@ -1,7 +1,8 @@
 """Between driver, worker, template and child.
 
-frames   framing, handshake and message authentication
-address  how to reach the driver, and whether it is still there
-load     how much longer things take on this machine than on an idle one
-tls      TLS 1.3 with one certificate pinned
+messages  all messages, and their one codec
+frames    framing, handshake and message authentication
+address   how to reach the driver, and whether it is still there
+load      how much longer things take on this machine than on an idle one
+tls       TLS 1.3 with one certificate pinned
 """

@@ -72,7 +72,7 @@ def store_child_files(child: ChildRun, location: str, tracking_uri: str) -> dict
     Returns:
         The tag that says why they could not be kept, if so: a full or read-only artifact root costs no metrics.
     """
-    log = {schema.ARTIFACT_LOG: child.log} if child.log else {}
+    log = child.log_file
     folder = None if child.in_place else child.artifacts
     if not (log or folder):
         return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,10 @@ from sparkml_track.engine.results.summary import Result
 from sparkml_track.executors._attempts.received import BadMessage, outcome_of, report_of
 from sparkml_track.journals import Record
 from sparkml_track.journals._lines import decode, encode
+from sparkml_track.slot.wire.messages import Done, Report
 
-DONE = {"state": "finished", "metrics": {"loss": 0.5}, "started": 1.7e9, "duration": 0.1}
-REPORT = {"index": 0, "step": 3, "metrics": {"loss": 0.5}, "time": 1.7e9}
+DONE: dict[str, Any] = {"state": "finished", "metrics": {"loss": 0.5}, "started": 1.7e9, "duration": 0.1}
+REPORT: dict[str, Any] = {"number": 0, "step": 3, "metrics": {"loss": 0.5}, "time": 1.7e9}
 PLAN = {"spec": {"metric": ["loss"], "direction": ["minimize"]}}
 PLAIN = some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20)
 ANYTHING = some.recursive(
@@ -50,7 +52,7 @@ ANYTHING = some.recursive(
 )
 def test_an_outcome_that_cannot_be_is_refused_with_what_came(change: dict[str, object], said: str) -> None:
     with pytest.raises(BadMessage, match=said):
-        outcome_of({**DONE, **change}, "h", ["loss"])
+        outcome_of(Done("0.0.1", **{**DONE, **change}), "h", ["loss"])
 
 
 @pytest.mark.parametrize(
@@ -58,8 +60,8 @@ def test_an_outcome_that_cannot_be_is_refused_with_what_came(change: dict[str, o
     [
         ({"step": 10**30}, "step is 1000000"),
         ({"step": 0.5}, "step is 0.5; allowed is a whole number"),
-        ({"index": -1}, "index is -1"),
-        ({"index": "0"}, "index is '0'"),
+        ({"number": -1}, "number is -1"),
+        ({"number": "0"}, "number is '0'"),
         ({"time": math.inf}, "time is inf"),
         ({"metrics": {"loss": "low"}}, "metric 'loss' is 'low'"),
         ({"metrics": None}, "metrics are None"),
@@ -67,11 +69,11 @@ def test_an_outcome_that_cannot_be_is_refused_with_what_came(change: dict[str, o
 )
 def test_a_report_that_cannot_be_is_refused_with_what_came(change: dict[str, object], said: str) -> None:
     with pytest.raises(BadMessage, match=said):
-        report_of({**REPORT, **change})
+        report_of(Report("0.0.1", **{**REPORT, **change}))
 
 
 def test_half_a_surrogate_in_a_message_or_log_becomes_a_question_mark() -> None:
-    outcome = outcome_of({**DONE, "message": "a\udc80", "log": "\ud800b"}, "h", ["loss"])
+    outcome = outcome_of(Done("0.0.1", **DONE, message="a\udc80", log="\ud800b"), "h", ["loss"])
     assert (outcome.message, outcome.log) == ("a?", "?b")
 
 
@@ -83,7 +85,7 @@ def journalled(kind: str, body: dict[str, object]) -> Record:
 @given(some.fixed_dictionaries({}, optional=dict.fromkeys([*DONE, "reason", "message", "log"], ANYTHING)))
 def test_whatever_outcome_is_accepted_can_be_read_back(change: dict[str, object]) -> None:
     try:
-        outcome = outcome_of(json.loads(json.dumps({**DONE, **change})), "h", ["loss"])
+        outcome = outcome_of(Done("0.0.1", **json.loads(json.dumps({**DONE, **change}))), "h", ["loss"])
     except BadMessage:
         return
     value = values_of(outcome.state, outcome.metrics, ["loss"])
@@ -101,7 +103,7 @@ def test_whatever_outcome_is_accepted_can_be_read_back(change: dict[str, object]
 @given(some.fixed_dictionaries({}, optional=dict.fromkeys(REPORT, ANYTHING)))
 def test_whatever_report_is_accepted_can_be_read_back(change: dict[str, object]) -> None:
     try:
-        _, report = report_of(json.loads(json.dumps({**REPORT, **change})))
+        _, report = report_of(Report("0.0.1", **json.loads(json.dumps({**REPORT, **change}))))
     except BadMessage:
         return
     body = {"a": "0.0.1", "step": report.step, "metrics": dict(report.metrics), "t": report.time}

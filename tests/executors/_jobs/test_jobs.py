@@ -14,7 +14,7 @@ from sparkml_track.executors import Ended, Event, Executor, Lost, Reported, Slot
 from sparkml_track.executors._attempts import not_started as _unbegun
 from sparkml_track.executors._jobs.executor import JobsExecutor
 from sparkml_track.executors._jobs.submitter import LocalSubmitter, Request
-from sparkml_track.slot.wire.frames import pack
+from sparkml_track.slot.wire.messages import Unbegun, encode
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 
@@ -139,7 +139,7 @@ class Unforkable(LocalSubmitter):
         self.times -= 1
         if self.times < 0:
             return super().run(key, request)
-        return [pack({"host": "there", "lost": "no process for an attempt", "charged": False})]
+        return [encode(Unbegun("0.0.1", "no process for an attempt"))]
 
 
 def test_an_attempt_that_could_not_begin_is_not_charged() -> None:

@@ -16,10 +16,12 @@ from sparkml_track.executors._resident import broker as _broker
 from sparkml_track.executors._resident.broker import Broker, Received
 from sparkml_track.executors._resident.certificate import own_certificate
 from sparkml_track.slot.wire.address import nobody_listens
-from sparkml_track.slot.wire.frames import GREETING_SIZE, Opener, Sealer, WireError, connect, pack, unpack
+from sparkml_track.slot.wire.frames import GREETING_SIZE, Opener, Sealer, WireError, connect
+from sparkml_track.slot.wire.messages import Beat, Bye, File, Hello, Piece, Report, decode, encode
 from sparkml_track.slot.wire.tls import Tls, pinned
 
 SECRET = b"s" * 32
+HELLO = Hello("3.11.0", "here", 1, 0)
 TLS, CERTIFICATE = own_certificate()
 
 
@@ -72,9 +74,9 @@ def poll_until(broker: Broker, count: int) -> list[Received]:
 def test_messages_of_a_friend_arrive_with_their_blob(broker: Broker, tls: bool) -> None:
     sock, sealer, _ = join(broker, tls)
     with sock:
-        sock.sendall(sealer.seal(pack({"op": "hello"}, b"blob")))
+        sock.sendall(sealer.seal(encode(HELLO, b"blob")))
         received = poll_until(broker, 1)[0]
-    assert (received.message, received.blob) == ({"op": "hello"}, b"blob")
+    assert (received.message, received.blob) == (HELLO, b"blob")
     assert poll_until(broker, 1)[0].message is None
 
 
@@ -137,8 +139,8 @@ def test_a_worker_comes_in_while_silent_strangers_fill_the_door(
             broker.poll(0.05)
     friend, sealer, _ = join(broker, tls)
     with friend:
-        friend.sendall(sealer.seal(pack({"op": "hello"})))
-        assert poll_until(broker, 1)[0].message == {"op": "hello"}
+        friend.sendall(sealer.seal(encode(HELLO)))
+        assert poll_until(broker, 1)[0].message == HELLO
     assert broker.refused == 1
     for sock in crowd:
         sock.close()
@@ -162,8 +164,8 @@ def test_a_friend_works_on_while_strangers_besiege(broker: Broker, tls: bool) ->
     for stranger in crowd:
         stranger.sendall(b"\xff" * 100)
     with sock:
-        sock.sendall(sealer.seal(pack({"op": "beat"})))
-        assert poll_until(broker, 1)[0].message == {"op": "beat"}
+        sock.sendall(sealer.seal(encode(Beat())))
+        assert poll_until(broker, 1)[0].message == Beat()
     for stranger in crowd:
         stranger.close()
 
@@ -171,15 +173,15 @@ def test_a_friend_works_on_while_strangers_besiege(broker: Broker, tls: bool) ->
 def test_large_messages_to_a_slow_reader_arrive_whole(broker: Broker, tls: bool) -> None:
     sock, sealer, opener = join(broker, tls)
     with sock:
-        sock.sendall(sealer.seal(pack({"op": "hello"})))
+        sock.sendall(sealer.seal(encode(HELLO)))
         connection = poll_until(broker, 1)[0].connection
         for i in range(6):
-            broker.send(connection, {"op": "piece", "i": i}, bytes([i]) * (1 << 20))
+            broker.send(connection, Piece("x", i, 6), bytes([i]) * (1 << 20))
         bodies: list[bytes] = []
         while len(bodies) < 6:
             broker.poll(0.0)
             bodies += opener.feed(sock.recv(1 << 16))
-    assert [unpack(body) for body in bodies] == [({"op": "piece", "i": i}, bytes([i]) * (1 << 20)) for i in range(6)]
+    assert [decode(body) for body in bodies] == [(Piece("x", i, 6), bytes([i]) * (1 << 20)) for i in range(6)]
 
 
 def test_a_large_message_from_a_friend_arrives_whole(broker: Broker, tls: bool) -> None:
@@ -188,7 +190,7 @@ def test_a_large_message_from_a_friend_arrives_whole(broker: Broker, tls: bool) 
 
     def send() -> None:
         for blob in sent:
-            sock.sendall(sealer.seal(pack({"op": "file"}, blob)))
+            sock.sendall(sealer.seal(encode(File("0.0.1", "a", 0), blob)))
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -221,7 +223,7 @@ def secured() -> Iterator[Broker]:
 def test_a_client_that_knows_the_secret_and_speaks_no_tls_is_refused(secured: Broker) -> None:
     sock, sealer, _ = join(secured, tls=False)
     with sock:
-        sock.sendall(sealer.seal(pack({"op": "hello"})))
+        sock.sendall(sealer.seal(encode(HELLO)))
         while not secured.refused:
             assert secured.poll(0.05) == []
         sock.settimeout(5)
@@ -234,7 +236,7 @@ def test_nothing_is_sent_to_who_speaks_no_tls(secured: Broker) -> None:
     sock, *_ = join(secured, tls=False)
     with sock:
         (connection,) = secured._shaking
-        secured.send(connection, {"op": "run"}, b"the objective")
+        secured.send(connection, Bye(), b"the objective")
         sock.settimeout(0.05)
         with pytest.raises(TimeoutError):
             sock.recv(1)
@@ -276,8 +278,8 @@ def test_a_message_right_behind_the_handshake_is_not_lost(secured: Broker) -> No
             secured.poll(0.0)
             last = client.shake(sock.recv(1 << 14, socket.MSG_DONTWAIT) if readable(sock) else b"")
         sealer = Sealer(plain._key, client)
-        sock.sendall(last + sealer.seal(pack({"op": "hello"})))
-        assert poll_until(secured, 1)[0].message == {"op": "hello"}
+        sock.sendall(last + sealer.seal(encode(HELLO)))
+        assert poll_until(secured, 1)[0].message == HELLO
 
 
 def test_how_fast_messages_go_with_and_without_tls(
@@ -289,7 +291,7 @@ def test_how_fast_messages_go_with_and_without_tls(
 
     def send() -> None:
         for i in range(count):
-            sock.sendall(sealer.seal(pack({"op": "report", "index": i, "metrics": {"loss": 0.5}, "step": i})))
+            sock.sendall(sealer.seal(encode(Report("0.0.1", i, {"loss": 0.5}, i, 1.5))))
 
     thread = threading.Thread(target=send)
     began = time.perf_counter()
@@ -298,5 +300,5 @@ def test_how_fast_messages_go_with_and_without_tls(
     seconds = time.perf_counter() - began
     thread.join()
     sock.close()
-    assert [message["index"] for message in messages if message] == list(range(count))
+    assert [message.number for message in messages if isinstance(message, Report)] == list(range(count))
     print(f"{'TLS' if tls else 'plain'}: {count / seconds:,.0f} messages/s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,3 +41,16 @@ def test_spark_works_on_after_a_sweep_and_keeps_the_callers_job_group(spark: Spa
     executor.close()
     assert spark.sparkContext.getLocalProperty("spark.jobGroup.id") == "mine"
     assert spark.range(100).count() == 100
+
+
+def test_attempts_begin_in_the_folder_that_the_driver_has_gone_to(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside.txt").write_text("3")
+    executor = open_executor("resident", Work(lambda _: float(open("beside.txt").read())), spark)  # noqa: SIM115
+    try:
+        executor.submit(attempt(0))
+        assert outcomes(executor, 1)[0].metrics == {"loss": 3.0}
+    finally:
+        executor.close()

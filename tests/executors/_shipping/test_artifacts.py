@@ -72,7 +72,7 @@ def test_links_and_what_is_over_the_limit_are_left_out_and_told(tmp_path: Path) 
     os.mkfifo(folder / "e-pipe")
     (Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt"))).write_bytes(b"z")
     sent = list(artifacts.pieces(str(tmp_path), "0.0.1", limit=50))
-    assert [head["path"] for head, _ in sent] == ["a-small", "d-small", "ARTIFACTS_LEFT_OUT.txt"]
+    assert [head.path for head, _ in sent] == ["a-small", "d-small", "ARTIFACTS_LEFT_OUT.txt"]
     said = sent[-1][1].decode()
     assert "'b-large' (100 bytes)" in said
     assert all(name in said for name in ("c-link", "e-pipe", "caf"))

@@ -28,7 +28,7 @@ from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.executors._shipping.artifacts import InPlace
 from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.slot.host.paths import MARK, NotShared, Places, make
-from sparkml_track.slot.wire.frames import unpack
+from sparkml_track.slot.wire.messages import decode
 from sparkml_track.slot.worker import Config
 from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import Attempt, State
@@ -56,8 +56,8 @@ sys.stdout.buffer.write(run_once(*pickle.load(sys.stdin.buffer))[-1])
 """
 
 
-def once(host: Path, work: Work, one: Attempt) -> dict[str, Any]:
-    """What a task on that host tells of an attempt."""
+def once(host: Path, work: Work, one: Attempt) -> Any:
+    """What a task on that host says last of an attempt."""
     blobs = tempfile.mkdtemp(dir=host)
     (Path(blobs) / "blobs").mkdir()
     packed = pack_work(work, blobs)
@@ -70,7 +70,7 @@ def once(host: Path, work: Work, one: Attempt) -> dict[str, Any]:
         stdout=subprocess.PIPE,
         check=True,
     )
-    return dict(unpack(task.stdout)[0])
+    return decode(task.stdout)[0]
 
 
 def goes_on(trial: Any) -> float:
@@ -88,17 +88,17 @@ def goes_on(trial: Any) -> float:
 def test_the_next_attempt_on_another_host_goes_on_where_the_first_was_killed(tmp_path: Path, hosts: list[Path]) -> None:
     work = Work(goes_on, checkpoints=str(tmp_path / "sweep"))
     first = once(hosts[0], work, attempt(0))
-    assert first["done"]["reason"] == "signal"
+    assert first.reason == "signal"
     for left in hosts[0].iterdir():  # the host is gone with all it had
         shutil.rmtree(left)
     second = once(hosts[1], work, replace(attempt(0), number=2))
-    assert second["done"]["metrics"] == {"loss": 3.0}
+    assert second.metrics == {"loss": 3.0}
 
 
 def test_without_shared_storage_another_host_begins_anew(hosts: list[Path]) -> None:
     work = Work(goes_on)
-    assert once(hosts[0], work, attempt(0))["done"]["reason"] == "signal"
-    assert once(hosts[1], work, replace(attempt(0), number=2))["done"]["reason"] == "signal"
+    assert once(hosts[0], work, attempt(0)).reason == "signal"
+    assert once(hosts[1], work, replace(attempt(0), number=2)).reason == "signal"
 
 
 def test_a_host_without_the_storage_says_so_and_makes_no_folder(
@@ -112,7 +112,7 @@ def test_a_host_without_the_storage_says_so_and_makes_no_folder(
     with monkeypatch.context() as patch:
         patch.setattr("sparkml_track.executors._shipping.artifacts.make", unmounted)
         answer = once(hosts[0], Work(lambda _: 1.0, artifacts=str(root)), attempt(0))
-    assert answer["broken"] == f"NotShared: {root}: No such file or directory"
+    assert answer.message == f"NotShared: {root}: No such file or directory"
     assert not root.exists()
 
 
@@ -206,9 +206,39 @@ def test_what_a_killed_attempt_had_written_stays_with_its_outcome(tmp_path: Path
 
 def test_a_path_that_a_slot_says_is_not_believed(tmp_path: Path) -> None:
     inbox = InPlace(str(tmp_path / "sweep"))
-    inbox.take("0.0.1", "../../elsewhere", 0, b"x")
+    (tmp_path / "sweep" / "0.0.1").mkdir(parents=True)
+    for one in ("0.0.1", "0.0.2"):
+        inbox.take(one, "../../elsewhere", 0, b"x")
     assert inbox.finish("0.0.1") == (str(tmp_path / "sweep" / "0.0.1"), "")
-    assert list(tmp_path.iterdir()) == []
+    assert inbox.finish("0.0.2") == ("", "x")
+    assert list(tmp_path.iterdir()) == [tmp_path / "sweep"]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_a_link_in_place_of_artifact_dir_points_to_is_left_alone(tmp_path: Path, shared: bool) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+
+    def objective(trial: Any) -> float:
+        import os
+        import shutil
+
+        folder = trial.artifact_dir
+        shutil.rmtree(folder)
+        os.symlink(trial.params["precious"], folder)
+        return 1.0
+
+    executor = opened(objective, **({"artifacts": str(tmp_path / "sweep")} if shared else {}))
+    one = attempt(0)
+    try:
+        executor.submit(replace(one, trial=replace(one.trial, params={"precious": str(precious)})))
+        outcome = outcomes(executor, 1)[0]
+        said = outcome.log if shared else (Path(outcome.artifacts) / "ARTIFACTS_LEFT_OUT.txt").read_text()
+    finally:
+        executor.close()
+    assert precious.is_dir()
+    assert "artifact_dir was replaced by a link" in said
+    assert shared is (outcome.artifacts == "")
 
 
 def test_what_a_link_of_a_lost_attempt_points_to_is_left_alone(tmp_path: Path) -> None:
@@ -233,7 +263,7 @@ class Failing(LocalSubmitter):
         self.cancelled = threading.Event()
 
     def run(self, key: str, request: Request) -> list[bytes]:
-        folder = self._root / str(request.message["attempt"])
+        folder = self._root / request.run.attempt
         folder.mkdir()
         (folder / "half.bin").touch()
         if folder.name == "1.0.1":

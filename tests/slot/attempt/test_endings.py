@@ -1,4 +1,4 @@
-"""How an attempt is told to have ended that could not tell it itself."""
+"""How an attempt ended whose process could not say so itself."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import time
 
 import pytest
 
-from sparkml_track.slot.attempt.endings import begun, died, killed
+from sparkml_track.slot.attempt.endings import Begun, died, garbled, killed
+from sparkml_track.slot.wire.messages import Run
+
+RUN = Run("0.0.1", 0, {}, 1, "0.0", 1, timeout=1.5)
 
 
 def test_how_long_a_killed_attempt_took_does_not_depend_on_a_clock_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    message = begun({"attempt": "0.0.1", "timeout": 1.0})
-    started = message["since"]
+    begun = Begun.now(RUN)
     monkeypatch.setattr(time, "time", lambda: 0.0)  # set back to 1970
-    monkeypatch.setattr(time, "monotonic", lambda: float(str(message["tick"])) + 3.0)
-    for done in (killed(message, "timeout"), died(message, -9)):
-        assert (done["started"], done["duration"]) == (started, 3.0)
+    monkeypatch.setattr(time, "monotonic", lambda: begun.tick + 3.0)
+    for done in (killed(begun, "timeout"), died(begun, -9)):
+        assert (done.started, done.duration) == (begun.since, 3.0)
 
 
-def test_what_ended_an_attempt_is_told() -> None:
-    message = begun({"attempt": "0.0.1", "timeout": 1.5})
-    assert killed(message, "timeout")["message"] == "over the limit of 1.5 s"
-    assert killed(message, "cancelled")["message"] == "ended: cancelled"
-    assert died(message, -11)["message"] == "the process was ended by signal 11 (SIGSEGV)"
-    assert died(message, 0)["message"] == "the process exited by itself with status 0"
+def test_what_ended_an_attempt_is_said() -> None:
+    begun = Begun.now(RUN)
+    assert killed(begun, "timeout").message == "over the limit of 1.5 s"
+    assert killed(begun, "cancelled").message == "ended: cancelled"
+    assert died(begun, -11).message == "the process was ended by signal 11 (SIGSEGV)"
+    assert died(begun, 0).message == "the process exited by itself with status 0"
+    assert garbled(begun, "a message has no name that is known").message == (
+        "its process was ended, since what it sent cannot be read (a message has no name that is known)"
+    )

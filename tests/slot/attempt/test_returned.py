@@ -7,6 +7,9 @@ from sparkml_track.slot.attempt.context import TrialContext
 from sparkml_track.slot.attempt.execute import execute
 from sparkml_track.slot.attempt.log import HEAD, TAIL, HeadTail
 from sparkml_track.slot.attempt.returned import MESSAGE_LIMIT, NO_RUNS, BadResult, clip, metrics_of, tell
+from sparkml_track.slot.wire.messages import Run
+
+RUN = Run("0.0.1", 0, {}, 1, "0.0", 1)
 
 
 def test_a_number_stands_for_the_metric() -> None:
@@ -60,15 +63,13 @@ def test_the_frames_of_this_package_above_the_objective_are_left_out() -> None:
     def objective(_: object) -> float:
         raise KeyError("mine")
 
-    message = {"params": {}, "number": 0, "seed": 1, "try": 1, "attempt": "0.0.1", "unit": "0.0"}
-    said = str(execute(objective, message, {}, None, ["loss"], None)["message"])  # type: ignore[arg-type]
+    said = str(execute(objective, RUN, {}, None, ["loss"], None).message)  # type: ignore[arg-type]
     assert "in execute" not in said
     assert said.splitlines()[1].startswith(f"  {__file__}:")
 
 
 def test_a_report_that_is_no_mapping_is_refused_in_words() -> None:
-    message = {"params": {}, "number": 0, "seed": 1, "try": 1, "attempt": "0.0.1", "unit": "0.0"}
-    trial = TrialContext(message, {}, None, None)  # type: ignore[arg-type]
+    trial = TrialContext(RUN, {}, None, None)  # type: ignore[arg-type]
     with pytest.raises(BadResult, match=r"reported 0.5 \(float\); allowed is a mapping of metric names to numbers"):
         trial.report(0.5, 1)  # type: ignore[arg-type]
 

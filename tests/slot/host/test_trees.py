@@ -70,7 +70,7 @@ def test_files_too_deep_or_too_many_are_left_out_by_name(tmp_path: Path) -> None
 def test_artifacts_of_any_depth_end_with_a_list_of_what_was_left_out(tmp_path: Path) -> None:
     nest(tmp_path / "artifacts" / "0.0.1", 500)
     sent = list(pieces(str(tmp_path), "0.0.1"))
-    assert [head["path"] for head, _ in sent] == ["ARTIFACTS_LEFT_OUT.txt"]
+    assert [head.path for head, _ in sent] == ["ARTIFACTS_LEFT_OUT.txt"]
     assert b"deeper than 32 folders" in sent[0][1]
     assert not (tmp_path / "artifacts" / "0.0.1").exists()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,7 @@ def test_a_file_that_the_store_refuses_is_set_aside_and_the_rest_is_kept(
 ) -> None:
     store = Store(error)
     monkeypatch.setattr(artifacts, "get_artifact_repository", lambda *_, **__: store)
-    child = type(sample_child(0))(
-        **{f: getattr(sample_child(0), f) for f in sample_child(0).__slots__} | {"artifacts": left}
-    )
+    child = replace(sample_child(0), artifacts=left)
     tags = artifacts.store_child_files(child, "mlflow-artifacts:/1/2", "http://127.0.0.1:1")
     assert store.kept == {"a.txt", "deep/z.txt", "log.txt"}
     said = tags[schema.TAG_ARTIFACTS]
@@ -71,3 +70,11 @@ def test_a_store_that_is_away_or_refuses_who_asks_is_an_error(
     monkeypatch.setattr(artifacts, "get_artifact_repository", lambda *_, **__: Store(error))
     with pytest.raises((requests.RequestException, MlflowException)):
         artifacts.store_files("mlflow-artifacts:/1/2", "http://127.0.0.1:1", {}, left)
+
+
+def test_a_log_of_the_trials_own_is_kept_beside_ours(left: Path, tmp_path: Path) -> None:
+    (left / "log.txt").write_text("mine")
+    child = replace(sample_child(0), log="printed", artifacts=left)
+    assert artifacts.store_child_files(child, (tmp_path / "store").as_uri(), "") == {}
+    assert (tmp_path / "store" / "log.txt").read_text() == "mine"
+    assert (tmp_path / "store" / schema.ARTIFACT_LOG_BESIDE).read_text() == "printed"

@@ -1,0 +1,57 @@
+"""What a worker is given: the same for one that stays and for one attempt in a task of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sparkml_track.executors._base import Work
+from sparkml_track.executors._shipping.work import Packed
+from sparkml_track.slot.attempt.returned import NO_RUNS
+from sparkml_track.slot.config import Config
+from sparkml_track.slot.wire.frames import Address
+
+__all__ = ["worker_config"]
+
+_CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def worker_config(
+    work: Work, packed: Packed, token: str, *, shared_host: bool, address: Address = ("", ""), secret: bytes = b""
+) -> Config:
+    """What workers need to know.
+
+    Args:
+        work: what all attempts share.
+        packed: the same, as files.
+        token: names the executor.
+        shared_host: slots have the driver's file system: its ``sys.path`` and its folder are theirs.
+        address: of the broker.
+        secret: shared with it.
+    """
+    return Config(
+        address,
+        secret,
+        token,
+        packed.work,
+        packed.data,
+        tuple(dict.fromkeys([*work.code, *sys.path])) if shared_host else (),
+        _environment(work.resources.cpus),
+        fresh=work.isolation == "fresh",
+        code=packed.code,
+        artifacts=work.artifacts or "",
+        folder=_own_folder() if shared_host else "",
+    )
+
+
+def _environment(cpus: int) -> tuple[tuple[str, str], ...]:
+    """Native thread pools are kept to the cores of a slot, and MLflow hears that runs are not its."""
+    return (*((name, str(cpus)) for name in _CAPS), ("MLFLOW_TRACKING_URI", NO_RUNS))
+
+
+def _own_folder() -> str:
+    """The folder that the driver is in; empty if it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""

@@ -1,0 +1,123 @@
+"""The way to the driver: what a worker fetches, takes and sends over its connection to the broker."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from .config import Config
+from .wire.address import cipher_of, nobody_listens
+from .wire.frames import WireError, connect
+from .wire.load import slowness
+from .wire.messages import Bye, Get, Message, Piece, decode, encode
+
+__all__ = ["DriverLink", "Goodbye"]
+
+
+class Goodbye(Exception):
+    """The broker has no more for this worker, or is gone.
+
+    Attributes:
+        over: so is the sweep; else workers may come to this host again.
+        rests: there is nothing to do for this one.
+    """
+
+    def __init__(self, over: bool, rests: bool = False) -> None:
+        super().__init__()
+        self.over = over
+        self.rests = rests
+
+
+class DriverLink:
+    """A connection to the broker. Threads: one.
+
+    Attributes:
+        inbox: what came and nobody took.
+        sent: when something was sent last, by the monotonic clock.
+
+    Raises:
+        OSError: nobody is there.
+        WireError: it is not our broker.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._address = config.address
+        self._sock, self._sealer, self._opener = connect(
+            config.address, config.secret, config.connect_timeout * slowness(), cipher_of(config.certificate)
+        )
+        self.inbox: deque[tuple[Message, bytes]] = deque()
+        self.sent = time.monotonic()
+
+    def fileno(self) -> int:
+        """Of its socket."""
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._sock.close()
+
+    def wait_for_place(self) -> None:
+        """From now on it waits for as long as it takes: a copy of another worker does until that one is gone."""
+        self._sock.settimeout(None)
+
+    def send(self, message: Message, blob: bytes = b"") -> None:
+        """Sends a message.
+
+        Raises:
+            Goodbye: the broker is gone.
+        """
+        self.send_body(encode(message, blob))
+
+    def send_body(self, body: bytes) -> None:
+        """Sends what ``encode`` made."""
+        try:
+            self._sock.sendall(self._sealer.seal(body))
+        except OSError:
+            raise self._cut_off() from None
+        self.sent = time.monotonic()
+
+    def read(self) -> None:
+        """Takes what came into the inbox; waits if nothing did.
+
+        Raises:
+            Goodbye: the broker is gone.
+        """
+        try:
+            data = self._sock.recv(1 << 18)
+            if data:
+                self.inbox.extend(decode(body) for body in self._opener.feed(data))
+                return
+        except (OSError, WireError):
+            pass
+        raise self._cut_off()
+
+    def receive(self, *kinds: type[Message]) -> tuple[Message, bytes]:
+        """Waits for one of these messages; others keep their place.
+
+        Raises:
+            Goodbye: the broker said so, or is gone.
+        """
+        while True:
+            for i, (message, blob) in enumerate(self.inbox):
+                if isinstance(message, Bye):
+                    raise Goodbye(message.over, message.rests)
+                if isinstance(message, kinds):
+                    del self.inbox[i]
+                    return message, blob
+            self.read()
+
+    def fetch(self, digest: str) -> Iterator[bytes]:
+        """The bytes of a blob, in pieces."""
+        offset = 0
+        while True:
+            self.send(Get(digest, offset))
+            message, piece = self.receive(Piece)
+            yield piece
+            offset += len(piece)
+            if isinstance(message, Piece) and offset >= message.size:
+                return
+
+    def _cut_off(self) -> Goodbye:
+        """A driver that still listens gave up this worker only; its sweep goes on."""
+        return Goodbye(over=nobody_listens(self._address))

@@ -1,0 +1,308 @@
+"""The messages between driver, worker, template and child, and their one codec.
+
+    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, File, Done, Unbegun, Parted
+    driver -> worker     Welcome | Refuse, Piece, Run, Answer, Stop, Bye
+    worker -> child      Run, Answer
+    child -> worker      Born, Report, Ask, Done (Run and Done bear a key: it says whose end a Done is)
+    worker -> template   Fork (two descriptors come along: socket, output pipe), Kill, Rests
+    template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth)
+    task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report and Done; of one attempt
+
+A body of a frame is a head in JSON, the name of the message and its fields, and a blob behind it. Fields of type
+``object`` are what a user's code may have made: the codec lets them pass, and who takes them checks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+from .frames import WireError, pack, unpack
+
+__all__ = [
+    "Answer",
+    "Ask",
+    "Beat",
+    "Born",
+    "Broken",
+    "Bye",
+    "Done",
+    "Exit",
+    "File",
+    "Fork",
+    "Get",
+    "Hello",
+    "Kill",
+    "Message",
+    "NoFork",
+    "Parted",
+    "Piece",
+    "Ready",
+    "Refuse",
+    "Report",
+    "Rests",
+    "Run",
+    "Stop",
+    "Unbegun",
+    "Warn",
+    "Welcome",
+    "decode",
+    "encode",
+]
+
+
+class Hello(NamedTuple):
+    """A worker is there: version of its Python, its host, process and place."""
+
+    python: str
+    host: str
+    pid: int
+    slot: int
+
+
+class Welcome(NamedTuple):
+    """It has its place."""
+
+
+class Refuse(NamedTuple):
+    """It cannot be used; the message says why."""
+
+    message: str
+
+
+class Get(NamedTuple):
+    """Asks for the bytes of a blob from an offset on."""
+
+    digest: str
+    offset: int
+
+
+class Piece(NamedTuple):
+    """These bytes are the blob behind it; ``size`` is that of all."""
+
+    digest: str
+    offset: int
+    size: int
+
+
+class Ready(NamedTuple):
+    """The objective is loaded; ``versions`` of the packages that it brought in, by module."""
+
+    versions: object
+
+
+class Broken(NamedTuple):
+    """It cannot be loaded; ``cloudpickle`` is its version there."""
+
+    message: str
+    cloudpickle: str = ""
+
+
+class Warn(NamedTuple):
+    """Something to log."""
+
+    message: str
+
+
+class Beat(NamedTuple):
+    """A sign of life."""
+
+
+class Run(NamedTuple):
+    """Executes an attempt.
+
+    Attributes:
+        attempt: its id.
+        number: the trial's.
+        params: the trial's.
+        seed: the trial's.
+        unit: names the unit.
+        tries: from 1; counts the attempts at this unit.
+        timeout: hard limit in seconds.
+        gpus: the accelerators that it sees; set by the worker.
+        key: known to the process that got this message; set by the worker.
+    """
+
+    attempt: str
+    number: int
+    params: Mapping[str, object]
+    seed: int
+    unit: str
+    tries: int
+    timeout: float | None = None
+    gpus: str = ""
+    key: str = ""
+
+
+class Report(NamedTuple):
+    """What an attempt reported; ``number`` counts its reports from 0."""
+
+    attempt: str
+    number: object
+    metrics: object
+    step: object
+    time: object
+
+
+class Ask(NamedTuple):
+    """The attempt waits for the decision on that report."""
+
+    attempt: str
+    number: int
+
+
+class Answer(NamedTuple):
+    """The decision."""
+
+    attempt: str
+    number: int
+    stop: bool
+
+
+class Stop(NamedTuple):
+    """Ends an attempt."""
+
+    attempt: str
+    reason: str
+
+
+class File(NamedTuple):
+    """The blob is a piece of what an attempt left; "." says that it lies on shared storage."""
+
+    attempt: str
+    path: str
+    at: int
+
+
+class Done(NamedTuple):
+    """An attempt ended.
+
+    Attributes:
+        attempt: its id.
+        state: a terminal one.
+        started: seconds since the epoch.
+        duration: seconds.
+        metrics: what it returned.
+        reason: one of ``schema.REASONS`` unless it finished.
+        message: for a person.
+        log: head and tail of its output.
+        clean: its process may be used again.
+        threads: of its process that opening data has started.
+        key: that of its ``Run``.
+    """
+
+    attempt: str
+    state: object
+    started: object
+    duration: object
+    metrics: object = None
+    reason: object = ""
+    message: object = ""
+    log: object = ""
+    clean: bool = False
+    threads: int = 0
+    key: str = ""
+
+
+class Unbegun(NamedTuple):
+    """The attempt did not begin; ``charged`` where that may be its own fault."""
+
+    attempt: str
+    message: str
+    charged: bool = False
+
+
+class Parted(NamedTuple):
+    """The template died, and with it all that ran on the host; workers have one each from now on."""
+
+
+class Bye(NamedTuple):
+    """The worker goes: so does the sweep (``over``), or there is nothing to do for it (``rests``)."""
+
+    over: bool = False
+    rests: bool = False
+
+
+class Fork(NamedTuple):
+    """Asks for a child."""
+
+
+class Kill(NamedTuple):
+    """Ends a child."""
+
+    pid: int
+
+
+class Rests(NamedTuple):
+    """No worker may come after this one."""
+
+
+class NoFork(NamedTuple):
+    """There is no process for the child that was asked for."""
+
+    message: str
+
+
+class Exit(NamedTuple):
+    """A child ended: its exit code, or minus the signal."""
+
+    pid: int
+    status: int
+
+
+class Born(NamedTuple):
+    """A child is there, before it executes anything: its open descriptors, and device and inode of its folder."""
+
+    pid: int
+    files: int
+    folder: list[int]
+
+
+Message = (
+    Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Ask | Answer | Stop | File
+    | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
+)  # fmt: skip
+
+#: What JSON gives for a type of a field.
+_KINDS: dict[object, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    bool: (bool,),
+    float | None: (int, float, type(None)),
+    list[int]: (list,),
+    Mapping[str, object]: (dict,),
+}
+_BY_NAME: dict[str, type[Message]] = {kind.__name__.lower(): kind for kind in get_args(Message)}
+_NAMES = {kind: name for name, kind in _BY_NAME.items()}
+#: Of each message: where the fields are that are checked here, and what they may be.
+_CHECKED = {
+    kind: [(at, _KINDS[hint]) for at, hint in enumerate(get_type_hints(kind).values()) if hint is not object]
+    for kind in _NAMES
+}
+
+
+def encode(message: Message, blob: bytes = b"") -> bytes:
+    """Makes the body of a frame."""
+    return pack({"op": _NAMES[type(message)], **message._asdict()}, blob)
+
+
+def decode(body: bytes) -> tuple[Message, bytes]:
+    """Takes the body of a frame apart into a message and a blob.
+
+    Raises:
+        WireError: it is none of these messages.
+    """
+    head, blob = unpack(body)
+    fields: dict[str, Any] = head
+    kind = _BY_NAME.get(str(fields.pop("op", "")))
+    if kind is None:
+        raise WireError("a message has no name that is known")
+    try:
+        message = kind(**fields)
+    except TypeError as error:
+        raise WireError(f"a message {kind.__name__} cannot be read: {str(error)[-200:]}") from None
+    for at, kinds in _CHECKED[kind]:
+        if type(message[at]) not in kinds:
+            name = kind._fields[at]
+            raise WireError(f"{name} of a message {kind.__name__} is a {type(message[at]).__name__}")
+    return message, blob
