@@ -58,6 +58,10 @@ def encode(record: JournalRecord) -> tuple[str, dict[str, object]]:
 def decode(kind: str, body: Body) -> JournalRecord | None:
     """The inverse of ``encode``; None for kinds of later releases.
 
+    Args:
+        kind: any text.
+        body: as it was read from JSON.
+
     Raises:
         ValueError: the body is not one of this kind; says which field is wrong.
     """
@@ -65,6 +69,8 @@ def decode(kind: str, body: Body) -> JournalRecord | None:
     if read is None:
         return None
     try:
+        if not isinstance(body, dict):
+            raise ValueError(f"the body is {body!r:.40}; allowed is an object")
         return read(body)
     except ValueError as error:
         raise ValueError(f"a record of kind {kind!r} is not as this release writes it ({error})") from error

@@ -21,64 +21,81 @@ __all__ = [
 
 Body = Mapping[str, object]
 
+# Those of many records first ask for the type that is nearly always there.
+
 
 def whole(body: Body, name: str) -> int:
     """A whole number."""
-    return _whole(_value(body, name), name)
+    value = body.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise _wrong(body, name, "a whole number")
 
 
 def number(body: Body, name: str) -> float:
     """A number; nan and infinite ones are allowed."""
-    return _number(_value(body, name), name)
+    value = body.get(name)
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    raise _wrong(body, name, "a number")
 
 
 def text(body: Body, name: str) -> str:
     """Text."""
-    return _text(_value(body, name), name)
+    value = body.get(name)
+    if isinstance(value, str):
+        return value
+    raise _wrong(body, name, "text")
 
 
 def flag(body: Body, name: str) -> bool:
     """Yes or no."""
-    value = _value(body, name)
+    value = body.get(name)
     if isinstance(value, bool):
         return value
-    raise _wrong(name, value, "true or false")
+    raise _wrong(body, name, "true or false")
 
 
 def mapping(body: Body, name: str) -> dict[str, object]:
     """An object of whatever is in it."""
-    value = _value(body, name)
+    value = body.get(name)
     if isinstance(value, dict):
         return value
-    raise _wrong(name, value, "a mapping")
-
-
-def metrics(body: Body, name: str) -> dict[str, float]:
-    """Names to numbers."""
-    return {key: _number(value, name) for key, value in mapping(body, name).items()}
+    raise _wrong(body, name, "a mapping")
 
 
 def items(body: Body, name: str) -> list[object]:
     """A list of whatever is in it."""
-    value = _value(body, name)
+    value = body.get(name)
     if isinstance(value, list):
         return value
-    raise _wrong(name, value, "a list")
+    raise _wrong(body, name, "a list")
+
+
+def metrics(body: Body, name: str) -> dict[str, float]:
+    """Names to numbers."""
+    inside = mapping(body, name)
+    return {each: number(inside, each) for each in inside}
 
 
 def wholes(body: Body, name: str) -> tuple[int, ...]:
     """Whole numbers."""
-    return tuple([_whole(value, name) for value in items(body, name)])
+    return tuple([whole({name: value}, name) for value in items(body, name)])
 
 
 def numbers(body: Body, name: str) -> tuple[float, ...]:
     """Numbers."""
-    return tuple([_number(value, name) for value in items(body, name)])
+    return tuple([number({name: value}, name) for value in items(body, name)])
 
 
 def texts(body: Body, name: str) -> tuple[str, ...]:
     """Several texts."""
-    return tuple([_text(value, name) for value in items(body, name)])
+    return tuple([text({name: value}, name) for value in items(body, name)])
 
 
 def optional_whole(body: Body, name: str) -> int | None:
@@ -91,35 +108,7 @@ def optional_text(body: Body, name: str) -> str | None:
     return None if body.get(name) is None else text(body, name)
 
 
-def _value(body: Body, name: str) -> object:
-    try:
-        return body[name]
-    except (KeyError, TypeError):  # what should be an object may be anything
-        raise ValueError(f"{name} is missing") from None
-
-
-def _whole(value: object, name: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise _wrong(name, value, "a whole number")
-
-
-def _number(value: object, name: str) -> float:
-    if isinstance(value, float):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            pass
-    raise _wrong(name, value, "a number")
-
-
-def _text(value: object, name: str) -> str:
-    if isinstance(value, str):
-        return value
-    raise _wrong(name, value, "text")
-
-
-def _wrong(name: str, value: object, allowed: str) -> ValueError:
-    return ValueError(f"{name} is {value!r:.40}; allowed is {allowed}")
+def _wrong(body: Body, name: str, allowed: str) -> ValueError:
+    if name not in body:
+        return ValueError(f"{name} is missing")
+    return ValueError(f"{name} is {body[name]!r:.40}; allowed is {allowed}")

@@ -181,7 +181,7 @@ def test_kinds_of_later_releases_are_none() -> None:
         ("asked", {"n": True}, r"'asked' .*\(n is True; allowed is a whole number\)"),
         ("asked", {"params": [1]}, r"params is \[1\]; allowed is a mapping"),
         ("submitted", {"a": "7.0"}, r"'submitted' .*\(a: '7.0' is no attempt's id"),
-        ("reported", {"metrics": {"loss": "low"}}, "metrics is 'low'; allowed is a number"),
+        ("reported", {"metrics": {"loss": "low"}}, "'reported' .*loss is 'low'; allowed is a number"),
         ("reported", {"t": 10**400}, "t is 1000.*; allowed is a number"),
         ("lost", {"charged": "yes"}, "charged is 'yes'; allowed is true or false"),
         ("accepted", {"state": "odd"}, "state: 'odd' is not a valid State"),
@@ -219,5 +219,5 @@ def test_a_body_that_lacks_a_field_is_refused_by_its_name(record: JournalRecord,
 
 def test_a_body_that_is_no_object_is_refused() -> None:
     body: Any = [1]
-    with pytest.raises(ValueError, match="n is missing"):
+    with pytest.raises(ValueError, match=r"'late' .*\(the body is \[1\]; allowed is an object\)"):
         decode("late", body)
