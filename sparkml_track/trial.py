@@ -115,9 +115,14 @@ class Attempt:
     timeout: float | None = None
 
     @property
+    def attempt_id(self) -> AttemptId:
+        """Names this attempt inside its sweep."""
+        return AttemptId(self.unit.trial, self.unit.index, self.number)
+
+    @property
     def id(self) -> str:
-        """Names this attempt inside its sweep; a late answer under another id is stale."""
-        return str(AttemptId(self.unit.trial, self.unit.index, self.number))
+        """The same as text; a late answer under another id is stale."""
+        return str(self.attempt_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +15,9 @@ from sparkml_track.cli.steps import run_steps
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import SparkmlError, SpecError
 from sparkml_track.home import Home
+
+if TYPE_CHECKING:
+    from sparkml_track.engine.results.journal_records import Plan
 
 __all__ = ["register"]
 
@@ -67,16 +70,35 @@ def _verify(
 
 def _uri_of(sweep: str) -> str | None:
     """The tracking URI in the config file that a sweep was started with, if its journal keeps it without secrets."""
-    from sparkml_track.journals import read
     from sparkml_track.trackers import redacted
 
     try:
-        plan: dict[str, Any] = dict(next((record.body for record in read(Home.find().root, sweep)), {}))
-        kept, config = plan["spec"]["tracking"]["uri"], plan["origin"]["config"]
-        uri = load(Path(config)).tracking.uri
-    except (SparkmlError, KeyError, OSError):  # a run id, a sweep of a script, or a config that has changed
+        plan = _plan_of(sweep)
+        config = _config_in(plan)
+        if plan is None or config is None:  # a sweep of a script
+            return None
+        uri = load(config).tracking.uri
+    except (SparkmlError, OSError):  # a run id, or a config that has changed
         return None
+    kept = plan.spec.tracking.uri
     return uri if uri and kept and redacted(uri) == kept else None
+
+
+def _plan_of(sweep: str) -> Plan | None:
+    """What the journal of a sweep begins with.
+
+    Raises:
+        JournalError: there is no such sweep, or its plan cannot be read.
+    """
+    from sparkml_track.engine.results.journal_door import plan_of
+    from sparkml_track.journals import read
+
+    return plan_of(read(Home.find().root, sweep))
+
+
+def _config_in(plan: Plan | None) -> Path | None:
+    config = None if plan is None else plan.origin.get("config")
+    return None if config is None else Path(str(config))
 
 
 def _sweeps(
@@ -118,16 +140,13 @@ def _config_of(sweep: str) -> Path:
         SpecError: it was started from Python.
         JournalError: there is no such sweep.
     """
-    from sparkml_track.journals import read
-
-    plan: dict[str, Any] = dict(next((record.body for record in read(Home.find().root, sweep)), {}))
-    config = plan.get("origin", {}).get("config")
+    config = _config_in(_plan_of(sweep))
     if config is None:
         raise SpecError(
             f"sweep {sweep!r} was not started from a config file, so this command cannot start it again; run its "
             f"script again, or call sweep(..., resume={sweep!r}). If it was, name the file: --config FILE"
         )
-    return Path(config)
+    return config
 
 
 def _age(seconds: float) -> str:

@@ -18,7 +18,7 @@ The way of a trial:
 
     trial      loop/asker.py -> loop/loop.py, journalled by loop/journal_writer.py
     attempt    submitted to an executor, whose events come back to loop/loop.py
-    outcome    results/records.py -> the journal, then the sampler
+    outcome    results/records.py, results/journal_codec.py -> the journal, then the sampler
     child run  publishing/publisher.py -> a tracker; publishing/finish.py ends the parent run
 """
 

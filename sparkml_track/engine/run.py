@@ -21,6 +21,8 @@ from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.recovery.resume import Opening, clear_spool, open_sweep, restore
 from sparkml_track.engine.recovery.warm_start import known
 from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.journal_door import written
+from sparkml_track.engine.results.journal_records import Parent
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.signals import Interrupts
 from sparkml_track.engine.spec.lifecycle import Lifecycle
@@ -30,7 +32,7 @@ from sparkml_track.engine.surroundings import Surroundings
 from sparkml_track.engine.watch import Watch
 from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
-from sparkml_track.journals import Journal, Record
+from sparkml_track.journals import Journal
 from sparkml_track.pruners import Pruner
 from sparkml_track.samplers import Sampler
 from sparkml_track.trackers import ParentRun, Tracker, open_tracker
@@ -52,22 +54,13 @@ def run_sweep(spec: Spec, around: Surroundings) -> SweepResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parent:
-    """The parent run, and how far behind the trials lie that a suggestion uses."""
-
-    run_id: str
-    experiment_id: str
-    behind: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Running:
     """A sweep that is about to loop."""
 
     loop: Loop
     publisher: Publisher | TopPublisher | None
     sweep: str
-    parent: _Parent
+    parent: Parent
 
 
 class _Run:
@@ -111,7 +104,7 @@ class _Run:
             return self._through(running, executor, tracker, journal)
 
     def _assemble(
-        self, opening: Opening, parent: _Parent, members: tuple[Asker, Pruner | None, Executor], tracker: Tracker
+        self, opening: Opening, parent: Parent, members: tuple[Asker, Pruner | None, Executor], tracker: Tracker
     ) -> _Running:
         spec, around, past = self._spec, self._around, opening.past
         published: deque[Sequence[int]] = deque()
@@ -218,7 +211,7 @@ class _Run:
         )
         return open_executor(spec.executor, work, around.session)
 
-    def _begin(self, tracker: Tracker, opening: Opening, executor: Executor, digests: str) -> _Parent:
+    def _begin(self, tracker: Tracker, opening: Opening, executor: Executor, digests: str) -> Parent:
         spec, around, journal, past = self._spec, self._around, opening.journal, opening.past
         run_id, experiment_id = tracker.start(
             ParentRun(
@@ -236,17 +229,19 @@ class _Run:
         if past is not None:
             behind = past.behind if past.behind is not None else behind
             self._reopen(tracker, past, run_id, journal)
-        body: dict[str, object] = {"run": run_id, "experiment": experiment_id, "t": time.time(), "behind": behind}
-        journal.append([Record("parent", body)])
+        parent = Parent(run_id, experiment_id, time.time(), behind)
+        journal.append([written(parent)])
         journal.flush()
         around.reached(Lifecycle.PARENT_RECORDED)
-        return _Parent(run_id, experiment_id, behind)
+        return parent
 
     def _reopen(self, tracker: Tracker, past: History, run_id: str, journal: Journal) -> None:
         """Makes the child runs of trials that are executed again RUNNING; fills a store that has lost the parent."""
         journal.flush()
-        if past.parent is not None and past.parent[0] != run_id:
-            _log.warning("the parent run %s is gone; all trials are published again under %s", past.parent[0], run_id)
+        if past.parent is not None and past.parent.run_id != run_id:
+            _log.warning(
+                "the parent run %s is gone; all trials are published again under %s", past.parent.run_id, run_id
+            )
             past.recall(journal.replay())
         if self._spec.tracking.child_runs != "none":
             tracker.reopen(run_id, [trial.number for trial in past.unfinished])

@@ -11,12 +11,14 @@ from sparkml_track.engine.audit.expected import best_of, publishes, summary_of, 
 from sparkml_track.engine.publishing.best_trials import without_files
 from sparkml_track.engine.publishing.finish import Ending, close_parent, ended_record, parent_end
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.records import accepted_body
+from sparkml_track.engine.results.journal_door import written
+from sparkml_track.engine.results.journal_records import Published
+from sparkml_track.engine.results.records import accepted
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import number_in
 from sparkml_track.engine.storage.shared_folders import Roots
 from sparkml_track.errors import LeaseHeld
-from sparkml_track.journals import Journal, Record, open_journal
+from sparkml_track.journals import Journal, open_journal
 from sparkml_track.trackers import Tracker
 from sparkml_track.trial import State
 
@@ -58,7 +60,7 @@ class Repair:
 
     def _repair(self, journal: Journal, run_id: str) -> None:
         past = History.of(journal.replay(), keep=True)
-        state = State(past.ended["state"]) if past.ended is not None else self._state(past)
+        state = past.ended.state if past.ended is not None else self._state(past)
         self._give_up(past, journal)
         doubles = self._tracker.reconcile(run_id)
         if doubles:
@@ -78,8 +80,8 @@ class Repair:
             result = Result(
                 trial.number, trial.params, State.KILLED, attempts=attempts, reason="cancelled", message=why
             )
-            record = Record("accepted", accepted_body(result, ""))
-            journal.append([record])
+            record = accepted(result, "")
+            journal.append([written(record)])
             past.add(record)
             self._done.append(f"trial {trial.number}: counted as killed, as it had no outcome")
         journal.flush()
@@ -100,7 +102,7 @@ class Repair:
         for start in range(0, len(numbers), _BATCH):
             batch = numbers[start : start + _BATCH]
             self._tracker.publish(run_id, [past.child(number) for number in batch])
-            journal.append([Record("published", {"n": batch})])
+            journal.append([written(Published(tuple(batch)))])
         journal.flush()
         if missing:
             self._done.append(f"published the child runs of {len(missing)} trials")
@@ -121,17 +123,17 @@ class Repair:
         summary = summary_of(past)
         results = sorted(past.results.values(), key=lambda each: each.number)
         ending = Ending(
-            name=str(past.plan["name"]),
+            name=past.begun.name,
             home=self._home,
             sweep=self._sweep,
             run_id=run_id,
-            experiment_id=past.parent[1] if past.parent is not None else "",
+            experiment_id=past.parent.experiment_id if past.parent is not None else "",
             state=state,
-            spec=past.plan["spec"],
+            spec=past.begun.spec.described,
             stale=past.stale,
         )
         close_parent(self._tracker, ending, parent_end(ending, summary, results))
-        journal.append([ended_record(ending, summary)])
+        journal.append([written(ended_record(ending, summary))])
         journal.flush()
-        Roots.of(self._sweep, past.plan).close(results, state)
+        Roots.of(self._sweep, past.begun.spec).close(results, state)
         self._done.append(f"ended the parent run as {state.value}")

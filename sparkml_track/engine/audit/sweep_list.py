@@ -11,7 +11,7 @@ from sparkml_track.engine.recovery.resume import resumable
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.summary import Counts
 from sparkml_track.errors import JournalError
-from sparkml_track.journals import Record, SweepEntry, read, sweeps
+from sparkml_track.journals import SweepEntry, read, sweeps
 
 __all__ = ["SweepState", "overview"]
 
@@ -54,15 +54,13 @@ def _state(home: Path, entry: SweepEntry) -> SweepState:
     age = max(0.0, time.time() - entry.modified)
     try:
         past = History.of(read(home, entry.sweep))
-        counts = past.counts if past.plan else None
-    except (JournalError, KeyError, TypeError) as error:
+        counts = past.counts if past.plan is not None else None
+    except JournalError as error:
         return SweepState(entry.sweep, "unreadable", None, age, False, str(error))
     if entry.holder is not None:
         note = f"pid {entry.holder.pid} on {entry.holder.host}"
         return SweepState(entry.sweep, "running", counts, age, False, note)
     if past.ended is None:
-        return SweepState(entry.sweep, "unfinished", counts, age, isinstance(past.plan.get("fingerprint"), dict))
-    ends = Record("ended", past.ended)
-    return SweepState(
-        entry.sweep, str(past.ended["state"]), counts, age, resumable(ends), str(past.ended.get("why", ""))
-    )
+        return SweepState(entry.sweep, "unfinished", counts, age, past.plan is not None)
+    ended = past.ended
+    return SweepState(entry.sweep, ended.state.value, counts, age, resumable(ended), ended.why)

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 
 from sparkml_track import schema
@@ -20,6 +19,7 @@ from sparkml_track.engine.audit.expected import publishes, summary_of, wanted
 from sparkml_track.engine.audit.repair import Repair
 from sparkml_track.engine.publishing.finish import pareto_tag, result_metrics
 from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.journal_door import plan_of
 from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.errors import JournalError, SpecError, TrackingError
 from sparkml_track.home import Home
@@ -79,8 +79,8 @@ def verify(
     """
     root = Home.find(home).root
     sweep = target if _known(root, target) else None
-    plan = History.of(islice(read(root, sweep), 1)).plan if sweep else {}
-    uri = tracking_uri or _kept_uri(target, plan.get("spec", {}).get("tracking", {}).get("uri") if plan else None)
+    plan = plan_of(read(root, sweep)) if sweep else None
+    uri = tracking_uri or _kept_uri(target, plan.spec.tracking.uri if plan is not None else None)
     with closing(open_tracker(uri, root)) as tracker:
         if sweep is None:
             sweep = _sweep_of(target, tracker, root)
@@ -127,7 +127,7 @@ class _Checker:
 
     def check(self) -> Verification:
         past = History.of(read(self._home, self._sweep))
-        if not past.plan:
+        if past.plan is None:
             raise JournalError(f"the journal of sweep {self._sweep!r} holds no plan; its first driver died at once")
         run_id = self._tracker.find(self._sweep)
         summary = summary_of(past)
@@ -136,8 +136,8 @@ class _Checker:
         if run_id is None:
             found.append(f"parent: {self._tracker.uri} has no run of sweep {self._sweep}")
         else:
-            if past.parent is not None and past.parent[0] != run_id:
-                found.append(f"parent: the journal names run {past.parent[0]}, the store has {run_id}")
+            if past.parent is not None and past.parent.run_id != run_id:
+                found.append(f"parent: the journal names run {past.parent.run_id}, the store has {run_id}")
             if publishes(past):
                 found += _children(past, list(self._tracker.children(run_id)))
             found += _parent(past, summary, self._tracker.parent(run_id), bool(found))
@@ -202,14 +202,13 @@ def _parent(past: History, summary: Summary, stored: StoredParent, broken: bool)
         if stored.status != "RUNNING":
             yield f"parent: it is {stored.status}, but the journal has no end of the sweep"
         return
-    state = State(past.ended["state"])
-    want = {State.FINISHED: "FINISHED", State.FAILED: "FAILED"}.get(state, "KILLED")
+    want = {State.FINISHED: "FINISHED", State.FAILED: "FAILED"}.get(past.ended.state, "KILLED")
     if stored.status != want:
         yield f"parent: it is {stored.status}, the journal says {want}"
     if stored.status == "FINISHED" and broken:
         yield "parent: it is FINISHED although other differences were found"
-    if past.ended["digest"] != summary.digest:
-        yield f"journal: the digest of its end is {past.ended['digest'][:16]}, recomputed {summary.digest[:16]}"
+    if past.ended.digest != summary.digest:
+        yield f"journal: the digest of its end is {past.ended.digest[:16]}, recomputed {summary.digest[:16]}"
     if stored.tags.get(schema.TAG_DIGEST) != summary.digest:
         yield f"parent: its digest is {stored.tags.get(schema.TAG_DIGEST, 'missing')[:16]}, not {summary.digest[:16]}"
     yield from _best(summary, stored.tags)

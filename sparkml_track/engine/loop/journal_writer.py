@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
+from sparkml_track.engine.results.journal_door import written
+from sparkml_track.engine.results.journal_records import JournalRecord, Late, Published
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
 from sparkml_track.journals import Journal, Record
 from sparkml_track.trackers import ChildRun
@@ -55,9 +57,9 @@ class Ledger:
         self._late = 0
         self._synced = time.monotonic()
 
-    def record(self, kind: str, **body: object) -> None:
+    def record(self, record: JournalRecord) -> None:
         """Adds a record."""
-        self._records.append(Record(kind, body))
+        self._records.append(written(record))
 
     def hold(self, child: ChildRun) -> None:
         """Publishes a child run once all records so far are durable."""
@@ -100,10 +102,10 @@ class Ledger:
         """Writes down how many late answers were refused so far, if there are more: this driver may not end well."""
         if answers > self._late:
             self._late = answers
-            self.record("late", n=answers)
+            self.record(Late(answers))
 
     def note_published(self) -> None:
         """Writes down which child runs the tracking store has."""
         while self._published:
-            self.record("published", n=list(self._published.popleft()))
+            self.record(Published(tuple(self._published.popleft())))
         self.write()

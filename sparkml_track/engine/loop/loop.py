@@ -18,7 +18,8 @@ from sparkml_track.engine.loop.running_trial import Again, Live
 from sparkml_track.engine.loop.slot_watch import Slots
 from sparkml_track.engine.loop.tally import Tally
 from sparkml_track.engine.loop.unit_scheduler import UnitScheduler
-from sparkml_track.engine.results.records import accepted_body, child_run, told_values
+from sparkml_track.engine.results import journal_records
+from sparkml_track.engine.results.records import accepted, child_run, told_values
 from sparkml_track.engine.results.summary import Result, Summary, summarise
 from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
@@ -183,7 +184,7 @@ class Loop:
             asker.ahead(executor.slots)
 
     def _submit(self, attempt: Attempt) -> None:
-        self.ledger.record("submitted", a=attempt.id)
+        self.ledger.record(journal_records.Submitted(attempt.attempt_id))
         self.ledger.write()
         self._parts.executor.submit(attempt)
         self._parts.reached(Lifecycle.SUBMITTED)
@@ -213,7 +214,8 @@ class Loop:
 
     def _reported(self, live: Live, event: Reported) -> None:
         report = event.report
-        self.ledger.record("reported", a=event.attempt, step=report.step, metrics=dict(report.metrics), t=report.time)
+        attempt = live.attempt.attempt_id
+        self.ledger.record(journal_records.Reported(attempt, report.step, report.metrics, report.time))
         live.reports.append(report)
         value = report.metrics.get(self._spec.metric[0])
         pruner = self._parts.pruner
@@ -225,7 +227,7 @@ class Loop:
         self._parts.executor.answer(event.attempt, event.index, live.pruned)
 
     def _lost(self, live: Live, event: Lost) -> None:
-        self.ledger.record("lost", **live.lost(event))
+        self.ledger.record(live.lost(event))
         if self.stopping:
             self._accept(live, self._killed(live))
         elif live.charged > self._spec.failures.retries:
@@ -244,7 +246,7 @@ class Loop:
         self._parts.reached(Lifecycle.RECEIVED)
         outcome = replace(outcome, log=live.told(outcome.log))
         result = live.result(outcome, self._spec.metric, self.stopping)
-        self.ledger.record("accepted", **accepted_body(result, outcome.log, outcome.artifacts))
+        self.ledger.record(accepted(result, outcome.log, outcome.artifacts))
         self.ledger.write()
         del self.live[live.trial.number]
         self.results.append(result)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.journal_writer import Ledger
 from sparkml_track.engine.loop.running_trial import Again, Live
+from sparkml_track.engine.results.journal_records import Asked
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener
 from sparkml_track.trial import Attempt, Unit
 
@@ -42,7 +43,7 @@ class UnitScheduler:
         trial = self._asker.next()
         if trial is None:
             return None
-        self._ledger.record("asked", n=trial.number, params=trial.params, seed=trial.seed)
+        self._ledger.record(Asked(trial.number, trial.params, trial.seed))
         self._reached(Lifecycle.ASKED)
         return Live(trial, Attempt(trial, Unit(trial.number), timeout=self._timeout))
 

@@ -15,12 +15,14 @@ from sparkml_track.engine.loop.loop import Loop
 from sparkml_track.engine.publishing.best_trials import TopPublisher
 from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.publishing.report import Page, report
+from sparkml_track.engine.results.journal_door import written
+from sparkml_track.engine.results.journal_records import BestTrial, Ended
 from sparkml_track.engine.results.summary import Result, Summary, trials_table
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
 from sparkml_track.engine.storage.waiting import Hurried, Hurry, never, patiently, pause
 from sparkml_track.errors import TrackingError, TrackingUnavailable
-from sparkml_track.journals import Journal, Record
+from sparkml_track.journals import Journal
 from sparkml_track.trackers import Content, ParentEnd, Tracker
 from sparkml_track.trial import State
 
@@ -95,7 +97,7 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
         _asked(ending, lambda: tracker.reconcile(ending.run_id))
     close_parent(tracker, ending, end)
     ending.reached(Lifecycle.PARENT_ENDED)
-    journal.append([ended_record(ending, summary)])
+    journal.append([written(ended_record(ending, summary))])
     journal.flush()
     ending.reached(Lifecycle.ENDED)
     return SweepResult(
@@ -109,12 +111,19 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
     )
 
 
-def ended_record(ending: Ending, summary: Summary) -> Record:
+def ended_record(ending: Ending, summary: Summary) -> Ended:
     """Says that the sweep ended and its parent run with it."""
-    best = None if summary.best is None else {"n": summary.best.number, "value": summary.best.value}
-    body: dict[str, object] = {"state": ending.state.value, "digest": summary.digest, "counts": asdict(summary.counts)}
-    body |= {"best": best, "run": ending.run_id, "t": time.time(), "stale": ending.stale}
-    return Record("ended", body | ({"why": ending.why[:1000]} if ending.why else {}))
+    best = summary.best
+    return Ended(
+        state=ending.state,
+        digest=summary.digest,
+        counts=summary.counts,
+        best=None if best is None or best.value is None else BestTrial(best.number, best.value),
+        run_id=ending.run_id,
+        time=time.time(),
+        stale=ending.stale,
+        why=ending.why[:1000],
+    )
 
 
 def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd) -> None:

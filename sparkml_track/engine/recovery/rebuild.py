@@ -11,13 +11,14 @@ from pathlib import Path
 
 from sparkml_track import schema
 from sparkml_track.engine.identity.fingerprint import Fingerprint, part_digests
-from sparkml_track.engine.results.records import accepted_body, values_of
+from sparkml_track.engine.results.journal_records import Asked, JournalRecord, Parent, Published, Submitted
+from sparkml_track.engine.results.records import accepted, values_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.seeds import trial_seed
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.engine.storage.shared_folders import artifacts_of
 from sparkml_track.errors import ResumeRefused, SpaceError
-from sparkml_track.journals import Record, sweeps
+from sparkml_track.journals import sweeps
 from sparkml_track.space import Space, flatten
 from sparkml_track.trackers import StoredChild, StoredParent, open_tracker
 from sparkml_track.trial import AttemptId, Trial
@@ -27,7 +28,7 @@ __all__ = ["params_of", "rebuilt"]
 _READINGS = 4096  # of one set of parameters as text
 
 
-def rebuilt(spec: Spec, home: Path, prints: Fingerprint) -> tuple[int, list[Record]]:
+def rebuilt(spec: Spec, home: Path, prints: Fingerprint) -> tuple[int, list[JournalRecord]]:
     """The seed of a sweep and the records that its child runs stand for.
 
     Times of single trials and reports stay in the tracking store alone.
@@ -48,7 +49,7 @@ def rebuilt(spec: Spec, home: Path, prints: Fingerprint) -> tuple[int, list[Reco
         seed = int(parent.params.get("seed", spec.seed))
         _refuse_another(parent, spec, prints, seed)
         children = sorted(tracker.children(run_id), key=lambda child: child.number)
-    records = [Record("parent", {"run": run_id, "experiment": parent.experiment_id})]
+    records: list[JournalRecord] = [Parent(run_id, parent.experiment_id)]
     for child in {child.number: child for child in children}.values():
         records += _records(child, spec, seed)
     return seed, records
@@ -69,11 +70,11 @@ def _refuse_another(parent: StoredParent, spec: Spec, prints: Fingerprint, seed:
         )
 
 
-def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[Record]:
+def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[JournalRecord]:
     number = child.number
     trial = Trial(number, params_of(spec.space, child.params), trial_seed(seed, number))
-    yield Record("asked", {"n": number, "params": trial.params, "seed": trial.seed})
-    yield Record("submitted", {"a": str(AttemptId(number, 0, child.attempts))})
+    yield Asked(number, trial.params, trial.seed)
+    yield Submitted(AttemptId(number, 0, child.attempts))
     if child.state.terminal:
         metrics = dict(child.metrics)
         # A tag, which anybody may write, says that there is a folder; which one, as it may be removed, is said here.
@@ -91,8 +92,8 @@ def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[Record]:
             reason=child.reason,
             artifacts=artifacts,
         )
-        yield Record("accepted", accepted_body(result, "", artifacts))
-        yield Record("published", {"n": [number]})
+        yield accepted(result, "", artifacts)
+        yield Published((number,))
 
 
 def params_of(space: Space, texts: Mapping[str, str]) -> dict[str, object]:

@@ -10,20 +10,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.loop.running_trial import Again
 from sparkml_track.engine.recovery.rebuild import rebuilt
 from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.journal_codec import planned_spec
+from sparkml_track.engine.results.journal_door import plan_of, read_record, read_records, written
+from sparkml_track.engine.results.journal_records import (
+    Accepted,
+    Ended,
+    JournalRecord,
+    Plan,
+    PlannedSpec,
+    Reported,
+    Retried,
+    Submitted,
+)
 from sparkml_track.engine.results.records import told_values
 from sparkml_track.engine.spec.spec import Spec, id_prefix, new_sweep_id
 from sparkml_track.errors import JournalError, ResumeRefused
-from sparkml_track.journals import Journal, Record, SweepEntry, last, open_journal, read, sweeps
+from sparkml_track.journals import Journal, SweepEntry, last, open_journal, read, sweeps
 from sparkml_track.pruners import Pruner
 from sparkml_track.slot.host.trees import remove_tree
-from sparkml_track.trial import AttemptId, State
+from sparkml_track.trial import State
 
 __all__ = ["Opening", "clear_spool", "open_sweep", "restore", "resumable"]
 
@@ -113,26 +124,23 @@ def clear_spool(folder: Path, past: History) -> None:
 def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:
     """Every report again, in the order they came."""
     sign = 1.0 if spec.direction[0] == "minimize" else -1.0
-    for record in journal.replay():
-        body: Mapping[str, Any] = record.body
-        if record.kind == "reported" and spec.metric[0] in body["metrics"]:
-            number = AttemptId.parse(str(body["a"])).trial
-            pruner.report(number, int(body["step"]), float(body["metrics"][spec.metric[0]]) * sign)
-        elif record.kind == "submitted" and not str(body["a"]).endswith(".1"):
-            pruner.restarted(AttemptId.parse(str(body["a"])).trial)
-        elif record.kind == "accepted" and int(body["n"]) in past.results:
-            pruner.ended(int(body["n"]), body["state"] == State.FINISHED.value)
+    for record in read_records(journal.replay()):
+        if isinstance(record, Reported) and spec.metric[0] in record.metrics:
+            pruner.report(record.attempt.trial, record.step, record.metrics[spec.metric[0]] * sign)
+        elif isinstance(record, Submitted) and record.attempt.number > 1:
+            pruner.restarted(record.attempt.trial)
+        elif isinstance(record, Accepted) and record.number in past.results:
+            pruner.ended(record.number, record.state is State.FINISHED)
     for trial in past.unfinished:
         pruner.restarted(trial.number)
 
 
-def resumable(end: Record | None, max_failed: int | None = None) -> bool:
+def resumable(end: JournalRecord | None, max_failed: int | None = None) -> bool:
     """Whether "auto" goes on with a sweep, by its last record: it has no end, was interrupted, or lost its slots."""
-    if end is None or end.kind != "ended":
+    if not isinstance(end, Ended):
         return True
-    failed = int(end.body.get("counts", {}).get("failed", 0))  # type: ignore[attr-defined]
-    too_many = max_failed is not None and failed > max_failed
-    return end.body["state"] != State.FINISHED.value and not too_many
+    too_many = max_failed is not None and end.counts.failed > max_failed
+    return end.state is not State.FINISHED and not too_many
 
 
 # -- the three ways
@@ -152,7 +160,7 @@ def _named(spec: Spec, home: Path, prints: Fingerprint, origin: Mapping[str, obj
     journal = open_journal(home, spec.resume)
     try:
         # In one write: half of it would be a sweep whose other half is executed again.
-        journal.append([_plan(spec, prints, origin), *records])
+        journal.append([written(record) for record in (_plan(spec, prints, origin), *records)])
     finally:
         journal.close()
     _log.warning("sweep %s has no journal here; it was rebuilt from its child runs", spec.resume)
@@ -163,15 +171,15 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
     journal = open_journal(home, sweep)
     try:
         past = History.of(journal.replay())
-        if not past.plan:  # its first driver died before it could begin
+        if past.plan is None:  # its first driver died before it could begin
             _write_plan(journal, spec, prints, {})
             return Opening(journal, spec)
-        _refuse_another(sweep, past, spec, prints)
-        spec = _as_begun(spec, past)
+        _refuse_another(sweep, past.plan, spec, prints)
+        spec = _as_begun(spec, past.plan.spec)
         retried = _retried(past, spec.failures.retry_failed)
         if retried:
-            record = Record("retried", {"n": retried})
-            journal.append([record])
+            record = Retried(tuple(retried))
+            journal.append([written(record)])
             past.add(record)
         return Opening(journal, spec, past, retried)
     except BaseException:
@@ -179,28 +187,27 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
         raise
 
 
-def _as_begun(spec: Spec, past: History) -> Spec:
+def _as_begun(spec: Spec, begun: PlannedSpec) -> Spec:
     """With the first driver's seed, and its choice of child runs and artifacts: those of its trials follow it."""
-    kept = past.tracking
+    kept = begun.tracking
     for name in ("child_runs", "keep"):
         if getattr(kept, name) != getattr(spec.tracking, name):
             _log.warning("%s stays %r, as the sweep began; resume='never' starts anew", name, getattr(kept, name))
     tracking = replace(spec.tracking, child_runs=kept.child_runs, keep=kept.keep)
-    return replace(spec, seed=int(past.plan["spec"]["seed"]), tracking=tracking)
+    return replace(spec, seed=begun.seed, tracking=tracking)
 
 
 def _write_plan(journal: Journal, spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> None:
     try:
-        journal.append([_plan(spec, prints, origin)])
+        journal.append([written(_plan(spec, prints, origin))])
         journal.flush()
     except BaseException:
         journal.close()
         raise
 
 
-def _plan(spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> Record:
-    body = {"name": spec.name, "t": time.time(), "spec": spec.plan(), "fingerprint": prints, "origin": dict(origin)}
-    return Record("plan", body)
+def _plan(spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> Plan:
+    return Plan(spec.name, time.time(), planned_spec(spec.plan()), prints, origin)
 
 
 def _retried(past: History, failed_too: bool) -> list[int]:
@@ -212,15 +219,10 @@ def _retried(past: History, failed_too: bool) -> list[int]:
     ]
 
 
-def _refuse_another(sweep: str, past: History, spec: Spec, prints: Fingerprint) -> None:
-    old = past.plan.get("fingerprint")
-    if not isinstance(old, Mapping):
-        raise ResumeRefused(
-            f"sweep {sweep!r} was started by a release that kept no fingerprint; start it anew with resume='never'"
-        )
-    found = differences(old, _same_seed(past.plan, prints))
-    if past.plan["name"] != spec.name:
-        found.insert(0, f"name: was {past.plan['name']!r}, is {spec.name!r}")
+def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> None:
+    found = differences(plan.fingerprint, _same_seed(plan, prints))
+    if plan.name != spec.name:
+        found.insert(0, f"name: was {plan.name!r}, is {spec.name!r}")
     if found:
         raise ResumeRefused(
             f"sweep {sweep!r} cannot go on, because it is not the same any more:"
@@ -229,11 +231,11 @@ def _refuse_another(sweep: str, past: History, spec: Spec, prints: Fingerprint) 
         )
 
 
-def _same_seed(plan: Mapping[str, Any], prints: Fingerprint) -> Fingerprint:
+def _same_seed(plan: Plan, prints: Fingerprint) -> Fingerprint:
     """A seed that is given now and equals the one that was drawn is no difference; nor is one that is left out now."""
     spec = dict(prints["spec"])
-    was, now = plan["fingerprint"]["spec"].get("seed"), spec["seed"]
-    if now is None or (was is None and now == plan["spec"]["seed"]):
+    was, now = plan.fingerprint["spec"].get("seed"), spec["seed"]
+    if now is None or (was is None and now == plan.spec.seed):
         spec["seed"] = was
     return {**prints, "spec": spec}
 
@@ -247,16 +249,15 @@ def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
     for entry in _candidates(home, spec.name):
         try:
             # First what is cheap: most sweeps have ended.
-            if entry.holder is None and not resumable(last(home, entry.sweep), spec.failures.max_failed):
+            if entry.holder is None and not resumable(_last(home, entry.sweep), spec.failures.max_failed):
                 continue
-            plan = next(read(home, entry.sweep), None)
-            if plan is None or plan.kind != "plan" or plan.body.get("name") != spec.name:
+            plan = plan_of(read(home, entry.sweep))
+            if plan is None or plan.name != spec.name:
                 continue
         except JournalError as error:
             _log.warning("sweep %s is passed over: %s", entry.sweep, error)
             continue
-        old = plan.body.get("fingerprint")
-        found = differences(old, prints) if isinstance(old, Mapping) else ["an older release started it"]
+        found = differences(plan.fingerprint, prints)
         if not found:
             return entry.sweep
         if not told and entry.holder is None:
@@ -264,6 +265,11 @@ def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
             text = "; ".join(found[:5])
             _log.warning("not going on with the unfinished sweep %s, which differs: %s", entry.sweep, text)
     return None
+
+
+def _last(home: Path, sweep: str) -> JournalRecord | None:
+    record = last(home, sweep)
+    return None if record is None else read_record(record)
 
 
 def _candidates(home: Path, name: str) -> list[SweepEntry]:

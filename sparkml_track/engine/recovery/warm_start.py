@@ -12,6 +12,8 @@ from pathlib import Path
 
 from sparkml_track.engine.recovery.rebuild import params_of
 from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.journal_door import read_records
+from sparkml_track.engine.results.journal_records import Parent
 from sparkml_track.engine.spec.spec import Spec, described
 from sparkml_track.errors import JournalError, ResumeRefused, SpecError, TrackingError
 from sparkml_track.journals import read, sweeps
@@ -101,8 +103,8 @@ def _finished(past: History) -> _Trials:
 
 
 def _parents(home: Path, sweep: str) -> list[str]:
-    head = islice(read(home, sweep), _HEAD)
-    return [str(record.body["run"]) for record in head if record.kind == "parent"]
+    head = read_records(islice(read(home, sweep), _HEAD))
+    return [record.run_id for record in head if isinstance(record, Parent)]
 
 
 def _from_tracker(spec: Spec, target: str, home: Path) -> _Trials:

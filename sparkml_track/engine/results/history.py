@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from sparkml_track.engine.results.journal_door import read_records, unreadable
+from sparkml_track.engine.results.journal_records import (
+    Accepted,
+    Asked,
+    Ended,
+    JournalRecord,
+    Late,
+    Lost,
+    OfSweep,
+    Parent,
+    Plan,
+    Published,
+    Reported,
+    Retried,
+    Submitted,
+)
 from sparkml_track.engine.results.records import child_run, result_of
 from sparkml_track.engine.results.summary import Counts, Result
 from sparkml_track.engine.spec.spec import Tracking
-from sparkml_track.errors import JournalError
 from sparkml_track.journals import Record
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import AttemptId, Report, State, Trial
+from sparkml_track.trial import Report, State, Trial
 
 __all__ = ["History"]
-
-Body = Mapping[str, Any]
 
 
 @dataclass
@@ -25,15 +37,14 @@ class History:
     """The state after all records of a journal.
 
     Attributes:
-        plan: body of the ``plan`` record; empty if the first driver died before it was durable.
-        parent: run id and experiment id, None before the parent run was created.
-        behind: how far behind the trials lie that a suggestion used, None unless ``deterministic``.
+        plan: None if the first driver died before it was durable.
+        parent: the newest one, None before the parent run was created.
         trials: asked, by number.
         results: accepted, by number, in the order of acceptance.
         attempts: the highest attempt number submitted, by trial.
         charged: losses that count against a trial, by trial.
         published: trials whose child run is terminal in the tracking store.
-        ended: body of the ``ended`` record, None if the last driver did not end the sweep.
+        ended: how, None if the last driver did not end the sweep.
         used: seconds that drivers worked at it, by their clocks.
         stale: late answers that were refused, of all drivers.
         problems: records that contradict others, for a person.
@@ -43,15 +54,14 @@ class History:
         keep: whether reports and logs of published trials are kept.
     """
 
-    plan: Body = field(default_factory=dict)
-    parent: tuple[str, str] | None = None
-    behind: int | None = None
+    plan: Plan | None = None
+    parent: Parent | None = None
     trials: dict[int, Trial] = field(default_factory=dict)
     results: dict[int, Result] = field(default_factory=dict)
     attempts: dict[int, int] = field(default_factory=dict)
     charged: dict[int, int] = field(default_factory=dict)
     published: set[int] = field(default_factory=set)
-    ended: Body | None = None
+    ended: Ended | None = None
     used: float = 0.0
     stale: int = 0
     problems: list[str] = field(default_factory=list)
@@ -67,49 +77,70 @@ class History:
         """Reads records, oldest first.
 
         Args:
-            records: of one sweep.
+            records: of one sweep; kinds of later releases are passed over.
             keep: also reports and logs of trials that are published, which takes memory.
+
+        Raises:
+            JournalError: one is of a known kind and cannot be read.
         """
         history = cls(keep=keep)
-        for record in records:
+        for record in read_records(records):
             history.add(record)
         history._stop_clock()
         return history
 
-    def add(self, record: Record) -> None:
-        """Takes the next record; kinds of later releases are passed over.
+    def add(self, record: JournalRecord) -> None:
+        """Takes the next record.
 
         Raises:
-            JournalError: it is of a known kind and cannot be read.
+            JournalError: it says less than the plan asks for.
         """
-        take = getattr(self, f"_take_{record.kind}", None)
-        if take is None:
-            return
-        try:
-            take(record.body)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise JournalError(
-                f"a record of kind {record.kind!r} is not as this release writes it ({type(error).__name__}: {error}); "
-                "open the sweep with the release that wrote it, or start anew with resume='never'"
-            ) from error
+        match record:
+            case Asked():
+                self._take_asked(record)
+            case Submitted():
+                self._take_submitted(record)
+            case Accepted():
+                self._take_accepted(record)
+            case Reported():
+                self._take_reported(record)
+            case Lost():
+                self._take_lost(record)
+            case _:
+                self._add_of_sweep(record)
 
     # -- what follows from it
 
     @property
+    def begun(self) -> Plan:
+        """The plan.
+
+        Raises:
+            JournalError: there is none.
+        """
+        if self.plan is None:
+            raise unreadable("the journal does not begin with a plan")
+        return self.plan
+
+    @property
     def metric(self) -> tuple[str, ...]:
         """Names of the objectives."""
-        return tuple(self.plan["spec"]["metric"])
+        return self.begun.spec.metric
 
     @property
     def direction(self) -> tuple[str, ...]:
         """Of each objective."""
-        return tuple(self.plan["spec"]["direction"])
+        return self.begun.spec.direction
 
     @property
     def tracking(self) -> Tracking:
-        """The choices that it began with. Plans of earlier releases do not say what is kept: all."""
-        given = self.plan["spec"]["tracking"]
-        return Tracking(given["uri"], given["child_runs"], given.get("keep", "all"))
+        """The choices that it began with."""
+        return self.begun.spec.tracking
+
+    @property
+    def behind(self) -> int | None:
+        """How far behind the trials lie that a suggestion used, None unless ``deterministic``."""
+        return None if self.parent is None else self.parent.behind
 
     @property
     def unfinished(self) -> list[Trial]:
@@ -120,8 +151,8 @@ class History:
     def planned(self) -> int:
         """How many trials there are to be: what the end said, else the limit, at least those that were asked."""
         if self.ended is not None:
-            return max(int(self.ended["counts"]["planned"]), len(self.trials))
-        return max(int(self.plan["spec"]["max_trials"] or 0), len(self.trials))
+            return max(self.ended.counts.planned, len(self.trials))
+        return max(self.begun.spec.max_trials or 0, len(self.trials))
 
     @property
     def counts(self) -> Counts:
@@ -153,78 +184,87 @@ class History:
 
     # -- records
 
-    def _take_plan(self, body: Body) -> None:
-        self.plan = body
+    def _add_of_sweep(self, record: OfSweep) -> None:
+        match record:
+            case Plan():
+                self.plan = record
+            case Parent():
+                self._take_parent(record)
+            case Retried():
+                self._take_retried(record)
+            case Published():
+                self._take_published(record)
+            case Late():
+                self.stale = record.answers
+            case Ended():
+                self._take_ended(record)
 
-    def _take_parent(self, body: Body) -> None:
+    def _take_parent(self, record: Parent) -> None:
         self._stop_clock()
-        self._began = self._last = float(body.get("t", 0.0))
-        self.parent = (str(body["run"]), str(body["experiment"]))
-        self.behind = body.get("behind")
+        self._began = self._last = record.time or 0.0
+        self.parent = record
         self.ended = None
 
-    def _take_asked(self, body: Body) -> None:
-        number = int(body["n"])
-        if number in self.trials:
-            self.problems.append(f"trial {number} was asked twice")
-        self.trials[number] = Trial(number, body["params"], int(body["seed"]))
+    def _take_asked(self, record: Asked) -> None:
+        if record.number in self.trials:
+            self.problems.append(f"trial {record.number} was asked twice")
+        self.trials[record.number] = Trial(record.number, record.params, record.seed)
 
-    def _take_submitted(self, body: Body) -> None:
-        number, attempt = _attempt(body)
-        if attempt <= self.attempts.get(number, 0):
-            self.problems.append(f"attempt {body['a']} was submitted twice")
+    def _take_submitted(self, record: Submitted) -> None:
+        attempt, number = record.attempt, record.attempt.trial
+        if attempt.number <= self.attempts.get(number, 0):
+            self.problems.append(f"attempt {attempt} was submitted twice")
         if number in self.results:
-            self.problems.append(f"attempt {body['a']} was submitted after the outcome of trial {number} was accepted")
-        self.attempts[number] = attempt
+            self.problems.append(f"attempt {attempt} was submitted after the outcome of trial {number} was accepted")
+        self.attempts[number] = attempt.number
         self.reports.pop(number, None)
 
-    def _take_reported(self, body: Body) -> None:
-        number, attempt = _attempt(body)
-        if attempt == self.attempts.get(number):
-            report = Report(body["metrics"], int(body["step"]), float(body["t"]))
-            self.reports.setdefault(number, []).append(report)
+    def _take_reported(self, record: Reported) -> None:
+        number = record.attempt.trial
+        if record.attempt.number == self.attempts.get(number):
+            self.reports.setdefault(number, []).append(Report(record.metrics, record.step, record.time))
 
-    def _take_lost(self, body: Body) -> None:
-        number = _attempt(body)[0]
-        self.charged[number] = self.charged.get(number, 0) + bool(body["charged"])
+    def _take_lost(self, record: Lost) -> None:
+        number = record.attempt.trial
+        self.charged[number] = self.charged.get(number, 0) + record.charged
 
-    def _take_accepted(self, body: Body) -> None:
-        number = int(body["n"])
+    def _take_accepted(self, record: Accepted) -> None:
+        number = record.number
         if number not in self.trials:
             self.problems.append(f"an outcome of trial {number} was accepted, which was never asked")
             return
         if number in self.results:
             self.problems.append(f"a second outcome of trial {number} was accepted; the first one counts")
             return
-        self.results[number] = result = result_of(body, self.trials[number], self.metric)
-        self._last = max(self._last, result.started + result.duration)
-        if body.get("log"):
-            self.logs[number] = str(body["log"])
-        if body.get("artifacts"):
-            self.artifacts[number] = str(body["artifacts"])
+        try:
+            self.results[number] = result_of(record, self.trials[number], self.metric)
+        except KeyError as error:
+            raise unreadable(f"the accepted outcome of trial {number} lacks the metric {error}") from error
+        self._last = max(self._last, record.started + record.duration)
+        if record.log:
+            self.logs[number] = record.log
+        if record.artifacts:
+            self.artifacts[number] = record.artifacts
 
-    def _take_retried(self, body: Body) -> None:
+    def _take_retried(self, record: Retried) -> None:
         self.ended = None
-        for number in body["n"]:
+        for number in record.numbers:
             self.results.pop(number, None)
             self.published.discard(number)
             self.charged.pop(number, None)
             self.artifacts.pop(number, None)
             self._forget(number)
 
-    def _take_published(self, body: Body) -> None:
-        for number in body["n"]:
-            self.published.add(number)
-            if not self.keep:
+    def _take_published(self, record: Published) -> None:
+        self.published.update(record.numbers)
+        if not self.keep:
+            for number in record.numbers:
                 self._forget(number)
 
-    def _take_late(self, body: Body) -> None:
-        self.stale = int(body["n"])
-
-    def _take_ended(self, body: Body) -> None:
-        self._last = max(self._last, float(body.get("t", 0.0)))
-        self.ended = body
-        self.stale = int(body.get("stale", 0))
+    def _take_ended(self, record: Ended) -> None:
+        self._last = max(self._last, record.time)
+        self.ended = record
+        self.stale = record.stale
 
     def _forget(self, number: int) -> None:
         self.reports.pop(number, None)
@@ -234,9 +274,3 @@ class History:
         # Clocks may jump back between two drivers.
         self.used += max(0.0, self._last - self._began) if self._began else 0.0
         self._began = 0.0
-
-
-def _attempt(body: Body) -> tuple[int, int]:
-    """Trial and attempt number of an attempt's id."""
-    attempt = AttemptId.parse(str(body["a"]))
-    return attempt.trial, attempt.number

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from sparkml_track.engine.results.journal_records import Accepted
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Report, State, Trial
 
-__all__ = ["accepted_body", "child_run", "last_reported", "result_of", "told_values", "values_of"]
+__all__ = ["accepted", "child_run", "last_reported", "result_of", "told_values", "values_of"]
 
 
 def last_reported(reports: Sequence[Report], state: State) -> dict[str, float]:
@@ -19,37 +19,43 @@ def last_reported(reports: Sequence[Report], state: State) -> dict[str, float]:
     return dict(reports[-1].metrics) if reports and state is not State.FINISHED else {}
 
 
-def accepted_body(result: Result, log: str, artifacts: str = "") -> dict[str, object]:
-    """The body of an ``accepted`` record."""
-    body: dict[str, object] = {
-        "n": result.number,
-        "state": result.state.value,
-        "metrics": dict(result.metrics),
-        "k": result.attempts,
-    }
-    body |= {"t": result.started, "d": result.duration, "host": result.host}
-    extra: dict[str, object] = {"why": result.reason, "message": result.message, "log": log, "artifacts": artifacts}
-    extra["in_place"] = bool(result.artifacts)
-    return body | {name: value for name, value in extra.items() if value}
+def accepted(result: Result, log: str, artifacts: str = "") -> Accepted:
+    """What the journal has of a result; ``artifacts`` is the folder that the accepted attempt left, if any."""
+    return Accepted(
+        number=result.number,
+        state=result.state,
+        metrics=result.metrics,
+        attempts=result.attempts,
+        started=result.started,
+        duration=result.duration,
+        host=result.host,
+        reason=result.reason,
+        message=result.message,
+        log=log,
+        artifacts=artifacts,
+        in_place=bool(result.artifacts),
+    )
 
 
-def result_of(body: Mapping[str, Any], trial: Trial, metric: Sequence[str]) -> Result:
-    """The result of an ``accepted`` record; the inverse of ``accepted_body``."""
-    state = State(body["state"])
-    metrics = {name: float(value) for name, value in body["metrics"].items()}
+def result_of(record: Accepted, trial: Trial, metric: Sequence[str]) -> Result:
+    """The result of a record; the inverse of ``accepted``.
+
+    Raises:
+        KeyError: the trial finished without one of the metrics.
+    """
     return Result(
         number=trial.number,
         params=trial.params,
-        state=state,
-        metrics=metrics,
-        value=values_of(state, metrics, metric),
-        attempts=int(body["k"]),
-        started=float(body["t"]),
-        duration=float(body["d"]),
-        reason=str(body.get("why", "")),
-        message=str(body.get("message", "")),
-        host=str(body["host"]),
-        artifacts=str(body["artifacts"]) if body.get("in_place") else "",
+        state=record.state,
+        metrics=record.metrics,
+        value=values_of(record.state, record.metrics, metric),
+        attempts=record.attempts,
+        started=record.started,
+        duration=record.duration,
+        reason=record.reason,
+        message=record.message,
+        host=record.host,
+        artifacts=record.artifacts if record.in_place else "",
     )
 
 

@@ -17,8 +17,8 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from sparkml_track.engine.results.journal_records import PlannedSpec
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.roots import ALLOWED
 from sparkml_track.engine.storage.waiting import Hurried, Hurry, never, patiently
@@ -85,10 +85,9 @@ class Roots:
             threading.Thread(target=self._serve, name="sparkml-checkpoints", daemon=True).start()
 
     @classmethod
-    def of(cls, sweep: str, plan: Mapping[str, Any]) -> Roots:
-        """Those of a sweep by the ``plan`` record of its journal; earlier releases had none."""
-        spec = plan["spec"]
-        return cls(sweep, spec["failures"].get("checkpoint_root"), spec["tracking"].get("artifact_root"))
+    def of(cls, sweep: str, begun: PlannedSpec) -> Roots:
+        """Those of a sweep by the plan in its journal."""
+        return cls(sweep, begun.checkpoint_root, begun.tracking.artifact_root)
 
     def look(self, results: Sequence[Result]) -> None:
         """Removes checkpoints of trials that ended since; called now and then with all results.

@@ -4,46 +4,81 @@ from __future__ import annotations
 
 import tracemalloc
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 import sparkml_track as st
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.recovery.rebuild import params_of
+from sparkml_track.engine.results import journal_records as records
 from sparkml_track.engine.results.history import History
+from sparkml_track.engine.results.journal_codec import planned_spec
+from sparkml_track.engine.results.journal_door import written
+from sparkml_track.engine.results.journal_records import (
+    Accepted,
+    Asked,
+    JournalRecord,
+    Late,
+    Parent,
+    Plan,
+    Published,
+    Reported,
+    Retried,
+    Submitted,
+)
+from sparkml_track.engine.results.summary import Counts
 from sparkml_track.engine.spec.spec import Spec
+from sparkml_track.errors import JournalError
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Started
 from sparkml_track.journals import Journal, Record
 from sparkml_track.samplers import build
 from sparkml_track.space import flatten, parse
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, Outcome, State
+from sparkml_track.trial import Attempt, AttemptId, Outcome, State
 
 SPEC = Spec(lambda _: 0.0, parse({"x": st.uniform(0, 9)}), "s", "e", max_trials=5)
-PLAN = Record("plan", {"name": "s", "spec": SPEC.plan(), "fingerprint": {}})
+PLAN = Plan("s", 1.0, planned_spec(SPEC.plan()), {"spec": {}}, {})
 
 
-def asked(number: int) -> Record:
-    return Record("asked", {"n": number, "params": {"x": 1.5}, "seed": 3})
+def asked(number: int) -> Asked:
+    return Asked(number, {"x": 1.5}, 3)
 
 
-def accepted(number: int, state: str = "finished", **more: object) -> Record:
-    body = {"n": number, "state": state, "metrics": {"loss": 0.5}, "k": 1, "t": 100.0, "d": 2.0, "host": "h"}
-    return Record("accepted", {**body, **more})
+def accepted(number: int, state: State = State.FINISHED, **more: Any) -> Accepted:
+    return replace(Accepted(number, state, {"loss": 0.5}, 1, 100.0, 2.0, "h"), **more)
 
 
-def submitted(attempt: str) -> Record:
-    return Record("submitted", {"a": attempt})
+def submitted(attempt: str) -> Submitted:
+    return Submitted(AttemptId.parse(attempt))
 
 
-def reported(attempt: str, step: int) -> Record:
-    return Record("reported", {"a": attempt, "step": step, "metrics": {"loss": 1.0}, "t": 101.0})
+def reported(attempt: str, step: int) -> Reported:
+    return Reported(AttemptId.parse(attempt), step, {"loss": 1.0}, 101.0)
+
+
+def ended(state: State, planned: int, stale: int) -> records.Ended:
+    return records.Ended(state, "d", Counts(planned), None, "r", 9.0, stale)
+
+
+def history(said: Iterable[JournalRecord], keep: bool = False) -> History:
+    return History.of(map(written, said), keep)
 
 
 def test_trials_are_accepted_once_and_the_rest_is_unfinished() -> None:
-    records = [PLAN, asked(0), submitted("0.0.1"), asked(1), submitted("1.0.1"), accepted(0), asked(2)]
-    past = History.of(records)
+    said: list[JournalRecord] = [
+        PLAN,
+        asked(0),
+        submitted("0.0.1"),
+        asked(1),
+        submitted("1.0.1"),
+        accepted(0),
+        asked(2),
+    ]
+    past = history(said)
     assert list(past.results) == [0]
     assert past.results[0].value == (0.5,)
     assert [trial.number for trial in past.unfinished] == [1, 2]
@@ -53,52 +88,88 @@ def test_trials_are_accepted_once_and_the_rest_is_unfinished() -> None:
 
 
 def test_reports_are_those_of_the_last_attempt_and_go_when_they_are_published() -> None:
-    lost = Record("lost", {"a": "0.0.1", "why": "gone", "charged": True, "host": "h"})
-    records = [PLAN, asked(0), submitted("0.0.1"), reported("0.0.1", 1), lost, submitted("0.0.2"), reported("0.0.2", 7)]
-    records += [reported("0.0.1", 9), accepted(0, log="a line")]
-    past = History.of(records)
+    lost = records.Lost(AttemptId(0, 0, 1), "gone", True, "h", 102.0)
+    said: list[JournalRecord] = [
+        PLAN,
+        asked(0),
+        submitted("0.0.1"),
+        reported("0.0.1", 1),
+        lost,
+        submitted("0.0.2"),
+        reported("0.0.2", 7),
+    ]
+    said += [reported("0.0.1", 9), accepted(0, log="a line")]
+    past = history(said)
     assert past.charged == {0: 1}
     assert [report.step for report in past.child(0).reports] == [7]
     assert past.child(0).log == "a line"
-    published = Record("published", {"n": [0]})
-    assert History.of([*records, published]).child(0).reports == ()
-    assert [report.step for report in History.of([*records, published], keep=True).child(0).reports] == [7]
+    said += [Published((0,))]
+    assert history(said).child(0).reports == ()
+    assert [report.step for report in history(said, keep=True).child(0).reports] == [7]
 
 
 def test_a_retried_trial_is_open_again_and_its_end_is_void() -> None:
-    records = [PLAN, asked(0), submitted("0.0.1"), accepted(0, "killed"), Record("published", {"n": [0]})]
-    ended = Record("ended", {"state": "killed", "digest": "d", "counts": {"planned": 5}, "t": 1.0})
-    past = History.of([*records, ended, Record("retried", {"n": [0]})])
+    said: list[JournalRecord] = [
+        PLAN,
+        asked(0),
+        submitted("0.0.1"),
+        accepted(0, State.KILLED),
+        Published((0,)),
+        ended(State.KILLED, 5, 0),
+    ]
+    past = history([*said, Retried((0,))])
     assert past.results == {} and past.published == set() and past.ended is None
     assert [trial.number for trial in past.unfinished] == [0]
 
 
 def test_late_answers_are_known_also_of_a_driver_that_did_not_end() -> None:
-    records = [PLAN, asked(0), Record("late", {"n": 2})]
-    assert History.of(records).stale == 2
-    ended = Record("ended", {"counts": {"planned": 1}, "stale": 3, "t": 9.0})
-    assert History.of([*records, ended, Record("late", {"n": 5})]).stale == 5
+    said: list[JournalRecord] = [PLAN, asked(0), Late(2)]
+    assert history(said).stale == 2
+    assert history([*said, ended(State.FINISHED, 1, 3), Late(5)]).stale == 5
 
 
 def test_what_contradicts_itself_is_told() -> None:
-    records = [PLAN, asked(0), asked(0), submitted("0.0.1"), submitted("0.0.1"), accepted(0), accepted(0, "failed")]
-    records += [submitted("0.0.2"), accepted(7)]
-    text = "\n".join(History.of(records).problems)
+    said: list[JournalRecord] = [
+        PLAN,
+        asked(0),
+        asked(0),
+        submitted("0.0.1"),
+        submitted("0.0.1"),
+        accepted(0),
+        accepted(0, State.FAILED),
+    ]
+    said += [submitted("0.0.2"), accepted(7)]
+    text = "\n".join(history(said).problems)
     for part in ("asked twice", "submitted twice", "second outcome", "after the outcome", "never asked"):
         assert part in text
-    assert History.of(records).results[0].state is State.FINISHED
+    assert history(said).results[0].state is State.FINISHED
 
 
 def test_records_of_a_later_release_are_passed_over() -> None:
-    assert History.of([PLAN, Record("dreamt", {"n": 1}), asked(0)]).trials.keys() == {0}
+    assert History.of([written(PLAN), Record("dreamt", {"n": 1}), written(asked(0))]).trials.keys() == {0}
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ([written(PLAN), Record("asked", {"n": 0})], r"'asked' is not as this release writes it \(params is missing\)"),
+        ([written(PLAN), written(asked(0)), written(accepted(0, metrics={}))], "trial 0 lacks the metric 'loss'"),
+        ([written(asked(0)), written(accepted(0))], "does not begin with a plan"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_way_on(said: list[Record], why: str) -> None:
+    with pytest.raises(JournalError, match=why + r".*resume='never'"):
+        History.of(said)
 
 
 def test_the_time_of_drivers_is_their_own_however_long_nobody_worked() -> None:
-    def parent(at: float) -> Record:
-        return Record("parent", {"run": "r", "experiment": "1", "t": at})
+    def parent(at: float) -> Parent:
+        return Parent("r", "1", at)
 
-    records = [PLAN, parent(90.0), asked(0), asked(1), accepted(0), parent(5000.0), accepted(1, t=5003.0, d=1.0)]
-    assert History.of(records).used == (102.0 - 90.0) + 4.0
+    said: list[JournalRecord] = [PLAN, parent(90.0), asked(0), asked(1), accepted(0), parent(5000.0)]
+    said += [accepted(1, started=5003.0, duration=1.0)]
+    assert history(said).used == (102.0 - 90.0) + 4.0
+    assert history([PLAN, Parent("r", "1"), asked(0), accepted(0)]).used == 0.0
 
 
 def test_parameters_are_read_back_from_text_by_the_space() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,16 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.records import accepted_body, values_of
+from sparkml_track.engine.results.journal_codec import encode, planned_spec
+from sparkml_track.engine.results.journal_records import Asked, JournalRecord, Plan, Reported, Submitted
+from sparkml_track.engine.results.records import accepted, values_of
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.executors._attempts.received import BadMessage, outcome_of, report_of
-from sparkml_track.journals import Record
-from sparkml_track.journals._lines import decode, encode
+from sparkml_track.journals import Record, _lines
 from sparkml_track.slot.wire.messages import Done, Report
+from sparkml_track.space import parse, uniform
+from sparkml_track.trial import AttemptId
 
 DONE: dict[str, Any] = {"state": "finished", "metrics": {"loss": 0.5}, "started": 1.7e9, "duration": 0.1}
 REPORT: dict[str, Any] = {"number": 0, "step": 3, "metrics": {"loss": 0.5}, "time": 1.7e9}
-PLAN = {"spec": {"metric": ["loss"], "direction": ["minimize"]}}
+SPEC = Spec(lambda _: 0.0, parse({"x": uniform(0, 9)}), "s", "e")
+BEGUN = [Plan("s", 1.0, planned_spec(SPEC.plan()), {}, {}), Asked(0, {"x": 1}, 1), Submitted(AttemptId(0, 0, 1))]
 PLAIN = some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20)
 ANYTHING = some.recursive(
     PLAIN, lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(), inner, max_size=3), max_leaves=5
@@ -77,9 +83,9 @@ def test_half_a_surrogate_in_a_message_or_log_becomes_a_question_mark() -> None:
     assert (outcome.message, outcome.log) == ("a?", "?b")
 
 
-def journalled(kind: str, body: dict[str, object]) -> Record:
-    kind, read = decode(encode(kind, body))
-    return Record(kind, read)
+def journalled(*said: JournalRecord) -> Iterator[Record]:
+    for record in (*BEGUN, *said):
+        yield Record(*_lines.decode(_lines.encode(*encode(record))))
 
 
 @given(some.fixed_dictionaries({}, optional=dict.fromkeys([*DONE, "reason", "message", "log"], ANYTHING)))
@@ -92,10 +98,7 @@ def test_whatever_outcome_is_accepted_can_be_read_back(change: dict[str, object]
     result = Result(
         0, {"x": 1}, outcome.state, outcome.metrics, value, 1, outcome.started, outcome.duration, outcome.reason
     )
-    records = [("plan", PLAN), ("asked", {"n": 0, "params": {"x": 1}, "seed": 1}), ("submitted", {"a": "0.0.1"})]
-    past = History.of(
-        [journalled(kind, body) for kind, body in [*records, ("accepted", accepted_body(result, outcome.log, ""))]]
-    )
+    past = History.of(journalled(accepted(result, outcome.log)))
     assert past.results[0].state is outcome.state
     assert past.problems == []
 
@@ -106,12 +109,5 @@ def test_whatever_report_is_accepted_can_be_read_back(change: dict[str, object])
         _, report = report_of(Report("0.0.1", **json.loads(json.dumps({**REPORT, **change}))))
     except BadMessage:
         return
-    body = {"a": "0.0.1", "step": report.step, "metrics": dict(report.metrics), "t": report.time}
-    records = [
-        ("plan", PLAN),
-        ("asked", {"n": 0, "params": {}, "seed": 1}),
-        ("submitted", {"a": "0.0.1"}),
-        ("reported", body),
-    ]
-    past = History.of([journalled(kind, body) for kind, body in records])
+    past = History.of(journalled(Reported(AttemptId(0, 0, 1), report.step, report.metrics, report.time)))
     assert past.reports[0][0].step == report.step

@@ -1,0 +1,261 @@
+"""How records of a sweep travel in the journal: the one place that knows kinds and keys.
+
+The keys are short where a sweep has many records of a kind: ``n`` is a trial's number, or several; ``a`` an attempt's
+id, ``k`` how many attempts there were, ``t`` a time, ``d`` a duration. What is empty is left out where that is usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import assert_never
+
+from sparkml_track.engine.results import json_fields as get
+from sparkml_track.engine.results.journal_records import (
+    Accepted,
+    Asked,
+    BestTrial,
+    Ended,
+    JournalRecord,
+    Late,
+    Lost,
+    OfSweep,
+    Parent,
+    Plan,
+    PlannedSpec,
+    Published,
+    Reported,
+    Retried,
+    Submitted,
+)
+from sparkml_track.engine.results.summary import Counts
+from sparkml_track.engine.spec.spec import Tracking
+from sparkml_track.trial import AttemptId, State
+
+__all__ = ["decode", "encode", "planned_spec"]
+
+Body = Mapping[str, object]
+
+
+def encode(record: JournalRecord) -> tuple[str, dict[str, object]]:
+    """Kind and body of a record. A few microseconds: the loop does this some times for each trial."""
+    match record:
+        case Asked():
+            return "asked", {"n": record.number, "params": record.params, "seed": record.seed}
+        case Submitted():
+            return "submitted", {"a": str(record.attempt)}
+        case Accepted():
+            return "accepted", _accepted_body(record)
+        case Reported():
+            metrics = dict(record.metrics)
+            return "reported", {"a": str(record.attempt), "step": record.step, "metrics": metrics, "t": record.time}
+        case Lost():
+            body: dict[str, object] = {"a": str(record.attempt), "why": record.message, "charged": record.charged}
+            return "lost", body | {"host": record.host, "t": record.time}
+    return _encode_of_sweep(record)
+
+
+def decode(kind: str, body: Body) -> JournalRecord | None:
+    """The inverse of ``encode``; None for kinds of later releases.
+
+    Args:
+        kind: any text.
+        body: as it was read from JSON.
+
+    Raises:
+        ValueError: the body is not one of this kind; says which field is wrong.
+    """
+    read = _READERS.get(kind)
+    if read is None:
+        return None
+    try:
+        if not isinstance(body, dict):
+            raise ValueError(f"the body is {body!r:.40}; allowed is an object")
+        return read(body)
+    except ValueError as error:
+        raise ValueError(f"a record of kind {kind!r} is not as this release writes it ({error})") from error
+
+
+# -- writing
+
+
+def _accepted_body(record: Accepted) -> dict[str, object]:
+    body: dict[str, object] = {
+        "n": record.number,
+        "state": record.state.value,
+        "metrics": dict(record.metrics),
+        "k": record.attempts,
+        "t": record.started,
+        "d": record.duration,
+        "host": record.host,
+    }
+    if record.reason:
+        body["why"] = record.reason
+    if record.message:
+        body["message"] = record.message
+    if record.log:
+        body["log"] = record.log
+    if record.artifacts:
+        body["artifacts"] = record.artifacts
+    if record.in_place:
+        body["in_place"] = True
+    return body
+
+
+def _encode_of_sweep(record: OfSweep) -> tuple[str, dict[str, object]]:
+    match record:
+        case Published():
+            return "published", {"n": list(record.numbers)}
+        case Late():
+            return "late", {"n": record.answers}
+        case Retried():
+            return "retried", {"n": list(record.numbers)}
+        case Parent():
+            return "parent", _parent_body(record)
+        case Plan():
+            body: dict[str, object] = {"name": record.name, "t": record.time, "spec": record.spec.described}
+            return "plan", body | {"fingerprint": record.fingerprint, "origin": dict(record.origin)}
+        case Ended():
+            return "ended", _ended_body(record)
+    assert_never(record)
+
+
+def _parent_body(record: Parent) -> dict[str, object]:
+    body: dict[str, object] = {"run": record.run_id, "experiment": record.experiment_id}
+    if record.time is not None:
+        body["t"] = record.time
+    if record.time is not None or record.behind is not None:
+        body["behind"] = record.behind
+    return body
+
+
+def _ended_body(record: Ended) -> dict[str, object]:
+    best = None if record.best is None else {"n": record.best.number, "value": list(record.best.value)}
+    body: dict[str, object] = {"state": record.state.value, "digest": record.digest, "counts": asdict(record.counts)}
+    body |= {"best": best, "run": record.run_id, "t": record.time, "stale": record.stale}
+    return body | ({"why": record.why} if record.why else {})
+
+
+# -- reading
+
+
+def planned_spec(described: Body) -> PlannedSpec:
+    """What a plan says of the spec.
+
+    Args:
+        described: as ``Spec.plan`` gives it.
+
+    Raises:
+        ValueError: something is missing.
+    """
+    tracking, failures = get.mapping(described, "tracking"), get.mapping(described, "failures")
+    return PlannedSpec(
+        metric=get.texts(described, "metric"),
+        direction=get.texts(described, "direction"),
+        max_trials=get.optional_whole(described, "max_trials"),
+        seed=get.whole(described, "seed"),
+        tracking=Tracking(
+            uri=get.optional_text(tracking, "uri"),
+            child_runs=get.text(tracking, "child_runs"),
+            # Release 0.1.0 kept all, and did not say so; nor did it have roots.
+            keep=get.optional_text(tracking, "keep") or "all",
+            artifact_root=get.optional_text(tracking, "artifact_root"),
+        ),
+        checkpoint_root=get.optional_text(failures, "checkpoint_root"),
+        described=described,
+    )
+
+
+def _plan(body: Body) -> Plan:
+    prints = get.mapping(body, "fingerprint")
+    return Plan(
+        name=get.text(body, "name"),
+        time=get.number(body, "t"),
+        spec=planned_spec(get.mapping(body, "spec")),
+        fingerprint={part: get.mapping(prints, part) for part in prints},
+        origin=get.mapping(body, "origin"),
+    )
+
+
+def _parent(body: Body) -> Parent:
+    time = get.number(body, "t") if "t" in body else None
+    return Parent(get.text(body, "run"), get.text(body, "experiment"), time, get.optional_whole(body, "behind"))
+
+
+def _asked(body: Body) -> Asked:
+    return Asked(get.whole(body, "n"), get.mapping(body, "params"), get.whole(body, "seed"))
+
+
+def _reported(body: Body) -> Reported:
+    return Reported(_attempt(body), get.whole(body, "step"), get.metrics(body, "metrics"), get.number(body, "t"))
+
+
+def _lost(body: Body) -> Lost:
+    charged = get.flag(body, "charged")
+    return Lost(_attempt(body), get.text(body, "why"), charged, get.text(body, "host"), get.number(body, "t"))
+
+
+def _accepted(body: Body) -> Accepted:
+    return Accepted(
+        number=get.whole(body, "n"),
+        state=_state(body),
+        metrics=get.metrics(body, "metrics"),
+        attempts=get.whole(body, "k"),
+        started=get.number(body, "t"),
+        duration=get.number(body, "d"),
+        host=get.text(body, "host"),
+        reason=get.optional_text(body, "why") or "",
+        message=get.optional_text(body, "message") or "",
+        log=get.optional_text(body, "log") or "",
+        artifacts=get.optional_text(body, "artifacts") or "",
+        in_place="in_place" in body and get.flag(body, "in_place"),
+    )
+
+
+_COUNTS = tuple(each.name for each in fields(Counts))
+
+
+def _ended(body: Body) -> Ended:
+    counts = get.mapping(body, "counts")
+    best = None if body.get("best") is None else get.mapping(body, "best")
+    return Ended(
+        state=_state(body),
+        digest=get.text(body, "digest"),
+        counts=Counts(**{name: get.whole(counts, name) for name in _COUNTS}),
+        best=None if best is None else BestTrial(get.whole(best, "n"), get.numbers(best, "value")),
+        run_id=get.text(body, "run"),
+        time=get.number(body, "t"),
+        stale=get.whole(body, "stale"),
+        why=get.optional_text(body, "why") or "",
+    )
+
+
+def _attempt(body: Body) -> AttemptId:
+    text = get.text(body, "a")
+    try:
+        return AttemptId.parse(text)
+    except ValueError as error:
+        raise ValueError(f"a: {error}") from None
+
+
+def _state(body: Body) -> State:
+    text = get.text(body, "state")
+    try:
+        return State(text)
+    except ValueError as error:
+        raise ValueError(f"state: {error}") from None
+
+
+_READERS: Mapping[str, Callable[[Body], JournalRecord]] = {
+    "plan": _plan,
+    "parent": _parent,
+    "asked": _asked,
+    "submitted": lambda body: Submitted(_attempt(body)),
+    "reported": _reported,
+    "lost": _lost,
+    "accepted": _accepted,
+    "retried": lambda body: Retried(get.wholes(body, "n")),
+    "late": lambda body: Late(get.whole(body, "n")),
+    "published": lambda body: Published(get.wholes(body, "n")),
+    "ended": _ended,
+}

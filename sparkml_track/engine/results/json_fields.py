@@ -1,0 +1,114 @@
+"""Fields of a JSON object, with their types checked. What is wrong is told by the name of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = [
+    "flag",
+    "items",
+    "mapping",
+    "metrics",
+    "number",
+    "numbers",
+    "optional_text",
+    "optional_whole",
+    "text",
+    "texts",
+    "whole",
+    "wholes",
+]
+
+Body = Mapping[str, object]
+
+# Those of many records first ask for the type that is nearly always there.
+
+
+def whole(body: Body, name: str) -> int:
+    """A whole number."""
+    value = body.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise _wrong(body, name, "a whole number")
+
+
+def number(body: Body, name: str) -> float:
+    """A number; nan and infinite ones are allowed."""
+    value = body.get(name)
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    raise _wrong(body, name, "a number")
+
+
+def text(body: Body, name: str) -> str:
+    """Text."""
+    value = body.get(name)
+    if isinstance(value, str):
+        return value
+    raise _wrong(body, name, "text")
+
+
+def flag(body: Body, name: str) -> bool:
+    """Yes or no."""
+    value = body.get(name)
+    if isinstance(value, bool):
+        return value
+    raise _wrong(body, name, "true or false")
+
+
+def mapping(body: Body, name: str) -> dict[str, object]:
+    """An object of whatever is in it."""
+    value = body.get(name)
+    if isinstance(value, dict):
+        return value
+    raise _wrong(body, name, "a mapping")
+
+
+def items(body: Body, name: str) -> list[object]:
+    """A list of whatever is in it."""
+    value = body.get(name)
+    if isinstance(value, list):
+        return value
+    raise _wrong(body, name, "a list")
+
+
+def metrics(body: Body, name: str) -> dict[str, float]:
+    """Names to numbers."""
+    inside = mapping(body, name)
+    return {each: number(inside, each) for each in inside}
+
+
+def wholes(body: Body, name: str) -> tuple[int, ...]:
+    """Whole numbers."""
+    return tuple([whole({name: value}, name) for value in items(body, name)])
+
+
+def numbers(body: Body, name: str) -> tuple[float, ...]:
+    """Numbers."""
+    return tuple([number({name: value}, name) for value in items(body, name)])
+
+
+def texts(body: Body, name: str) -> tuple[str, ...]:
+    """Several texts."""
+    return tuple([text({name: value}, name) for value in items(body, name)])
+
+
+def optional_whole(body: Body, name: str) -> int | None:
+    """A whole number, None if there is none."""
+    return None if body.get(name) is None else whole(body, name)
+
+
+def optional_text(body: Body, name: str) -> str | None:
+    """Text, None if there is none."""
+    return None if body.get(name) is None else text(body, name)
+
+
+def _wrong(body: Body, name: str, allowed: str) -> ValueError:
+    if name not in body:
+        return ValueError(f"{name} is missing")
+    return ValueError(f"{name} is {body[name]!r:.40}; allowed is {allowed}")
