@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-__all__ = ["Attempt", "AttemptId", "Outcome", "Params", "Report", "State", "Trial", "Unit"]
+__all__ = ["Attempt", "AttemptId", "Counts", "Outcome", "Params", "Report", "State", "Trial", "Unit"]
 
 #: Parameters in the shape of the space: plain values and nested mappings.
 Params = Mapping[str, object]
@@ -30,6 +30,19 @@ class State(str, Enum):
     def terminal(self) -> bool:
         """Whether nothing more will come."""
         return self is not State.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many trials are where; ``planned`` is the sum of all others."""
+
+    planned: int
+    finished: int = 0
+    pruned: int = 0
+    failed: int = 0
+    killed: int = 0
+    running: int = 0
+    not_started: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sparkml_track.errors import SparkmlError, SpecError
 from sparkml_track.home import Home
 
 if TYPE_CHECKING:
-    from sparkml_track.engine.results.journal_records import Plan
+    from sparkml_track.engine.records.types import Plan
 
 __all__ = ["register"]
 
@@ -90,7 +90,7 @@ def _plan_of(sweep: str) -> Plan | None:
     Raises:
         JournalError: there is no such sweep, or its plan cannot be read.
     """
-    from sparkml_track.engine.results.journal_door import plan_of
+    from sparkml_track.engine.records.entries import plan_of
     from sparkml_track.journals import read
 
     return plan_of(read(Home.find().root, sweep))

@@ -10,7 +10,8 @@
     publishing    child runs, the report and the end of the parent run
     loop          asks, submits, takes events; journal first
     storage       folders on storage that all hosts have
-    results       accepted results: records, history, summary, ranking
+    records       what the journal says: one type for each kind of record, and their codec
+    results       accepted results: history, summary, ranking
     identity      what a sweep is made of, so that a resumed one is known to be the same
     spec          the arguments of a sweep, checked
 
@@ -18,7 +19,7 @@ The way of a trial:
 
     trial      loop/asker.py -> loop/loop.py, journalled by loop/journal_writer.py
     attempt    submitted to an executor, whose events come back to loop/loop.py
-    outcome    results/records.py, results/journal_codec.py -> the journal, then the sampler
+    outcome    results/records.py, records/codec.py -> the journal, then the sampler
     child run  publishing/publisher.py -> a tracker; publishing/finish.py ends the parent run
 """
 

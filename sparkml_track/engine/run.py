@@ -18,11 +18,11 @@ from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.publishing.best_trials import TopPublisher, Wanted
 from sparkml_track.engine.publishing.finish import Ending, finish, way_on
 from sparkml_track.engine.publishing.publisher import Publisher
+from sparkml_track.engine.records.entries import written
+from sparkml_track.engine.records.types import Parent
 from sparkml_track.engine.recovery.resume import Opening, clear_spool, open_sweep, restore
 from sparkml_track.engine.recovery.warm_start import known
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.journal_door import written
-from sparkml_track.engine.results.journal_records import Parent
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.signals import Interrupts
 from sparkml_track.engine.spec.lifecycle import Lifecycle

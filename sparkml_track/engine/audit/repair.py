@@ -10,9 +10,9 @@ from pathlib import Path
 from sparkml_track.engine.audit.expected import best_of, publishes, summary_of, wanted
 from sparkml_track.engine.publishing.best_trials import without_files
 from sparkml_track.engine.publishing.finish import Ending, close_parent, ended_record, parent_end
+from sparkml_track.engine.records.entries import written
+from sparkml_track.engine.records.types import Published
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.journal_door import written
-from sparkml_track.engine.results.journal_records import Published
 from sparkml_track.engine.results.records import accepted
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import number_in

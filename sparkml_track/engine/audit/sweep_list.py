@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sparkml_track.engine.recovery.resume import resumable
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.summary import Counts
 from sparkml_track.errors import JournalError
 from sparkml_track.journals import SweepEntry, read, sweeps
+from sparkml_track.trial import Counts
 
 __all__ = ["SweepState", "overview"]
 

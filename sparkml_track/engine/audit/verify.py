@@ -18,8 +18,8 @@ from sparkml_track import schema
 from sparkml_track.engine.audit.expected import publishes, summary_of, wanted
 from sparkml_track.engine.audit.repair import Repair
 from sparkml_track.engine.publishing.finish import pareto_tag, result_metrics
+from sparkml_track.engine.records.entries import plan_of
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.journal_door import plan_of
 from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.errors import JournalError, SpecError, TrackingError
 from sparkml_track.home import Home

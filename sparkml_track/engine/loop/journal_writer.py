@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
-from sparkml_track.engine.results.journal_door import written
-from sparkml_track.engine.results.journal_records import JournalRecord, Late, Published
+from sparkml_track.engine.records.entries import written
+from sparkml_track.engine.records.types import JournalRecord, Late, Published
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
 from sparkml_track.journals import Journal, Record
 from sparkml_track.trackers import ChildRun

@@ -18,7 +18,7 @@ from sparkml_track.engine.loop.running_trial import Again, Live
 from sparkml_track.engine.loop.slot_watch import Slots
 from sparkml_track.engine.loop.tally import Tally
 from sparkml_track.engine.loop.unit_scheduler import UnitScheduler
-from sparkml_track.engine.results import journal_records
+from sparkml_track.engine.records import types as records
 from sparkml_track.engine.results.records import accepted, child_run, told_values
 from sparkml_track.engine.results.summary import Result, Summary, summarise
 from sparkml_track.engine.spec.lifecycle import Lifecycle
@@ -184,7 +184,7 @@ class Loop:
             asker.ahead(executor.slots)
 
     def _submit(self, attempt: Attempt) -> None:
-        self.ledger.record(journal_records.Submitted(attempt.attempt_id))
+        self.ledger.record(records.Submitted(attempt.attempt_id))
         self.ledger.write()
         self._parts.executor.submit(attempt)
         self._parts.reached(Lifecycle.SUBMITTED)
@@ -215,7 +215,7 @@ class Loop:
     def _reported(self, live: Live, event: Reported) -> None:
         report = event.report
         attempt = live.attempt.attempt_id
-        self.ledger.record(journal_records.Reported(attempt, report.step, report.metrics, report.time))
+        self.ledger.record(records.Reported(attempt, report.step, report.metrics, report.time))
         live.reports.append(report)
         value = report.metrics.get(self._spec.metric[0])
         pruner = self._parts.pruner

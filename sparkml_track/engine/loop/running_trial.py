@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sparkml_track.engine.results import journal_records
+from sparkml_track.engine.records import types as records
 from sparkml_track.engine.results.records import last_reported, values_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.executors import Lost
@@ -32,14 +32,14 @@ class Live:
     reports: list[Report] = field(default_factory=list)
     losses: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
-    def lost(self, event: Lost) -> journal_records.Lost:
+    def lost(self, event: Lost) -> records.Lost:
         """Takes the loss of its attempt; what the journal is to have of it."""
         now = time.time()
         self.charged += event.charged
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
         where = f" on {self.host}" if self.host else ""
         self.losses.append(f"attempt {self.attempt.number} was lost{where} at {when} UTC: {event.message}")
-        return journal_records.Lost(self.attempt.attempt_id, event.message, event.charged, self.host, now)
+        return records.Lost(self.attempt.attempt_id, event.message, event.charged, self.host, now)
 
     def retry(self) -> None:
         """Its next attempt begins from nothing."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.journal_writer import Ledger
 from sparkml_track.engine.loop.running_trial import Again, Live
-from sparkml_track.engine.results.journal_records import Asked
+from sparkml_track.engine.records.types import Asked
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener
 from sparkml_track.trial import Attempt, Unit
 

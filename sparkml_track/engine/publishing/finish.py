@@ -15,8 +15,8 @@ from sparkml_track.engine.loop.loop import Loop
 from sparkml_track.engine.publishing.best_trials import TopPublisher
 from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.publishing.report import Page, report
-from sparkml_track.engine.results.journal_door import written
-from sparkml_track.engine.results.journal_records import BestTrial, Ended
+from sparkml_track.engine.records.entries import written
+from sparkml_track.engine.records.types import BestTrial, Ended
 from sparkml_track.engine.results.summary import Result, Summary, trials_table
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sparkml_track import schema
 from sparkml_track.engine.identity.fingerprint import Fingerprint, part_digests
-from sparkml_track.engine.results.journal_records import Asked, JournalRecord, Parent, Published, Submitted
+from sparkml_track.engine.records.types import Asked, JournalRecord, Parent, Published, Submitted
 from sparkml_track.engine.results.records import accepted, values_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.seeds import trial_seed

@@ -14,11 +14,9 @@ from pathlib import Path
 from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.loop.running_trial import Again
-from sparkml_track.engine.recovery.rebuild import rebuilt
-from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.journal_codec import planned_spec
-from sparkml_track.engine.results.journal_door import plan_of, read_record, read_records, written
-from sparkml_track.engine.results.journal_records import (
+from sparkml_track.engine.records.codec import planned_spec
+from sparkml_track.engine.records.entries import plan_of, read_record, read_records, written
+from sparkml_track.engine.records.types import (
     Accepted,
     Ended,
     JournalRecord,
@@ -28,6 +26,8 @@ from sparkml_track.engine.results.journal_records import (
     Retried,
     Submitted,
 )
+from sparkml_track.engine.recovery.rebuild import rebuilt
+from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.records import told_values
 from sparkml_track.engine.spec.spec import Spec, id_prefix, new_sweep_id
 from sparkml_track.errors import JournalError, ResumeRefused

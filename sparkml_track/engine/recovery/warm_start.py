@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from sparkml_track.engine.records.entries import read_records
+from sparkml_track.engine.records.types import Parent
 from sparkml_track.engine.recovery.rebuild import params_of
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.journal_door import read_records
-from sparkml_track.engine.results.journal_records import Parent
 from sparkml_track.engine.spec.spec import Spec, described
 from sparkml_track.errors import JournalError, ResumeRefused, SpecError, TrackingError
 from sparkml_track.journals import read, sweeps

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sparkml_track.engine.results.journal_door import read_records, unreadable
-from sparkml_track.engine.results.journal_records import (
+from sparkml_track.engine.records.entries import read_records, unreadable
+from sparkml_track.engine.records.types import (
     Accepted,
     Asked,
     Ended,
@@ -23,11 +23,11 @@ from sparkml_track.engine.results.journal_records import (
     Submitted,
 )
 from sparkml_track.engine.results.records import child_run, result_of
-from sparkml_track.engine.results.summary import Counts, Result
+from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.journals import Record
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Report, State, Trial
+from sparkml_track.trial import Counts, Report, State, Trial
 
 __all__ = ["History"]
 

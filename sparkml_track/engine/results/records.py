@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sparkml_track.engine.results.journal_records import Accepted
+from sparkml_track.engine.records.types import Accepted
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from sparkml_track.engine.results.pareto import Front
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Aggregate
-from sparkml_track.trial import Params, State
+from sparkml_track.trial import Counts, Params, State
 
-__all__ = ["Counts", "Result", "Summary", "Tally", "summarise", "trials_table"]
+__all__ = ["Result", "Summary", "Tally", "summarise", "trials_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,6 @@ class Result:
     def interrupted(self) -> bool:
         """Whether an interrupt or the loss of all slots ended it: a resumed sweep executes it again."""
         return self.state is State.KILLED and self.reason == "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many trials are where; ``planned`` is the sum of all others."""
-
-    planned: int
-    finished: int = 0
-    pruned: int = 0
-    failed: int = 0
-    killed: int = 0
-    running: int = 0
-    not_started: int = 0
 
 
 @dataclass(frozen=True, slots=True)

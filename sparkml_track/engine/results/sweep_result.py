@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkml_track.engine.results.summary import Counts, Result, Summary
+from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.errors import SparkmlError
 from sparkml_track.space import flatten
-from sparkml_track.trial import Params, State
+from sparkml_track.trial import Counts, Params, State
 
 if TYPE_CHECKING:
     import pandas

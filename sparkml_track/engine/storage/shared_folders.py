@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sparkml_track.engine.results.journal_records import PlannedSpec
+from sparkml_track.engine.records.types import PlannedSpec
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.roots import ALLOWED
 from sparkml_track.engine.storage.waiting import Hurried, Hurry, never, patiently

@@ -13,12 +13,10 @@ import pytest
 import sparkml_track as st
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.loop import Loop, Parts
-from sparkml_track.engine.recovery.rebuild import params_of
-from sparkml_track.engine.results import journal_records as records
-from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.journal_codec import planned_spec
-from sparkml_track.engine.results.journal_door import written
-from sparkml_track.engine.results.journal_records import (
+from sparkml_track.engine.records import types as records
+from sparkml_track.engine.records.codec import planned_spec
+from sparkml_track.engine.records.entries import written
+from sparkml_track.engine.records.types import (
     Accepted,
     Asked,
     JournalRecord,
@@ -30,7 +28,8 @@ from sparkml_track.engine.results.journal_records import (
     Retried,
     Submitted,
 )
-from sparkml_track.engine.results.summary import Counts
+from sparkml_track.engine.recovery.rebuild import params_of
+from sparkml_track.engine.results.history import History
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.errors import JournalError
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Started
@@ -38,7 +37,7 @@ from sparkml_track.journals import Journal, Record
 from sparkml_track.samplers import build
 from sparkml_track.space import flatten, parse
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, AttemptId, Outcome, State
+from sparkml_track.trial import Attempt, AttemptId, Counts, Outcome, State
 
 SPEC = Spec(lambda _: 0.0, parse({"x": st.uniform(0, 9)}), "s", "e", max_trials=5)
 PLAN = Plan("s", 1.0, planned_spec(SPEC.plan()), {"spec": {}}, {})

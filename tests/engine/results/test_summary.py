@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkml_track.engine.results.summary import Counts, Result, Tally, summarise, trials_table
-from sparkml_track.trial import State
+from sparkml_track.engine.results.summary import Result, Tally, summarise, trials_table
+from sparkml_track.trial import Counts, State
 
 ONE = (("loss",), ("minimize",))
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=32) | st.sampled_from([0.0, 1.0, 2.0])

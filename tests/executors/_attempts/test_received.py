@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from sparkml_track.engine.records.codec import encode, planned_spec
+from sparkml_track.engine.records.types import Asked, JournalRecord, Plan, Reported, Submitted
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.journal_codec import encode, planned_spec
-from sparkml_track.engine.results.journal_records import Asked, JournalRecord, Plan, Reported, Submitted
 from sparkml_track.engine.results.records import accepted, values_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Spec

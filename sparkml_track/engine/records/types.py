@@ -1,13 +1,12 @@
-"""What the journal of a sweep says, one type for each kind of record. How it is written is in ``journal_codec``."""
+"""What the journal of a sweep says, one type for each kind of record. How it is written is in ``codec``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparkml_track.engine.results.summary import Counts
 from sparkml_track.engine.spec.spec import Tracking
-from sparkml_track.trial import AttemptId, Params, State
+from sparkml_track.trial import AttemptId, Counts, Params, State
 
 __all__ = [
     "Accepted",

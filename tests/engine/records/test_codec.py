@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from sparkml_track import schema
-from sparkml_track.engine.results.journal_codec import decode, encode, planned_spec
-from sparkml_track.engine.results.journal_records import (
+from sparkml_track.engine.records.codec import decode, encode, planned_spec
+from sparkml_track.engine.records.types import (
     Accepted,
     Asked,
     BestTrial,
@@ -26,9 +26,8 @@ from sparkml_track.engine.results.journal_records import (
     Retried,
     Submitted,
 )
-from sparkml_track.engine.results.summary import Counts
 from sparkml_track.journals import _lines
-from sparkml_track.trial import AttemptId, State
+from sparkml_track.trial import AttemptId, Counts, State
 
 WHOLE = some.integers(0, 2**53)
 NUMBER = some.floats()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import assert_never
 
-from sparkml_track.engine.results import json_fields as get
-from sparkml_track.engine.results.journal_records import (
+from sparkml_track.engine.records import fields as get
+from sparkml_track.engine.records.types import (
     Accepted,
     Asked,
     BestTrial,
@@ -28,9 +28,8 @@ from sparkml_track.engine.results.journal_records import (
     Retried,
     Submitted,
 )
-from sparkml_track.engine.results.summary import Counts
 from sparkml_track.engine.spec.spec import Tracking
-from sparkml_track.trial import AttemptId, State
+from sparkml_track.trial import AttemptId, Counts, State
 
 __all__ = ["decode", "encode", "planned_spec"]
 

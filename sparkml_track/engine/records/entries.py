@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sparkml_track.engine.results.journal_codec import decode, encode
-from sparkml_track.engine.results.journal_records import JournalRecord, Plan
+from sparkml_track.engine.records.codec import decode, encode
+from sparkml_track.engine.records.types import JournalRecord, Plan
 from sparkml_track.errors import JournalError
 from sparkml_track.journals import Record
 

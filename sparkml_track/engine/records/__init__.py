@@ -1,0 +1,7 @@
+"""What the journal of a sweep says.
+
+types    one type for each kind of record
+codec    how these travel: the one place that knows kinds and keys
+entries  to and from the records of the journals package
+fields   fields of a JSON object, with their types checked
+"""
