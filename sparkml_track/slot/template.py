@@ -96,6 +96,8 @@ class Template:
             with open(str(self._config["work"]), "rb") as file:
                 # From the driver, over the authenticated broker. The other direction never unpickles.
                 work = pickle.load(file)
+            # What the driver's script defines is found where pickles of it will look.
+            vars(sys.modules["__main__"]).update(work.pop("main"))
             places = Places(str(self._config["folder"]), *work.pop("roots"))
             places.check()
             self._loaded = Loaded(places=places, **work)
@@ -287,7 +289,8 @@ def main(config: Mapping[str, Any]) -> None:
 
     listener   descriptor of the listening socket
     socket     its path
-    work       file with a pickled mapping of the fields of ``Loaded``, and of the last of ``Places`` as ``roots``
+    work       file with a pickled mapping of the fields of ``Loaded``, of the last of ``Places`` as ``roots``, and of
+               the names that the driver's script defines as ``main``
     folder     of the host
     lease      descriptor of a share in it
     single     as of ``Lease``

@@ -1,6 +1,7 @@
 """What goes to slots once, and what comes back as files.
 
 work           the pickled objective, with data and code named by digest
+script         what a script defines, so that slots have it under its names
 worker_config  what a worker is given
 data           the sweep's data as files that slots map
 pickled        one object as a pickle and the buffers of its arrays

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import cloudpickle
 
 from sparkml_track.errors import ObjectiveError
 from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.artifacts import places_of
 from sparkml_track.executors._shipping.by_value import by_value, zip_folder
 from sparkml_track.executors._shipping.data import Entry, place_all, place_bytes
+from sparkml_track.executors._shipping.script import dumps_work
 from sparkml_track.slot.host.trees import remove_tree
 
 __all__ = ["Packed", "pack_work"]
@@ -74,7 +72,7 @@ def _pack(work: Work, folder: str, remote: bool) -> Packed:
     fields["roots"] = (places.checkpoints, places.artifacts)
     try:
         with by_value(work.code if remote else None):
-            blob = cloudpickle.dumps(fields, protocol=pickle.HIGHEST_PROTOCOL)
+            blob = dumps_work(fields)
     except Exception as error:
         raise ObjectiveError(_why_not(work.objective, error)) from None
     code = tuple(place_bytes(zip_folder(each), folder) for each in work.code) if remote else ()
@@ -103,7 +101,7 @@ def _captured(objective: Callable[..., object]) -> list[tuple[str, object]]:
 
 def _pickles(value: object) -> bool:
     try:
-        cloudpickle.dumps(value)
+        dumps_work({"value": value})
     except Exception:
         return False
     return True
