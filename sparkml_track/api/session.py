@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sparkml_track.adapters.mlflow.uri import redacted
+from sparkml_track.adapters.spark.connect import address_of, wait_for_server
 from sparkml_track.adapters.spark.errors import first_line, is_spark_error
 from sparkml_track.config.settings import SparkSettings
 from sparkml_track.errors import SetupError
@@ -80,10 +82,11 @@ def local_or_active(
         return _active() or _new(settings, home or Home.find(), name)
     except Exception as error:
         # A URL that cannot be read is a plain ValueError in pyspark.
-        if not is_spark_error(error) and not (_remote(settings) and isinstance(error, ValueError)):
+        if not is_spark_error(error) and not (_remote(settings) and isinstance(error, ValueError | OSError)):
             raise
+        where = redacted(os.environ.get("SPARK_REMOTE") or settings.master)
         raise SetupError(
-            f"Spark does not start on {settings.master} ({first_line(error)}): check that the master can be reached"
+            f"Spark does not start on {where} ({first_line(error)}): check that the master can be reached"
         ) from error
 
 
@@ -104,9 +107,12 @@ def _new(settings: SparkSettings, home: Home, name: str) -> SparkSession:
     builder = SparkSession.builder.appName(name)
     for key, value in options.items():
         builder = builder.config(key, value)
-    if _remote(settings) and not os.environ.get("SPARK_REMOTE"):
-        return builder.remote(settings.master).getOrCreate()
-    return builder.getOrCreate()
+    if not _remote(settings):
+        return builder.getOrCreate()
+    url = os.environ.get("SPARK_REMOTE") or settings.master
+    if url.startswith("sc://"):  # else it is a local server, which is yet to be started
+        wait_for_server(address_of(url))
+    return builder.remote(url).getOrCreate()
 
 
 def _options(settings: SparkSettings, home: Home) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Spark as all families and flows meet it.
 
 errors    what pyspark, py4j and grpc raise, as errors of this package
+connect   whether a Spark Connect server is there
 by_value  modules whose functions travel to Spark's Python workers as they are
 """

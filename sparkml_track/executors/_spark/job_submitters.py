@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from sparkml_track.adapters.spark.connect import wait_for_server
 from sparkml_track.errors import DataError, SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._jobs.submitter import JobFailed, Request, Submitter
@@ -167,11 +168,18 @@ class ConnectJobs(Submitter):
         self._session = session
         self._address = _address(session)
         self._heard = time.monotonic()
+        self._wait_for_server()
         self._interrupt = Interrupter(session)
         self._again = _speculates(self._conf)
         self._there = self._parallelism()
         self._share = self._check_resources(resources)
         self._artifacts(zip_of_slot(), pyfile=True)
+
+    def _wait_for_server(self) -> None:
+        try:
+            wait_for_server(self._address)
+        except OSError as error:
+            raise _gone(self._address, error) from None
 
     def _check_resources(self, resources: Resources) -> int:
         """How many tasks' cores an attempt takes."""
