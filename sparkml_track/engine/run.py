@@ -114,7 +114,7 @@ class _Run:
             published.append(numbers)
 
         before = frozenset[int]() if past is None else frozenset(past.published)
-        wanted = Wanted.of(spec.tracking, spec.metric[0], spec.direction[0])
+        wanted = Wanted.of(spec.tracking, spec.goals[0])
         publisher: Publisher | TopPublisher | None = None
         if spec.tracking.child_runs != "none":
             publisher = every = Publisher(tracker, parent.run_id, told)
@@ -183,11 +183,11 @@ class _Run:
 
     @staticmethod
     def _sampler(spec: Spec) -> Sampler:
-        return samplers.build(spec.sampler, spec.space, seed=spec.seed, directions=spec.direction)
+        return samplers.build(spec.sampler, spec.space, seed=spec.seed, objectives=len(spec.goals))
 
     @staticmethod
     def _pruner(spec: Spec) -> Pruner | None:
-        return pruners.build(spec.pruner, seed=spec.seed, direction=spec.direction[0])
+        return pruners.build(spec.pruner, seed=spec.seed, maximize=spec.goals[0].maximize)
 
     def _open_roots(self, stack: ExitStack) -> Roots:
         self._roots = Roots(self._sweep, self._spec.failures.checkpoint_root, self._spec.tracking.artifact_root)

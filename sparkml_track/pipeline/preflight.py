@@ -54,7 +54,7 @@ def _sweep(settings: Settings) -> Iterator[str]:
     problems = objectives.problems(function)
     yield from (f"{settings.at('sweep.objective')}: {problem}" for problem in problems)
     given = sweep_arguments(settings, None if problems else function)
-    made = partial(samplers.build, sweep.sampler, parse(sweep.space), seed=0, directions=_listed(sweep.metric))
+    made = partial(samplers.build, sweep.sampler, parse(sweep.space), seed=0, objectives=len(_listed(sweep.metric)))
     found = list(_told(settings, "sweep.sampler", made))
     found += _told(settings, "sweep.pruner", partial(pruners.build, sweep.pruner, seed=0))
     yield from found

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkml_track.goal import Goal
 from sparkml_track.trial import State
 
 __all__ = ["Plot", "PlotTrial", "Plotted"]
@@ -40,5 +41,5 @@ class Plot(ABC):
     """
 
     @abstractmethod
-    def draw(self, trials: Sequence[PlotTrial], metric: str, direction: str) -> Plotted:
-        """Draws the trials; ``direction`` is "minimize" or "maximize"."""
+    def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
+        """Draws the trials; their values are of the goal's metric."""

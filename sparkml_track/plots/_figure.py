@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sparkml_track.errors import SetupError
+from sparkml_track.goal import Goal
 from sparkml_track.plots._base import PlotTrial
 from sparkml_track.trial import State
 
@@ -85,12 +86,11 @@ def valued(trials: Sequence[PlotTrial]) -> list[PlotTrial]:
     return sorted(kept, key=lambda one: one.number)
 
 
-def sampled(trials: Sequence[PlotTrial], most: int, direction: str) -> list[PlotTrial]:
+def sampled(trials: Sequence[PlotTrial], most: int, goal: Goal) -> list[PlotTrial]:
     """At most ``most`` trials: a tenth of them the best, the others evenly spread over the sweep."""
     if len(trials) <= most:
         return list(trials)
-    sign = -1.0 if direction == "maximize" else 1.0
-    ranked = sorted(trials, key=lambda one: (sign * (one.value or 0.0), one.number))
+    ranked = sorted(trials, key=lambda one: (goal.loss(one.value or 0.0), one.number))
     kept = {one.number for one in ranked[: most // 10]}
     others = [one for one in trials if one.number not in kept]
     count = most - len(kept)

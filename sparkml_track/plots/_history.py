@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial
 from sparkml_track.plots._figure import BLUE, COLOURS, fragment, label, layout, sampled, sentence, valued
 from sparkml_track.trial import State
@@ -16,22 +17,22 @@ _MOST = 4000
 class History(Plot):
     """One dot for each trial that has a value; a step line for the best finished one so far."""
 
-    def draw(self, trials: Sequence[PlotTrial], metric: str, direction: str) -> Plotted:
+    def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
         """See ``Plot.draw``."""
         title = "Optimisation history"
         finished = valued(trials)
         if not finished:
-            return Plotted(title, "", sentence(f"No trial finished with a value for {metric}."))
-        better = "lower" if direction == "minimize" else "higher"
+            return Plotted(title, "", sentence(f"No trial finished with a value for {goal.metric}."))
+        better = "higher" if goal.maximize else "lower"
         pruned = [one for one in trials if one.state is State.PRUNED and one.value is not None]
-        shown = sampled(finished, _MOST, direction)
+        shown = sampled(finished, _MOST, goal)
         caption = f"Each dot is a trial, {better} is better; the line is the best so far."
         if len(shown) < len(finished):
             caption += f" {len(shown):,} of {len(finished):,} finished trials are drawn."
-        data = [_dots("finished", shown, State.FINISHED), _best(finished, direction)]
+        data = [_dots("finished", shown, State.FINISHED), _best(finished, goal)]
         if pruned:
-            data.insert(1, _dots("pruned (last report)", sampled(pruned, _MOST // 4, direction), State.PRUNED))
-        page = layout(xaxis={"title": {"text": "trial"}}, yaxis={"title": {"text": label(metric)}})
+            data.insert(1, _dots("pruned (last report)", sampled(pruned, _MOST // 4, goal), State.PRUNED))
+        page = layout(xaxis={"title": {"text": "trial"}}, yaxis={"title": {"text": label(goal.metric)}})
         return Plotted(title, caption, fragment("history", data, page))
 
 
@@ -48,12 +49,11 @@ def _dots(name: str, trials: Sequence[PlotTrial], state: State) -> dict[str, obj
     }
 
 
-def _best(finished: Sequence[PlotTrial], direction: str) -> dict[str, object]:
-    sign = -1.0 if direction == "maximize" else 1.0
+def _best(finished: Sequence[PlotTrial], goal: Goal) -> dict[str, object]:
     best: PlotTrial | None = None
     steps: list[PlotTrial] = []
     for one in finished:
-        if best is None or sign * (one.value or 0.0) < sign * (best.value or 0.0):
+        if best is None or goal.better(one.value or 0.0, best.value or 0.0):
             best = one
             steps.append(one)
     assert best is not None

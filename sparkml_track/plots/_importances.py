@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial
 from sparkml_track.plots._figure import BLUE, fragment, label, layout, sampled, sentence, valued
 
@@ -25,7 +26,7 @@ class Importances(Plot):
     that only some trials have is set to its median in the others, so that its bar shows what it does where it is used.
     """
 
-    def draw(self, trials: Sequence[PlotTrial], metric: str, direction: str) -> Plotted:
+    def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
         """See ``Plot.draw``."""
         title = "Parameter importances"
         finished = valued(trials)
@@ -33,7 +34,7 @@ class Importances(Plot):
             return Plotted(
                 title, "", sentence(f"At least {_FEWEST} finished trials are needed; there are {len(finished)}.")
             )
-        found = importances(sampled(finished, _MOST_TRIALS, direction))
+        found = importances(sampled(finished, _MOST_TRIALS, goal))
         if not found:
             return Plotted(title, "", sentence("All trials had the same parameters, or the same value."))
         top = list(found.items())[:_MOST_PARAMS][::-1]
@@ -49,7 +50,7 @@ class Importances(Plot):
             "hoverinfo": "skip",
         }
         page = layout(
-            xaxis={"title": {"text": f"share of the variation of {label(metric)}"}, "rangemode": "tozero"},
+            xaxis={"title": {"text": f"share of the variation of {label(goal.metric)}"}, "rangemode": "tozero"},
             yaxis={"type": "category", "showgrid": False},
             bargap=0.35,
         )

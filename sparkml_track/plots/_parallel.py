@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial
 from sparkml_track.plots._figure import fragment, label, layout, sampled, sentence, valued
 
@@ -18,27 +19,27 @@ _NOT_SET = "not set"
 class ParallelCoordinates(Plot):
     """An axis for each parameter that varies; parameters of other options lie at "not set", below the axis."""
 
-    def draw(self, trials: Sequence[PlotTrial], metric: str, direction: str) -> Plotted:
+    def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
         """See ``Plot.draw``."""
         title = "Parallel coordinates"
         finished = valued(trials)
         names = _varying(finished)
         if len(finished) < 2 or not names:
             return Plotted(title, "", sentence("At least two finished trials with different parameters are needed."))
-        shown = sampled(finished, _MOST_TRIALS, direction)
+        shown = sampled(finished, _MOST_TRIALS, goal)
         axes = [_axis(name, [one.params.get(name, _Missing) for one in shown]) for name in names[:_MOST_PARAMS]]
         values = [one.value for one in shown]
-        low, high = _middle([value for value in values if value is not None], direction)
+        low, high = _middle([value for value in values if value is not None], goal)
         line = {
             "color": values,
             "cmin": low,
             "cmax": high,
             # Dark is better, whichever way that is.
             "colorscale": [[0, "#0b3d91"], [0.5, "#6fa8dc"], [1, "#e3e8ee"]],
-            "reversescale": direction == "maximize",
+            "reversescale": goal.maximize,
             "showscale": False,  # the last axis says it
         }
-        axes.append({"label": label(metric, 24), "values": values})
+        axes.append({"label": label(goal.metric, 24), "values": values})
         trace = {"type": "parcoords", "line": line, "dimensions": axes, "labelangle": -18, "labelside": "top"}
         caption = "Each line is a trial, dark is better. Drag along an axis to select, drag its name to move it."
         if len(names) > _MOST_PARAMS:
@@ -123,9 +124,9 @@ def _short(value: object) -> str:
     return text if len(text) <= _TICK else text[: _TICK - 1] + "…"
 
 
-def _middle(values: Sequence[float], direction: str) -> tuple[float, float]:
+def _middle(values: Sequence[float], goal: Goal) -> tuple[float, float]:
     """The range of colours: from the best to the third quarter, so that a few bad trials do not take it all."""
     ordered = sorted(values)
     quarter = len(ordered) // 4
-    low, high = (ordered[0], ordered[-1 - quarter]) if direction == "minimize" else (ordered[quarter], ordered[-1])
+    low, high = (ordered[quarter], ordered[-1]) if goal.maximize else (ordered[0], ordered[-1 - quarter])
     return (low, high) if low < high else (ordered[0], ordered[-1])

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparkml_track.errors import SpecError
+from sparkml_track.goal import DIRECTIONS, Goal
 from sparkml_track.refs import DataRef, ModelRef
 from sparkml_track.registries import ALIAS_CHAMPION
 
 __all__ = ["Measured", "Promotion", "Recipe", "Verdict"]
-
-_DIRECTIONS = ("minimize", "maximize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,8 @@ class Promotion:
 
     def __post_init__(self) -> None:
         problems = []
-        if self.direction not in _DIRECTIONS:
-            problems.append(f"direction is {self.direction!r}, allowed are {' and '.join(_DIRECTIONS)}")
+        if self.direction not in DIRECTIONS:
+            problems.append(f"direction is {self.direction!r}, allowed are {' and '.join(DIRECTIONS)}")
         if not (math.isfinite(self.margin) and self.margin >= 0):
             problems.append(f"margin is {self.margin}, it must be a number from 0")
         if problems:
@@ -76,8 +75,8 @@ class Promotion:
         """Whether ``value`` is better than ``other`` by more than the margin; what is not finite loses to what is."""
         if not (math.isfinite(value) and math.isfinite(other)):
             return math.isfinite(value)
-        gain = other - value if self.direction == "minimize" else value - other
-        return gain > self.margin
+        goal = Goal(self.metric, self.direction == "maximize")
+        return goal.loss(other) - goal.loss(value) > self.margin
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ _MEMBERS: Mapping[str, Callable[..., Pruner]] = {
 _GIVEN = frozenset({"seed", "maximize"})  # by the sweep, not by the user
 
 
-def build(pruner: object, *, seed: int, direction: str = "minimize") -> Pruner | None:
+def build(pruner: object, *, seed: int, maximize: bool = False) -> Pruner | None:
     """Makes a pruner.
 
     Args:
@@ -51,7 +51,7 @@ def build(pruner: object, *, seed: int, direction: str = "minimize") -> Pruner |
             ``{"asha": {"min_steps": 1, "reduction": 3}}``; or a ``Pruner``, given back as it is. The option ``pruner``
             of "patience" takes the same forms.
         seed: of the sweep.
-        direction: "minimize" or "maximize"; the bounds of "threshold" are as the objective reports.
+        maximize: more is better; the bounds of "threshold" are as the objective reports.
 
     Raises:
         SpecError: no such pruner or option, or a setting that is not allowed.
@@ -62,10 +62,10 @@ def build(pruner: object, *, seed: int, direction: str = "minimize") -> Pruner |
     make = _find(name)
     parameters = signature(make).parameters
     _check_options(name, [known for known in parameters if known not in _GIVEN], options)
-    given = {"seed": seed, "maximize": direction == "maximize"}
+    given = {"seed": seed, "maximize": maximize}
     made = {**options, **{key: value for key, value in given.items() if key in parameters}}
     if "pruner" in made:
-        made["pruner"] = build(made["pruner"], seed=seed, direction=direction)
+        made["pruner"] = build(made["pruner"], seed=seed, maximize=maximize)
     return make(**made)
 
 

@@ -20,7 +20,7 @@ Optuna cost nothing to those who do without. Other packages add samplers through
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -60,7 +60,7 @@ def build(
     space: object,
     *,
     seed: int,
-    directions: Sequence[str] = ("minimize",),
+    objectives: int = 1,
 ) -> Sampler:
     """Makes a sampler.
 
@@ -70,18 +70,18 @@ def build(
         space: a parsed ``Space``; for "tpe", "anneal", "atpe" and "random" also an expression of hyperopt's ``hp.*``,
             whose parameters are the values of its labels; for Optuna's samplers also a mapping of its distributions.
         seed: of the sweep.
-        directions: one for each objective; only their number counts here, values are told lower is better.
+        objectives: how many values it is given of each trial; lower is better.
 
     Raises:
         SpecError: no such sampler or option, a library is not installed, or too many objectives.
         SpaceError: it cannot search this space.
     """
     if isinstance(sampler, Sampler):
-        return _checked(type(sampler).__name__, sampler, len(directions))
+        return _checked(type(sampler).__name__, sampler, objectives)
     name, options = _named(sampler)
     make = _find(name, foreign=not isinstance(space, Space))
     _check_options(name, make, options)
-    return _checked(name, make(space, seed=seed, objectives=len(directions), **options), len(directions))
+    return _checked(name, make(space, seed=seed, objectives=objectives, **options), objectives)
 
 
 def _named(sampler: object) -> tuple[str, Mapping[str, object]]:

@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from sparkml_track.goal import Goal
 from sparkml_track.plots import Plot, Plotted, PlotTrial
 from sparkml_track.trial import State
 
@@ -45,6 +46,9 @@ def figure(plotted: Plotted) -> tuple[list[dict[str, object]], dict[str, object]
     return data, layout, config
 
 
+_GOAL = Goal()
+
+
 class PlotCase:
     """What every plot must do."""
 
@@ -52,13 +56,13 @@ class PlotCase:
         """The plot under test."""
         raise NotImplementedError
 
-    def draw(self, trials: Sequence[PlotTrial], metric: str = "loss", direction: str = "minimize") -> Plotted:
+    def draw(self, trials: Sequence[PlotTrial], goal: Goal = _GOAL) -> Plotted:
         """Draws with the plot under test."""
-        return self.plot().draw(trials, metric, direction)
+        return self.plot().draw(trials, goal)
 
-    @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-    def test_a_sweep_gives_a_title_a_caption_and_a_figure(self, direction: str) -> None:
-        plotted = self.draw(sample_trials(40), direction=direction)
+    @pytest.mark.parametrize("maximize", [False, True])
+    def test_a_sweep_gives_a_title_a_caption_and_a_figure(self, maximize: bool) -> None:
+        plotted = self.draw(sample_trials(40), Goal(maximize=maximize))
         data, _, config = figure(plotted)
         assert plotted.title
         assert plotted.caption.endswith(".")
@@ -90,7 +94,7 @@ class PlotCase:
         trials = [
             replace(one, params={**one.params, _HOSTILE: _HOSTILE + str(one.number)}) for one in sample_trials(40)
         ]
-        plotted = self.draw(trials, metric=_HOSTILE)
+        plotted = self.draw(trials, Goal(_HOSTILE))
         figure(plotted)
         tags = _Tags()
         tags.feed(f"<p>{plotted.title}</p>{plotted.html}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sparkml_track.goal import Goal
 from sparkml_track.plots import History, Importances, ParallelCoordinates, Plot, library, standard
 from sparkml_track.plots._figure import sampled
 from sparkml_track.plots._importances import importances
@@ -31,8 +32,8 @@ class TestParallelCoordinates(PlotCase):
 def test_the_history_has_every_finished_trial_and_the_best_so_far() -> None:
     values = [3.0, 5.0, 2.0, 2.0, 1.0]
     trials = [replace(one, number=n, state=State.FINISHED, value=values[n]) for n, one in enumerate(sample_trials(5))]
-    for direction, steps in (("minimize", [3.0, 2.0, 1.0, 1.0]), ("maximize", [3.0, 5.0, 5.0])):
-        data, _, _ = figure(History().draw(trials, "loss", direction))
+    for maximize, steps in ((False, [3.0, 2.0, 1.0, 1.0]), (True, [3.0, 5.0, 5.0])):
+        data, _, _ = figure(History().draw(trials, Goal(maximize=maximize)))
         dots, line = data
         assert (dots["x"], dots["y"]) == ([0, 1, 2, 3, 4], values)
         assert line["y"] == steps
@@ -67,7 +68,7 @@ def test_importances_agree_with_fanova() -> None:
 
 def test_parallel_coordinates_put_missing_parameters_below_the_axis() -> None:
     trials = [one for one in sample_trials(40) if one.state is State.FINISHED]
-    data, _, _ = figure(ParallelCoordinates().draw(trials, "loss", "minimize"))
+    data, _, _ = figure(ParallelCoordinates().draw(trials, Goal()))
     axes = {axis["label"]: axis for axis in data[0]["dimensions"]}
     depth = axes["depth"]
     assert depth["ticktext"][0] == "not set"
@@ -80,18 +81,19 @@ def test_parallel_coordinates_put_missing_parameters_below_the_axis() -> None:
 
 def test_sampling_keeps_the_best_and_the_order() -> None:
     trials = [replace(one, value=float(-one.number)) for one in sample_trials(1000)]
-    few = sampled(trials, 100, "minimize")
+    few = sampled(trials, 100, Goal())
     assert len(few) == 100
     assert [one.number for one in few] == sorted(one.number for one in few)
     assert {one.number for one in few} >= set(range(990, 1000))
-    assert {one.number for one in sampled(trials, 100, "maximize")} >= set(range(10))
+    assert {one.number for one in sampled(trials, 100, Goal(maximize=True))} >= set(range(10))
 
 
 def test_nothing_is_said_on_the_terminal_and_no_library_is_imported_early() -> None:
     code = (
-        "import sys; import sparkml_track.plots as p; from sparkml_track.testing.plots import sample_trials;"
+        "import sys; import sparkml_track.plots as p; from sparkml_track.goal import Goal;"
+        "from sparkml_track.testing.plots import sample_trials;"
         "assert not {'optuna', 'plotly', 'numpy'} & set(sys.modules);"
-        "[plot.draw(sample_trials(40), 'loss', 'minimize') for plot in p.standard()]"
+        "[plot.draw(sample_trials(40), Goal()) for plot in p.standard()]"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -55,7 +55,7 @@ def test_all_wrong_settings_come_at_once() -> None:
 
 
 def test_the_bounds_of_a_threshold_are_as_the_objective_reports() -> None:
-    made = pruners.build({"threshold": {"lower": 0.5}}, seed=0, direction="maximize")
+    made = pruners.build({"threshold": {"lower": 0.5}}, seed=0, maximize=True)
     assert made is not None
     assert not made.report(0, 0, -0.6)
     assert made.report(0, 1, -0.4)

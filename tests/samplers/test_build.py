@@ -53,7 +53,7 @@ def test_wrong_settings_are_refused_by_name(spec: object, message: str) -> None:
 @pytest.mark.parametrize("name", ["tpe", "anneal"])
 def test_too_many_objectives_are_refused(name: str) -> None:
     with pytest.raises(SpecError, match=f"'{name}' takes one metric, not 2; for several: 'optuna-tpe'"):
-        samplers.build(name, SPACE, seed=0, directions=["minimize", "maximize"])
+        samplers.build(name, SPACE, seed=0, objectives=2)
 
 
 @pytest.mark.parametrize(("name", "package"), [("cmaes", "cmaes"), ("gp", "torch"), ("atpe", "lightgbm")])

@@ -18,7 +18,7 @@ class Case(SamplerCase):
     spec: ClassVar[object]
 
     def make(self, space: Space, seed: int = 0, objectives: int = 1) -> Sampler:
-        return build(self.spec, space, seed=seed, directions=["minimize"] * objectives)
+        return build(self.spec, space, seed=seed, objectives=objectives)
 
 
 class TestGrid(Case):

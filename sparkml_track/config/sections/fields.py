@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Pl
 
 from sparkml_track.config.messages import one_of
 from sparkml_track.engine.spec.roots import ALLOWED, ROOT
+from sparkml_track.goal import DIRECTIONS
 
 __all__ = [
     "Direction",
@@ -80,7 +81,7 @@ def metric_name(value: object) -> str:
 
 def direction_name(value: object) -> str:
     """The text "minimize" or "maximize"."""
-    one_of(value, ("minimize", "maximize"))
+    one_of(value, DIRECTIONS)
     return str(value)
 
 

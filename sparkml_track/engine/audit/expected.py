@@ -15,7 +15,7 @@ __all__ = ["best_of", "publishes", "summary_of", "wanted"]
 def summary_of(past: History) -> Summary:
     """The summary, recomputed from the journal."""
     running = len(past.trials) - len(past.results)
-    return summarise(past.results.values(), past.planned, running, past.metric, past.direction)
+    return summarise(past.results.values(), past.planned, running, past.goals)
 
 
 def publishes(past: History) -> bool:
@@ -33,4 +33,4 @@ def wanted(past: History, ended: bool) -> AbstractSet[int]:
 
 def best_of(past: History, most: int) -> AbstractSet[int]:
     """The numbers of the best trials."""
-    return frozenset(best_numbers(past.results.values(), most, past.direction[0]))
+    return frozenset(best_numbers(past.results.values(), most, past.goals[0]))

@@ -8,7 +8,7 @@ sampler_thread  a slow sampler on a thread of its own
 running_trial   trials that have not ended
 journal_writer  the journal as the loop writes it, and what may leave once it is durable
 tally           counts, the best, and whether that ends the sweep
-goal            when results say that the sweep may end
+stopping        when results say that the sweep may end
 slot_watch      what a person learns when there are no slots
 failure_log     why trials fail, logged once for each kind
 progress        how far a sweep is

@@ -53,7 +53,6 @@ class Loop:
     def __init__(self, spec: Spec, parts: Parts) -> None:
         self._spec = spec
         self._parts = parts
-        self._sign = tuple(1.0 if direction == "minimize" else -1.0 for direction in spec.direction)
         self.results: list[Result] = []
         self.live: dict[int, Live] = {}
         self.stopping = ""
@@ -100,7 +99,7 @@ class Loop:
     def summary(self) -> Summary:
         """Of the results so far."""
         planned = max(self.planned or 0, len(self.results) + len(self.live))
-        return summarise(self.results, planned, len(self.live), self._spec.metric, self._spec.direction)
+        return summarise(self.results, planned, len(self.live), self._spec.goals)
 
     def restore(self, results: Iterable[Result], again: Iterable[Again]) -> None:
         """Takes over what an earlier driver left; its asker and pruner are told by others.
@@ -220,7 +219,7 @@ class Loop:
         value = report.metrics.get(self._spec.metric[0])
         pruner = self._parts.pruner
         if pruner is not None and value is not None and not live.pruned:
-            live.pruned = pruner.report(live.trial.number, report.step, value * self._sign[0])
+            live.pruned = pruner.report(live.trial.number, report.step, self._spec.goals[0].loss(value))
         elif pruner is not None and value is None:
             self.tally.unread(live.trial.number, report.metrics)
         self.ledger.write()
@@ -254,7 +253,7 @@ class Loop:
 
     def _tell(self, live: Live, result: Result, outcome: Outcome) -> None:
         self._parts.reached(Lifecycle.ACCEPTED)
-        self._parts.asker.ended(live.trial, result.state, told_values(result, self._spec.metric, self._spec.direction))
+        self._parts.asker.ended(live.trial, result.state, told_values(result, self._spec.goals))
         if self._parts.pruner is not None:
             self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
         if self._parts.publisher is not None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from sparkml_track.engine.loop.failure_log import Complaints
-from sparkml_track.engine.loop.goal import Goal
+from sparkml_track.engine.loop.stopping import Stopping
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.errors import SweepStopped
@@ -29,8 +29,7 @@ class Tally:
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
-        self._maximize = spec.direction[0] == "maximize"
-        self._goal = Goal(spec.target, spec.patience, maximize=self._maximize)
+        self._stopping = Stopping(spec.goals[0], spec.target, spec.patience)
         self._complaints = Complaints()
         self.counts: Counter[State] = Counter()
         self.best: Result | None = None
@@ -41,7 +40,7 @@ class Tally:
         self._complaints.hear(result)
         if self._is_better(result):
             self.best = result
-        reached = self._goal.add(result)
+        reached = self._stopping.add(result)
         if self.too_many_failed:
             failed, limit = self.counts[State.FAILED], self._spec.failures.max_failed
             return f"{failed} trials failed, allowed are {limit}; the last one: {result.message[:300]}"
@@ -52,8 +51,7 @@ class Tally:
             return False
         if self.best is None or self.best.value is None:
             return True
-        new, old = result.value[0], self.best.value[0]
-        return new > old if self._maximize else new < old
+        return self._spec.goals[0].better(result.value[0], self.best.value[0])
 
     def unread(self, number: int, metrics: Mapping[str, float]) -> None:
         """A report came that no pruner can read."""

@@ -11,6 +11,7 @@ from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.results.ranking import Best
 from sparkml_track.engine.spec.spec import Tracking, number_in
 from sparkml_track.engine.storage.waiting import Hurry, never
+from sparkml_track.goal import Goal
 from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import State
@@ -25,20 +26,18 @@ class Wanted:
     Attributes:
         runs: how many get a child run; None if all trials have one before.
         files: how many get artifacts, of those that have a child run; None for all of them.
-        metric: the objective.
-        direction: of it.
+        goal: says which are the best.
     """
 
     runs: int | None
     files: int | None
-    metric: str
-    direction: str
+    goal: Goal
 
     @classmethod
-    def of(cls, tracking: Tracking, metric: str, direction: str) -> Wanted | None:
+    def of(cls, tracking: Tracking, goal: Goal) -> Wanted | None:
         """None if nothing depends on which trials are the best."""
         runs, files = number_in(tracking.child_runs), number_in(tracking.keep)
-        return None if runs is None and files is None else cls(runs, files, metric, direction)
+        return None if runs is None and files is None else cls(runs, files, goal)
 
 
 class TopPublisher:
@@ -58,7 +57,7 @@ class TopPublisher:
         self._publisher = publisher
         self._wanted = wanted
         self._published = published
-        self._best = Best[ChildRun](wanted.runs or wanted.files or 0, wanted.direction)
+        self._best = Best[ChildRun](wanted.runs or wanted.files or 0, wanted.goal)
 
     @property
     def trouble(self) -> str:
@@ -77,7 +76,7 @@ class TopPublisher:
         if not child.state.terminal:
             return
         finished = child.state is State.FINISHED
-        value = child.metrics.get(self._wanted.metric, math.nan) if finished else math.nan
+        value = child.metrics.get(self._wanted.goal.metric, math.nan) if finished else math.nan
         worse = self._best.add(child.number, value, child)
         if worse is not None:
             without_files(worse)

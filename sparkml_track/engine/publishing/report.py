@@ -129,7 +129,7 @@ def render(page: Page, plots: Sequence[Plot]) -> Content:
 
 def _facts(page: Page) -> list[tuple[str, str]]:
     summary, times = page.summary, [one.started for one in page.results if one.started]
-    objectives = ", ".join(f"{way} {name}" for name, way in zip(summary.metric, summary.direction, strict=True))
+    objectives = ", ".join(f"{goal.direction} {goal.metric}" for goal in summary.goals)
     facts = {"Objective": objectives}
     if times:
         ended = max(one.started + one.duration for one in page.results)
@@ -153,12 +153,12 @@ def _best(summary: Summary) -> Mapping[str, object] | None:
 
 
 def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[Plotted]:
-    several = len(page.summary.metric) > 1
-    for place, (metric, way) in enumerate(zip(page.summary.metric, page.summary.direction, strict=True)):
-        trials = [_plot_trial(one, place, metric) for one in page.results]
+    several = len(page.summary.goals) > 1
+    for place, goal in enumerate(page.summary.goals):
+        trials = [_plot_trial(one, place, goal.metric) for one in page.results]
         for plot in plots:
-            drawn = plot.draw(trials, metric, way)
-            yield replace(drawn, title=f"{drawn.title}: {metric}") if several else drawn
+            drawn = plot.draw(trials, goal)
+            yield replace(drawn, title=f"{drawn.title}: {goal.metric}") if several else drawn
 
 
 def _plot_trial(result: Result, place: int, metric: str) -> PlotTrial:
@@ -189,12 +189,12 @@ def _top_row(result: Result, objectives: int, names: Sequence[str]) -> tuple[str
 
 
 def _ranked(page: Page) -> list[Result]:
-    sign = -1.0 if page.summary.direction[0] == "maximize" else 1.0
+    goal = page.summary.goals[0]
     front = {one.number for one in page.summary.pareto or ()}
     finished = [
         one for one in page.results if one.state is State.FINISHED and one.value and one.value[0] == one.value[0]
     ]
-    return sorted(finished, key=lambda one: (one.number not in front, sign * (one.value or (0.0,))[0], one.number))
+    return sorted(finished, key=lambda one: (one.number not in front, goal.loss((one.value or (0.0,))[0]), one.number))
 
 
 def _failures(results: Sequence[Result]) -> list[Mapping[str, object]]:

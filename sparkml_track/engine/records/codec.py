@@ -29,6 +29,7 @@ from sparkml_track.engine.records.types import (
     Submitted,
 )
 from sparkml_track.engine.spec.spec import Tracking
+from sparkml_track.goal import goals_of
 from sparkml_track.trial import AttemptId, Counts, State
 
 __all__ = ["decode", "encode", "planned_spec"]
@@ -149,8 +150,7 @@ def planned_spec(described: Body) -> PlannedSpec:
     """
     tracking, failures = get.mapping(described, "tracking"), get.mapping(described, "failures")
     return PlannedSpec(
-        metric=get.texts(described, "metric"),
-        direction=get.texts(described, "direction"),
+        goals=goals_of(get.texts(described, "metric"), get.texts(described, "direction")),
         max_trials=get.optional_whole(described, "max_trials"),
         seed=get.whole(described, "seed"),
         tracking=Tracking(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sparkml_track.engine.spec.spec import Tracking
+from sparkml_track.goal import Goal
 from sparkml_track.trial import AttemptId, Counts, Params, State
 
 __all__ = [
@@ -130,8 +131,7 @@ class PlannedSpec:
     """The spec that a sweep began with, as far as later drivers and readers need it.
 
     Attributes:
-        metric: one name for each objective.
-        direction: "minimize" or "maximize", one for each.
+        goals: one for each objective.
         max_trials: the limit, None for none.
         seed: of the sampler and the trials, also if it was drawn.
         tracking: where and what is tracked; the URI has no secrets.
@@ -139,8 +139,7 @@ class PlannedSpec:
         described: all of the spec as JSON.
     """
 
-    metric: tuple[str, ...]
-    direction: tuple[str, ...]
+    goals: tuple[Goal, ...]
     max_trials: int | None
     seed: int
     tracking: Tracking

@@ -95,8 +95,7 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
         spec: of the sweep.
     """
     ended = [
-        (past.trials[number], result.state, told_values(result, spec.metric, spec.direction))
-        for number, result in past.results.items()
+        (past.trials[number], result.state, told_values(result, spec.goals)) for number, result in past.results.items()
     ]
     parts.asker.resume([trial for _, trial in sorted(past.trials.items())], ended)
     if parts.pruner is not None:
@@ -123,10 +122,10 @@ def clear_spool(folder: Path, past: History) -> None:
 
 def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:
     """Every report again, in the order they came."""
-    sign = 1.0 if spec.direction[0] == "minimize" else -1.0
+    goal = spec.goals[0]
     for record in read_records(journal.replay()):
-        if isinstance(record, Reported) and spec.metric[0] in record.metrics:
-            pruner.report(record.attempt.trial, record.step, record.metrics[spec.metric[0]] * sign)
+        if isinstance(record, Reported) and goal.metric in record.metrics:
+            pruner.report(record.attempt.trial, record.step, goal.loss(record.metrics[goal.metric]))
         elif isinstance(record, Submitted) and record.attempt.number > 1:
             pruner.restarted(record.attempt.trial)
         elif isinstance(record, Accepted) and record.number in past.results:

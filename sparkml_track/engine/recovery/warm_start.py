@@ -16,6 +16,7 @@ from sparkml_track.engine.recovery.rebuild import params_of
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.spec.spec import Spec, described
 from sparkml_track.errors import JournalError, ResumeRefused, SpecError, TrackingError
+from sparkml_track.goal import losses
 from sparkml_track.journals import read, sweeps
 from sparkml_track.samplers import Capabilities
 from sparkml_track.trackers import open_tracker
@@ -81,8 +82,7 @@ def _usable(spec: Spec, params: Params, metrics: Mapping[str, float]) -> bool:
 
 
 def _losses(spec: Spec, metrics: Mapping[str, float]) -> tuple[float, ...]:
-    signs = (1.0 if way == "minimize" else -1.0 for way in spec.direction)
-    return tuple(metrics[name] * sign for name, sign in zip(spec.metric, signs, strict=True))
+    return losses(spec.goals, metrics)
 
 
 _Trials = list[tuple[Params, Mapping[str, float]]]

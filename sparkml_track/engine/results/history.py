@@ -25,6 +25,7 @@ from sparkml_track.engine.records.types import (
 from sparkml_track.engine.results.records import child_run, result_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Tracking
+from sparkml_track.goal import Goal
 from sparkml_track.journals import Record
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Counts, Report, State, Trial
@@ -123,14 +124,9 @@ class History:
         return self.plan
 
     @property
-    def metric(self) -> tuple[str, ...]:
-        """Names of the objectives."""
-        return self.begun.spec.metric
-
-    @property
-    def direction(self) -> tuple[str, ...]:
-        """Of each objective."""
-        return self.begun.spec.direction
+    def goals(self) -> tuple[Goal, ...]:
+        """One for each objective."""
+        return self.begun.spec.goals
 
     @property
     def tracking(self) -> Tracking:
@@ -237,7 +233,7 @@ class History:
             self.problems.append(f"a second outcome of trial {number} was accepted; the first one counts")
             return
         try:
-            self.results[number] = result_of(record, self.trials[number], self.metric)
+            self.results[number] = result_of(record, self.trials[number], [goal.metric for goal in self.goals])
         except KeyError as error:
             raise unreadable(f"the accepted outcome of trial {number} lacks the metric {error}") from error
         self._last = max(self._last, record.started + record.duration)

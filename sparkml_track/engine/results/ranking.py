@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.goal import Goal
 from sparkml_track.trial import State
 
 __all__ = ["Best", "best_numbers"]
@@ -28,19 +29,18 @@ class Best(Generic[T]):
 
     Args:
         most: how many.
-        direction: "minimize" or "maximize".
+        goal: says what is better.
     """
 
-    def __init__(self, most: int, direction: str) -> None:
-        self._most = most
-        self._sign = 1.0 if direction == "maximize" else -1.0
+    def __init__(self, most: int, goal: Goal) -> None:
+        self._most, self._goal = most, goal
         self._heap: list[_Place[T]] = []
 
     def add(self, number: int, value: float, what: T) -> T | None:
         """Takes a trial; gives back what is not among the best, or not any more. Only finite values can be."""
         if not math.isfinite(value):
             return what
-        heapq.heappush(self._heap, _Place(self._sign * value, -number, what))
+        heapq.heappush(self._heap, _Place(-self._goal.loss(value), -number, what))
         return heapq.heappop(self._heap).what if len(self._heap) > self._most else None
 
     def take(self) -> list[T]:
@@ -49,9 +49,9 @@ class Best(Generic[T]):
         return [place.what for place in sorted(places, reverse=True)]
 
 
-def best_numbers(results: Iterable[Result], most: int, direction: str) -> list[int]:
+def best_numbers(results: Iterable[Result], most: int, goal: Goal) -> list[int]:
     """The numbers of the best finished trials, the best first; of equals the lower number. Of one objective."""
-    best = Best[int](most, direction)
+    best = Best[int](most, goal)
     for one in results:
         if one.state is State.FINISHED and one.value:
             best.add(one.number, one.value[0], one.number)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sparkml_track.engine.records.types import Accepted
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.goal import Goal, losses
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Report, State, Trial
@@ -84,9 +85,9 @@ def child_run(result: Result, reports: Sequence[Report], log: str, artifacts: st
     )
 
 
-def told_values(result: Result, metric: Sequence[str], direction: Sequence[str]) -> tuple[float, ...]:
+def told_values(result: Result, goals: Sequence[Goal]) -> tuple[float, ...]:
     """What the sampler is told of a result: lower is better; the last reported values of a pruned trial."""
-    pruned = result.state is State.PRUNED
-    values = result.value or tuple(result.metrics[name] for name in metric if pruned and name in result.metrics)
-    signs = (1.0 if way == "minimize" else -1.0 for way in direction)
-    return tuple(value * sign for value, sign in zip(values, signs, strict=False))
+    if result.value:
+        return tuple(goal.loss(value) for goal, value in zip(goals, result.value, strict=True))
+    reported = result.metrics if result.state is State.PRUNED else {}
+    return losses([goal for goal in goals if goal.metric in reported], reported)

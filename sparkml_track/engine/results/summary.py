@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sparkml_track.engine.results.pareto import Front
+from sparkml_track.goal import Goal
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Aggregate
 from sparkml_track.trial import Counts, Params, State
@@ -65,8 +66,7 @@ class Summary:
 
     Attributes:
         counts: of trials by state.
-        metric: the names of the objectives.
-        direction: "minimize" or "maximize", one for each.
+        goals: one for each objective.
         best: of a single objective: the finished trial with the best finite value, the lowest number among equals;
             None if there is none, and with several objectives.
         pareto: of several objectives: the finished trials that no other one beats (as good in all and better in one; of
@@ -77,12 +77,16 @@ class Summary:
     """
 
     counts: Counts
-    metric: tuple[str, ...]
-    direction: tuple[str, ...]
+    goals: tuple[Goal, ...]
     best: Result | None
     pareto: tuple[Result, ...] | None
     aggregates: Mapping[str, Aggregate]
     digest: str
+
+    @property
+    def metric(self) -> tuple[str, ...]:
+        """The names of the objectives."""
+        return tuple(goal.metric for goal in self.goals)
 
 
 class Tally:
@@ -92,18 +96,16 @@ class Tally:
     more); ``summary`` passes over the metrics once. One thread at a time.
 
     Args:
-        metric: the names of the objectives.
-        direction: "minimize" or "maximize", one for each.
+        goals: one for each objective.
     """
 
-    def __init__(self, metric: Sequence[str], direction: Sequence[str]) -> None:
-        self.metric, self.direction = tuple(metric), tuple(direction)
-        self._signs = tuple(-1.0 if way == "maximize" else 1.0 for way in direction)
+    def __init__(self, goals: Sequence[Goal]) -> None:
+        self.goals = tuple(goals)
         self._states: Counter[State] = Counter()
         self._seen: set[int] = set()
         self._metrics: dict[str, array[float]] = {}
         self._digest = 0
-        self._front: Front[Result] = Front(len(self._signs))
+        self._front: Front[Result] = Front(len(self.goals))
 
     def add(self, result: Result) -> None:
         """Adds a result.
@@ -131,11 +133,10 @@ class Tally:
             ValueError: there are more trials than planned.
         """
         front = tuple(self._front)
-        several = len(self._signs) > 1
+        several = len(self.goals) > 1
         return Summary(
             counts=self._counts(planned, running),
-            metric=self.metric,
-            direction=self.direction,
+            goals=self.goals,
             best=None if several or not front else front[0],
             pareto=front if several else None,
             aggregates={name: _aggregate(values) for name, values in sorted(self._metrics.items())},
@@ -147,7 +148,7 @@ class Tally:
             if math.isfinite(value):
                 self._metrics.setdefault(name, array("d")).append(value)
         if result.value is not None and all(map(math.isfinite, result.value)):
-            losses = tuple(sign * value for sign, value in zip(self._signs, result.value, strict=True))
+            losses = tuple(goal.loss(value) for goal, value in zip(self.goals, result.value, strict=True))
             self._front.add(losses, result.number, result)
 
     def _counts(self, planned: int, running: int) -> Counts:
@@ -158,22 +159,19 @@ class Tally:
         return Counts(planned, running=running, not_started=left, **states)
 
 
-def summarise(
-    results: Iterable[Result], planned: int, running: int, metric: Sequence[str], direction: Sequence[str]
-) -> Summary:
+def summarise(results: Iterable[Result], planned: int, running: int, goals: Sequence[Goal]) -> Summary:
     """Summarises accepted results, each trial once, in any order.
 
     Args:
         results: all of them.
         planned: how many trials there were to be, at least as many as started.
         running: how many have no result yet.
-        metric: the names of the objectives.
-        direction: "minimize" or "maximize", one for each.
+        goals: one for each objective.
 
     Raises:
         ValueError: a trial comes twice, or there are more than planned.
     """
-    tally = Tally(metric, direction)
+    tally = Tally(goals)
     for result in results:
         tally.add(result)
     return tally.summary(planned, running)

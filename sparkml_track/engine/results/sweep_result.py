@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.errors import SparkmlError
+from sparkml_track.goal import Goal
 from sparkml_track.space import flatten
 from sparkml_track.trial import Counts, Params, State
 
@@ -83,8 +84,7 @@ class SweepResult:
         """The best first; with several objectives the Pareto front; those that did not finish come last."""
         if self.summary.pareto is not None:
             return self.summary.pareto[:_SHOWN]
-        sign = -1.0 if self.summary.direction[0] == "maximize" else 1.0
-        return sorted(self.trials, key=lambda trial: _rank(trial, sign))[:_SHOWN]
+        return sorted(self.trials, key=lambda trial: _rank(trial, self.summary.goals[0]))[:_SHOWN]
 
     @property
     def counts(self) -> Counts:
@@ -141,9 +141,9 @@ class SweepResult:
         return pandas.DataFrame(rows)
 
 
-def _rank(trial: Result, sign: float) -> tuple[bool, float, int]:
+def _rank(trial: Result, goal: Goal) -> tuple[bool, float, int]:
     good = trial.state is State.FINISHED and trial.value is not None and math.isfinite(trial.value[0])
-    return not good, sign * trial.value[0] if good and trial.value is not None else 0.0, trial.number
+    return not good, goal.loss(trial.value[0]) if good and trial.value is not None else 0.0, trial.number
 
 
 def _row(trial: Result) -> str:

@@ -18,6 +18,7 @@ from sparkml_track.engine.spec.roots import root_problems
 from sparkml_track.engine.spec.spec import COUNT, Failures, Spec, Tracking, number_in
 from sparkml_track.errors import InvalidInput, SpecError
 from sparkml_track.executors import NAMES, Resources
+from sparkml_track.goal import DIRECTIONS, Goal, goals_of
 from sparkml_track.trackers import problems as store_problems
 from sparkml_track.trial import Params
 
@@ -53,7 +54,8 @@ class _Checker:
         given = self._given
         self.problems += objectives.problems(given.objective)
         space = self._space()
-        metric, direction = self._objectives()
+        goals = self._objectives()
+        metric = tuple(goal.metric for goal in goals)
         fields: dict[str, object] = {
             name: getattr(given, name) for name in ("sampler", "pruner", "resources", "failures")
         }
@@ -75,7 +77,7 @@ class _Checker:
         _tell_of_lists(space)
         name = name or objectives.name_of(given.objective).rpartition(".")[2]
         fields |= {"points": self._points(space), "name": name, "experiment": experiment or name}
-        return Spec(given.objective, space, metric=metric, direction=direction, **fields)  # type: ignore[arg-type]
+        return Spec(given.objective, space, goals=goals, **fields)  # type: ignore[arg-type]
 
     def _text(self, name: str) -> str | None:
         value: object = getattr(self._given, name)
@@ -94,7 +96,7 @@ class _Checker:
     def _search(self, space: spaces.Space, metric: Sequence[str]) -> None:
         """What is wrong with sampler and pruner, to be told with the rest; else they tell it when they are made."""
         builds: tuple[Callable[[], object], ...] = (
-            lambda: samplers.build(self._given.sampler, space, seed=0, directions=metric),
+            lambda: samplers.build(self._given.sampler, space, seed=0, objectives=len(metric)),
             lambda: pruners.build(self._given.pruner, seed=0),
         )
         for build in builds:
@@ -139,17 +141,18 @@ class _Checker:
                 self.problems += [f"points_to_evaluate[{i}]: {problem}" for problem in error.problems]
         return tuple(points)
 
-    def _objectives(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _objectives(self) -> tuple[Goal, ...]:
         metric, direction = as_names(self._given.metric), as_names(self._given.direction)
         if not metric or not all(metric):
             self.problems.append(f"metric is {self._given.metric!r}; allowed is a name, or a sequence of names")
         self.problems += [f"metric {name!a} is no Unicode text; {_WHOLE}" for name in metric if not is_unicode(name)]
         if len(direction) == 1:
             direction *= len(metric)
-        if len(direction) != len(metric) or not set(direction) <= {"minimize", "maximize"}:
+        if len(direction) != len(metric) or not set(direction) <= set(DIRECTIONS):
             got = self._given.direction
             self.problems.append(f"direction is {got!r}; allowed are 'minimize' and 'maximize', one for each metric")
-        return metric, direction
+            direction = DIRECTIONS[:1] * len(metric)
+        return goals_of(metric, direction)
 
     def _count(self, name: str) -> int | None:
         value: object = getattr(self._given, name)

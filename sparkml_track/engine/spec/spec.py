@@ -12,6 +12,7 @@ from dataclasses import fields as dataclass_fields
 from sparkml_track import objective as objectives
 from sparkml_track import space as spaces
 from sparkml_track.executors import Resources
+from sparkml_track.goal import Goal
 from sparkml_track.trackers import redacted
 from sparkml_track.trial import Params
 
@@ -64,8 +65,7 @@ class Spec:
     """What a sweep is. Fields as the arguments of ``sparkml_track.sweep``, in their checked form.
 
     Attributes:
-        metric: one name for each objective.
-        direction: "minimize" or "maximize", one for each.
+        goals: one for each objective.
         target: in the user's direction.
         patience: trials without an improvement.
         warm_start: id of an earlier sweep or of its parent run, whose finished trials the sampler is told.
@@ -77,8 +77,7 @@ class Spec:
     space: spaces.Space
     name: str
     experiment: str
-    metric: tuple[str, ...] = ("loss",)
-    direction: tuple[str, ...] = ("minimize",)
+    goals: tuple[Goal, ...] = (Goal(),)
     sampler: object = "tpe"
     pruner: object = None
     max_trials: int | None = None
@@ -99,9 +98,22 @@ class Spec:
     tracking: Tracking = field(default_factory=Tracking)
     seed_drawn: bool = False
 
+    @property
+    def metric(self) -> tuple[str, ...]:
+        """The names of the objectives."""
+        return tuple(goal.metric for goal in self.goals)
+
+    @property
+    def direction(self) -> tuple[str, ...]:
+        """Their directions in words."""
+        return tuple(goal.direction for goal in self.goals)
+
     def plan(self) -> dict[str, object]:
         """All of it as JSON: what the ``plan`` record holds."""
-        fields = {each.name: described(getattr(self, each.name)) for each in dataclass_fields(self)}
+        fields: dict[str, object] = {}
+        for each in dataclass_fields(self):
+            names = ("metric", "direction") if each.name == "goals" else (each.name,)
+            fields |= {name: described(getattr(self, name)) for name in names}
         fields["objective"] = objectives.name_of(self.objective)
         fields["space"] = self.space.spec()
         uri = self.tracking.uri

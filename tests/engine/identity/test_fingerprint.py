@@ -21,6 +21,7 @@ from sparkml_track.engine.identity.data_digest import data_digest, materialised
 from sparkml_track.engine.identity.fingerprint import code_digest, differences, fingerprint, part_digests
 from sparkml_track.engine.spec.spec import Failures, Spec, Tracking
 from sparkml_track.errors import DataError
+from sparkml_track.goal import Goal
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.space import parse
 
@@ -56,7 +57,7 @@ def test_equal_sweeps_have_no_differences() -> None:
         ({"sampler": "random"}, "spec.sampler: was 'tpe', is 'random'"),
         ({"sampler": {"tpe": {"startup": 3}}}, "spec.sampler: was 'tpe', is not there"),
         ({"max_trials": 5}, "spec.max_trials: was None, is 5"),
-        ({"metric": ("auc",)}, "spec.metric: was ['loss'], is ['auc']"),
+        ({"goals": (Goal("auc"),)}, "spec.metric: was ['loss'], is ['auc']"),
         ({"space": parse({"x": st.uniform(0, 2), "k": "a"})}, "space.x.uniform: was [0, 1], is [0, 2]"),
         ({"space": parse({"k": st.choice("a", {"b": st.randint(0, 3)}), "x": st.uniform(0, 1)})}, "the order of"),
         ({"seed": 9}, "spec.seed: was 0, is 9"),

@@ -16,6 +16,7 @@ from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.spec.spec import Failures, Spec
 from sparkml_track.errors import ExecutorError, SweepStopped
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Lost, Reported, SlotsChanged, Started
+from sparkml_track.goal import Goal
 from sparkml_track.journals import Journal, Record
 from sparkml_track.pruners import Pruner
 from sparkml_track.samplers import Capabilities as Can
@@ -318,7 +319,7 @@ def test_a_value_that_is_no_number_is_finished_never_best_and_told_as_failed(val
 def test_maximize_turns_values_round_for_sampler_and_pruner_only() -> None:
     pruner = StopAt(99)
     script: Script = lambda a: [Reported(a.id, 0, Report({"loss": 2.0}, 1, 6.0)), done(a, a.trial.number)]  # noqa: E731
-    world = World(script, trials=2, pruner=pruner, direction=("maximize",)).run()
+    world = World(script, trials=2, pruner=pruner, goals=(Goal(maximize=True),)).run()
     assert world.sampler.told == [(0, State.FINISHED, (-0.0,)), (1, State.FINISHED, (-1.0,))]
     assert pruner.calls[0] == (0, 1, -2.0)
     assert world.loop.best is not None

@@ -10,12 +10,13 @@ import pytest
 
 from sparkml_track.engine.publishing.report import Page, render, write_report
 from sparkml_track.engine.results.summary import Result, summarise
+from sparkml_track.goal import Goal
 from sparkml_track.plots import Plot, standard
 from sparkml_track.trackers._content import read_content
 from sparkml_track.trial import State
 
 HOSTILE = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>"
-ONE = (("auc",), ("maximize",))
+ONE = ((Goal("auc", maximize=True),),)
 
 
 def finished(number: int, value: float, **params: object) -> Result:
@@ -90,7 +91,7 @@ def test_the_page_needs_nothing_else_and_holds_the_library_once() -> None:
 def test_all_text_is_escaped() -> None:
     results = [finished(number, 0.5 + number / 100, **{HOSTILE: HOSTILE}) for number in range(8)]
     results += [failed(8, HOSTILE, HOSTILE)]
-    summary = summarise(results, 9, 0, (HOSTILE,), ("maximize",))
+    summary = summarise(results, 9, 0, (Goal(HOSTILE, maximize=True),))
     html = drawn(Page(HOSTILE, summary, results, {HOSTILE: HOSTILE}), standard())
     read = Reader(html)
     assert "img" not in read.tags
@@ -114,7 +115,7 @@ def test_several_objectives_show_plots_for_each_and_the_front_first() -> None:
         Result(n, {"x": n}, State.FINISHED, {"a": float(n), "b": float((n - 3) ** 2)}, (float(n), float((n - 3) ** 2)))
         for n in range(8)
     ]
-    summary = summarise(results, 8, 0, ("a", "b"), ("minimize", "minimize"))
+    summary = summarise(results, 8, 0, (Goal("a"), Goal("b")))
     text = re.sub(r"\s+", " ", Reader(drawn(Page("two", summary, results), standard())).text)
     assert "4 trials lie on the Pareto front" in text
     assert "Optimisation history: a" in text

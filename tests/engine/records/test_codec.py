@@ -26,6 +26,7 @@ from sparkml_track.engine.records.types import (
     Retried,
     Submitted,
 )
+from sparkml_track.goal import DIRECTIONS
 from sparkml_track.journals import _lines
 from sparkml_track.trial import AttemptId, Counts, State
 
@@ -45,8 +46,8 @@ COUNTS = some.builds(Counts, *[WHOLE] * 7)
 BEST = some.builds(BestTrial, WHOLE, some.lists(NUMBER, max_size=2).map(tuple))
 SPEC = some.fixed_dictionaries(
     {
-        "metric": some.lists(TEXT, max_size=2),
-        "direction": some.lists(TEXT, max_size=2),
+        "metric": some.lists(TEXT, min_size=2, max_size=2),
+        "direction": some.lists(some.sampled_from(DIRECTIONS), min_size=2, max_size=2),
         "max_trials": some.none() | WHOLE,
         "seed": WHOLE,
         "failures": some.fixed_dictionaries({"retries": WHOLE, "checkpoint_root": some.none() | TEXT}),

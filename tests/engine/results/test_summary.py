@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkml_track.engine.results.summary import Result, Tally, summarise, trials_table
+from sparkml_track.goal import Goal, goals_of
 from sparkml_track.trial import Counts, State
 
-ONE = (("loss",), ("minimize",))
+ONE = ((Goal(),),)
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=32) | st.sampled_from([0.0, 1.0, 2.0])
 
 
@@ -53,7 +54,7 @@ def test_the_best_is_finite_finished_and_of_the_lowest_number_among_equals(direc
         Result(8, {}, State.FAILED, {}, None),
     ]
     for order in (results, results[::-1]):
-        summary = summarise(order, 9, 0, ("loss",), (direction,))
+        summary = summarise(order, 9, 0, goals_of(("loss",), (direction,)))
         assert summary.best is not None
         assert summary.best.number == best
         assert summary.pareto is None
@@ -83,7 +84,7 @@ def test_the_pareto_front_is_what_comparing_all_pairs_gives(points: list[tuple[f
             if b != a
         )
     ]
-    summary = summarise(results, len(results), 0, ("a", "b", "c")[:size], ways)
+    summary = summarise(results, len(results), 0, goals_of(("a", "b", "c")[:size], ways))
     assert [one.number for one in summary.pareto or ()] == expected
     assert summary.best is None
 
@@ -127,7 +128,7 @@ def test_the_digest_tells_every_change_of_trial_state_and_value() -> None:
 
 def test_a_hundred_thousand_trials_one_at_a_time_stay_quick() -> None:
     rng = random.Random(0)
-    tally = Tally(("a", "b"), ("minimize", "minimize"))
+    tally = Tally((Goal("a"), Goal("b")))
     start = time.process_time()
     for number in range(100_000):
         # The worst case of a front: every trial is on it.
@@ -164,6 +165,6 @@ def test_the_trials_table_of_several_objectives_has_a_column_for_each() -> None:
 @pytest.mark.parametrize("extreme", [1e200, 1e308, -1.7e308, 1e-320])
 def test_a_diverged_metric_costs_no_summary(extreme: float) -> None:
     results = [Result(n, {}, State.FINISHED, {"loss": v}, (v,)) for n, v in enumerate([0.0, 1.0, extreme, -extreme])]
-    aggregate = summarise(results, 4, 0, ["loss"], ["minimize"]).aggregates["loss"]
+    aggregate = summarise(results, 4, 0, *ONE).aggregates["loss"]
     assert aggregate.max == max(1.0, extreme, -extreme)
     assert aggregate.std > 0

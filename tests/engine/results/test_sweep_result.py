@@ -9,11 +9,12 @@ import pytest
 
 from sparkml_track.engine.results.summary import Result, summarise
 from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.goal import goals_of
 from sparkml_track.trial import State
 
 
 def result(trials: list[Result], direction: str = "minimize", sweep: str = "s") -> SweepResult:
-    summary = summarise(trials, len(trials), 0, ("loss",), (direction,))
+    summary = summarise(trials, len(trials), 0, goals_of(("loss",), (direction,)))
     return SweepResult(sweep, "run", "0", summary, trials, Path("report.html"))
 
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 import math
 
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.goal import Goal
 from sparkml_track.trial import State
 
-__all__ = ["Goal"]
+__all__ = ["Stopping"]
 
 
-class Goal:
+class Stopping:
     """Watches accepted results, in the order they come.
 
     A trial counts for ``patience`` when it finished, was pruned or failed; one that was killed says nothing of its
     parameters. Only a finite value that is better than all before it, of a trial that finished, is an improvement.
 
     Args:
+        goal: of the sweep, the first of several.
         target: the value that is good enough, in the user's direction; None for none.
         patience: how many trials may end one after the other without an improvement; None for any number.
-        maximize: whether higher is better.
     """
 
-    def __init__(self, target: float | None, patience: int | None, *, maximize: bool = False) -> None:
-        self._target, self._patience = target, patience
-        self._sign = -1.0 if maximize else 1.0
+    def __init__(self, goal: Goal, target: float | None, patience: int | None) -> None:
+        self._goal, self._target, self._patience = goal, target, patience
         self._best = math.inf
         self._since = 0
 
@@ -43,15 +43,15 @@ class Goal:
     def _improves(self, result: Result) -> bool:
         if result.state is not State.FINISHED or result.value is None:
             return False
-        loss = result.value[0] * self._sign
+        loss = self._goal.loss(result.value[0])
         if not math.isfinite(loss) or loss >= self._best:
             return False
         self._best = loss
         return True
 
     def _why(self) -> str:
-        best = self._best * self._sign
-        if self._target is not None and self._best <= self._target * self._sign:
+        best = self._goal.loss(self._best)
+        if self._target is not None and self._best <= self._goal.loss(self._target):
             return f"the target {self._target:g} is reached: {best:g}"
         if self._patience is not None and self._since >= self._patience:
             so_far = f"the best value stayed {best:g}" if math.isfinite(best) else "none has a value"

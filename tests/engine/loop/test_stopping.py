@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.loop.goal import Goal
+from sparkml_track.engine.loop.stopping import Stopping
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.goal import Goal
 from sparkml_track.trial import State
 
 UNTRACKED = st.Tracking(uri="memory:", child_runs="none")
@@ -28,7 +29,7 @@ def stops_at(goal: Goal, results: Sequence[Result]) -> int | None:
 
 
 def test_without_target_and_patience_nothing_ends_a_sweep() -> None:
-    assert stops_at(Goal(None, None), [finished(1.0)] * 1000) is None
+    assert stops_at(Stopping(Goal(), None, None), [finished(1.0)] * 1000) is None
 
 
 @pytest.mark.parametrize(
@@ -47,12 +48,12 @@ def test_without_target_and_patience_nothing_ends_a_sweep() -> None:
 def test_a_target_is_reached_by_a_value_that_equals_or_passes_it(
     maximize: bool, values: Sequence[float], at: int | None
 ) -> None:
-    assert stops_at(Goal(1.0, None, maximize=maximize), list(map(finished, values))) == at
+    assert stops_at(Stopping(Goal(maximize=maximize), 1.0, None), list(map(finished, values))) == at
 
 
 @pytest.mark.parametrize("state", [State.PRUNED, State.FAILED, State.KILLED])
 def test_only_trials_that_finished_reach_a_target(state: State) -> None:
-    assert Goal(1.0, None).add(Result(0, {}, state, metrics={"loss": 0.0})) == ""
+    assert Stopping(Goal(), 1.0, None).add(Result(0, {}, state, metrics={"loss": 0.0})) == ""
 
 
 @pytest.mark.parametrize(
@@ -67,21 +68,21 @@ def test_only_trials_that_finished_reach_a_target(state: State) -> None:
     ],
 )
 def test_patience_counts_trials_without_an_improvement(maximize: bool, values: Sequence[float], at: int | None) -> None:
-    assert stops_at(Goal(None, 3, maximize=maximize), list(map(finished, values))) == at
+    assert stops_at(Stopping(Goal(maximize=maximize), None, 3), list(map(finished, values))) == at
 
 
 def test_pruned_and_failed_trials_try_patience_and_killed_ones_do_not() -> None:
-    goal = Goal(None, 3)
+    goal = Stopping(Goal(), None, 3)
     states = [State.FAILED, State.KILLED, State.KILLED, State.PRUNED, State.KILLED, State.FAILED]
     assert stops_at(goal, [ended(state) for state in states]) == 5
 
 
 def test_the_reason_names_the_limit_and_the_value() -> None:
-    goal = Goal(0.5, 2)
+    goal = Stopping(Goal(), 0.5, 2)
     assert goal.add(finished(0.75)) == goal.add(finished(0.75)) == ""
     assert goal.add(finished(0.75)) == "no improvement in 2 trials (patience=2): the best value stayed 0.75"
     assert goal.add(finished(0.25)) == "the target 0.5 is reached: 0.25"
-    assert "none has a value" in Goal(None, 1).add(ended(State.FAILED))
+    assert "none has a value" in Stopping(Goal(), None, 1).add(ended(State.FAILED))
 
 
 @pytest.fixture
