@@ -18,7 +18,7 @@ from sparkml_track.errors import SetupError
 from sparkml_track.home import Home
 
 if TYPE_CHECKING:
-    # For annotations elsewhere: this module is the door.
+    # For annotations elsewhere.
     from pyspark.sql import SparkSession as SparkSession  # noqa: PLC0414
 
 __all__ = ["SparkSession", "java_problem", "local_or_active"]

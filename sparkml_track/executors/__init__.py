@@ -120,14 +120,14 @@ def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
 
 def _open_resident(name: str, work: Work, session: object, token: str) -> Executor:
     from sparkml_track.executors._resident.executor import ResidentExecutor
-    from sparkml_track.executors._spark.worker_launcher import SparkLauncher, door_of, limits_of
+    from sparkml_track.executors._spark.worker_launcher import SparkLauncher, limits_of, listen_address_of
 
     launcher = SparkLauncher(session, token, work.resources)
-    door = None if launcher.shared_host else door_of(launcher.context)
-    where = "a Unix socket" if door is None else f"{'TLS' if door.tls else 'TCP'}, {door.advertise}"
+    listen = None if launcher.shared_host else listen_address_of(launcher.context)
+    where = "a Unix socket" if listen is None else f"{'TLS' if listen.tls else 'TCP'}, {listen.advertise}"
     _log.info("executor: resident, on %s by %s", launcher.context.master, where)
-    resident = ResidentExecutor(work, launcher, token, limits_of(launcher.context), door)
-    if name == "resident" or door is None:
+    resident = ResidentExecutor(work, launcher, token, limits_of(launcher.context), listen)
+    if name == "resident" or listen is None:
         return resident
     from sparkml_track.executors._fallback import FallbackExecutor
 
@@ -138,5 +138,5 @@ def _open_jobs(work: Work, session: object, token: str) -> Executor:
     from sparkml_track.executors._jobs.executor import JobsExecutor
     from sparkml_track.executors._spark.job_submitters import ClassicJobs, ConnectJobs, is_connect
 
-    door = ConnectJobs if is_connect(session) else ClassicJobs
-    return JobsExecutor(work, door(session, work.resources), token)
+    submitter = ConnectJobs if is_connect(session) else ClassicJobs
+    return JobsExecutor(work, submitter(session, work.resources), token)

@@ -6,7 +6,6 @@ asof      the point-in-time join
 rolling   rolling windows over events
 exact     running means without rounding on the way
 pipeline  the two data steps of the main job
-_door     Spark's errors, as features report them
 """
 
 from __future__ import annotations

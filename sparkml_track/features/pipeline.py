@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError
-from sparkml_track.features._door import spark_door
 from sparkml_track.features.store import FeatureStore, TrainingSet
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableExpectations, Tables
@@ -79,7 +79,7 @@ def prepare(spark: SparkSession, tables: Tables, source: Source) -> dict[str, Ta
     Raises:
         DataError: the source gave nothing or failed in Spark, or a table is not as it says itself.
     """
-    with spark_door(f"reading the data with {_named(source)}"):
+    with translated(f"reading the data with {_named(source)}", DataError):
         given = source(spark)
     if not given:
         raise DataError("the source gave no table: it must return a mapping of names to RawTable")
@@ -102,7 +102,7 @@ def build(tables: Tables, builder: Builder, name: str, description: str = "") ->
     Raises:
         DataError: the builder failed in Spark, the training set is empty, or its keys are null or repeat.
     """
-    with spark_door(f"building features with {_named(builder)}"):
+    with translated(f"building features with {_named(builder)}", DataError):
         made = builder(FeatureStore(tables))
     expect = TableExpectations(keys=made.keys, min_rows=1)
     ref = tables.write(name, made.load_df(), mode="overwrite", expect=expect, description=description)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import functions as F
 
+from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, TableError
-from sparkml_track.features._door import spark_door
 from sparkml_track.features.asof import Asof, latest_join, point_in_time
 from sparkml_track.features.lookup import FeatureLookup
 from sparkml_track.refs import TableRef
@@ -178,7 +178,7 @@ class FeatureStore:
         info = self.get_table(lookup.table_name)
         features = self.tables.read(info.ref)
         try:
-            with spark_door("the join"):
+            with translated("the join", DataError):
                 return _defaulted(_joined(df, features, lookup, info), lookup.default_values)
         except DataError as error:
             raise DataError(f"lookup in {info.ref}: {error}") from error

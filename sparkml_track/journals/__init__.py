@@ -12,7 +12,7 @@
     _held      what the second driver of a sweep is shown
     _process   which process on which machine
     _home      whether a folder can be a home
-    _door      errors of the operating system become ours
+    _errors    errors of the operating system become ours
 
 A driver opens one with ``open_journal``; ``read`` and ``sweeps`` look without taking the lease.
 """

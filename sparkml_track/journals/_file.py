@@ -11,7 +11,7 @@ from sparkml_track.errors import JournalError, SpecError
 from sparkml_track.journals._base import Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._claims import live_holder, newest_lease
-from sparkml_track.journals._door import door
+from sparkml_track.journals._errors import translated
 from sparkml_track.journals._lease import FileLease, Pulse
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import SegmentName, Store
@@ -35,7 +35,7 @@ def check_sweep(sweep: str) -> str:
 def open_file(home: Path, sweep: str, pulse: Pulse | None = None) -> SegmentJournal:
     """Opens a sweep's journal for its driver; makes it if there is none."""
     folder = _folder(home, sweep)
-    with door("make the journal in", folder):
+    with translated("make the journal in", folder):
         _make(folder)
     store = _FileStore(folder)
     lease = FileLease(folder, newest(store).epoch + 1, pulse or Pulse())
@@ -66,7 +66,7 @@ def list_sweeps(home: Path) -> list[SweepEntry]:
     root = home / "journal"
     if not root.is_dir():
         return []
-    with door("list", root):
+    with translated("list", root):
         folders = [path for path in root.iterdir() if _SWEEP.fullmatch(path.name) and path.is_dir()]
         entries = [_entry(folder) for folder in folders if any(folder.iterdir())]
     return sorted(entries, key=lambda entry: -entry.modified)
@@ -109,13 +109,13 @@ class _FileStore(Store):
         self._folder, self._open, self._fd = folder, folder, -1
 
     def names(self) -> Sequence[SegmentName]:
-        with door("list", self._folder):
+        with translated("list", self._folder):
             return [name for path in self._folder.iterdir() if (name := SegmentName.parse(path.name))]
 
     def read(self, name: SegmentName, limit: int | None = None) -> bytes:
         path = self._folder / str(name)
         try:
-            with door("read", path), path.open("rb") as file:
+            with translated("read", path), path.open("rb") as file:
                 return file.read(-1 if limit is None else limit)
         except JournalError as error:
             if isinstance(error.__cause__, FileNotFoundError):
@@ -128,14 +128,14 @@ class _FileStore(Store):
     def create(self, name: SegmentName, data: bytes) -> None:
         self.close()
         self._open = self._folder / str(name)
-        with door("create", self._open):
+        with translated("create", self._open):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             self._fd = os.open(self._open, flags, 0o600)
             self._write(data)
             _sync_folder(self._folder)
 
     def grow(self, data: bytes) -> None:
-        with door("write to", self._open):
+        with translated("write to", self._open):
             self._write(data)
 
     def close(self) -> None:

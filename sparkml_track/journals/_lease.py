@@ -25,7 +25,7 @@ from sparkml_track.journals._claims import (
     released_path,
     write_claim,
 )
-from sparkml_track.journals._door import door
+from sparkml_track.journals._errors import translated
 from sparkml_track.journals._held import held_message
 from sparkml_track.journals._process import here, started
 from sparkml_track.journals._store import Lease
@@ -69,7 +69,7 @@ class FileLease(Lease):
         self._folder, self._pulse = folder, pulse
         self._pid, self._done, self._failed = os.getpid(), threading.Event(), ""
         self._draft = folder / f".claim-{self._pid}-{secrets.token_hex(4)}"
-        with door("take the lease in", folder):
+        with translated("take the lease in", folder):
             self._fd = os.open(self._draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 self.epoch = self._take(epoch)
@@ -86,7 +86,7 @@ class FileLease(Lease):
         """See ``Lease``."""
         if self._failed:
             raise JournalError(f"the lease in {self._folder} cannot be kept alive: {self._failed}")
-        with door("check the lease in", self._folder):
+        with translated("check the lease in", self._folder):
             claim = read_claim(self._folder, newest_lease(self._folder)) if self._next.exists() else None
         if claim:
             raise LeaseHeld(held_message(self._folder.name, claim.holder, claim.epoch))

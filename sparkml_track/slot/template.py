@@ -27,7 +27,7 @@ from .attempt.returned import tell
 from .attempt.threads import thread_count
 from .child import Loaded, serve
 from .host.paths import NotShared, Places
-from .host.share import Lease, remove_left
+from .host.share import Share, remove_left
 from .strays import Strays, end_process, wait_for
 from .wire.frames import Opener, Sealer
 from .wire.messages import Broken, Exit, Fork, Kill, Message, NoFork, Ready, Rests, Warn, decode, encode
@@ -57,9 +57,9 @@ class _Client:
 class Template:
     """The serving loop."""
 
-    def __init__(self, listener: socket.socket, lease: Lease, config: Mapping[str, Any]) -> None:
+    def __init__(self, listener: socket.socket, share: Share, config: Mapping[str, Any]) -> None:
         self._listener = listener
-        self._lease = lease
+        self._share = share
         self._config = config
         self._clients: dict[int, _Client] = {}
         self._owner: dict[int, _Client] = {}
@@ -175,8 +175,8 @@ class Template:
             os.unlink(str(self._config["socket"]))
         wait_for(self._has_no_children)
         if self._over:
-            self._lease.over()
-        self._lease.close()
+            self._share.over()
+        self._share.close()
         os._exit(0)
 
     def _send(self, client: _Client, message: Message) -> None:
@@ -224,7 +224,7 @@ class Template:
     def _close_inherited(self, *fds: int) -> None:
         self._selector.close()
         self._listener.close()
-        os.close(self._lease.fileno())
+        os.close(self._share.fileno())
         for client in self._clients.values():
             client.sock.close()
             for fd in client.fds:
@@ -292,14 +292,14 @@ def main(config: Mapping[str, Any]) -> None:
     work       file with a pickled mapping of the fields of ``Loaded``, of the last of ``Places`` as ``roots``, and of
                the names that the driver's script defines as ``main``
     folder     of the host
-    lease      descriptor of a share in it
-    single     as of ``Lease``
+    share      descriptor of a share in it
+    single     as of ``Share``
     linger     seconds to wait for another worker when the last has left
     path       entries for sys.path
     """
     sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]
     listener = socket.socket(fileno=int(config["listener"]))
-    lease = Lease(str(config["folder"]), bool(config["single"]), int(config["lease"]))
+    share = Share(str(config["folder"]), bool(config["single"]), int(config["share"]))
     with contextlib.suppress(OSError):
-        remove_left(os.path.dirname(lease.folder))
-    Template(listener, lease, config).run()
+        remove_left(os.path.dirname(share.folder))
+    Template(listener, share, config).run()

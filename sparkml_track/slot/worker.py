@@ -106,7 +106,7 @@ class Worker:
                 self._wait()
         except Goodbye as bye:
             if bye.over:
-                host.lease.over()
+                host.share.over()
             elif bye.rests and self._children is not None:
                 self._children.rests()
             return
@@ -129,7 +129,7 @@ class Worker:
         message, _ = self._driver.receive(Welcome, Refuse)
         if isinstance(message, Refuse):
             assert self._host is not None
-            self._host.lease.over()
+            self._host.share.over()
             raise RuntimeError(message.message)
 
     def _join_template(self) -> Children:

@@ -164,7 +164,7 @@ class DeltaTables(Tables):
         found, ref = self._open(name)
         deleted = _log.vacuum(found, name, keep)
         path = Path(ref.path)
-        with _log.door(f"sweeping table {name}"):
+        with _log.translated(f"sweeping table {name}"):
             named = {str(file.relative_to(path)) for file in _log.files_of(found, path)} | _log.ever_named(path)
             return deleted + _files.sweep_leftovers(path, named, keep)
 
@@ -188,14 +188,14 @@ class DeltaTables(Tables):
             rows = normalised(data, name)
             columns = parse_columns(arrow_schema(rows.schema), name)
             check_columns(name, column_names(columns), expect)
-            with _log.door(f"writing table {name}"):
+            with _log.translated(f"writing table {name}"):
                 _files.stage_arrow(rows, folder)
         else:
             self._needs_session(name)
             columns = parse_columns(_spark.frame_schema(data), name)
             check_columns(name, column_names(columns), expect)
             _spark.stage_frame(data, folder)
-        with _log.door(f"reading back what was written for table {name}"):
+        with _log.translated(f"reading back what was written for table {name}"):
             staged = _Staged(name, path, columns, _files.staged_files(folder))
         try:
             self._check(staged, expect)

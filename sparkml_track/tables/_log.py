@@ -56,7 +56,7 @@ class Taken(Exception):
 
 
 @contextmanager
-def door(action: str) -> Iterator[None]:
+def translated(action: str) -> Iterator[None]:
     """Translate what delta-rs, Arrow and the file system raise.
 
     Raises:
@@ -102,7 +102,7 @@ def open_log(path: Path, version: int | None = None) -> Log | None:
     Raises:
         TableError: no such version, an unreadable log, or one that needs features this release lacks.
     """
-    with door(f"opening table {path.name}"):
+    with translated(f"opening table {path.name}"):
         try:
             log = DeltaTable(str(path))
         except TableNotFoundError:
@@ -183,7 +183,7 @@ def files_of(log: Log, path: Path) -> list[Path]:
         TableError: some lie outside of the table's folder (a shallow clone).
     """
     # Not file_uris(): that encodes the folder and leaves the rest as it is.
-    with door(f"listing table {path.name}"):
+    with translated(f"listing table {path.name}"):
         relative = [unquote(name) for name in pa.table(log.get_add_actions())["path"].to_pylist()]
     if any("://" in name or name.startswith(("/", "file:")) for name in relative):
         raise TableError(f"table {path.name} names files outside of its folder; copy it whole to read it here")
@@ -195,7 +195,7 @@ def partition_values(log: Log, path: Path) -> dict[Path, dict[str, object]]:
 
     Folders are named as their writer liked; the log says what they mean (Protocol, "Partition Value Serialization").
     """
-    with door(f"listing table {path.name}"):
+    with translated(f"listing table {path.name}"):
         actions = pa.table(log.get_add_actions(flatten=True))
         columns = {column: actions[f"partition.{column}"].to_pylist() for column in partitions_of(log)}
         names = [unquote(name) for name in actions["path"].to_pylist()]
@@ -234,7 +234,7 @@ def create(path: Path, schema: str, files: Sequence[StagedFile], description: st
     Raises:
         Taken: a table appeared meanwhile.
     """
-    with door(f"creating table {path.name}"):
+    with translated(f"creating table {path.name}"):
         try:
             create_table_with_add_actions(
                 str(path),
@@ -258,7 +258,7 @@ def commit(log: Log, path: Path, schema: str, files: Sequence[StagedFile], mode:
     Raises:
         Taken: another writer made that version.
     """
-    with door(f"writing table {path.name}"):
+    with translated(f"writing table {path.name}"):
         log.create_write_transaction(
             _actions(files), mode=mode, schema=Schema.from_json(schema), commit_properties=_ONCE
         )
@@ -275,7 +275,7 @@ def merge(log: Log, rows: pa.Table, keys: Sequence[str]) -> int:
         return int(log.version())  # delta-rs makes no version of nothing
     predicate = " AND ".join(f"target.{_quoted(key)} = source.{_quoted(key)}" for key in keys)
     before = int(log.version())
-    with door("merging"):
+    with translated("merging"):
         merger = log.merge(rows, predicate, source_alias="source", target_alias="target", commit_properties=_ONCE)
         merger.when_matched_update_all().when_not_matched_insert_all().execute()
     return before + 1
@@ -292,7 +292,7 @@ def versions(log: Log) -> tuple[TableVersion, ...]:
 def vacuum(log: Log, name: str, keep: timedelta) -> int:
     """Delete files that only versions older than ``keep`` name."""
     hours = math.ceil(keep.total_seconds() / 3600)
-    with door(f"vacuuming table {name}"):
+    with translated(f"vacuuming table {name}"):
         return len(log.vacuum(hours, dry_run=False, enforce_retention_duration=False))
 
 
@@ -314,5 +314,5 @@ def _actions(files: Sequence[StagedFile]) -> list[AddAction]:
 
 def to_arrow(log: Log, name: str, columns: Sequence[str] | None) -> pa.Table:
     """Read a version into memory."""
-    with door(f"reading table {name}"):
+    with translated(f"reading table {name}"):
         return log.to_pyarrow_table(columns=None if columns is None else list(columns))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,37 +26,26 @@ _COMMITTER = {
 }
 
 
-@contextmanager
-def spark_door(action: str) -> Iterator[None]:
-    """Translate what Spark raises.
-
-    Raises:
-        TableError: with the first line of Spark's message.
-    """
-    with translated(action, TableError):
-        yield
-
-
 def stage_frame(data: DataFrame, folder: Path) -> None:
     """Compute ``data`` and write it into ``folder``.
 
     Delta's timestamps are microseconds: the session's ``spark.sql.parquet.outputTimestampType`` is set so, because
     Spark has no such option on a writer.
     """
-    with spark_door(f"writing table {folder.parent.name}"):
+    with translated(f"writing table {folder.parent.name}", TableError):
         data.sparkSession.conf.set(_TIMESTAMPS, "TIMESTAMP_MICROS")
         data.write.options(**_COMMITTER).option("compression", "zstd").parquet(f"file:{folder}")
 
 
 def frame_schema(data: DataFrame) -> str:
     """The schema's JSON, before anything is computed."""
-    with spark_door("analysing the DataFrame"):
+    with translated("analysing the DataFrame", TableError):
         return data.schema.json()
 
 
 def collected(data: DataFrame) -> pa.Table:
     """Bring all rows to the driver."""
-    with spark_door("collecting the DataFrame"):
+    with translated("collecting the DataFrame", TableError):
         return data.toArrow()
 
 
@@ -71,7 +59,7 @@ def read_files(spark: SparkSession, files: Sequence[Path], schema: str) -> DataF
     """
     from pyspark.sql.types import StructType
 
-    with spark_door("reading a table"):
+    with translated("reading a table", TableError):
         return _read(spark, files, StructType.fromJson(json.loads(schema)))
 
 
@@ -83,7 +71,7 @@ def read_partitions(spark: SparkSession, files: Mapping[Path, Mapping[str, objec
     groups: dict[tuple[tuple[str, object], ...], list[Path]] = {}
     for path, values in files.items():
         groups.setdefault(tuple(values.items()), []).append(path)
-    with spark_door("reading a table"):
+    with translated("reading a table", TableError):
         fields = StructType.fromJson(json.loads(schema))
         parts = []
         for values_of_group, paths in groups.items():
@@ -108,7 +96,7 @@ def _read(spark: SparkSession, files: Sequence[Path], fields: StructType) -> Dat
 
 def repeated_key(data: DataFrame, columns: Sequence[str]) -> dict[str, object] | None:
     """Find one key that occurs twice, None if there is none."""
-    with spark_door("checking keys"):
+    with translated("checking keys", TableError):
         counts = data.groupBy(*[f"`{column}`" for column in columns]).count()
         found = counts.where("count > 1").drop("count").limit(1).collect()
     return found[0].asDict() if found else None

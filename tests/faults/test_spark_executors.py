@@ -19,7 +19,7 @@ import sparkml_track as st
 from sparkml_track.errors import PreflightError, SlotsLost
 from sparkml_track.executors import Lost, Work
 from sparkml_track.executors._resident.executor import Limits, ResidentExecutor
-from sparkml_track.executors._spark.worker_launcher import SparkLauncher, door_of
+from sparkml_track.executors._spark.worker_launcher import SparkLauncher, listen_address_of
 from sparkml_track.testing.executors import attempt
 from tests.clusters import Cluster, alive, application, cluster, command, descendants, wait_until
 
@@ -208,7 +208,7 @@ def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_b
         launcher = SparkLauncher(spark, "frozen")
         limits = Limits(silent=4.0)
         executor = ResidentExecutor(
-            Work(objective, parallelism=1), launcher, "frozen", limits, door_of(spark.sparkContext)
+            Work(objective, parallelism=1), launcher, "frozen", limits, listen_address_of(spark.sparkContext)
         )
         try:
             executor.submit(attempt(0))
@@ -309,7 +309,7 @@ def test_no_executor_left_is_told_in_bounded_time(tmp_path_factory: pytest.TempP
     with cluster(home, "--no-connect", "--memory=1500m") as there, application(there) as spark:
         launcher = SparkLauncher(spark, "doomed")
         executor = ResidentExecutor(
-            Work(lambda _: 1.0), launcher, "doomed", Limits(none=6.0, silent=5.0), door_of(spark.sparkContext)
+            Work(lambda _: 1.0), launcher, "doomed", Limits(none=6.0, silent=5.0), listen_address_of(spark.sparkContext)
         )
         try:
             executor.submit(attempt(0))

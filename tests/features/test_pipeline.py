@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 from py4j.protocol import Py4JNetworkError
 
+from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError
-from sparkml_track.features import FeatureLookup, FeatureStore, RawTable, TrainingSet, _door, build, prepare
+from sparkml_track.features import FeatureLookup, FeatureStore, RawTable, TrainingSet, build, prepare
 from sparkml_track.tables import DeltaTables, MemoryTables, TableExpectations
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def test_what_spark_raises_in_a_projects_function_is_one_error(spark: SparkSessi
 
 
 def test_errors_of_py4j_are_translated() -> None:
-    with pytest.raises(DataError, match="it failed in Spark: no JVM"), _door.spark_door("it"):
+    with pytest.raises(DataError, match="it failed in Spark: no JVM"), translated("it", DataError):
         raise Py4JNetworkError("no JVM")
 
 

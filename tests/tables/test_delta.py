@@ -343,7 +343,7 @@ def test_moments_that_no_bound_can_name_are_written_without(tables: DeltaTables,
         assert tables.to_arrow(f"t{number}")["at"].equals(pa.chunked_array([at]))
 
 
-# -- errors at the door
+# -- errors of delta-rs
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_a_commit_that_always_loses_ends_with_one_error(tables: DeltaTables, mon
 def test_every_exception_of_the_library_is_translated() -> None:
     for name in deltalake.exceptions.__all__:
         error = getattr(deltalake.exceptions, name)
-        with pytest.raises((TableError, _log.Taken)), _log.door("it"):
+        with pytest.raises((TableError, _log.Taken)), _log.translated("it"):
             raise error("why")
 
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, TableError
-from sparkml_track.tables import DeltaTables, MemoryTables, TableExpectations, Tables, _delta, _spark
+from sparkml_track.tables import DeltaTables, MemoryTables, TableExpectations, Tables, _delta
 from sparkml_track.testing.tables import TablesCase
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_a_job_that_fails_is_one_error_and_leaves_no_table(
 def test_errors_of_py4j_are_translated() -> None:
     from py4j.protocol import Py4JNetworkError
 
-    with pytest.raises(TableError, match="it failed in Spark: no JVM"), _spark.spark_door("it"):
+    with pytest.raises(TableError, match="it failed in Spark: no JVM"), translated("it", TableError):
         raise Py4JNetworkError("no JVM")
 
 

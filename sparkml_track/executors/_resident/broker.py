@@ -221,7 +221,7 @@ class Broker:
         return True
 
     def _turn_away(self, sock: socket.socket) -> None:
-        """Greets all the same: a worker that was cut off takes a door that closes in silence for the sweep's end."""
+        """Greets all the same: a worker that was cut off takes a silent close for the end of the sweep."""
         with sock, contextlib.suppress(OSError):
             sock.setblocking(False)
             sock.send(greeting())

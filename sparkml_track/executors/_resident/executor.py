@@ -27,7 +27,7 @@ from sparkml_track.executors._resident.assignment import Board
 from sparkml_track.executors._resident.broker import Connection, Received
 from sparkml_track.executors._resident.early_template import EarlyTemplate
 from sparkml_track.executors._resident.launcher import Launcher
-from sparkml_track.executors._resident.slot import Door, Limits, Slot, open_broker
+from sparkml_track.executors._resident.slot import Limits, ListenAddress, Slot, open_broker
 from sparkml_track.executors._resident.worker_pool import Staff
 from sparkml_track.executors._shipping.artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
@@ -49,7 +49,7 @@ class ResidentExecutor(Executor):
         launcher: starts the workers.
         token: names this instance on all hosts.
         limits: bounds of waiting; the usual ones if None.
-        door: where to listen; None for a Unix socket on a shared host, else any port of this host.
+        listen: where to listen; None for a Unix socket on a shared host, else any port of this host.
     """
 
     name = "resident"
@@ -61,7 +61,7 @@ class ResidentExecutor(Executor):
         launcher: Launcher,
         token: str,
         limits: Limits | None = None,
-        door: Door | None = None,
+        listen: ListenAddress | None = None,
     ) -> None:
         self.stale, self._launcher = 0, launcher
         self._limits = limits or Limits()
@@ -75,15 +75,15 @@ class ResidentExecutor(Executor):
         self._closed = False
         with contextlib.ExitStack() as undo:
             undo.callback(self._host.remove)
-            self._open(work, token, door, undo)
+            self._open(work, token, listen, undo)
             undo.pop_all()
 
-    def _open(self, work: Work, token: str, door: Door | None, undo: contextlib.ExitStack) -> None:
+    def _open(self, work: Work, token: str, listen: ListenAddress | None, undo: contextlib.ExitStack) -> None:
         """Makes all that must be undone if a part of it fails; ``undo`` goes from the last to the first."""
         launcher, secret = self._launcher, secrets.token_bytes(32)
         packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
         self._broker, certificate = open_broker(
-            secret, door, shared_host=launcher.shared_host, folder=self._host.folder
+            secret, listen, shared_host=launcher.shared_host, folder=self._host.folder
         )
         undo.callback(launcher.close, self._limits.leave)
         undo.callback(self._broker.close)

@@ -12,7 +12,7 @@ from sparkml_track.errors import SetupError
 from sparkml_track.executors._resident.broker import Broker, Connection
 from sparkml_track.trial import Attempt
 
-__all__ = ["Door", "Limits", "Slot", "open_broker", "own_address"]
+__all__ = ["Limits", "ListenAddress", "Slot", "open_broker", "own_address"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ListenAddress:
     """Where the broker listens.
 
     Attributes:
@@ -97,7 +97,7 @@ class Slot:
 
 
 def open_broker(
-    secret: bytes, door: Door | None, *, shared_host: bool, folder: str | None = None
+    secret: bytes, listen: ListenAddress | None, *, shared_host: bool, folder: str | None = None
 ) -> tuple[Broker, str]:
     """Opens the broker: on a Unix socket, in ``folder``, where all slots share the driver's host, else on TCP.
 
@@ -107,15 +107,15 @@ def open_broker(
     Raises:
         SetupError: the address is taken or is not of this host, or what TLS needs is missing.
     """
-    if door is None and shared_host:
+    if listen is None and shared_host:
         return Broker(secret, folder=folder), ""
-    door = door or Door(own_address())
-    tls, certificate = _certificate() if door.tls else (None, "")
+    listen = listen or ListenAddress(own_address())
+    tls, certificate = _certificate() if listen.tls else (None, "")
     try:
-        return Broker(secret, door.bind, door.port, door.advertise, tls=tls), certificate
+        return Broker(secret, listen.bind, listen.port, listen.advertise, tls=tls), certificate
     except OSError as error:
         raise SetupError(
-            f"the broker cannot listen on {door.bind}:{door.port}: {error.strerror or error}; set "
+            f"the broker cannot listen on {listen.bind}:{listen.port}: {error.strerror or error}; set "
             "spark.sparkml.broker.port to a free port, or to 0 for any, and spark.driver.bindAddress to an address of "
             "this host"
         ) from None

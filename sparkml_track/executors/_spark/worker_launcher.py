@@ -36,7 +36,7 @@ from sparkml_track import slot as slot_package
 from sparkml_track.errors import SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._resident.launcher import Launcher, Others
-from sparkml_track.executors._resident.slot import Door, Limits, own_address
+from sparkml_track.executors._resident.slot import Limits, ListenAddress, own_address
 from sparkml_track.executors._shipping.by_value import zip_folder
 from sparkml_track.executors._spark.application import (
     MARK,
@@ -51,7 +51,7 @@ from sparkml_track.executors._spark.resources import conf_of, grant, is_local
 from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.slot.worker import Config
 
-__all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "door_of", "limits_of", "zip_of_slot"]
+__all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "limits_of", "listen_address_of", "zip_of_slot"]
 
 _log = logging.getLogger(__name__)
 #: Seconds between looks for Spark executors that are being decommissioned: two calls for each of them.
@@ -176,7 +176,7 @@ def _ended(job: Future[Any]) -> bool:
     return job.done() and (job.exception() is not None or bool(job.result().isDone()))
 
 
-def door_of(context: Any) -> Door:
+def listen_address_of(context: Any) -> ListenAddress:
     """Where the broker listens: as Spark's own driver does, unless the settings of the module say otherwise."""
     conf = conf_of(context)
     host = conf.get("spark.driver.host", own_address())
@@ -187,7 +187,7 @@ def door_of(context: Any) -> Door:
     if tls not in {"true", "false"}:
         raise SpecError(f"spark.sparkml.broker.tls is {tls!r}; allowed are true and false")
     bind = conf.get("spark.driver.bindAddress", host)
-    return Door(bind, int(port), conf.get("spark.sparkml.broker.host", host), tls == "true")
+    return ListenAddress(bind, int(port), conf.get("spark.sparkml.broker.host", host), tls == "true")
 
 
 def limits_of(context: Any) -> Limits:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from .share import Lease
+from .share import Share
 
 __all__ = ["Host", "package_root", "user_folder"]
 
@@ -61,11 +61,11 @@ class Host:
 
     def __init__(self, token: str, *, home: bool = False, single: bool = False) -> None:
         self._single = single
-        self.lease = Lease(os.path.join(user_folder(), token), single)
-        self.folder = self.lease.folder
+        self.share = Share(os.path.join(user_folder(), token), single)
+        self.folder = self.share.folder
         self._template: subprocess.Popen[bytes] | None = None
         if home:
-            self.lease.over()
+            self.share.over()
 
     def blob_path(self, digest: str) -> str:
         """Where a blob lies, or will."""
@@ -142,17 +142,17 @@ class Host:
             listener.listen(1024)
             config |= {"listener": listener.fileno(), "socket": name, "folder": self.folder}
             # Taken for it, so that the folder cannot go before it is up.
-            lease = Lease(self.folder, self._single)
+            share = Share(self.folder, self._single)
             config |= {
                 "root": root,
                 "package": package.rpartition(".")[0],
-                "lease": lease.fileno(),
+                "share": share.fileno(),
                 "single": self._single,
             }
             with open(os.path.join(self.folder, "template.log"), "ab") as log:
                 self._template = subprocess.Popen(
                     [sys.executable, "-c", _BOOT, json.dumps(config)],
-                    pass_fds=[listener.fileno(), lease.fileno()],
+                    pass_fds=[listener.fileno(), share.fileno()],
                     env={**os.environ, **env},
                     cwd=cwd or None,
                     stdin=subprocess.DEVNULL,
@@ -160,7 +160,7 @@ class Host:
                     stderr=log,
                     start_new_session=True,
                 )
-            lease.hand_over()
+            share.hand_over()
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
@@ -170,7 +170,7 @@ class Host:
 
     def leave(self) -> None:
         """Gives the share up."""
-        self.lease.close()
+        self.share.close()
 
     def remove(self) -> None:
         """Removes the folder; a template that was started here has left, or is ended, before."""
@@ -180,7 +180,7 @@ class Host:
             except subprocess.TimeoutExpired:
                 self._template.kill()
                 self._template.wait()
-        self.lease.remove()
+        self.share.remove()
 
 
 def _try_connect(name: str) -> socket.socket | None:

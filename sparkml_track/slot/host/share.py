@@ -20,7 +20,7 @@ from contextlib import suppress
 
 from .trees import remove_tree
 
-__all__ = ["Lease", "remove_left"]
+__all__ = ["Share", "remove_left"]
 
 _OVER = "over"
 _GONE = "gone-"
@@ -28,7 +28,7 @@ _GONE = "gone-"
 _AGE = 86_400.0
 
 
-class Lease:
+class Share:
     """A share. Threads: one.
 
     Args:

@@ -26,7 +26,7 @@ def nobody_listens(address: Address) -> bool:
         with socket.socket(family, socket.SOCK_STREAM) as sock:
             sock.settimeout(5.0)
             sock.connect(address[1] if family == socket.AF_UNIX else address[1:])
-            # A driver that is just ending may have closed our connection before its door; one that lives greets.
+            # A driver that is just ending may have closed our connection before its listener; one that lives greets.
             return not sock.recv(1)
     except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
         return True

@@ -27,7 +27,7 @@ TLS, CERTIFICATE = own_certificate()
 
 @pytest.fixture(params=["plain", "tls"])
 def tls(request: pytest.FixtureRequest) -> bool:
-    """Every fault is met at both doors."""
+    """Every fault is met with and without encryption."""
     return bool(request.param == "tls")
 
 

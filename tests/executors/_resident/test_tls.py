@@ -13,11 +13,11 @@ from sparkml_track.errors import SetupError
 from sparkml_track.executors import Ended, Reported, Work
 from sparkml_track.executors._resident.executor import ResidentExecutor
 from sparkml_track.executors._resident.launcher import LocalLauncher
-from sparkml_track.executors._resident.slot import Door, open_broker
+from sparkml_track.executors._resident.slot import ListenAddress, open_broker
 from sparkml_track.testing.executors import attempt, events_until
 from sparkml_track.trial import State
 
-DOOR = Door("127.0.0.1", tls=True)
+LISTEN = ListenAddress("127.0.0.1", tls=True)
 
 
 def test_objective_reports_answers_and_artifacts_pass_through_tls(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_objective_reports_answers_and_artifacts_pass_through_tls(tmp_path: Path
         return 0.1
 
     work = Work(objective, spool=str(tmp_path))
-    executor = ResidentExecutor(work, LocalLauncher(1), f"test-{os.urandom(4).hex()}", door=DOOR)
+    executor = ResidentExecutor(work, LocalLauncher(1), f"test-{os.urandom(4).hex()}", listen=LISTEN)
     try:
         executor.submit(attempt(0))
         events = events_until(executor, 1, decide=lambda event: event.report.step == 2)
@@ -48,7 +48,7 @@ def test_each_broker_has_a_certificate_of_its_own_and_no_key_stays_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    opened = [open_broker(b"secret", DOOR, shared_host=False) for _ in range(2)]
+    opened = [open_broker(b"secret", LISTEN, shared_host=False) for _ in range(2)]
     for broker, _ in opened:
         broker.close()
     assert len({certificate for _, certificate in opened}) == 2
@@ -58,4 +58,4 @@ def test_each_broker_has_a_certificate_of_its_own_and_no_key_stays_on_disk(
 def test_without_the_package_that_makes_certificates_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sparkml_track.executors._resident.certificate", None)
     with pytest.raises(SetupError, match=r"spark\.sparkml\.broker\.tls .*install the package cryptography"):
-        open_broker(b"secret", DOOR, shared_host=False)
+        open_broker(b"secret", LISTEN, shared_host=False)

@@ -11,15 +11,15 @@ import pytest
 
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Work, open_executor
-from sparkml_track.executors._resident.slot import Door, Limits, open_broker
-from sparkml_track.executors._spark.worker_launcher import door_of, limits_of
+from sparkml_track.executors._resident.slot import Limits, ListenAddress, open_broker
+from sparkml_track.executors._spark.worker_launcher import limits_of, listen_address_of
 
 
 def test_a_taken_port_is_told_with_the_setting_to_change() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=rf"127\.0\.0\.1:{port}.*spark\.sparkml\.broker\.port"):
-            open_broker(b"secret", Door("127.0.0.1", port), shared_host=False)
+            open_broker(b"secret", ListenAddress("127.0.0.1", port), shared_host=False)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("300", 300.0), ("0.5", 0.5), ("0", math.inf)])
@@ -47,17 +47,19 @@ def test_a_temporary_folder_that_others_could_write_to_is_refused(monkeypatch: p
 
 
 def context(**conf: str) -> SimpleNamespace:
-    """What ``door_of`` reads of a SparkContext."""
+    """What ``listen_address_of`` reads of a SparkContext."""
     return SimpleNamespace(_conf={f"spark.{name.replace('_', '.')}": value for name, value in conf.items()})
 
 
 @pytest.mark.parametrize(("value", "tls"), [("true", True), ("TRUE", True), ("false", False)])
 def test_tls_is_chosen_by_the_setting_and_off_without_it(value: str, tls: bool) -> None:
-    assert door_of(context(driver_host="here", sparkml_broker_tls=value)) == Door("here", 0, "here", tls)
-    assert not door_of(context(driver_host="here")).tls
+    assert listen_address_of(context(driver_host="here", sparkml_broker_tls=value)) == ListenAddress(
+        "here", 0, "here", tls
+    )
+    assert not listen_address_of(context(driver_host="here")).tls
 
 
 @pytest.mark.parametrize(("name", "value"), [("port", "70000"), ("port", "any"), ("tls", "yes"), ("tls", "")])
 def test_a_setting_of_the_broker_that_means_nothing_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SpecError, match=rf"spark\.sparkml\.broker\.{name} is '{value}'; allowed"):
-        door_of(context(driver_host="here", **{f"sparkml_broker_{name}": value}))
+        listen_address_of(context(driver_host="here", **{f"sparkml_broker_{name}": value}))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkml_track.slot.host.share import Lease, remove_left
+from sparkml_track.slot.host.share import Share, remove_left
 
 OLD = time.time() - 2 * 86_400
 
@@ -20,8 +20,8 @@ OLD = time.time() - 2 * 86_400
 @contextmanager
 def another(folder: Path, *, home: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     """A process with a share in the folder."""
-    code = "import sys; from sparkml_track.slot.host.share import Lease; lease = Lease(sys.argv[1]); "
-    code += "lease.over() if sys.argv[2] else None; print(1, flush=True); input()"
+    code = "import sys; from sparkml_track.slot.host.share import Share; share = Share(sys.argv[1]); "
+    code += "share.over() if sys.argv[2] else None; print(1, flush=True); input()"
     args = [sys.executable, "-c", code, str(folder), "home" if home else ""]
     process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
@@ -39,7 +39,7 @@ def left_by_a_killed_process(folder: Path, *, home: bool) -> None:
 
 
 def test_the_last_share_of_a_sweep_that_is_over_takes_the_folder_with_it(tmp_path: Path) -> None:
-    first, second = Lease(str(tmp_path / "sweep")), Lease(str(tmp_path / "sweep"))
+    first, second = Share(str(tmp_path / "sweep")), Share(str(tmp_path / "sweep"))
     first.over()
     first.close()
     assert (tmp_path / "sweep" / "blobs").is_dir()
@@ -49,17 +49,17 @@ def test_the_last_share_of_a_sweep_that_is_over_takes_the_folder_with_it(tmp_pat
 
 
 def test_workers_that_may_come_back_find_what_was_there(tmp_path: Path) -> None:
-    lease = Lease(str(tmp_path / "sweep"))
+    share = Share(str(tmp_path / "sweep"))
     (tmp_path / "sweep" / "blobs" / "digest").write_text("data")
-    lease.close()
-    lease = Lease(str(tmp_path / "sweep"))
+    share.close()
+    share = Share(str(tmp_path / "sweep"))
     assert (tmp_path / "sweep" / "blobs" / "digest").read_text() == "data"
-    lease.close()
+    share.close()
 
 
 @pytest.mark.parametrize(("checkpoints", "left"), [(False, []), (True, ["checkpoints"])])
 def test_the_last_single_task_leaves_checkpoints_alone(tmp_path: Path, checkpoints: bool, left: list[str]) -> None:
-    first, last = (Lease(str(tmp_path / "sweep"), single=True) for _ in range(2))
+    first, last = (Share(str(tmp_path / "sweep"), single=True) for _ in range(2))
     if checkpoints:
         (tmp_path / "sweep" / "checkpoints").mkdir()
     first.close()
@@ -67,15 +67,15 @@ def test_the_last_single_task_leaves_checkpoints_alone(tmp_path: Path, checkpoin
     last.close()
     assert [path.name for path in tmp_path.glob("sweep/*")] == left
     assert [path.name for path in tmp_path.iterdir()] == ["sweep"] * bool(left)
-    Lease(str(tmp_path / "sweep"), single=True).close()
+    Share(str(tmp_path / "sweep"), single=True).close()
 
 
 def test_the_driver_removes_its_folder_whoever_is_there(tmp_path: Path) -> None:
-    driver, worker = Lease(str(tmp_path / "sweep")), Lease(str(tmp_path / "sweep"))
+    driver, worker = Share(str(tmp_path / "sweep")), Share(str(tmp_path / "sweep"))
     driver.remove()
     assert list(tmp_path.iterdir()) == []
     # A worker of the next sweep of that name, if there were one, is not disturbed by the last one of this.
-    other = Lease(str(tmp_path / "sweep"))
+    other = Share(str(tmp_path / "sweep"))
     other.over()
     worker.close()
     assert (tmp_path / "sweep").exists()
@@ -103,42 +103,42 @@ def test_folders_that_are_in_use_and_recent_ones_of_other_drivers_stay(tmp_path:
 
 def test_a_share_ends_with_its_process_and_an_inherited_one_with_the_heir(tmp_path: Path) -> None:
     folder = str(tmp_path / "sweep")
-    given = Lease(folder)
+    given = Share(folder)
     given.over()
     heir = subprocess.Popen(["sleep", "60"], pass_fds=[given.fileno()])
     given.hand_over()
     try:
-        Lease(folder).close()
+        Share(folder).close()
         assert os.path.exists(folder)
     finally:
         heir.kill()
         heir.wait()
-    Lease(folder).close()
+    Share(folder).close()
     assert not os.path.exists(folder)
 
 
 CROWD = """
 import os, random, sys, time
-from sparkml_track.slot.host.share import Lease, remove_left
+from sparkml_track.slot.host.share import Share, remove_left
 user, seed = sys.argv[1], int(sys.argv[2])
 rng = random.Random(seed)
 until = time.monotonic() + 1.0
 turns = 0
 while time.monotonic() < until:
     folder = os.path.join(user, str(rng.randrange(2)))
-    lease = Lease(folder, single=rng.random() < 0.5)
+    share = Share(folder, single=rng.random() < 0.5)
     mine = os.path.join(folder, "blobs", f"{seed}-{turns}")
     with open(mine, "w") as file:
         file.write("x")
     if rng.random() < 0.5:
-        lease.over()
+        share.over()
     if rng.random() < 0.2:
         remove_left(user)
     assert os.path.exists(mine), "the folder went while there was a share in it"
     if rng.random() < 0.1:
-        os.close(lease.fileno())  # as when killed
-        lease._fd = -1
-    lease.close()
+        os.close(share.fileno())  # as when killed
+        share._fd = -1
+    share.close()
     turns += 1
 print(turns)
 """

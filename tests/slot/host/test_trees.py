@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sparkml_track.slot.attempt.artifacts import pieces
-from sparkml_track.slot.host.share import Lease, remove_left
+from sparkml_track.slot.host.share import Share, remove_left
 from sparkml_track.slot.host.trees import DEEPEST, MOST, plain_files, remove_tree
 
 
@@ -76,7 +76,7 @@ def test_artifacts_of_any_depth_end_with_a_list_of_what_was_left_out(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "goes", [lambda folder: Lease(str(folder)).remove(), lambda folder: remove_left(str(folder.parent))]
+    "goes", [lambda folder: Share(str(folder)).remove(), lambda folder: remove_left(str(folder.parent))]
 )
 def test_a_folder_with_deep_checkpoints_stops_no_later_sweep(tmp_path: Path, goes: Callable[[Path], None]) -> None:
     folder = tmp_path / "user" / "sweep"

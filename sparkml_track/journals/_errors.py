@@ -8,11 +8,11 @@ from pathlib import Path
 
 from sparkml_track.errors import JournalError
 
-__all__ = ["door"]
+__all__ = ["translated"]
 
 
 @contextmanager
-def door(what: str, path: Path) -> Iterator[None]:
+def translated(what: str, path: Path) -> Iterator[None]:
     """Translates every OSError inside.
 
     Args:
