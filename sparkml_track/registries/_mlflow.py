@@ -13,7 +13,7 @@ from typing import Any
 
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.adapters.mlflow.uri import has_secret, redacted, scrubbed
-from sparkml_track.errors import RegistryError, SparkmlError
+from sparkml_track.errors import RegistryError, SparkmlError, TrackingError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
@@ -55,6 +55,8 @@ class MlflowRegistry(Registry):
         """Turns what MLflow, its stores and its transport raise into ``RegistryError``, without secrets."""
         try:
             yield
+        except TrackingError as error:  # of what writes runs for trackers too
+            raise RegistryError(f"could not {what}: {error}") from error
         except SparkmlError:
             raise
         # MLflow lets errors of SQLAlchemy, requests, skops and the file system through: one door, so all of them.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+from sparkml_track.adapters.mlflow.datasets import dataset_inputs
+from sparkml_track.adapters.mlflow.experiments import find_experiment
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.refs import DataRef
 from sparkml_track.registries._base import Run
@@ -36,14 +36,15 @@ class RunWriter:
     @contextmanager
     def run(self, run: Run) -> Iterator[tuple[str, str]]:
         """A run that is FINISHED after the block, FAILED if the block raised; gives run and experiment id."""
-        experiment = self._experiment(run.experiment)
+        experiment = find_experiment(self._client, run.experiment, self._artifacts)
         started = int((run.started or time.time()) * 1000)
         made = self._client.create_run(experiment, start_time=started, tags={TAG_KIND: run.kind}, run_name=run.name)
         run_id: str = made.info.run_id
         status = "FAILED"
         try:
             self.log(run_id, run.metrics, {**_table_tags(run.data), **run.tags}, run.params)
-            self._log_inputs(run_id, run.data)
+            if run.data:
+                self._client.log_inputs(run_id, datasets=dataset_inputs(run.data))
             for path, text in run.artifacts.items():
                 self._client.log_text(run_id, text, path)
             yield run_id, experiment
@@ -69,33 +70,6 @@ class RunWriter:
         ):
             self._client.log_batch(run_id, tags=some)
 
-    def _log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
-        from mlflow.entities import DatasetInput, InputTag
-
-        inputs = [DatasetInput(_dataset(ref), [InputTag("mlflow.data.context", ref.name)]) for ref in data]
-        if inputs:
-            self._client.log_inputs(run_id, inputs)
-
-    def _experiment(self, name: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        found = self._client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                # A folder for each experiment, as trackers make them: whichever comes first decides.
-                folder = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "experiment"
-                location = f"{self._artifacts}/{folder}" if self._artifacts else None
-                made: str = self._client.create_experiment(name, artifact_location=location)
-            except MlflowException as error:
-                # Another driver made it meanwhile.
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                found = self._client.get_experiment_by_name(name)
-            else:
-                return made
-        experiment_id: str = found.experiment_id
-        return experiment_id
-
 
 def _chunks(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
     rest = iter(values)
@@ -110,14 +84,3 @@ def _text(value: object) -> str:
 
 def _table_tags(data: Sequence[DataRef]) -> dict[str, str]:
     return {f"{TAG_TABLE}{ref.name}": str(ref.table) for ref in data if ref.table is not None}
-
-
-def _dataset(ref: DataRef) -> Any:
-    from mlflow.entities import Dataset
-
-    table = ref.table
-    source = {} if table is None else {"path": table.path, "delta_table_version": table.version}
-    profile = json.dumps({"num_rows": ref.rows})
-    # MLflow keeps at most 36 characters of a digest.
-    kind = "code" if table is None else "delta_table"
-    return Dataset(ref.name, ref.digest[:36], kind, json.dumps(source), profile=profile)

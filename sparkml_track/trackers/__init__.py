@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sparkml_track.adapters.mlflow.experiments import artifact_root
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import Content, write_content
@@ -67,11 +68,11 @@ def open_tracker(uri: str | None, home: Path) -> Tracker:
     # MLflow reads this once, when it is first imported. A choice the user made stays.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     uri = uri or default_uri(home)
-    root = str(home.absolute() / "artifacts")
+    root = artifact_root(uri, home / "artifacts")
     if uri.startswith("sqlite:"):
         from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
 
         return open_sqlite(uri, root)
     from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 
-    return MlflowTracker(uri, None if "://" not in uri or uri.startswith(("http", "databricks")) else root)
+    return MlflowTracker(uri, root)

@@ -28,7 +28,7 @@ __all__ = ["KNOWN_REVISIONS", "open_sqlite"]
 KNOWN_REVISIONS = frozenset({"dc11669786a5"})
 
 
-def open_sqlite(uri: str, artifact_root: str) -> Tracker:
+def open_sqlite(uri: str, artifact_root: str | None) -> Tracker:
     """Opens the database, making it if it is missing or empty (about 2 s).
 
     Args:

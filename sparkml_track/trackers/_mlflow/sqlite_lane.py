@@ -73,7 +73,7 @@ class BulkTracker(MlflowTracker):
         patience: seconds to wait for another writer, as MLflow itself does.
     """
 
-    def __init__(self, uri: str, artifact_root: str, path: Path, patience: float = 20.0) -> None:
+    def __init__(self, uri: str, artifact_root: str | None, path: Path, patience: float = 20.0) -> None:
         super().__init__(uri, artifact_root)
         self._ids: dict[str, dict[int, str]] = {}
         self._waits = False

@@ -14,12 +14,14 @@ from mlflow.exceptions import MlflowException
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow import rest
+from sparkml_track.adapters.mlflow.datasets import dataset_inputs
 from sparkml_track.adapters.mlflow.errors import door
+from sparkml_track.adapters.mlflow.experiments import find_experiment
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._mlflow.artifacts import store_child_files, store_files, trouble_with
-from sparkml_track.trackers._mlflow.parent import dataset_inputs, experiment_id, parent_end_tags, parent_tags
+from sparkml_track.trackers._mlflow.parent import parent_end_tags, parent_tags
 from sparkml_track.trackers._names import MAX_PARAM, clipped, key
 from sparkml_track.trackers._rows import (
     OF_AN_END,
@@ -258,7 +260,7 @@ class MlflowTracker(Tracker):
         return self._parents[run_id]
 
     def _experiment(self, name: str) -> str:
-        return experiment_id(self._client, name, self._root)
+        return find_experiment(self._client, name, self._root)
 
     def _begun(self, experiment: str, sweep: str) -> Run | None:
         found = self._search([experiment], schema.TAG_SWEEP, sweep, schema.TAG_KIND, "sweep")

@@ -188,7 +188,9 @@ def test_the_parent_run_has_its_data_with_table_versions(home: Path) -> None:
     source = mlflow.data.get_source(inputs["train"])
     assert (source.path, source.delta_table_version) == ("/tables/flights/train", 0)
     assert inputs["train"].name == "flights.train"
-    assert json.loads(inputs["train"].profile) == {"num_rows": 100}
+    assert [(tag.key, tag.value) for one in run.inputs.dataset_inputs for tag in one.tags[1:]] == [
+        (f"{schema.TAG_ROWS}train", "100")
+    ]
     assert mlflow.data.get_source(inputs["valid"])._get_source_type() == "code"
     assert run.info.run_name == "name of sweep-1"
     assert run.data.tags[schema.TAG_KIND] == "sweep"
