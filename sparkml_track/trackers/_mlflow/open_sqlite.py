@@ -15,7 +15,7 @@ from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.engine import make_url
 
-from sparkml_track.adapters.mlflow.errors import door, schema_error
+from sparkml_track.adapters.mlflow.errors import schema_error, translated
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import Tracker
@@ -39,7 +39,7 @@ def open_sqlite(uri: str, artifact_root: str | None) -> Tracker:
         TrackingSchemaError: it is at another schema than the installed MLflow's.
         TrackingError: it is no file, or no MLflow database.
     """
-    with door(uri):
+    with translated(uri):
         path, head = _path(uri), schema_head()
         # Without the lock only "done" counts: anything else may be a database that another process is making.
         found = _glimpsed(path)

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow import rest
 from sparkml_track.adapters.mlflow.datasets import dataset_inputs
-from sparkml_track.adapters.mlflow.errors import door
+from sparkml_track.adapters.mlflow.errors import translated
 from sparkml_track.adapters.mlflow.experiments import find_experiment
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
@@ -235,7 +235,7 @@ class MlflowTracker(Tracker):
 
     @contextmanager
     def _door(self) -> Iterator[None]:
-        with door(self._uri):
+        with translated(self._uri):
             if rest.is_server(self._uri):
                 rest.check(self._uri)
             yield
