@@ -56,7 +56,7 @@ def open_tracker(uri: str | None, home: Path) -> Tracker:
         home: artifacts of experiments made here lie under its ``artifacts``, unless a server keeps them.
 
     Returns:
-        The bulk member for SQLite files at a schema it knows, else the public client.
+        A tracker that writes SQLite files itself if it knows their schema, and else asks the public client.
 
     Raises:
         TrackingUnavailable: the store cannot be reached now.
@@ -69,10 +69,6 @@ def open_tracker(uri: str | None, home: Path) -> Tracker:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     uri = uri or default_uri(home)
     root = artifact_root(uri, home / "artifacts")
-    if uri.startswith("sqlite:"):
-        from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
+    from sparkml_track.trackers._mlflow.tracker import open_mlflow
 
-        return open_sqlite(uri, root)
-    from sparkml_track.trackers._mlflow.tracker import MlflowTracker
-
-    return MlflowTracker(uri, root)
+    return open_mlflow(uri, root)

@@ -136,8 +136,10 @@ def tried_again(call: Callable[[], Answer]) -> Answer:
     """What a call that may be repeated gives; it is made once more where the first answer was odd."""
     try:
         return call()
-    except OddAnswer:
-        return call()
+    except Exception as error:
+        if not _is_odd(error):
+            raise
+    return call()
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -198,7 +200,7 @@ def _is_missing_package(error: BaseException) -> bool:
 
 
 def _is_odd(error: BaseException) -> bool:
-    kinds = (json.JSONDecodeError, requests.exceptions.InvalidJSONError, ParseError)
+    kinds = (OddAnswer, json.JSONDecodeError, requests.exceptions.InvalidJSONError, ParseError)
     return isinstance(error, kinds) or "response body was not in a valid JSON format" in str(error)
 
 

@@ -52,13 +52,23 @@ def find_experiment(client: Any, name: str, root: str | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_location=artifact_location(root, name)))
+            return _id_in(client.create_experiment(name, artifact_location=artifact_location(root, name)), name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             found = client.get_experiment_by_name(name)  # another process was quicker
-    if found is None or found.lifecycle_stage != "active":
-        raise TrackingError(
-            f"The experiment {name!r} is deleted. Restore it (mlflow experiments restore) or use another name."
-        )
-    return str(found.experiment_id)
+    if found is not None:
+        experiment_id = _id_in(found.experiment_id, name)
+        if found.lifecycle_stage == "active":
+            return experiment_id
+    raise TrackingError(
+        f"The experiment {name!r} is deleted. Restore it (mlflow experiments restore) or use another name."
+    )
+
+
+def _id_in(answer: object, name: str) -> str:
+    if not answer:
+        from sparkml_track.adapters.mlflow.errors import OddAnswer
+
+        raise OddAnswer(f"The tracking server was asked for the experiment {name!r} and answered without it.")
+    return str(answer)

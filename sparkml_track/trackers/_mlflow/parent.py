@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.values import MAX_TAG, clipped, origin_tags
 from sparkml_track.trackers._base import ParentEnd, ParentRun
-from sparkml_track.trackers._names import MAX_TAG, clipped, key, renamed
-from sparkml_track.trackers._rows import user
+from sparkml_track.trackers._names import key, renamed
 from sparkml_track.trial import State
 
 __all__ = ["parent_end_tags", "parent_tags"]
@@ -17,10 +16,7 @@ __all__ = ["parent_end_tags", "parent_tags"]
 def parent_tags(parent: ParentRun) -> dict[str, str]:
     """The tags of a parent run when it starts."""
     tags = {
-        "mlflow.runName": parent.name,
-        "mlflow.user": user(),
-        "mlflow.source.name": sys.argv[0],
-        "mlflow.source.type": "LOCAL",
+        **origin_tags(parent.name),
         **parent.tags,
         schema.TAG_KIND: "sweep",
         schema.TAG_SWEEP: parent.sweep,
