@@ -19,7 +19,7 @@ from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Sign
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
-from sparkml_track.registries._mlflow_runs import RunWriter
+from sparkml_track.registries._mlflow_runs import RunRecorder
 from sparkml_track.schema import TAG_FILES, TAG_KIND
 
 __all__ = ["MlflowRegistry"]
@@ -48,7 +48,7 @@ class MlflowRegistry(Registry):
             from mlflow import MlflowClient
 
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        self._runs = RunWriter(self._client, artifacts)
+        self._runs = RunRecorder(uri, self._client, artifacts)
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
