@@ -37,6 +37,7 @@ __all__ = [
     "TAG_PLATFORM",
     "TAG_PYTHON",
     "TAG_REASON",
+    "TAG_ROWS",
     "TAG_SEED",
     "TAG_SPARK_APPLICATION",
     "TAG_SPARK_MASTER",
@@ -80,6 +81,7 @@ TAG_SPARK_APPLICATION = "sparkml.spark.application"
 # Models: on versions, and on runs that made or used them.
 TAG_FILES = "sparkml.files"  # on a model version: JSON, path of each model file to its SHA-256
 TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
+TAG_ROWS = "sparkml.rows."  # + data name, on a dataset input: how many rows were read
 TAG_VERDICT = "sparkml.verdict"  # the alias a candidate got
 TAG_VERDICT_WHY = "sparkml.verdict.why"
 TAG_SWEEP_RUN = "sparkml.sweep.run"  # the parent run of the sweep that found a model's parameters

@@ -1,5 +1,5 @@
 """The one place below the families where a foreign library's errors, URIs and conventions are handled.
 
-mlflow  its errors, URIs and REST calls
+mlflow  its errors, URIs, REST calls, experiments and datasets
 spark   what travels to its workers
 """

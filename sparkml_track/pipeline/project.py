@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkml_track import objective
+from sparkml_track.adapters.mlflow.experiments import artifact_root
 from sparkml_track.api.session import local_or_active
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
@@ -52,7 +53,7 @@ class Project:
             allowed = {"formats": section.formats} if section else {}
             # Stored models may be of the project's own classes.
             objective.find_code(self.settings.code)
-            self._registry = MlflowRegistry(uri, str(self.settings.home.artifacts), **allowed)
+            self._registry = MlflowRegistry(uri, artifact_root(uri, self.settings.home.artifacts), **allowed)
         return self._registry
 
     def close(self) -> None:

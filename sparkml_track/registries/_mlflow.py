@@ -13,13 +13,13 @@ from typing import Any
 
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.adapters.mlflow.uri import has_secret, redacted, scrubbed
-from sparkml_track.errors import RegistryError, SparkmlError
+from sparkml_track.errors import RegistryError, SparkmlError, TrackingError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
-from sparkml_track.registries._mlflow_runs import RunWriter
+from sparkml_track.registries._mlflow_runs import RunRecorder
 from sparkml_track.schema import TAG_FILES, TAG_KIND
 
 __all__ = ["MlflowRegistry"]
@@ -48,13 +48,15 @@ class MlflowRegistry(Registry):
             from mlflow import MlflowClient
 
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        self._runs = RunWriter(self._client, artifacts)
+        self._runs = RunRecorder(uri, self._client, artifacts)
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
         """Turns what MLflow, its stores and its transport raise into ``RegistryError``, without secrets."""
         try:
             yield
+        except TrackingError as error:  # of what writes runs for trackers too
+            raise RegistryError(f"could not {what}: {error}") from error
         except SparkmlError:
             raise
         # MLflow lets errors of SQLAlchemy, requests, skops and the file system through: one door, so all of them.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sparkml_track.adapters.mlflow.experiments import artifact_root
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import Content, write_content
@@ -55,7 +56,7 @@ def open_tracker(uri: str | None, home: Path) -> Tracker:
         home: artifacts of experiments made here lie under its ``artifacts``, unless a server keeps them.
 
     Returns:
-        The bulk member for SQLite files at a schema it knows, else the public client.
+        A tracker that writes SQLite files itself if it knows their schema, and else asks the public client.
 
     Raises:
         TrackingUnavailable: the store cannot be reached now.
@@ -67,11 +68,7 @@ def open_tracker(uri: str | None, home: Path) -> Tracker:
     # MLflow reads this once, when it is first imported. A choice the user made stays.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     uri = uri or default_uri(home)
-    root = str(home.absolute() / "artifacts")
-    if uri.startswith("sqlite:"):
-        from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
+    root = artifact_root(uri, home / "artifacts")
+    from sparkml_track.trackers._mlflow.tracker import open_mlflow
 
-        return open_sqlite(uri, root)
-    from sparkml_track.trackers._mlflow.tracker import MlflowTracker
-
-    return MlflowTracker(uri, None if "://" not in uri or uri.startswith(("http", "databricks")) else root)
+    return open_mlflow(uri, root)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.values import clipped, millis, point, user
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
 from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import read_content
-from sparkml_track.trackers._names import MAX_PARAM, clipped, key, renamed
+from sparkml_track.trackers._names import MAX_PARAM, key, renamed
 from sparkml_track.trackers._rows import (
     Parent,
     child_params,
@@ -19,10 +20,7 @@ from sparkml_track.trackers._rows import (
     child_tags,
     late_tags,
     latest,
-    millis,
-    point,
     status,
-    user,
 )
 from sparkml_track.trial import State
 

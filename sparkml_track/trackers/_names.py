@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from sparkml_track.adapters.mlflow.names import MAX_KEY, is_stored_as_it_is, stored_name
+from sparkml_track.adapters.mlflow.values import MAX_PARAM, MAX_TAG, clipped
 from sparkml_track.schema import TAG_NAME
 
 __all__ = ["MAX_KEY", "MAX_PARAM", "MAX_TAG", "clipped", "key", "problems", "renamed"]
-
-# MLflow's own limits: mlflow/utils/validation.py. It cuts longer values without a word.
-MAX_PARAM = 6000
-MAX_TAG = 8000
 
 
 def problems(params: Mapping[str, object]) -> list[str]:
@@ -54,8 +51,3 @@ def key(name: str) -> str:
 def renamed(names: Iterable[str]) -> dict[str, str]:
     """Tags that record the names that the store does not take."""
     return {key(f"{TAG_NAME}{key(name)}"): clipped(name, MAX_TAG) for name in dict.fromkeys(names) if key(name) != name}
-
-
-def clipped(value: object, limit: int) -> str:
-    """The value as text, cut as MLflow cuts it."""
-    return str(value)[:limit]

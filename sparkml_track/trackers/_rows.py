@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import getpass
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.values import Point, clipped, millis, point
 from sparkml_track.trackers._base import ChildRun
-from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, clipped, key, renamed
+from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, key, renamed
 from sparkml_track.trial import State
 
 __all__ = [
     "OF_AN_END",
     "Parent",
-    "Point",
     "child_params",
     "child_points",
     "child_tags",
     "late_tags",
     "latest",
-    "millis",
-    "point",
     "status",
-    "user",
 ]
-
-# Floats that SQL cannot hold are written as MLflow's own store does it (sanitize_metric_value).
-_LARGEST = 1.7976931348623157e308
 
 #: Tags that say how a trial ended; they go when it is executed again.
 OF_AN_END = (schema.TAG_REASON, schema.TAG_MESSAGE, schema.TAG_ARTIFACTS, schema.TAG_FOLDER, schema.TAG_HOST)
@@ -51,7 +42,6 @@ class Parent:
         run_id: of the parent run.
         sweep: the sweep id.
         experiment_id: where the runs are.
-        artifacts: location of the experiment's artifacts.
         user: who runs the sweep.
         source: the script that started it.
     """
@@ -59,49 +49,13 @@ class Parent:
     run_id: str
     sweep: str
     experiment_id: str
-    artifacts: str = ""
     user: str = "unknown"
     source: str = ""
-
-
-class Point(NamedTuple):
-    """One value of a metric, as stored: ``value`` is 0 where ``is_nan``; ``timestamp`` in milliseconds."""
-
-    key: str
-    value: float
-    timestamp: int
-    step: int
-    is_nan: bool
-
-    @property
-    def number(self) -> float:
-        """The value, nan included."""
-        return math.nan if self.is_nan else self.value
 
 
 def status(state: State) -> str:
     """The run status MLflow shows."""
     return _STATUS[state]
-
-
-def millis(seconds: float) -> int:
-    """Milliseconds since the epoch, never negative."""
-    return max(0, int(seconds * 1000))
-
-
-def user() -> str:
-    """Who runs this process, as MLflow records it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # an account without a name, as in many containers
-        return "unknown"
-
-
-def point(name: str, value: float, timestamp: int, step: int) -> Point:
-    """One value of a metric; inf becomes the largest number and nan a flag."""
-    if math.isnan(value):
-        return Point(key(name), 0.0, timestamp, step, True)
-    return Point(key(name), max(-_LARGEST, min(_LARGEST, float(value))), timestamp, step, False)
 
 
 def latest(points: Iterable[Point]) -> dict[str, Point]:

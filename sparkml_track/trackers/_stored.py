@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from sparkml_track.adapters.mlflow.values import point
 from sparkml_track.trackers._base import ChildRun, StoredChild
-from sparkml_track.trackers._rows import child_params, point, status
+from sparkml_track.trackers._rows import child_params, status
 
 __all__ = ["differences"]
 

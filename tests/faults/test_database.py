@@ -21,6 +21,7 @@ from sparkml_track.errors import JournalError, TrackingSchemaError, TrackingUnav
 from sparkml_track.journals import Record, open_journal, read
 from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.trackers import ChildRun, ParentRun, default_uri, open_tracker
+from sparkml_track.trackers._mlflow.client_lane import ClientLane
 from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trial import State
 from tests.faults.driver import Drivers
@@ -91,7 +92,7 @@ def test_more_than_a_thousand_children_are_read_to_the_last(home: Path) -> None:
         run_id, _ = bulk.start(ParentRun("big", "big", "big"))
         bulk.publish(run_id, children)
     # The client pages by 1,000, as it does before a server.
-    with closing(MlflowTracker(default_uri(home))) as client:
+    with closing(MlflowTracker(ClientLane(default_uri(home)))) as client:
         assert {child.number for child in client.children(run_id)} == set(range(1100))
         assert client.reconcile(run_id) == 0
         ids = client.publish(run_id, children[-1:])

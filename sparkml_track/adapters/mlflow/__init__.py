@@ -1,7 +1,11 @@
 """MLflow as all families meet it.
 
-errors  foreign errors become ours; log lines stay off the terminal
-names   of metrics, params and tags, one to one
-uri     tracking URIs without their secrets
-rest    calls to a tracking server that the client makes with many retries
+errors       foreign errors become ours; log lines stay off the terminal
+experiments  found or made, and where they keep artifacts
+datasets     what a table is as a dataset
+names        of metrics, params and tags, one to one
+runs         the one writer of runs, through the client
+values       metrics, params and tags as they are stored
+uri          tracking URIs without their secrets
+rest         calls to a tracking server that the client makes with many retries
 """

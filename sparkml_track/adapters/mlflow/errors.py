@@ -2,30 +2,85 @@
 
 from __future__ import annotations
 
+import errno
+import http.client
+import json
 import re
+import socket
 import sqlite3
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
 
 import requests
 import sqlalchemy.exc
-from mlflow.exceptions import MlflowException, RestException
+import urllib3.exceptions
+from google.protobuf.json_format import ParseError  # type: ignore[import-untyped]
+from mlflow.exceptions import InvalidUrlException, MlflowException, RestException
 from mlflow.utils.logging_utils import suppress_logs_in_thread
 
 from sparkml_track.adapters.mlflow.uri import has_secret, redacted, scrubbed
-from sparkml_track.errors import SparkmlError, TrackingDenied, TrackingError, TrackingSchemaError, TrackingUnavailable
+from sparkml_track.errors import (
+    SetupError,
+    SparkmlError,
+    TrackingDenied,
+    TrackingError,
+    TrackingSchemaError,
+    TrackingUnavailable,
+)
 
-__all__ = ["door", "is_refusal", "schema_error", "translated"]
+__all__ = ["OddAnswer", "is_refusal", "schema_error", "translated", "translation", "tried_again"]
+
+Answer = TypeVar("Answer")
 
 _DENIED = {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}
-_LATER = {"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "DEADLINE_EXCEEDED", "ABORTED", "RESOURCE_EXHAUSTED"}
-_FOREIGN = (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, OSError)
+_LATER = {
+    "ABORTED",
+    "CANCELLED",
+    "DEADLINE_EXCEEDED",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "TEMPORARILY_UNAVAILABLE",
+}
+# Connections end in these; whoever answers at the address may do so later.
+_BROKEN = (
+    ConnectionError,
+    TimeoutError,
+    InterruptedError,
+    BlockingIOError,
+    socket.gaierror,
+    socket.herror,
+    ssl.SSLError,
+    http.client.HTTPException,
+    urllib3.exceptions.HTTPError,
+    sqlalchemy.exc.DisconnectionError,
+    sqlalchemy.exc.TimeoutError,
+)
+# What was asked for is no address: to ask again changes nothing.
+_NO_ADDRESS = (
+    InvalidUrlException,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.URLRequired,
+    urllib3.exceptions.LocationValueError,
+)
+_FOREIGN = (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, ParseError, OSError, ImportError, *_BROKEN)
+_REFUSED = re.compile(r"password authentication failed|no pg_hba\.conf entry|access denied for user", re.IGNORECASE)
+_ERRNO = re.compile(r"\[Errno -?\d+\] [^\"')\n]+")
+_BODY = re.compile(r"\.? Response (text|body):")
+_OURS = str(Path(__file__).parents[2])
 
-_ERRNO = re.compile(r"\[Errno -?\d+\] [^\"')]+")
+
+class OddAnswer(TrackingUnavailable):
+    """A server answered what no MLflow server answers: a page of HTML, or nothing where something must be."""
 
 
 @contextmanager
-def door(uri: str) -> Iterator[None]:
+def translated(uri: str) -> Iterator[None]:
     """Everything that calls MLflow or its database runs inside this.
 
     MLflow logs what it raises; in here its lines are dropped for this thread only, since the error is passed on.
@@ -35,20 +90,31 @@ def door(uri: str) -> Iterator[None]:
 
     Raises:
         TrackingError: or one of its kinds, for anything foreign.
+        SetupError: a package is missing that the store needs.
     """
     with suppress_logs_in_thread():
         try:
             yield
         except SparkmlError:
             raise
-        except _FOREIGN as error:
+        except Exception as error:
+            if not _is_foreign(error):
+                raise
             # A chained traceback prints the foreign message, and with it the secrets of the URI.
-            raise translated(error, uri) from (None if has_secret(uri) else error)
+            hidden = has_secret(uri) or any(scrubbed(str(one), uri) != str(one) for one in _chain(error))
+            raise translation(error, uri) from (None if hidden else error)
 
 
-def translated(error: BaseException, uri: str) -> TrackingError:
+def translation(error: BaseException, uri: str) -> TrackingError | SetupError:
     """The error of this package that a foreign one stands for."""
     where, said = redacted(uri), scrubbed(_first_line(error), uri)
+    if _is_missing_package(error):
+        return SetupError(f"The tracking store {where} needs a Python package that is missing: {said}. Install it.")
+    if _is_odd(error):
+        return OddAnswer(
+            f"The tracking store {where} answered what no MLflow server does: {said}. Accepted results are kept and "
+            "publishing is tried again; check that the address is MLflow's and what stands before it."
+        )
     if _denied(error):
         return TrackingDenied(
             f"The tracking store {where} refused the credentials: {said}. Set MLFLOW_TRACKING_USERNAME and "
@@ -61,9 +127,19 @@ def translated(error: BaseException, uri: str) -> TrackingError:
             f"The tracking store {where} is not available now: {said}. Accepted results are kept and publishing is "
             "tried again; check that the store runs and is reachable."
         )
-    if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+    if _error_code(error) == "RESOURCE_DOES_NOT_EXIST":
         return TrackingError(f"The tracking store {where} does not have it: {said}.")
     return TrackingError(f"The tracking store {where} failed: {said}. Accepted results are kept in the journal.")
+
+
+def tried_again(call: Callable[[], Answer]) -> Answer:
+    """What a call that may be repeated gives; it is made once more where the first answer was odd."""
+    try:
+        return call()
+    except Exception as error:
+        if not _is_odd(error):
+            raise
+    return call()
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -74,7 +150,7 @@ def is_refusal(error: BaseException) -> bool:
         code = _http_code(one)
         if code is not None:
             return 400 <= code < 500
-        if isinstance(one, MlflowException):
+        if isinstance(one, MlflowException) and _error_code(one):
             return 400 <= int(one.get_http_status_code()) < 500
     return False
 
@@ -87,12 +163,25 @@ def schema_error(uri: str, found: str) -> TrackingSchemaError:
     )
 
 
+def _is_foreign(error: BaseException) -> bool:
+    """Whether an error is of a library: known to be one, or raised in code that is not ours."""
+    if isinstance(error, _FOREIGN):
+        return True
+    if isinstance(error, MemoryError):
+        return False
+    trace, file = error.__traceback__, _OURS
+    while trace is not None:
+        file, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+    return not file.startswith(_OURS)
+
+
 def _first_line(error: BaseException) -> str:
     # SQLAlchemy appends the statement, its parameters and a link; a proxy sends a page of HTML.
-    if cause := _ERRNO.search(str(error)):
+    text = str(error)
+    if cause := _ERRNO.search(text):
         return cause.group()
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(" Response text:", 1)[0].strip().rstrip(".")[:400]
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return _BODY.split(lines[0], maxsplit=1)[0].strip().rstrip(".")[:400] or type(error).__name__
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -104,15 +193,33 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
+def _is_missing_package(error: BaseException) -> bool:
+    """A database driver, mostly: MLflow brings none but SQLite's."""
+    kinds = (ImportError, getattr(sqlalchemy.exc, "NoDBAPILoaded", ImportError))
+    return isinstance(error, kinds) or isinstance(error.__cause__, kinds)
+
+
+def _is_odd(error: BaseException) -> bool:
+    kinds = (OddAnswer, json.JSONDecodeError, requests.exceptions.InvalidJSONError, ParseError)
+    return isinstance(error, kinds) or "response body was not in a valid JSON format" in str(error)
+
+
 def _denied(error: BaseException) -> bool:
-    if isinstance(error, MlflowException) and error.error_code in _DENIED:
+    if _error_code(error) in _DENIED:
+        return True
+    if any(isinstance(one, sqlalchemy.exc.DBAPIError) and _REFUSED.search(str(one)) for one in _chain(error)):
         return True
     return _http_code(error) in {401, 403} or _said_code(error, ("401", "403"))
 
 
+def _error_code(error: BaseException) -> str:
+    # Some of MLflow's own errors forget theirs.
+    return str(getattr(error, "error_code", "")) if isinstance(error, MlflowException) else ""
+
+
 def _http_code(error: BaseException) -> int | None:
-    response = getattr(error, "response", None)
-    return None if response is None else int(response.status_code)
+    code = getattr(getattr(error, "response", None), "status_code", None)
+    return code if isinstance(code, int) else None
 
 
 def _said_code(error: BaseException, codes: tuple[str, ...]) -> bool:
@@ -121,16 +228,28 @@ def _said_code(error: BaseException, codes: tuple[str, ...]) -> bool:
 
 def _later(error: BaseException) -> bool:
     for one in _chain(error):
+        if isinstance(one, _NO_ADDRESS):
+            return False
         if isinstance(one, requests.RequestException):
             return (_http_code(one) or 503) >= 500 or _http_code(one) in {408, 429}
-        if isinstance(one, MlflowException) and one.error_code in _LATER:
+        if _error_code(one) in _LATER:
             return True
         if isinstance(one, RestException) and one.get_http_status_code() >= 500:
             return True
-        if isinstance(one, sqlite3.OperationalError | sqlalchemy.exc.OperationalError) and _passing(str(one)):
+        if isinstance(one, _BROKEN) or _is_passing(one):
             return True
     return _said_code(error, ("429", "500", "502", "503", "504"))
 
 
-def _passing(text: str) -> bool:
-    return any(hint in text for hint in ("locked", "busy", "is full", "connection", "could not connect", "timeout"))
+def _is_passing(error: BaseException) -> bool:
+    """Whether a database failed for what may pass."""
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        origin = error.orig
+        if error.connection_invalidated or (isinstance(origin, OSError) and origin.errno != errno.EACCES):
+            return True
+        # SQLite says "operational" of whatever is wrong with a statement; servers say it of themselves.
+        if isinstance(error, sqlalchemy.exc.OperationalError) and not isinstance(origin, sqlite3.Error):
+            return True
+    hints = ("locked", "busy", "is full", "connection", "could not connect", "timeout", "closed")
+    kinds = (sqlite3.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+    return isinstance(error, kinds) and any(hint in str(error) for hint in hints)

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
+from sparkml_track.adapters.mlflow.errors import OddAnswer
+from sparkml_track.adapters.mlflow.uri import redacted
+
 __all__ = ["check", "create_run", "end_run", "is_server"]
 
 _CHECK_SECONDS = 10
@@ -42,8 +45,14 @@ def create_run(uri: str, experiment_id: str, started: int, tags: Mapping[str, st
         "run_name": tags.get("mlflow.runName", ""),
         "tags": [{"key": name, "value": value} for name, value in tags.items()],
     }
-    info = _post(uri, "runs/create", body)["run"]["info"]
-    return info["run_id"], info["artifact_uri"]
+    try:
+        info = _post(uri, "runs/create", body)["run"]["info"]
+        return info["run_id"], info["artifact_uri"]
+    except (KeyError, TypeError):
+        # Whether there is a run now is looked up before the next try.
+        raise OddAnswer(
+            f"The tracking store {redacted(uri)} was asked to create a run and answered without one."
+        ) from None
 
 
 def end_run(uri: str, run_id: str, status: str, ended: int) -> None:

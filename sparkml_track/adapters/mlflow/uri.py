@@ -6,6 +6,8 @@ it in a log. So what could be a secret is hidden, also where that hides more tha
 
 from __future__ import annotations
 
+import base64
+import os
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -32,9 +34,9 @@ def has_secret(uri: str) -> bool:
 
 
 def scrubbed(text: str, uri: str) -> str:
-    """A foreign message without the secrets of ``uri``, however it quotes them."""
+    """A foreign message without the secrets of ``uri`` and of the environment, however it quotes them."""
     text = text.replace(uri, redacted(uri))
-    for secret in sorted(set(_forms(uri)), key=len, reverse=True):
+    for secret in sorted({*_forms(uri), *_environment()}, key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     return text
 
@@ -50,6 +52,15 @@ def _secrets(uri: str) -> Iterator[tuple[int, int]]:
         yield rest, at
         rest = at + 1
     yield from _settings(uri, rest)
+
+
+def _environment() -> Iterator[str]:
+    """What MLflow's client sends of the environment, as it is and as it is in a header."""
+    user, password = os.environ.get("MLFLOW_TRACKING_USERNAME", ""), os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
+    basic = base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode() if password else ""
+    for secret in (password, os.environ.get("MLFLOW_TRACKING_TOKEN", ""), basic):
+        # A line end, as of a token from a file, is written as its escape.
+        yield from (form for form in {secret, secret.strip()} if len(form) > 2)
 
 
 def _settings(uri: str, start: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Opens an MLflow database in a SQLite file: makes it, checks its schema, and chooses the member that writes to it."""
+"""Opens an MLflow database in a SQLite file: makes it, checks its schema, and chooses the lane to it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from mlflow.store.db.utils import _get_latest_schema_revision
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.engine import make_url
 
-from sparkml_track.adapters.mlflow.errors import door, schema_error
+from sparkml_track.adapters.mlflow.errors import schema_error, translated
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
-from sparkml_track.trackers._base import Tracker
-from sparkml_track.trackers._mlflow.sqlite_lane import BulkTracker
-from sparkml_track.trackers._mlflow.tracker import MlflowTracker
+from sparkml_track.trackers._mlflow.client_lane import ClientLane
+from sparkml_track.trackers._mlflow.lane import Lane
+from sparkml_track.trackers._mlflow.sqlite_lane import SqliteLane
 
 __all__ = ["KNOWN_REVISIONS", "open_sqlite"]
 
-#: Schema revisions that the bulk member passed its conformance case on. MLflow 3.17.
+#: Schema revisions that the SQLite lane passed its conformance cases on. MLflow 3.17.
 KNOWN_REVISIONS = frozenset({"dc11669786a5"})
 
 
-def open_sqlite(uri: str, artifact_root: str) -> Tracker:
+def open_sqlite(uri: str, artifact_root: str | None) -> Lane:
     """Opens the database, making it if it is missing or empty (about 2 s).
 
     Args:
@@ -39,7 +39,7 @@ def open_sqlite(uri: str, artifact_root: str) -> Tracker:
         TrackingSchemaError: it is at another schema than the installed MLflow's.
         TrackingError: it is no file, or no MLflow database.
     """
-    with door(uri):
+    with translated(uri):
         path, head = _path(uri), schema_head()
         # Without the lock only "done" counts: anything else may be a database that another process is making.
         found = _glimpsed(path)
@@ -56,13 +56,13 @@ def open_sqlite(uri: str, artifact_root: str) -> Tracker:
         if found != head:
             raise schema_error(uri, f"found revision {found}, expected {head}")
     if head in KNOWN_REVISIONS:
-        return BulkTracker(uri, artifact_root, path)
+        return SqliteLane(uri, artifact_root, path)
     warnings.warn(
         f"The installed MLflow has schema {head}, which this release does not know; child runs are recorded through "
         "its client, about fifty times slower. Look for a newer sparkml-track.",
-        stacklevel=3,
+        stacklevel=4,
     )
-    return MlflowTracker(uri, artifact_root)
+    return ClientLane(uri, artifact_root)
 
 
 @cache

@@ -5,34 +5,22 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from mlflow.entities import Run
 from mlflow.utils.uri import append_to_uri_path
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.values import Point, millis
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, StoredChild
-from sparkml_track.trackers._mlflow.artifacts import store_child_files
-from sparkml_track.trackers._mlflow.tracker import MlflowTracker
-from sparkml_track.trackers._rows import (
-    OF_AN_END,
-    Parent,
-    Point,
-    child_params,
-    child_points,
-    child_tags,
-    late_tags,
-    latest,
-    millis,
-    status,
-)
+from sparkml_track.trackers._mlflow.client_lane import ClientLane
+from sparkml_track.trackers._mlflow.lane import Entry, Place
+from sparkml_track.trackers._rows import OF_AN_END, Parent, child_params, child_points, latest, status
 from sparkml_track.trial import State
 
-__all__ = ["BulkTracker", "child_id"]
+__all__ = ["SqliteLane", "child_id"]
 
 _CHUNK = 500  # ids in one statement
 _CACHE_KB = 65_536  # the indexes of 100,000 child runs; SQLite's own 2 MB would go to disk for each row
@@ -41,6 +29,7 @@ _RUN = """INSERT OR REPLACE INTO runs (run_uuid, name, source_type, source_name,
     start_time, end_time, deleted_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
     VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, ?, NULL, '', 'active', ?, ?)"""
 _REOPEN = "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ? AND lifecycle_stage = 'active'"
+_END = "UPDATE runs SET status = ?, end_time = coalesce(?, end_time) WHERE run_uuid = ?"
 _TAG = "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)"
 _PARAM = "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)"
 _METRIC = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
@@ -61,7 +50,7 @@ def child_id(parent: str, number: int) -> str:
     return f"{digest[:14]}{number:010x}{digest[14:22]}"
 
 
-class BulkTracker(MlflowTracker):
+class SqliteLane(ClientLane):
     """Runs by SQL, child runs many in one transaction; by the client what is rare.
 
     The tables are those of the schema revisions in ``KNOWN_REVISIONS``; nothing else may construct this.
@@ -73,104 +62,40 @@ class BulkTracker(MlflowTracker):
         patience: seconds to wait for another writer, as MLflow itself does.
     """
 
-    def __init__(self, uri: str, artifact_root: str, path: Path, patience: float = 20.0) -> None:
+    at_once = 10_000
+
+    def __init__(self, uri: str, artifact_root: str | None, path: Path, patience: float = 20.0) -> None:
         super().__init__(uri, artifact_root)
         self._ids: dict[str, dict[int, str]] = {}
         self._waits = False
-        with self._door():
+        with self.translated():
             self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
 
-    def publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
-        """See ``Tracker.publish``."""
-        with self._door():
-            parent = self._parent(run_id)
-            newest = {child.number: child for child in children}
-            ids = {number: self._id(run_id, number) for number in newest}
-            locations = {number: append_to_uri_path(parent.artifacts, one, "artifacts") for number, one in ids.items()}
-            ended = self._terminal(ids.values())
-            open_ones = [newest[number] for number in ids if ids[number] not in ended]
-            # Files first: a child run that is terminal in the store is complete.
-            files = {
-                child.number: store_child_files(child, locations[child.number], self._uri)
-                for child in open_ones
-                if child.state.terminal
-            }
-            late = self._late([newest[number] for number in ids if ids[number] in ended], ids)
-            added = {
-                ids[child.number]: late_tags(parent, child)
-                | store_child_files(replace(child, log=""), locations[child.number], self._uri)
-                for child in late
-            }
-            with self._transaction():
-                self._check_parent(parent)
-                ended = self._terminal(ids.values())
-                rows = _Rows()
-                for child in open_ones:
-                    if ids[child.number] not in ended:
-                        more = files.get(child.number, {})
-                        rows.add(parent, child, (ids[child.number], locations[child.number]), more)
-                gone = [(schema.TAG_ARTIFACTS, one) for one in added]  # an earlier try failed
-                self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
-                rows.tags += [(name, value, one) for one, tags in added.items() for name, value in tags.items()]
-                rows.write(self._db)
-            return ids
-
-    def children(self, run_id: str) -> Iterator[StoredChild]:
-        """See ``Tracker.children``."""
-        with self._door():
-            found = self._db.execute(_CHILDREN, (schema.TAG_NUMBER, schema.TAG_PARENT, run_id)).fetchall()
-            for start in range(0, len(found), _CHUNK):
-                yield from self._stored({one[0]: int(one[2]) for one in found[start : start + _CHUNK]})
-
-    def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
-        """See ``Tracker.reopen``."""
-        with self._door(), self._transaction():
-            ids = [(self._id(run_id, number),) for number in numbers]
-            self._db.executemany(_REOPEN, ids)
-            tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
-            self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
-            gone = [(name, *one) for one in ids for name in OF_AN_END]
-            self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
-
-    def close(self) -> None:
-        """See ``Tracker.close``."""
-        super().close()
-        # A call that was given up may still wait for another writer: to close would wait with it, deaf to signals.
-        if not self._waits:
-            self._db.close()
-
     # What a sweep needs of its parent run; the client takes 5 to 35 ms for each of these.
 
-    def _experiment(self, name: str) -> str:
+    def find_experiment(self, name: str) -> str:
+        """See ``Lane.find_experiment``."""
         found = self._rows("SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'", name)
-        return str(found[0][0]) if len(found) == 1 else super()._experiment(name)
+        return str(found[0][0]) if len(found) == 1 else super().find_experiment(name)
 
-    def _begun(self, experiment: str, sweep: str) -> Run | None:
+    def search(self, sweep: str, experiment_id: str | None = None) -> str | None:
+        """See ``Lane.search``."""
         there = self._rows("SELECT 1 FROM tags WHERE key = ? AND value = ? LIMIT 1", schema.TAG_SWEEP, sweep)
-        return super()._begun(experiment, sweep) if there else None
+        return super().search(sweep, experiment_id) if there else None
 
-    def _location(self, run_id: str) -> str:
-        return str(self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?", run_id)[0][0])
-
-    def _create(self, experiment: str, started: int, tags: Mapping[str, str]) -> tuple[str, str]:
+    def create_run(self, experiment_id: str, started: int, tags: Mapping[str, str]) -> str:
+        """See ``Lane.create_run``."""
         run_id = uuid.uuid4().hex
-        root = self._rows("SELECT artifact_location FROM experiments WHERE experiment_id = ?", int(experiment))[0][0]
-        location = append_to_uri_path(str(root), run_id, "artifacts")
-        run = (tags["mlflow.runName"], tags["mlflow.user"], "RUNNING", started, None, location, int(experiment))
+        location = append_to_uri_path(self._root_of(experiment_id), run_id, "artifacts")
+        run = (tags["mlflow.runName"], tags["mlflow.user"], "RUNNING", started, None, location, int(experiment_id))
         with self._transaction():
             self._db.execute(_RUN, (run_id, *run))
             self._db.executemany(_TAG, [(name, value, run_id) for name, value in tags.items()])
-        return run_id, location
+        return run_id
 
-    def _end(self, run_id: str, how: str, ended: int) -> None:
-        with self._transaction():
-            self._db.execute("UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (how, ended, run_id))
-
-    def _rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        return self._db.execute(query, values).fetchall()
-
-    def _log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
+    def log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
+        """See ``Lane.log``."""
         # What is there already is of an earlier driver of this sweep.
         metrics = [_metric(one, run_id) for one in points]
         with self._transaction():
@@ -181,6 +106,72 @@ class BulkTracker(MlflowTracker):
             self._db.executemany(_METRIC.replace("INSERT", "INSERT OR IGNORE"), metrics)
             self._db.executemany(_LATEST.replace("INSERT", "INSERT OR REPLACE"), metrics)
 
+    def end(self, run_id: str, status: str, ended: int | None) -> None:
+        """See ``Lane.end``."""
+        with self._transaction():
+            self._db.execute(_END, (status, ended, run_id))
+
+    def location(self, run_id: str) -> str:
+        """See ``Lane.location``."""
+        return str(self._rows("SELECT artifact_uri FROM runs WHERE run_uuid = ?", run_id)[0][0])
+
+    def places(self, parent: Parent, children: Sequence[ChildRun]) -> Mapping[int, Place]:
+        """See ``Lane.places``."""
+        root = self._root_of(parent.experiment_id)
+        ids = {child.number: self._id(parent.run_id, child.number) for child in children}
+        query = "SELECT run_uuid, status, lifecycle_stage, artifact_uri FROM runs WHERE run_uuid IN ({})"
+        there = {row[0]: row for row in _by_chunks(self._db, query, list(ids.values()))}
+        made = {}
+        for number, run_id in ids.items():
+            _, status, stage, location = there.get(run_id) or ("", "RUNNING", "active", None)
+            gone = stage != "active"
+            location = location or append_to_uri_path(root, run_id, "artifacts")
+            made[number] = Place(run_id, location, gone or status != "RUNNING", gone)
+        return made
+
+    def write(self, parent: Parent, entries: Sequence[Entry]) -> Collection[int]:
+        """See ``Lane.write``."""
+        with self._transaction():
+            self._check_parent(parent)
+            ended = self._ended([entry.place.run_id for entry in entries if not entry.place.ended])
+            rows, written = _Rows(), []
+            for entry in entries:
+                if entry.place.run_id not in ended:
+                    rows.add(parent, entry)
+                    written.append(entry.child.number)
+            rows.write(self._db)
+        return written
+
+    def children(self, parent: Parent) -> Iterator[StoredChild]:
+        """See ``Lane.children``."""
+        found = self._db.execute(_CHILDREN, (schema.TAG_NUMBER, schema.TAG_PARENT, parent.run_id)).fetchall()
+        for start in range(0, len(found), _CHUNK):
+            yield from self._stored({one[0]: int(one[2]) for one in found[start : start + _CHUNK]})
+
+    def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
+        """See ``Lane.reopen``."""
+        with self._transaction():
+            ids = [(self._id(parent.run_id, number),) for number in numbers]
+            self._db.executemany(_REOPEN, ids)
+            tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
+            self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
+            gone = [(name, *one) for one in ids for name in OF_AN_END]
+            self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
+
+    def close(self) -> None:
+        """See ``Lane.close``."""
+        super().close()
+        # A call that was given up may still wait for another writer: to close would wait with it, deaf to signals.
+        if not self._waits:
+            self._db.close()
+
+    def _rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        return self._db.execute(query, values).fetchall()
+
+    def _root_of(self, experiment_id: str) -> str:
+        query = "SELECT artifact_location FROM experiments WHERE experiment_id = ?"
+        return str(self._rows(query, int(experiment_id))[0][0])
+
     def _id(self, run_id: str, number: int) -> str:
         # A sweep begun through a server on the same database has ids that the server made.
         if run_id not in self._ids:
@@ -188,18 +179,11 @@ class BulkTracker(MlflowTracker):
             self._ids[run_id] = {int(one[2]): one[0] for one in found if one[0] != child_id(run_id, int(one[2]))}
         return self._ids[run_id].get(number) or child_id(run_id, number)
 
-    def _terminal(self, ids: Iterable[str]) -> set[str]:
-        # One that a person deleted stays deleted: ``verify`` tells of it.
+    def _ended(self, ids: Sequence[str]) -> set[str]:
+        # One that a person deleted stays deleted: ``verify`` reports it.
         query = """SELECT run_uuid FROM runs
             WHERE (status <> 'RUNNING' OR lifecycle_stage <> 'active') AND run_uuid IN ({})"""
         return {row[0] for row in _by_chunks(self._db, query, list(ids))}
-
-    def _late(self, ended: Sequence[ChildRun], ids: Mapping[int, str]) -> list[ChildRun]:
-        """Those that get artifacts now, after they ended, unless a person deleted them."""
-        late = [child for child in ended if child.artifacts is not None]
-        query = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND run_uuid IN ({})"
-        there = {row[0] for row in _by_chunks(self._db, query, [ids[child.number] for child in late])}
-        return [child for child in late if ids[child.number] in there]
 
     def _check_parent(self, parent: Parent) -> None:
         query = """SELECT 1 FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
@@ -253,24 +237,32 @@ class _Rows:
         self.params: list[tuple[str, str, str]] = []
         self.metrics: list[tuple[object, ...]] = []
         self.newest: list[tuple[object, ...]] = []
+        self.late: list[tuple[str, str]] = []
 
-    def add(self, parent: Parent, child: ChildRun, where: tuple[str, str], more: Mapping[str, str]) -> None:
-        run_id, location = where
-        tags, points = {**child_tags(parent, child), **more}, child_points(child)
-        ended = millis(child.started + child.duration) if child.state.terminal else None
-        run = (tags["mlflow.runName"], parent.user, status(child.state), millis(child.started), ended)
-        self.runs.append((run_id, *run, location, int(parent.experiment_id)))
-        self.tags += [(name, value, run_id) for name, value in tags.items()]
+    def add(self, parent: Parent, entry: Entry) -> None:
+        """Adds a child run, or the tags of one that has ended."""
+        child, run_id = entry.child, entry.place.run_id
+        self.tags += [(name, value, run_id) for name, value in entry.tags.items()]
+        if entry.place.ended:
+            self.late.append((schema.TAG_ARTIFACTS, run_id))  # an earlier try failed
+            return
+        points, ended = child_points(child), None
+        if child.state.terminal:
+            ended = millis(child.started + child.duration)
+        run = (entry.tags["mlflow.runName"], parent.user, status(child.state), millis(child.started), ended)
+        self.runs.append((run_id, *run, entry.place.location, int(parent.experiment_id)))
         self.params += [(name, value, run_id) for name, value in child_params(child).items()]
         self.metrics += [_metric(one, run_id) for one in points]
         self.newest += [_metric(one, run_id) for one in latest(points).values()]
 
     def write(self, db: sqlite3.Connection) -> None:
+        """Writes all rows; inside a transaction."""
         # What a run had while it was RUNNING may be of an attempt that was lost.
         ids = [str(row[0]) for row in self.runs]
         known = [row[0] for row in _by_chunks(db, "SELECT run_uuid FROM runs WHERE run_uuid IN ({})", ids)]
         for table in ("params", "metrics", "latest_metrics"):
             db.executemany(f"DELETE FROM {table} WHERE run_uuid = ?", [(one,) for one in known])  # noqa: S608
+        db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", self.late)
         db.executemany(_RUN, self.runs)
         db.executemany(_TAG, self.tags)
         db.executemany(_PARAM, self.params)

@@ -1,330 +1,198 @@
-"""MLflow through its public client: servers, and databases that have no faster member."""
+"""MLflow as the tracker: what a sweep writes, by whichever lane leads to its store."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
-
-from mlflow import MlflowClient
-from mlflow.entities import Experiment, Metric, Param, Run, RunTag, ViewType
-from mlflow.exceptions import MlflowException
+from typing import TypeVar
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow import rest
-from sparkml_track.adapters.mlflow.errors import door
-from sparkml_track.adapters.mlflow.uri import redacted
+from sparkml_track.adapters.mlflow.errors import tried_again
+from sparkml_track.adapters.mlflow.values import MAX_PARAM, clipped, millis, point
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._mlflow.artifacts import store_child_files, store_files, trouble_with
-from sparkml_track.trackers._mlflow.parent import dataset_inputs, experiment_id, parent_end_tags, parent_tags
-from sparkml_track.trackers._names import MAX_PARAM, clipped, key
-from sparkml_track.trackers._rows import (
-    OF_AN_END,
-    Parent,
-    Point,
-    child_params,
-    child_points,
-    child_tags,
-    late_tags,
-    millis,
-    point,
-    status,
-)
-from sparkml_track.trial import State
+from sparkml_track.trackers._mlflow.client_lane import ClientLane
+from sparkml_track.trackers._mlflow.lane import Entry, Lane, Place
+from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
+from sparkml_track.trackers._mlflow.parent import parent_end_tags, parent_tags
+from sparkml_track.trackers._names import key
+from sparkml_track.trackers._rows import Parent, child_tags, late_tags, status
 
-__all__ = ["MlflowTracker"]
+__all__ = ["MlflowTracker", "open_mlflow"]
+
+Answer = TypeVar("Answer")
 
 _log = logging.getLogger(__name__)
-# A request of log_batch takes 1,000 metrics, 100 params, 100 tags and 1 MB; long params in wide characters fill that.
-_METRICS, _PARAMS, _PAGE = 500, 25, 1000
 
 
-class _Known(NamedTuple):
-    """A child run that is in the store."""
+def open_mlflow(uri: str, artifact_root: str | None) -> MlflowTracker:
+    """The tracker for a store, by the fastest lane there is to it.
 
-    run_id: str
-    artifacts: str
-    terminal: bool
-    deleted: bool = False
+    Raises:
+        TrackingError: or one of its kinds; see ``open_tracker``.
+    """
+    return MlflowTracker(open_sqlite(uri, artifact_root) if uri.startswith("sqlite:") else _client(uri, artifact_root))
+
+
+def _client(uri: str, artifact_root: str | None) -> Lane:
+    lane = ClientLane(uri, artifact_root)
+    with lane.translated():
+        tried_again(lane.check)
+    return lane
 
 
 class MlflowTracker(Tracker):
-    """Writes runs with ``MlflowClient``: 18 to 110 ms for each child run, by the store.
+    """Writes runs through a lane, which it closes."""
 
-    A child run shows its metrics when it has ended: MLflow cannot take back those of an attempt that was lost.
-
-    Args:
-        uri: of the tracking store.
-        artifact_root: where new experiments keep their artifacts; None leaves it to the server.
-    """
-
-    def __init__(self, uri: str, artifact_root: str | None = None) -> None:
-        self.uri = redacted(uri)
-        self._uri = uri
-        self._root = artifact_root
+    def __init__(self, lane: Lane) -> None:
+        self.uri = lane.uri
+        self._lane = lane
         self._parents: dict[str, Parent] = {}
-        self._known: dict[str, dict[int, _Known]] = {}
-        with self._door():
-            self._client = MlflowClient(tracking_uri=uri)
 
     # ------------------------------------------------------------------------------------------------ parent
 
     def start(self, parent: ParentRun) -> tuple[str, str]:
         """See ``Tracker.start``."""
-        with self._door():
-            experiment = self._experiment(parent.experiment)
-            tags = parent_tags(parent)
-            run = self._begun(experiment, parent.sweep)
-            run_id = run.info.run_id if run else self._create(experiment, millis(parent.started), tags)[0]
-            params = {key(name): clipped(value, MAX_PARAM) for name, value in parent.params.items()}
-            for name in run.data.params if run else ():  # MLflow refuses to change a param
-                params.pop(name, None)
-            self._log(run_id, params, (), tags if run else {})
-            if parent.data:
-                self._client.log_inputs(run_id, datasets=dataset_inputs(parent.data))
-            if run and run.info.status != "RUNNING":
-                self._client.update_run(run_id, status="RUNNING")
-            return run_id, experiment
+        return self._asked(lambda: self._start(parent))
 
     def finish(self, run_id: str, end: ParentEnd) -> None:
         """See ``Tracker.finish``."""
-        with self._door():
-            points = [point(name, value, millis(end.ended), 0) for name, value in end.metrics.items()]
-            self._log(run_id, {}, points, parent_end_tags(end))
-            if end.artifacts:
-                location = self._location(run_id)
-                trouble = trouble_with(lambda: store_files(location, self._uri, end.artifacts))
-                if trouble:
-                    self._log(run_id, {}, (), {schema.TAG_ARTIFACTS: trouble})
-            self._end(run_id, status(end.state), millis(end.ended))
+        self._asked(lambda: self._finish(run_id, end))
 
     def find(self, sweep: str) -> str | None:
         """See ``Tracker.find``."""
-        with self._door():
-            experiments = [one.experiment_id for one in self._experiments()]
-            found = self._search(experiments, schema.TAG_SWEEP, sweep, schema.TAG_KIND, "sweep")
-            return next((run.info.run_id for run in found), None)
+        return self._asked(lambda: self._lane.search(sweep))
+
+    def parent(self, run_id: str) -> StoredParent:
+        """See ``Tracker.parent``."""
+        return self._asked(lambda: self._stored_parent(run_id))
 
     # ---------------------------------------------------------------------------------------------- children
 
     def publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
         """See ``Tracker.publish``."""
-        try:
-            with self._door():
-                parent = self._parent(run_id)
-                known = self._known.get(run_id)
-                if known is None:
-                    known = self._known[run_id] = self._find_children(parent)
-                return {child.number: self._publish(parent, child, known) for child in children}
-        except TrackingError:
-            # What the store has is unknown now; it is asked before the next try.
-            self._known.pop(run_id, None)
-            raise
+        return self._asked(lambda: self._publish(run_id, children))
 
     def children(self, run_id: str) -> Iterator[StoredChild]:
         """See ``Tracker.children``."""
-        with self._door():
-            parent = self._parent(run_id)
-            runs = self._search([parent.experiment_id], schema.TAG_PARENT, run_id)
-            yield from (_stored(run) for run in runs if schema.TAG_NUMBER in run.data.tags)
-
-    def parent(self, run_id: str) -> StoredParent:
-        """See ``Tracker.parent``."""
-        with self._door():
-            parent, run = self._parent(run_id), self._client.get_run(run_id)
-            data = run.data
-            return StoredParent(
-                run_id=run_id,
-                experiment_id=parent.experiment_id,
-                sweep=parent.sweep,
-                status=run.info.status,
-                metrics=dict(data.metrics),
-                params=dict(data.params),
-                tags=dict(data.tags),
-            )
+        with self._lane.translated():
+            yield from self._lane.children(self._parent(run_id))
 
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
         """See ``Tracker.reopen``."""
-        if not numbers:
-            return
-        with self._door():
-            known = self._known[run_id] = self._find_children(self._parent(run_id))
-            for number in {*numbers} & {*known}:
-                if known[number].terminal and not known[number].deleted:
-                    self._reopen(known[number].run_id)
-                    known[number] = known[number]._replace(terminal=False)
+        if numbers:
+            self._asked(lambda: self._lane.reopen(self._parent(run_id), numbers))
 
     def reconcile(self, run_id: str) -> int:
         """See ``Tracker.reconcile``."""
-        with self._door():
-            parent = self._parent(run_id)
-            runs = self._search([parent.experiment_id], schema.TAG_PARENT, run_id)
-            before = sum(schema.TAG_NUMBER in run.data.tags for run in runs)
-            known = self._known[run_id] = self._find_children(parent)
-            return before - sum(not one.deleted for one in known.values())
+        return self._asked(lambda: self._lane.reconcile(self._parent(run_id)))
 
     def close(self) -> None:
         """See ``Tracker.close``."""
         self._parents.clear()
-        self._known.clear()
-
-    def _publish(self, parent: Parent, child: ChildRun, known: dict[int, _Known]) -> str:
-        tags = child_tags(parent, child)
-        run = known.get(child.number)
-        if run is None:
-            run = _Known(*self._create(parent.experiment_id, millis(child.started), tags), terminal=False)
-            known[child.number] = run
-        if not run.terminal or (child.artifacts is not None and not run.deleted):
-            try:
-                (self._add_files if run.terminal else self._write_child)(parent, child, run)
-            except MlflowException:
-                if self._client.get_run(run.run_id).info.lifecycle_stage != "deleted":
-                    raise
-                _log.warning("the child run of trial %d was deleted while the sweep ran; it stays so", child.number)
-            if child.state.terminal:
-                known[child.number] = run._replace(terminal=True)
-        return run.run_id
-
-    def _write_child(self, parent: Parent, child: ChildRun, run: _Known) -> None:
-        tags = child_tags(parent, child)
-        if child.state.terminal:
-            tags |= store_child_files(child, run.artifacts, self._uri)
-        self._log(run.run_id, child_params(child), child_points(child) if child.state.terminal else (), tags)
-        if child.state.terminal:
-            self._end(run.run_id, status(child.state), millis(child.started + child.duration))
-
-    def _add_files(self, parent: Parent, child: ChildRun, run: _Known) -> None:
-        there = self._client.get_run(run.run_id)
-        if there.info.lifecycle_stage == "deleted":
-            return
-        tags = late_tags(parent, child) | store_child_files(replace(child, log=""), run.artifacts, self._uri)
-        if schema.TAG_ARTIFACTS in there.data.tags and schema.TAG_ARTIFACTS not in tags:
-            self._client.delete_tag(run.run_id, schema.TAG_ARTIFACTS)  # an earlier try failed
-        if tags:
-            self._log(run.run_id, {}, (), tags)
-
-    def _reopen(self, run_id: str) -> None:
-        for name in {*OF_AN_END} & {*self._client.get_run(run_id).data.tags}:
-            self._client.delete_tag(run_id, name)
-        self._client.set_tag(run_id, schema.TAG_STATE, State.RUNNING.value)
-        self._client.update_run(run_id, status="RUNNING")
-
-    def _find_children(self, parent: Parent) -> dict[int, _Known]:
-        known: dict[int, _Known] = {}
-        # One that a person deleted stays deleted: ``verify`` tells of it.
-        for run in self._search([parent.experiment_id], schema.TAG_PARENT, parent.run_id, view=ViewType.ALL):
-            number = int(run.data.tags.get(schema.TAG_NUMBER, "-1"))
-            deleted = run.info.lifecycle_stage == "deleted"
-            one = _Known(run.info.run_id, run.info.artifact_uri, deleted or run.info.status != "RUNNING", deleted)
-            other = known.setdefault(number, one)
-            if other.deleted or deleted:
-                known[number] = one if other.deleted else other
-            elif other is not one:  # two answers to one request that was thought lost: one child run stays
-                keep, drop = (one, other) if one.terminal and not other.terminal else (other, one)
-                self._client.delete_run(drop.run_id)
-                known[number] = keep
-        known.pop(-1, None)
-        return known
+        self._lane.close()
 
     # ------------------------------------------------------------------------------------------------- calls
 
-    @contextmanager
-    def _door(self) -> Iterator[None]:
-        with door(self._uri):
-            if rest.is_server(self._uri):
-                rest.check(self._uri)
-            yield
+    def _asked(self, call: Callable[[], Answer]) -> Answer:
+        """What a call gives; all that a tracker does may be repeated, and is where the store's answer was odd."""
+
+        def checked() -> Answer:
+            self._lane.check()
+            return call()
+
+        with self._lane.translated():
+            return tried_again(checked)
+
+    def _start(self, parent: ParentRun) -> tuple[str, str]:
+        lane = self._lane
+        experiment = lane.find_experiment(parent.experiment)
+        tags = parent_tags(parent)
+        found = lane.search(parent.sweep, experiment)
+        run = lane.run(found) if found else None
+        run_id = found or lane.create_run(experiment, millis(parent.started), tags)
+        params = {key(name): clipped(value, MAX_PARAM) for name, value in parent.params.items()}
+        for name in run.params if run else ():  # MLflow refuses to change a param
+            params.pop(name, None)
+        lane.log(run_id, params, (), tags if run else {})
+        lane.log_inputs(run_id, parent.data)
+        if run and run.status != "RUNNING":
+            lane.end(run_id, "RUNNING", None)
+        self._parents[run_id] = _parent_of(run_id, experiment, tags)
+        return run_id, experiment
+
+    def _finish(self, run_id: str, end: ParentEnd) -> None:
+        lane = self._lane
+        points = [point(name, value, millis(end.ended), 0) for name, value in end.metrics.items()]
+        lane.log(run_id, {}, points, parent_end_tags(end))
+        if end.artifacts:
+            location = lane.location(run_id)
+            trouble = trouble_with(lambda: store_files(location, lane.full_uri, end.artifacts))
+            if trouble:
+                lane.log(run_id, {}, (), {schema.TAG_ARTIFACTS: trouble})
+        lane.end(run_id, status(end.state), millis(end.ended))
+
+    def _stored_parent(self, run_id: str) -> StoredParent:
+        parent, run = self._parent(run_id), self._lane.run(run_id)
+        return StoredParent(
+            run_id=run_id,
+            experiment_id=parent.experiment_id,
+            sweep=parent.sweep,
+            status=run.status,
+            metrics=run.metrics,
+            params=run.params,
+            tags=run.tags,
+        )
 
     def _parent(self, run_id: str) -> Parent:
         if run_id not in self._parents:
-            run = self._client.get_run(run_id)
-            tags = run.data.tags
-            if schema.TAG_SWEEP not in tags:
+            run = self._lane.run(run_id)
+            if schema.TAG_SWEEP not in run.tags:
                 raise TrackingError(
                     f"The run {run_id!r} in {self.uri} is no sweep: it has no tag {schema.TAG_SWEEP!r}. "
                     "Give the run id that start() returned."
                 )
-            self._parents[run_id] = Parent(
-                run_id=run_id,
-                sweep=tags[schema.TAG_SWEEP],
-                experiment_id=run.info.experiment_id,
-                artifacts=self._client.get_experiment(run.info.experiment_id).artifact_location,
-                user=tags.get("mlflow.user", "unknown"),
-                source=tags.get("mlflow.source.name", ""),
-            )
+            self._parents[run_id] = _parent_of(run_id, run.experiment_id, run.tags)
         return self._parents[run_id]
 
-    def _experiment(self, name: str) -> str:
-        return experiment_id(self._client, name, self._root)
+    def _publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
+        parent = self._parent(run_id)
+        newest = {child.number: child for child in children}
+        ids: dict[int, str] = {}
+        for batch in _batches(list(newest.values()), self._lane.at_once):
+            places = self._lane.places(parent, batch)
+            entries = [self._entry(parent, child, places[child.number]) for child in batch]
+            wanted = [entry for entry in entries if entry is not None]
+            written = self._lane.write(parent, wanted)
+            if missed := [entry.child.number for entry in wanted if entry.child.number not in written]:
+                _log.warning("child runs of trials %s ended or were deleted meanwhile; they stay so", missed)
+            ids |= {number: place.run_id for number, place in places.items()}
+        return ids
 
-    def _begun(self, experiment: str, sweep: str) -> Run | None:
-        found = self._search([experiment], schema.TAG_SWEEP, sweep, schema.TAG_KIND, "sweep")
-        return next(iter(found), None)
-
-    def _location(self, run_id: str) -> str:
-        return str(self._client.get_run(run_id).info.artifact_uri)
-
-    def _create(self, experiment: str, started: int, tags: Mapping[str, str]) -> tuple[str, str]:
-        if rest.is_server(self._uri):
-            return rest.create_run(self._uri, experiment, started, tags)
-        run = self._client.create_run(experiment, started, dict(tags), tags.get("mlflow.runName"))
-        return run.info.run_id, run.info.artifact_uri
-
-    def _end(self, run_id: str, how: str, ended: int) -> None:
-        if rest.is_server(self._uri):
-            rest.end_run(self._uri, run_id, how, ended)
-        else:
-            self._client.set_terminated(run_id, how, ended)
-
-    def _log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
-        entities = [Param(name, value) for name, value in params.items()]
-        metrics = [Metric(one.key, one.number, one.timestamp, one.step) for one in points]
-        self._client.log_batch(run_id, metrics[:_METRICS], entities[:_PARAMS], [RunTag(*tag) for tag in tags.items()])
-        for start in range(_METRICS, len(metrics), _METRICS):
-            self._client.log_batch(run_id, metrics=metrics[start : start + _METRICS])
-        for start in range(_PARAMS, len(entities), _PARAMS):
-            self._client.log_batch(run_id, params=entities[start : start + _PARAMS])
-
-    def _search(self, experiments: Sequence[str], *tags: str, view: int = ViewType.ACTIVE_ONLY) -> Iterator[Run]:
-        pairs = zip(tags[::2], tags[1::2], strict=True)
-        query = " AND ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in pairs)
-        token = None
-        while experiments:
-            page = self._client.search_runs(list(experiments), query, view, _PAGE, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-    def _experiments(self) -> Iterator[Experiment]:
-        token = None
-        while True:
-            page = self._client.search_experiments(max_results=_PAGE, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
+    def _entry(self, parent: Parent, child: ChildRun, place: Place) -> Entry | None:
+        """What is to be written of a child, its files kept before; None for nothing."""
+        uri = self._lane.full_uri
+        if not place.ended:
+            # Files first: a child run that is terminal in the store is complete.
+            files = store_child_files(child, place.location, uri) if child.state.terminal else {}
+            return Entry(child, place, child_tags(parent, child) | files)
+        if place.deleted or child.artifacts is None:
+            return None
+        files = store_child_files(replace(child, log=""), place.location, uri)
+        return Entry(child, place, late_tags(parent, child) | files)
 
 
-def _stored(run: Run) -> StoredChild:
-    tags = run.data.tags
-    return StoredChild(
-        run_id=run.info.run_id,
-        number=int(tags[schema.TAG_NUMBER]),
-        state=State(tags[schema.TAG_STATE]),
-        status=run.info.status,
-        metrics=dict(run.data.metrics),
-        params=dict(run.data.params),
-        attempts=int(tags.get(schema.TAG_ATTEMPTS, "1")),
-        reason=tags.get(schema.TAG_REASON, ""),
-        artifacts=tags.get(schema.TAG_FOLDER, ""),
+def _parent_of(run_id: str, experiment_id: str, tags: Mapping[str, str]) -> Parent:
+    return Parent(
+        run_id=run_id,
+        sweep=tags[schema.TAG_SWEEP],
+        experiment_id=experiment_id,
+        user=tags.get("mlflow.user", "unknown"),
+        source=tags.get("mlflow.source.name", ""),
     )
 
 
-def _quoted(value: str) -> str:
-    if "'" in value and '"' in value:
-        raise TrackingError(f"MLflow cannot search for {value!r}: it has both kinds of quotes. Use another name.")
-    return f'"{value}"' if "'" in value else f"'{value}'"
+def _batches(children: Sequence[ChildRun], size: int) -> Iterator[Sequence[ChildRun]]:
+    return (children[start : start + size] for start in range(0, len(children), size))

@@ -30,7 +30,8 @@ from sparkml_track.testing.trackers import TrackerCase, sample_child, sample_par
 from sparkml_track.trackers import ParentEnd, Tracker, default_uri
 from sparkml_track.trackers import open_tracker as really_open
 from sparkml_track.trackers._mlflow import open_sqlite as _mlflow_sqlite
-from sparkml_track.trackers._mlflow.sqlite_lane import BulkTracker
+from sparkml_track.trackers._mlflow.client_lane import ClientLane
+from sparkml_track.trackers._mlflow.sqlite_lane import SqliteLane
 from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trial import State
 
@@ -76,7 +77,7 @@ class TestBulk(MlflowCase):
 
     def open(self) -> Tracker:
         tracker = open_tracker(None, self.home)
-        assert type(tracker) is BulkTracker
+        assert isinstance(tracker, MlflowTracker) and type(tracker._lane) is SqliteLane
         return tracker
 
 
@@ -87,7 +88,7 @@ class TestClient(MlflowCase):
         self.uri = default_uri(home)
 
     def open(self) -> Tracker:
-        return MlflowTracker(self.uri, str(self.home / "artifacts"))
+        return MlflowTracker(ClientLane(self.uri, str(self.home / "artifacts")))
 
 
 @pytest.mark.parametrize("member", ["bulk", "client"])
@@ -96,7 +97,7 @@ def test_late_artifacts_make_no_deleted_child_run_anew_and_take_back_what_an_ear
 ) -> None:
     def opened() -> Tracker:
         uri = default_uri(home)
-        return open_tracker(None, home) if member == "bulk" else MlflowTracker(uri, str(home / "artifacts"))
+        return open_tracker(None, home) if member == "bulk" else MlflowTracker(ClientLane(uri, str(home / "artifacts")))
 
     tracker = opened()
     run_id, _ = tracker.start(sample_parent())
@@ -151,7 +152,7 @@ def _fields(client: MlflowClient, run_id: str, parent: str) -> dict[str, object]
 
 def test_bulk_and_client_write_the_same_child_runs(home: Path) -> None:
     bulk = open_tracker(None, home)
-    slow = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    slow = MlflowTracker(ClientLane(default_uri(home), str(home / "artifacts")))
     client = MlflowClient(default_uri(home))
     children = [sample_child(number, state) for number, state in enumerate(STATES[:4])]
     written = []
@@ -188,7 +189,9 @@ def test_the_parent_run_has_its_data_with_table_versions(home: Path) -> None:
     source = mlflow.data.get_source(inputs["train"])
     assert (source.path, source.delta_table_version) == ("/tables/flights/train", 0)
     assert inputs["train"].name == "flights.train"
-    assert json.loads(inputs["train"].profile) == {"num_rows": 100}
+    assert [(tag.key, tag.value) for one in run.inputs.dataset_inputs for tag in one.tags[1:]] == [
+        (f"{schema.TAG_ROWS}train", "100")
+    ]
     assert mlflow.data.get_source(inputs["valid"])._get_source_type() == "code"
     assert run.info.run_name == "name of sweep-1"
     assert run.data.tags[schema.TAG_KIND] == "sweep"
@@ -237,7 +240,7 @@ def test_a_batch_that_fails_half_way_leaves_nothing(home: Path) -> None:
 
 def test_a_locked_database_is_waited_for_then_named(home: Path) -> None:
     uri = default_uri(home)
-    tracker = BulkTracker(uri, str(home / "artifacts"), home / "mlflow.db", patience=0.2)
+    tracker = MlflowTracker(SqliteLane(uri, str(home / "artifacts"), home / "mlflow.db", patience=0.2))
     parent, _ = tracker.start(sample_parent())
     other = sqlite3.connect(home / "mlflow.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -250,18 +253,18 @@ def test_a_locked_database_is_waited_for_then_named(home: Path) -> None:
 
 
 def test_a_child_made_by_a_server_is_completed_under_its_own_id(home: Path) -> None:
-    slow = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    slow = MlflowTracker(ClientLane(default_uri(home), str(home / "artifacts")))
     parent, _ = slow.start(sample_parent())
     running = slow.publish(parent, [sample_child(0, State.RUNNING)])
     bulk = open_tracker(None, home)
     assert bulk.publish(parent, [sample_child(0), sample_child(1)])[0] == running[0]
     assert {one.number for one in bulk.children(parent)} == {0, 1}
-    later = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    later = MlflowTracker(ClientLane(default_uri(home), str(home / "artifacts")))
     assert later.publish(parent, [sample_child(1)])[1] == bulk.publish(parent, [sample_child(1)])[1]
 
 
 def test_two_runs_of_one_lost_answer_become_one(home: Path) -> None:
-    slow = MlflowTracker(default_uri(home), str(home / "artifacts"))
+    slow = MlflowTracker(ClientLane(default_uri(home), str(home / "artifacts")))
     parent, experiment = slow.start(sample_parent())
     client = MlflowClient(default_uri(home))
     tags = {"mlflow.parentRunId": parent, schema.TAG_NUMBER: "0", schema.TAG_STATE: "running"}
@@ -304,7 +307,7 @@ def test_an_unknown_schema_goes_through_the_client_with_one_warning(
     with pytest.warns(UserWarning, match="does not know") as seen:
         tracker = open_tracker(None, home)
     assert len(seen) == 1
-    assert type(tracker) is MlflowTracker
+    assert isinstance(tracker, MlflowTracker) and type(tracker._lane) is ClientLane
 
 
 def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
@@ -345,11 +348,16 @@ def test_a_server_that_is_away_is_named_without_secrets(tmp_path: Path) -> None:
 
 
 class _Proxy(BaseHTTPRequestHandler):
-    """Passes requests on; loses the answer to the first ``runs/create``; refuses strangers when told to."""
+    """Passes requests on; loses the answer to the first ``runs/create``; refuses strangers when told to.
+
+    ``odd`` is the end of a path, and what the first request to it is answered with, not passed on.
+    """
 
     target = ""
     lose = itertools.count()
     refuse = 0
+    odd = ("", b"")
+    said_odd = False
 
     def do_GET(self) -> None:
         self._pass("GET")
@@ -366,6 +374,14 @@ class _Proxy(BaseHTTPRequestHandler):
         if self.refuse:
             self.send_error(self.refuse)
             return
+        path, body_then = self.odd
+        if path and self.path.partition("?")[0].endswith(path) and not self.said_odd:
+            type(self).said_odd = True
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body_then)))
+            self.end_headers()
+            self.wfile.write(body_then)
+            return
         answer = requests.request(method, self.target + self.path, data=body, headers=headers, timeout=30)
         if self.path.endswith("runs/create") and next(self.lose) == 0:
             self.close_connection = True
@@ -380,8 +396,11 @@ class _Proxy(BaseHTTPRequestHandler):
         pass
 
 
-def _proxy(target: str, refuse: int = 0) -> tuple[ThreadingHTTPServer, str]:
-    handler = type("Proxy", (_Proxy,), {"target": target, "lose": itertools.count(), "refuse": refuse})
+def _proxy(
+    target: str, refuse: int = 0, lose: int = 0, odd: tuple[str, bytes] = ("", b"")
+) -> tuple[ThreadingHTTPServer, str]:
+    settings = {"target": target, "lose": itertools.count(lose), "refuse": refuse, "odd": odd}
+    handler = type("Proxy", (_Proxy,), settings)
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     return httpd, f"http://127.0.0.1:{httpd.server_port}"
@@ -406,6 +425,30 @@ def test_a_lost_answer_leaves_one_parent_and_one_child(server: str, tmp_path: Pa
     second.server_close()
     runs = MlflowClient(server).search_runs([experiment], f"tags.`{schema.TAG_SWEEP}` = '{sweep}'")
     assert len(runs) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", [b"<html>\n<body>Please sign in", b"{}"], ids=["html", "empty"])
+@pytest.mark.parametrize(
+    "path",
+    ["experiments/search", "experiments/get-by-name", "runs/search", "runs/create", "runs/get", "runs/log-batch"],
+)
+def test_one_odd_answer_is_tried_again_and_leaves_one_parent_and_one_child(
+    path: str, body: bytes, server: str, tmp_path: Path
+) -> None:
+    sweep = uuid.uuid4().hex
+    really_open(server, tmp_path).start(sample_parent(uuid.uuid4().hex))  # the experiment is there
+    httpd, uri = _proxy(server, lose=1, odd=(path, body))
+    tracker = open_tracker(uri, tmp_path)
+    parent, experiment = tracker.start(sample_parent(sweep))
+    tracker.publish(parent, [sample_child(0)])
+    assert tracker.start(sample_parent(sweep))[0] == parent
+    assert tracker.parent(parent).sweep == sweep
+    httpd.shutdown()
+    httpd.server_close()
+    runs = MlflowClient(server).search_runs([experiment], f"tags.`{schema.TAG_SWEEP}` = '{sweep}'")
+    assert len(runs) == 2
+    assert httpd.RequestHandlerClass.said_odd  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("code", [401, 403])
@@ -435,7 +478,7 @@ def test_closing_does_not_wait_for_a_call_that_was_given_up(tmp_path: Path) -> N
         other.execute("BEGIN EXCLUSIVE")
         given_up = threading.Thread(target=lambda: tracker.reopen(run_id, [0]), daemon=True)
         given_up.start()
-        while not tracker._waits:  # type: ignore[attr-defined]
+        while not tracker._lane._waits:  # type: ignore[attr-defined]
             time.sleep(0.001)
         began = time.monotonic()
         tracker.close()

@@ -1,0 +1,262 @@
+"""The conformance case of lanes: each keeps the contract, and all leave the same rows in the store."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from sparkml_track import schema
+from sparkml_track.adapters.mlflow.values import point
+from sparkml_track.errors import TrackingError
+from sparkml_track.testing.trackers import sample_child, sample_parent
+from sparkml_track.trackers import ChildRun, ParentEnd, default_uri
+from sparkml_track.trackers._mlflow.client_lane import ClientLane
+from sparkml_track.trackers._mlflow.lane import Entry, Lane
+from sparkml_track.trackers._mlflow.sqlite_lane import SqliteLane
+from sparkml_track.trackers._mlflow.tracker import MlflowTracker
+from sparkml_track.trackers._rows import Parent, child_tags
+from sparkml_track.trial import State
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+
+#: Every lane to a SQLite file; the first one is MLflow's own, which the others are compared with.
+LANES: dict[str, Callable[[Path], Lane]] = {
+    "client": lambda home: ClientLane(default_uri(home), str(home / "artifacts")),
+    "sqlite": lambda home: SqliteLane(default_uri(home), str(home / "artifacts"), home / "mlflow.db"),
+}
+TABLES = ("runs", "params", "metrics", "latest_metrics", "tags", "input_tags", "datasets")
+Rows = dict[str, list[tuple[object, ...]]]
+
+# ------------------------------------------------------------------------------------------------------ rows
+
+
+def rows_of(home: Path) -> Rows:
+    """All columns of all rows, with trials for run ids; what a store makes up itself is left out."""
+    with closing(sqlite3.connect(home / "mlflow.db")) as db:
+        db.row_factory = sqlite3.Row
+        numbers = db.execute("SELECT run_uuid, value FROM tags WHERE key = ?", (schema.TAG_NUMBER,))
+        names = {row["run_uuid"]: f"<trial {row['value']}>" for row in numbers}
+        parents = db.execute("SELECT run_uuid, value FROM tags WHERE key = ?", (schema.TAG_KIND,))
+        names |= {row["run_uuid"]: "<parent>" for row in parents if row["value"] == "sweep"}
+        names[str(home)] = "<home>"
+        left_out = {"input_uuid", "dataset_uuid", "deleted_time"}
+        return {
+            table: sorted(
+                (
+                    tuple((key, _named(row[key], names)) for key in row.keys() if key not in left_out)  # noqa: SIM118
+                    for row in db.execute(f"SELECT * FROM {table}")
+                ),
+                key=repr,
+            )
+            for table in TABLES
+        }
+
+
+def _named(value: object, names: Mapping[str, str]) -> object:
+    if isinstance(value, str):
+        for given, shown in names.items():
+            value = value.replace(given, shown)
+    return value
+
+
+def lost(child: ChildRun) -> ChildRun:
+    return replace(child, state=State.RUNNING, params={**child.params}, metrics={}, duration=0.0, log="")
+
+
+def started(tracker: MlflowTracker, home: Path) -> str:
+    return tracker.start(sample_parent())[0]
+
+
+def started_again(tracker: MlflowTracker, home: Path) -> str:
+    run_id = started(tracker, home)
+    tracker.finish(run_id, ParentEnd(State.KILLED, {"best": 1.0, "odd?": 2.0}, {"a": "b"}, {}, 1.7e9 + 50))
+    return tracker.start(replace(sample_parent(), params={"metric": "loss", "added": "x" * 7000}))[0]
+
+
+def published(tracker: MlflowTracker, home: Path) -> str:
+    run_id = started(tracker, home)
+    states = (State.FINISHED, State.PRUNED, State.FAILED, State.KILLED, State.RUNNING)
+    children = [sample_child(number, state) for number, state in enumerate(states)]
+    # A child run that is RUNNING shows its reports by some lanes alone.
+    children[-1] = replace(children[-1], reports=())
+    tracker.publish(run_id, children)
+    tracker.publish(run_id, children)
+    return run_id
+
+
+def completed(tracker: MlflowTracker, home: Path) -> str:
+    run_id = published(tracker, home)
+    tracker.publish(run_id, [sample_child(4), lost(sample_child(5))])
+    tracker.publish(run_id, [sample_child(5, State.FAILED)])
+    return run_id
+
+
+def reopened(tracker: MlflowTracker, home: Path) -> str:
+    run_id = published(tracker, home)
+    tracker.reopen(run_id, [3, 99])
+    # MLflow keeps the values of the attempt before, so the same ones come again.
+    tracker.publish(run_id, [sample_child(3)])
+    return run_id
+
+
+def odd_names(tracker: MlflowTracker, home: Path) -> str:
+    run_id = started(tracker, home)
+    params = {"a?b": 1, "long": "x" * 7000, "\udcff": "\udcff", "é" * 200: "ü" * 6001}
+    metrics = {"loss": 1.0, "R²%": 0.5, "../up": 2.0, **{f"m/{n}?": float(n) for n in range(150)}}
+    tracker.publish(run_id, [replace(sample_child(0), params=params, metrics=metrics)])
+    return run_id
+
+
+def late_files(tracker: MlflowTracker, home: Path) -> str:
+    run_id = published(tracker, home)
+    for number in (0, 1):
+        (home / f"left-{number}").mkdir()
+        (home / f"left-{number}" / "model.txt").write_text("weights")
+    tracker.publish(run_id, [replace(sample_child(0), artifacts=home / "left-0", reports=(), metrics={"loss": 9.0})])
+    tracker.publish(run_id, [replace(sample_child(1), artifacts=home / "left-1", in_place=True)])
+    return run_id
+
+
+def ended(tracker: MlflowTracker, home: Path) -> str:
+    run_id = published(tracker, home)
+    end = ParentEnd(
+        State.FINISHED,
+        {"best": 0.25, "loss.mean": float("nan"), "worst": float("-inf")},
+        {schema.TAG_DIGEST: "d"},
+        {schema.ARTIFACT_TRIALS: "{}"},
+        1.7e9 + 9,
+    )
+    tracker.finish(run_id, end)
+    tracker.finish(run_id, end)
+    return run_id
+
+
+@pytest.mark.parametrize(
+    "story",
+    [started, started_again, published, completed, reopened, odd_names, late_files, ended],
+    ids=lambda story: story.__name__,
+)
+def test_all_lanes_leave_the_same_rows(
+    pristine: Path, tmp_path: Path, story: Callable[[MlflowTracker, Path], str]
+) -> None:
+    left: dict[str, Rows] = {}
+    for name, opened in LANES.items():
+        home = tmp_path / name
+        home.mkdir()
+        shutil.copy(pristine / "mlflow.db", home / "mlflow.db")
+        with closing(MlflowTracker(opened(home))) as tracker:
+            story(tracker, home)
+        left[name] = rows_of(home)
+    wanted = left.pop("client")
+    assert wanted["runs"] and wanted["tags"]
+    for name, rows in left.items():
+        for table in TABLES:
+            assert rows[table] == wanted[table], f"{name} writes other rows to {table}"
+
+
+# -------------------------------------------------------------------------------------------------- contract
+
+
+@pytest.fixture(params=LANES)
+def lane(request: pytest.FixtureRequest, home: Path) -> Iterator[Lane]:
+    with closing(LANES[request.param](home)) as one:
+        yield one
+
+
+def begun(lane: Lane, sweep: str = "s") -> Parent:
+    with lane.translated():
+        experiment = lane.find_experiment("conformance")
+        tags = {"mlflow.runName": sweep, "mlflow.user": "ada", schema.TAG_SWEEP: sweep, schema.TAG_KIND: "sweep"}
+        run_id = lane.create_run(experiment, 1_700_000_000_000, tags)
+    return Parent(run_id, sweep, experiment, "ada")
+
+
+def batch(lane: Lane, parent: Parent, *children: ChildRun) -> list[Entry]:
+    places = lane.places(parent, children)
+    return [Entry(child, places[child.number], child_tags(parent, child)) for child in children]
+
+
+def test_an_experiment_and_a_sweep_are_found_once_made(lane: Lane) -> None:
+    with lane.translated():
+        assert lane.search("s") is None
+        parent = begun(lane)
+        assert lane.find_experiment("conformance") == parent.experiment_id
+        assert lane.search("s") == lane.search("s", parent.experiment_id) == parent.run_id
+        assert lane.search("s", "0") is None
+        assert lane.location(parent.run_id).endswith(f"{parent.run_id}/artifacts")
+
+
+def test_a_run_says_what_was_logged(lane: Lane) -> None:
+    parent = begun(lane)
+    lane.log(parent.run_id, {"a": "1"}, [point("m", 0.5, 1, 0)], {"t": "x"})
+    lane.log(parent.run_id, {}, [point("m", 0.7, 2, 0)], {"t": "y"})
+    run = lane.run(parent.run_id)
+    assert (run.experiment_id, run.status, run.params, run.metrics) == (
+        parent.experiment_id,
+        "RUNNING",
+        {"a": "1"},
+        {"m": 0.7},
+    )
+    assert run.tags["t"] == "y"
+    lane.end(parent.run_id, "FINISHED", 1_700_000_001_000)
+    assert lane.run(parent.run_id).status == "FINISHED"
+    lane.end(parent.run_id, "RUNNING", None)
+    assert lane.run(parent.run_id).status == "RUNNING"
+
+
+def test_a_batch_is_written_and_says_which_trials_it_wrote(lane: Lane) -> None:
+    parent = begun(lane)
+    entries = batch(lane, parent, sample_child(0), sample_child(1, State.RUNNING))
+    assert [entry.place.ended for entry in entries] == [False, False]
+    assert set(lane.write(parent, entries)) == {0, 1}
+    after = lane.places(parent, [sample_child(0), sample_child(1)])
+    assert (after[0].ended, after[1].ended) == (True, False)
+    assert [after[n].run_id for n in (0, 1)] == [entry.place.run_id for entry in entries]
+    assert {child.number: child.state for child in lane.children(parent)} == {0: State.FINISHED, 1: State.RUNNING}
+
+
+def test_what_a_person_deleted_between_places_and_write_stays_so_and_is_not_among_the_written(
+    lane: Lane, home: Path
+) -> None:
+    parent = begun(lane)
+    lane.write(parent, batch(lane, parent, sample_child(0, State.RUNNING), sample_child(1, State.RUNNING)))
+    entries = batch(lane, parent, sample_child(0), sample_child(1))
+    MlflowClient(default_uri(home)).delete_run(entries[0].place.run_id)
+    assert set(lane.write(parent, entries)) == {1}
+    assert [child.number for child in lane.children(parent)] == [1]
+    assert lane.places(parent, [sample_child(0)])[0].deleted
+
+
+def test_another_lane_to_the_same_store_sees_the_same_places(lane: Lane, home: Path) -> None:
+    parent = begun(lane)
+    lane.write(parent, batch(lane, parent, sample_child(0)))
+    mine = lane.places(parent, [sample_child(0)])
+    for opened in LANES.values():
+        with closing(opened(home)) as other:
+            assert other.places(parent, [sample_child(0)]) == mine
+
+
+def test_only_what_ended_is_reopened(lane: Lane) -> None:
+    parent = begun(lane)
+    lane.write(parent, batch(lane, parent, sample_child(0, State.KILLED), sample_child(1)))
+    lane.reopen(parent, [0, 7])
+    assert {child.number: child.status for child in lane.children(parent)} == {0: "RUNNING", 1: "FINISHED"}
+    assert lane.reconcile(parent) == 0
+
+
+def test_what_a_lane_lets_through_becomes_ours(lane: Lane) -> None:
+    for call in (lambda: lane.run("0" * 32), lambda: lane.log("0" * 32, {}, (), {"a": "b"})):
+        with pytest.raises(TrackingError, match="0" * 32), lane.translated():
+            call()
+
+
+def test_a_lane_takes_batches_of_some_size_and_is_closed_twice(lane: Lane) -> None:
+    assert lane.at_once >= 1
+    lane.close()
