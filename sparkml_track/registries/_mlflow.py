@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkml_track.adapters.mlflow.names import stored_name
-from sparkml_track.adapters.mlflow.uri import has_secret, redacted, scrubbed
+from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import RegistryError, SparkmlError, TrackingError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
@@ -61,9 +61,11 @@ class MlflowRegistry(Registry):
             raise
         # MLflow lets errors of SQLAlchemy, requests, skops and the file system through: one door, so all of them.
         except Exception as error:  # noqa: BLE001
-            text = scrubbed(str(error), self._full_uri).strip().split("\n")[0]
-            cause = None if has_secret(self._full_uri) else error  # a chained traceback prints what it said
-            raise RegistryError(f"could not {what}: {type(error).__name__}: {text:.500}") from cause
+            from sparkml_track.adapters.mlflow.errors import message_of, shown_cause
+
+            uri = self._full_uri
+            text = f"{type(error).__name__}: {message_of(error, uri)}"
+            raise RegistryError(f"could not {what}: {text}") from shown_cause(error, uri)
 
     def record(self, run: Run) -> str:
         """See the contract."""

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import cloudpickle
@@ -25,6 +26,8 @@ from sparkml_track.registries import MlflowRegistry, Package, Registry, Run
 from sparkml_track.registries._files import digest_files
 from sparkml_track.schema import TAG_FILES, TAG_NAME
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
+from sparkml_track.testing.trackers import sample_parent
+from sparkml_track.trackers import open_tracker
 
 # MLflow's own query options.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -127,6 +130,34 @@ def test_a_registration_that_fails_leaves_a_failed_run_and_no_version(
     assert registry.alias(NAME, "champion") is None
     with pytest.raises(RegistryError):
         registry.version(NAME, 1)
+
+
+def test_runs_are_written_as_trackers_write_them(registry: MlflowRegistry, tmp_path: Path) -> None:
+    run_id = registry.record(
+        Run("monitoring", "november", "tests", started=1.7e9, tags={f"t{n}": "x" for n in range(150)})
+    )
+    with closing(open_tracker(registry._full_uri, tmp_path)) as tracker:
+        parent, _ = tracker.start(sample_parent())
+    own, sweep = (registry._client.get_run(one) for one in (run_id, parent))
+    assert (own.info.run_name, own.info.start_time) == ("november", 1_700_000_000_000)
+    for tag in ("mlflow.user", "mlflow.source.name", "mlflow.source.type"):
+        assert own.data.tags[tag] == sweep.data.tags[tag]
+    assert own.info.user_id == sweep.info.user_id
+    assert sum(tag.startswith("t") for tag in own.data.tags) == 150
+
+
+def test_errors_are_one_line_without_pages_and_secrets(
+    registry: MlflowRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken-of-ada")
+
+    def answer(*_: object) -> None:
+        raise mlflow.MlflowException("not in a valid JSON format. Response body: '<html>\nBearer t0ken-of-ada'")
+
+    monkeypatch.setattr(registry._client, "get_registered_model", answer)
+    with pytest.raises(RegistryError, match=r"could not look up .*: not in a valid JSON format$") as caught:
+        registry.alias(NAME, "champion")
+    assert caught.value.__cause__ is None
 
 
 def test_artifacts_of_a_run_are_text_files(registry: MlflowRegistry) -> None:

@@ -31,7 +31,16 @@ from sparkml_track.errors import (
     TrackingUnavailable,
 )
 
-__all__ = ["OddAnswer", "is_refusal", "schema_error", "translated", "translation", "tried_again"]
+__all__ = [
+    "OddAnswer",
+    "is_refusal",
+    "message_of",
+    "schema_error",
+    "shown_cause",
+    "translated",
+    "translation",
+    "tried_again",
+]
 
 Answer = TypeVar("Answer")
 
@@ -100,14 +109,12 @@ def translated(uri: str) -> Iterator[None]:
         except Exception as error:
             if not _is_foreign(error):
                 raise
-            # A chained traceback prints the foreign message, and with it the secrets of the URI.
-            hidden = has_secret(uri) or any(scrubbed(str(one), uri) != str(one) for one in _chain(error))
-            raise translation(error, uri) from (None if hidden else error)
+            raise translation(error, uri) from shown_cause(error, uri)
 
 
 def translation(error: BaseException, uri: str) -> TrackingError | SetupError:
     """The error of this package that a foreign one stands for."""
-    where, said = redacted(uri), scrubbed(_first_line(error), uri)
+    where, said = redacted(uri), message_of(error, uri)
     if _is_missing_package(error):
         return SetupError(f"The tracking store {where} needs a Python package that is missing: {said}. Install it.")
     if _is_odd(error):
@@ -130,6 +137,17 @@ def translation(error: BaseException, uri: str) -> TrackingError | SetupError:
     if _error_code(error) == "RESOURCE_DOES_NOT_EXIST":
         return TrackingError(f"The tracking store {where} does not have it: {said}.")
     return TrackingError(f"The tracking store {where} failed: {said}. Accepted results are kept in the journal.")
+
+
+def message_of(error: BaseException, uri: str) -> str:
+    """What a foreign error says, in one line without secrets, statements and pages of HTML."""
+    return scrubbed(_first_line(error), uri)
+
+
+def shown_cause(error: BaseException, uri: str) -> BaseException | None:
+    """The error itself, to chain it; None if the traceback would print a secret with its message."""
+    hidden = has_secret(uri) or any(scrubbed(str(one), uri) != str(one) for one in _chain(error))
+    return None if hidden else error
 
 
 def tried_again(call: Callable[[], Answer]) -> Answer:
