@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from typing_extensions import override
+
 from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Lost
 from sparkml_track.executors._resident.worker_pool import Unreachable
 from sparkml_track.trial import Attempt
@@ -31,38 +33,38 @@ class FallbackExecutor(Executor):
         self._open: dict[str, Attempt] = {}
 
     @property
+    @override
     def name(self) -> str:  # type: ignore[override]  # of the one at work
-        """See ``Executor``."""
         return self._now.name
 
     @property
+    @override
     def capabilities(self) -> Capabilities:  # type: ignore[override]
-        """See ``Executor``."""
         return self._now.capabilities
 
     @property
+    @override
     def stale(self) -> int:  # type: ignore[override]
-        """See ``Executor``."""
         return self._now.stale
 
     @property
+    @override
     def slots(self) -> int:
-        """See ``Executor``."""
         return self._now.slots
 
     @property
+    @override
     def room(self) -> int:
-        """See ``Executor``."""
         return self._now.room
 
+    @override
     def submit(self, attempt: Attempt) -> None:
-        """See ``Executor``."""
         if self._second is not None:
             self._open[attempt.id] = attempt
         self._now.submit(attempt)
 
+    @override
     def events(self, timeout: float | None = None) -> Sequence[Event]:
-        """See ``Executor``."""
         try:
             events = self._now.events(timeout)
         except Unreachable as error:
@@ -84,14 +86,14 @@ class FallbackExecutor(Executor):
             self._now.submit(attempt)
         self._open.clear()
 
+    @override
     def answer(self, attempt: str, index: int, stop: bool) -> None:
-        """See ``Executor``."""
         self._now.answer(attempt, index, stop)
 
+    @override
     def stop(self, attempt: str, reason: str) -> None:
-        """See ``Executor``."""
         self._now.stop(attempt, reason)
 
+    @override
     def close(self) -> None:
-        """See ``Executor``."""
         self._now.close()

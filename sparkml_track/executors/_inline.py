@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._attempts.messages import run_message
 from sparkml_track.executors._attempts.received import outcome_of
@@ -14,7 +16,7 @@ from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, 
 from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.slot.attempt.artifacts import pieces
-from sparkml_track.slot.attempt.context import Data
+from sparkml_track.slot.attempt.context import Data, Link
 from sparkml_track.slot.attempt.execute import Stopped, execute
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
@@ -26,7 +28,7 @@ class _Closed(Stopped):
     """The executor was closed while an attempt waited for an answer."""
 
 
-class InlineExecutor(Executor):
+class InlineExecutor(Executor, Link):
     """See ``Executor``.
 
     Args:
@@ -56,22 +58,22 @@ class InlineExecutor(Executor):
         self._thread.start()
 
     @property
+    @override
     def slots(self) -> int:
-        """See ``Executor``."""
         return 1
 
     @property
+    @override
     def room(self) -> int:
-        """See ``Executor``."""
         return 1 - self._ahead
 
+    @override
     def submit(self, attempt: Attempt) -> None:
-        """See ``Executor``."""
         self._ahead += 1
         self._in.put(attempt)
 
+    @override
     def events(self, timeout: float | None = None) -> Sequence[Event]:
-        """See ``Executor``."""
         until = None if timeout is None else time.monotonic() + timeout
         events: list[Event] = []
         while not events and (until is None or time.monotonic() < until):
@@ -91,8 +93,8 @@ class InlineExecutor(Executor):
             self._ahead -= sum(isinstance(event, Ended) for event in events)
             return events
 
+    @override
     def answer(self, attempt: str, index: int, stop: bool) -> None:
-        """See ``Executor``."""
         self._answers.put((attempt, index, stop))
 
     def stop(self, attempt: str, reason: str) -> None:
@@ -111,12 +113,12 @@ class InlineExecutor(Executor):
 
     # -- the thread
 
+    @override
     def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
-        """See ``slot.context.Link``."""
         self._out.put(Reported(self._current, index, Report(metrics, step, when)))
 
+    @override
     def decision(self, index: int) -> bool:
-        """See ``slot.context.Link``."""
         while True:
             answer = self._answers.get()
             if answer is None or self._closed:

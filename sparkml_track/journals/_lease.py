@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from typing_extensions import override
+
 from sparkml_track.errors import JournalError, LeaseHeld
 from sparkml_track.journals._claims import (
     Claim,
@@ -82,8 +84,8 @@ class FileLease(Lease):
         self._heart = threading.Thread(target=self._beat, name=f"lease of {folder.name}", daemon=True)
         self._heart.start()
 
+    @override
     def check(self) -> None:
-        """See ``Lease``."""
         if self._failed:
             raise JournalError(f"the lease in {self._folder} cannot be kept alive: {self._failed}")
         with translated("check the lease in", self._folder):
@@ -91,8 +93,8 @@ class FileLease(Lease):
         if claim:
             raise LeaseHeld(held_message(self._folder.name, claim.holder, claim.epoch))
 
+    @override
     def release(self) -> None:
-        """See ``Lease``."""
         if self._done.is_set():
             return
         self._done.set()

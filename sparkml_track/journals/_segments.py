@@ -7,6 +7,8 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 
+from typing_extensions import override
+
 from sparkml_track import schema
 from sparkml_track.errors import JournalError, LeaseHeld
 from sparkml_track.journals._base import Journal, Record
@@ -61,8 +63,8 @@ class SegmentJournal(Journal):
         """Reads one segment at a time; see ``Journal``."""
         return records(self._store, self._opened)
 
+    @override
     def append(self, records: Sequence[Record]) -> None:
-        """See ``Journal``."""
         self._usable()
         payloads = [self._payload(record) for record in records]
         self._pending += payloads
@@ -70,8 +72,8 @@ class SegmentJournal(Journal):
         if self._pending_bytes > _BUFFER_BYTES:
             self.flush()
 
+    @override
     def flush(self) -> None:
-        """See ``Journal``."""
         self._usable()
         if not self._pending:
             return

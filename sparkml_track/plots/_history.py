@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial
 from sparkml_track.plots._figure import BLUE, COLOURS, fragment, label, layout, sampled, sentence, valued
@@ -17,8 +19,8 @@ _MOST = 4000
 class History(Plot):
     """One dot for each trial that has a value; a step line for the best finished one so far."""
 
+    @override
     def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
-        """See ``Plot.draw``."""
         title = "Optimisation history"
         finished = valued(trials)
         if not finished:

@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from typing_extensions import override
+
 from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial
 from sparkml_track.plots._figure import BLUE, fragment, label, layout, sampled, sentence, valued
@@ -26,8 +28,8 @@ class Importances(Plot):
     that only some trials have is set to its median in the others, so that its bar shows what it does where it is used.
     """
 
+    @override
     def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
-        """See ``Plot.draw``."""
         title = "Parameter importances"
         finished = valued(trials)
         if len(finished) < _FEWEST:

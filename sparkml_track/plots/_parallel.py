@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial
 from sparkml_track.plots._figure import fragment, label, layout, sampled, sentence, valued
@@ -19,8 +21,8 @@ _NOT_SET = "not set"
 class ParallelCoordinates(Plot):
     """An axis for each parameter that varies; parameters of other options lie at "not set", below the axis."""
 
+    @override
     def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
-        """See ``Plot.draw``."""
         title = "Parallel coordinates"
         finished = valued(trials)
         names = _varying(finished)

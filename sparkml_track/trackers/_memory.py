@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from typing_extensions import override
+
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.values import clipped, millis, point, user
 from sparkml_track.errors import TrackingError
@@ -59,8 +61,8 @@ class MemoryTracker(Tracker):
         self.runs: dict[str, MemoryRun] = {} if runs is None else runs
         self._interrupt = interrupt or (lambda _moment: None)
 
+    @override
     def start(self, parent: ParentRun) -> tuple[str, str]:
-        """See ``Tracker.start``."""
         self._interrupt("before start")
         run_id = self.find(parent.sweep) or self._add(parent.experiment, millis(parent.started))
         run = self.runs[run_id]
@@ -71,8 +73,8 @@ class MemoryTracker(Tracker):
         self._interrupt("after start")
         return run_id, run.experiment
 
+    @override
     def publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
-        """See ``Tracker.publish``."""
         self._interrupt("before publish")
         tags = self._run(run_id).tags
         parent = Parent(run_id, tags[schema.TAG_SWEEP], self._run(run_id).experiment, user=tags["mlflow.user"])
@@ -81,8 +83,8 @@ class MemoryTracker(Tracker):
         self._interrupt("after publish")
         return published
 
+    @override
     def finish(self, run_id: str, end: ParentEnd) -> None:
-        """See ``Tracker.finish``."""
         self._interrupt("before finish")
         run = self._run(run_id)
         points = latest(point(name, value, millis(end.ended), 0) for name, value in end.metrics.items())
@@ -92,8 +94,8 @@ class MemoryTracker(Tracker):
         run.status, run.ended = status(end.state), millis(end.ended)
         self._interrupt("after finish")
 
+    @override
     def children(self, run_id: str) -> Iterator[StoredChild]:
-        """See ``Tracker.children``."""
         for run in list(self._children(run_id)):
             yield StoredChild(
                 run_id=run.run_id,
@@ -107,21 +109,21 @@ class MemoryTracker(Tracker):
                 artifacts=run.tags.get(schema.TAG_FOLDER, ""),
             )
 
+    @override
     def find(self, sweep: str) -> str | None:
-        """See ``Tracker.find``."""
         wanted = {schema.TAG_SWEEP: sweep, schema.TAG_KIND: "sweep"}.items()
         return next((run.run_id for run in self.runs.values() if wanted <= run.tags.items()), None)
 
+    @override
     def parent(self, run_id: str) -> StoredParent:
-        """See ``Tracker.parent``."""
         run = self._run(run_id)
         sweep = run.tags[schema.TAG_SWEEP]
         return StoredParent(
             run_id, run.experiment, sweep, run.status, dict(run.metrics), dict(run.params), dict(run.tags)
         )
 
+    @override
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
-        """See ``Tracker.reopen``."""
         wanted = set(numbers)
         for run in self._children(run_id):
             if int(run.tags[schema.TAG_NUMBER]) in wanted:
@@ -133,8 +135,9 @@ class MemoryTracker(Tracker):
         self._run(run_id)
         return 0
 
+    @override
     def close(self) -> None:
-        """See ``Tracker.close``."""
+        pass
 
     def _publish(self, parent: Parent, child: ChildRun, known: dict[str, str]) -> str:
         tags = child_tags(parent, child)

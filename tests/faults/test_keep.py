@@ -20,6 +20,7 @@ from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import SparkmlError, SpecError, TrackingUnavailable
+from sparkml_track.goal import Goal
 from sparkml_track.journals import Record, open_journal, read
 from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.testing.trackers import sample_child, sample_parent
@@ -227,7 +228,7 @@ def test_what_waits_for_the_store_still_is_published_whole(tmp_path: Path) -> No
 
     tracker = MemoryTracker(runs, interrupt)
     run_id, _ = tracker.start(sample_parent())
-    publisher = TopPublisher(Publisher(tracker, run_id, lambda _: None), Wanted(None, 2, "loss", "minimize"))
+    publisher = TopPublisher(Publisher(tracker, run_id, lambda _: None), Wanted(None, 2, Goal()))
     for number, loss in enumerate((3.0, 1.0, 2.0, 1.0)):
         publisher.put(child(number, loss, tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.0.1", "3.0.1"]
@@ -246,7 +247,7 @@ def test_what_waits_for_the_store_still_is_published_whole(tmp_path: Path) -> No
 def test_only_finished_trials_keep_artifacts(state: State, tmp_path: Path) -> None:
     tracker = MemoryTracker()
     run_id, _ = tracker.start(sample_parent())
-    publisher = TopPublisher(Publisher(tracker, run_id, lambda _: None), Wanted(None, 2, "loss", "minimize"))
+    publisher = TopPublisher(Publisher(tracker, run_id, lambda _: None), Wanted(None, 2, Goal()))
     publisher.put(child(0, 0.0, tmp_path, state))
     assert list(tmp_path.iterdir()) == []
     assert publisher.close(10.0) == 0

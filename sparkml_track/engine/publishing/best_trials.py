@@ -61,12 +61,12 @@ class TopPublisher:
 
     @property
     def trouble(self) -> str:
-        """See ``Publisher``."""
+        """Why the store cannot be written to now; empty while it can."""
         return self._publisher.trouble
 
     @property
     def troubled(self) -> bool:
-        """See ``Publisher``."""
+        """Whether it could not, at any time."""
         return self._publisher.troubled
 
     def put(self, child: ChildRun) -> None:
@@ -82,11 +82,11 @@ class TopPublisher:
             without_files(worse)
 
     def check(self) -> None:
-        """See ``Publisher``."""
+        """Raises what stopped the publisher."""
         self._publisher.check()
 
     def close(self, patience: float, hurry: Hurry = never) -> int:
-        """See ``Publisher``."""
+        """Publishes what the best get and all that is queued; how many child runs are missing after it."""
         for child in self._ended():
             # What waits for the store still is replaced by this, so it is whole.
             self._publisher.put(child)

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from typing_extensions import override
+
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._attempts.messages import run_message, take_back
 from sparkml_track.executors._attempts.received import outcome_of
@@ -31,6 +33,7 @@ from sparkml_track.executors._base import (
 )
 from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.slot.attempt.artifacts import pieces
+from sparkml_track.slot.attempt.context import Link
 from sparkml_track.slot.attempt.execute import Stopped, execute
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
@@ -65,14 +68,16 @@ class Scope(ABC):
 class NoScope(Scope):
     """For objectives that do not use Spark."""
 
+    @override
     def enter(self, key: str) -> None:
-        """See ``Scope``."""
+        pass
 
+    @override
     def cancel(self, key: str) -> None:
-        """See ``Scope``."""
+        pass
 
 
-class _Running:
+class _Running(Link):
     """An attempt on its thread; what the objective's reports go through."""
 
     def __init__(self, attempt: Attempt, events: queue.SimpleQueue[Event]) -> None:
@@ -84,12 +89,12 @@ class _Running:
         self._answer = (-1, False)
         self._gone = False
 
+    @override
     def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
-        """See ``slot.context.Link``."""
         self._events.put(Reported(self.attempt.id, index, Report(metrics, step, when)))
 
+    @override
     def decision(self, index: int) -> bool:
-        """See ``slot.context.Link``."""
         with self._decided:
             self._decided.wait_for(lambda: self._gone or self.stopped or self._answer[0] == index)
             if self._gone:
@@ -151,17 +156,17 @@ class DriverExecutor(Executor):
         self._closed = False
 
     @property
+    @override
     def slots(self) -> int:
-        """See ``Executor``."""
         return self._slots
 
     @property
+    @override
     def room(self) -> int:
-        """See ``Executor``."""
         return self._slots - len(self._running) - len(self._pending)
 
+    @override
     def submit(self, attempt: Attempt) -> None:
-        """See ``Executor``."""
         self._pending.append(attempt)
         self._fill()
 
@@ -228,8 +233,8 @@ class DriverExecutor(Executor):
             if running.stopped:  # again and again: a new Spark job may have begun meanwhile
                 self._scope.cancel(self._key(running.attempt))
 
+    @override
     def answer(self, attempt: str, index: int, stop: bool) -> None:
-        """See ``Executor``."""
         running = self._running.get(attempt)
         if running is not None:
             running.decide(index, stop)

@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from typing_extensions import override
+
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._attempts.messages import not_loaded, run_message, take_back
 from sparkml_track.executors._attempts.not_started import NotStarted
@@ -96,17 +98,17 @@ class JobsExecutor(Executor):
         return replace(worker_config(work, packed, self._token, shared_host=shared), fresh=False, linger=LINGER)
 
     @property
+    @override
     def slots(self) -> int:
-        """See ``Executor``."""
         return self._slots
 
     @property
+    @override
     def room(self) -> int:
-        """See ``Executor``."""
         return self._slots - len(self._running) - len(self._not_started) - len(self._pending)
 
+    @override
     def submit(self, attempt: Attempt) -> None:
-        """See ``Executor``."""
         self._pending.append(attempt)
         self._fill()
 
@@ -211,16 +213,16 @@ class JobsExecutor(Executor):
     def answer(self, attempt: str, index: int, stop: bool) -> None:
         """See ``Executor``; the attempt has ended when its reports are seen."""
 
+    @override
     def stop(self, attempt: str, reason: str) -> None:
-        """See ``Executor``."""
         if attempt in self._running:
             self._stopped.setdefault(attempt, reason)
             self._submitter.cancel(self._key(attempt))
             return
         self._out.events += take_back(self._pending, attempt, reason)
 
+    @override
     def close(self) -> None:
-        """See ``Executor``."""
         if self._closed:
             return
         self._closed = True

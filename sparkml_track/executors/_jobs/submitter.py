@@ -9,6 +9,8 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 
+from typing_extensions import override
+
 from sparkml_track.slot.host.folder import package_root
 from sparkml_track.slot.wire.messages import Run
 from sparkml_track.slot.worker import Config
@@ -110,15 +112,15 @@ class LocalSubmitter(Submitter):
         self._slots = slots
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
+    @override
     def slots(self) -> int:
-        """See ``Submitter``."""
         return self._slots
 
     def ship(self, files: dict[str, str]) -> None:
         """See ``Submitter``; they are there."""
 
+    @override
     def run(self, key: str, request: Request) -> list[bytes]:
-        """See ``Submitter``."""
         root = package_root(os.path.abspath(__file__), __package__ or "")
         config = {**asdict(request.config), "secret": "", "certificate": "", "address": ["", ""]}
         process = self._processes[key] = subprocess.Popen(  # noqa: S603
@@ -131,13 +133,13 @@ class LocalSubmitter(Submitter):
             raise JobFailed(f"its process ended with status {process.returncode}: {''.join(last)[:300]}")
         return [bytes.fromhex(each) for each in json.loads(answer)]
 
+    @override
     def cancel(self, key: str) -> None:
-        """See ``Submitter``."""
         process = self._processes.get(key)
         if process is not None:
             process.kill()
 
+    @override
     def close(self) -> None:
-        """See ``Submitter``."""
         for key in list(self._processes):
             self.cancel(key)

@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from typing_extensions import override
+
 from sparkml_track.errors import PreflightError
 from sparkml_track.executors._attempts.messages import not_loaded, other_python
 from sparkml_track.executors._attempts.not_started import NotStarted
@@ -97,8 +99,8 @@ class ResidentExecutor(Executor):
         self._staff = Staff(launcher, config, self._limits, work.parallelism, self._dismiss)
 
     @property
+    @override
     def slots(self) -> int:
-        """See ``Executor``."""
         return self._staff.expected
 
     @property
@@ -106,8 +108,8 @@ class ResidentExecutor(Executor):
         """See ``Executor``; attempts wait at the slots only while trials are so short that the way would show."""
         return self._board.room(self.slots) - len(self._not_started)
 
+    @override
     def submit(self, attempt: Attempt) -> None:
-        """See ``Executor``."""
         self._board.add(attempt)
         self._board.give(self._staff.slots)
 
@@ -136,14 +138,14 @@ class ResidentExecutor(Executor):
         for received in self._broker.poll(wait):
             self._out.keep(self._take, received)
 
+    @override
     def answer(self, attempt: str, index: int, stop: bool) -> None:
-        """See ``Executor``."""
         slot = self._board.at(attempt)
         if slot is not None:
             self._send(slot, wire.Answer(attempt, index, stop))
 
+    @override
     def stop(self, attempt: str, reason: str) -> None:
-        """See ``Executor``."""
         slot = self._board.at(attempt)
         if slot is not None:
             self._send(slot, wire.Stop(attempt, reason))
@@ -154,8 +156,8 @@ class ResidentExecutor(Executor):
         if slot.connection is not None:
             self._broker.send(slot.connection, message)
 
+    @override
     def close(self) -> None:
-        """See ``Executor``."""
         if self._closed:
             return
         self._closed = True

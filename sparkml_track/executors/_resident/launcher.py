@@ -9,6 +9,8 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from sparkml_track.slot.host.folder import package_root
 from sparkml_track.slot.worker import Config
 
@@ -104,12 +106,12 @@ class LocalLauncher(Launcher):
         self._slots = slots
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
+    @override
     def slots(self) -> int:
-        """See ``Launcher``."""
         return self._slots
 
+    @override
     def launch(self, config: Config) -> None:
-        """See ``Launcher``."""
         root = package_root(os.path.abspath(__file__), __package__ or "")
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", _BOOT, root],
@@ -126,22 +128,22 @@ class LocalLauncher(Launcher):
         """Of a worker."""
         return self._processes[slot].pid
 
+    @override
     def failure(self, slot: int) -> str | None:
-        """See ``Launcher``."""
         process = self._processes.get(slot)
         if process is None or process.poll() is None:
             return None
         return "" if process.returncode == 0 else f"worker process ended with status {process.returncode}"
 
+    @override
     def cancel(self, slot: int) -> None:
-        """See ``Launcher``."""
         process = self._processes.pop(slot, None)
         if process is not None:
             process.kill()
             process.wait()
 
+    @override
     def close(self, patience: float) -> None:
-        """See ``Launcher``."""
         for slot, process in list(self._processes.items()):
             try:
                 process.wait(patience)

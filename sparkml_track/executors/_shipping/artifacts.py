@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from typing_extensions import override
+
 from sparkml_track.errors import PreflightError
 from sparkml_track.executors._base import Work
 from sparkml_track.slot.attempt.artifacts import LIMIT
@@ -94,8 +96,8 @@ class InPlace(Inbox):
         else:
             self._errors[attempt] = piece.decode("utf-8", "replace")[:500]
 
+    @override
     def finish(self, attempt: str) -> tuple[str, str]:
-        """See ``Inbox``."""
         error = self._errors.pop(attempt, "")
         if attempt not in self._left:
             return "", error
@@ -126,8 +128,8 @@ class Spool(Inbox):
         self._files: dict[str, int] = {}
         self._errors: dict[str, str] = {}
 
+    @override
     def take(self, attempt: str, path: str, at: int, piece: bytes) -> None:
-        """See ``Inbox``."""
         size = self._sizes.get(attempt, 0) + len(piece)
         parts = PurePosixPath(path).parts
         outside = not parts or path.startswith("/") or {"..", "."} & set(parts)
@@ -145,16 +147,16 @@ class Spool(Inbox):
         except (OSError, ValueError) as error:  # a name with a NUL byte or half a character is a ValueError
             self._errors[attempt] = f"artifact {path[:200]!r} could not be kept: {error}"
 
+    @override
     def finish(self, attempt: str) -> tuple[str, str]:
-        """See ``Inbox``."""
         error = self._errors.pop(attempt, "")
         self._files.pop(attempt, None)
         if self._sizes.pop(attempt, None) is None:
             return "", error
         return os.path.join(self._folder, attempt), error
 
+    @override
     def forget(self, attempt: str) -> None:
-        """See ``Inbox``."""
         self._files.pop(attempt, None)
         if self._sizes.pop(attempt, None) is not None:
             remove_tree(os.path.join(self._folder, attempt))

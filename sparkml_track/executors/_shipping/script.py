@@ -16,6 +16,7 @@ from types import FunctionType
 from typing import Any
 
 import cloudpickle
+from typing_extensions import override
 
 __all__ = ["dumps_work"]
 
@@ -38,8 +39,8 @@ class _ScriptPickler(cloudpickle.Pickler):  # type: ignore[misc]
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.main: dict[str, object] = {}
 
+    @override
     def reducer_override(self, obj: Any) -> Any:
-        """See ``pickle.Pickler``."""
         reduced = _reduce_wrapper(obj)
         if reduced is None:
             reduced = super().reducer_override(obj)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from typing_extensions import override
+
 from sparkml_track.errors import SlotsLost
 from sparkml_track.executors._driver.executor import Scope
 from sparkml_track.executors._spark.application import check_running, telling_of_its_end
@@ -25,19 +27,19 @@ class _Groups(Scope):
     def __init__(self, context: Any) -> None:
         self._context = context
 
+    @override
     def enter(self, key: str) -> None:
-        """See ``Scope``."""
         self._context.setJobGroup(key, f"sparkml_track attempt {key.rpartition('-')[2]}", interruptOnCancel=True)
         self._context.setLocalProperty("spark.scheduler.pool", key)
 
+    @override
     def cancel(self, key: str) -> None:
-        """See ``Scope``."""
         hush(self._context)
         with suppress(SlotsLost), telling_of_its_end(self._context):
             self._context.cancelJobGroup(key)
 
+    @override
     def check(self) -> None:
-        """See ``Scope``."""
         check_running(self._context)
 
 
@@ -48,10 +50,10 @@ class _Tags(Scope):
         self._session = session
         self._interrupt = Interrupter(session)
 
+    @override
     def enter(self, key: str) -> None:
-        """See ``Scope``."""
         self._session.addTag(key)
 
+    @override
     def cancel(self, key: str) -> None:
-        """See ``Scope``."""
         self._interrupt(key)

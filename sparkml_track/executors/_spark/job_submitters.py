@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from typing_extensions import override
+
 from sparkml_track.adapters.spark.connect import wait_for_server
 from sparkml_track.errors import DataError, SlotsLost, SpecError
 from sparkml_track.executors._base import Resources
@@ -86,14 +88,14 @@ class ClassicJobs(Submitter):
         """See ``Submitter``; dynamic allocation brings executors only for jobs that wait."""
         return max(self._grant.slots(), min(self._grant.most, _WAITING))
 
+    @override
     def ship(self, files: dict[str, str]) -> None:
-        """See ``Submitter``."""
         if not self.shared_host:
             for digest, path in files.items():
                 _add_file(self._context, digest, path)
 
+    @override
     def run(self, key: str, request: Request) -> list[bytes]:
-        """See ``Submitter``."""
         context = self._context
         execute = _execute(request, self._again)
         # Tags are a property of the JVM thread behind this thread, which lives as long as the attempt.
@@ -107,14 +109,14 @@ class ClassicJobs(Submitter):
         except Exception as error:
             raise _failed(error) from None
 
+    @override
     def cancel(self, key: str) -> None:
-        """See ``Submitter``."""
         hush(self._context)
         with suppress(SlotsLost), telling_of_its_end(self._context):
             self._context.cancelJobsWithTag(key)
 
+    @override
     def check(self) -> None:
-        """See ``Submitter``."""
         check_running(self._context)
 
     def close(self) -> None:
@@ -217,12 +219,12 @@ class ConnectJobs(Submitter):
             raise _gone(self._address, error) from None
         return int(rows[0][0]) + 1
 
+    @override
     def slots(self) -> int:
-        """See ``Submitter``."""
         return max(1, self._there // self._share)
 
+    @override
     def ship(self, files: dict[str, str]) -> None:
-        """See ``Submitter``."""
         for path in files.values():
             self._artifacts(path, file=True)
 
@@ -232,8 +234,8 @@ class ConnectJobs(Submitter):
         except Exception as error:
             raise _gone(self._address, error) from None
 
+    @override
     def run(self, key: str, request: Request) -> list[bytes]:
-        """See ``Submitter``."""
         execute = _execute(request, self._again)
 
         def once(batches: Iterator[Any]) -> Iterator[Any]:
@@ -254,8 +256,8 @@ class ConnectJobs(Submitter):
                 raise _gone(self._address, error) from None
             raise _failed(error) from None
 
+    @override
     def cancel(self, key: str) -> None:
-        """See ``Submitter``."""
         self._interrupt(key)
 
     def check(self) -> None:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
+from typing_extensions import override
 
 from sparkml_track import slot as slot_package
 from sparkml_track.errors import SlotsLost, SpecError
@@ -85,22 +86,22 @@ class SparkLauncher(Launcher):
         self._others = SparkOthers(self.context, token)
         add_slot(self.context)
 
+    @override
     def slots(self) -> int:
-        """See ``Launcher``."""
         with telling_of_its_end(self.context):
             return self._grant.slots()
 
     @property
+    @override
     def most(self) -> int:
-        """See ``Launcher``."""
         return self._grant.most
 
+    @override
     def check(self) -> None:
-        """See ``Launcher``."""
         check_running(self.context)
 
+    @override
     def others(self) -> Others:
-        """See ``Launcher``."""
         with telling_of_its_end(self.context):
             return self._others.look()
 
@@ -115,8 +116,8 @@ class SparkLauncher(Launcher):
             self._going = frozenset(n for n, group in groups.items() if on_decommissioned(self.context, group))
         return self._going
 
+    @override
     def launch(self, config: Config) -> None:
-        """See ``Launcher``."""
         self._jobs[config.slot] = self._threads.submit(self._submit, config)
 
     def _submit(self, config: Config) -> Any:
@@ -129,8 +130,8 @@ class SparkLauncher(Launcher):
         tasks = context.parallelize([config.slot], 1).map(_task(config))
         return as_bytes(self._grant.apply(tasks))._jrdd.collectAsync()  # noqa: SLF001
 
+    @override
     def failure(self, slot: int) -> str | None:
-        """See ``Launcher``."""
         job = self._jobs.get(slot)
         with telling_of_its_end(self.context):
             try:
@@ -140,8 +141,8 @@ class SparkLauncher(Launcher):
             except Py4JJavaError as error:
                 return cause(error)
 
+    @override
     def cancel(self, slot: int) -> None:
-        """See ``Launcher``."""
         job = self._jobs.pop(slot, None)
         if job is not None:
             wait([job])  # a job that is only being submitted cannot be cancelled

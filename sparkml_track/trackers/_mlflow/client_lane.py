@@ -9,6 +9,7 @@ from functools import partial
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
+from typing_extensions import override
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow import rest
@@ -46,29 +47,29 @@ class ClientLane(Lane):
             self._client = MlflowClient(tracking_uri=uri)
             self._runs = RunWriter(uri, self._client)
 
+    @override
     def check(self) -> None:
-        """See ``Lane.check``."""
         if rest.is_server(self.full_uri):
             rest.check(self.full_uri)
 
     # ------------------------------------------------------------------------------------------------ parent runs
 
+    @override
     def find_experiment(self, name: str) -> str:
-        """See ``Lane.find_experiment``."""
         return find_experiment(self._client, name, self._root)
 
+    @override
     def search(self, sweep: str, experiment_id: str | None = None) -> str | None:
-        """See ``Lane.search``."""
         experiments = [experiment_id] if experiment_id else [one.experiment_id for one in self._experiments()]
         found = self._search(experiments, {schema.TAG_SWEEP: sweep, schema.TAG_KIND: "sweep"})
         return next((run.info.run_id for run in found), None)
 
+    @override
     def create_run(self, experiment_id: str, started: int, tags: Mapping[str, str]) -> str:
-        """See ``Lane.create_run``."""
         return self._runs.create(experiment_id, started, tags)[0]
 
+    @override
     def run(self, run_id: str) -> StoredRun:
-        """See ``Lane.run``."""
         run = self._runs.get(run_id)
         data = run.data
         return StoredRun(
@@ -79,26 +80,26 @@ class ClientLane(Lane):
             tags=dict(data.tags),
         )
 
+    @override
     def log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
-        """See ``Lane.log``."""
         self._runs.log(run_id, params, points, tags)
 
+    @override
     def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
-        """See ``Lane.log_inputs``."""
         self._runs.log_inputs(run_id, data)
 
+    @override
     def end(self, run_id: str, status: str, ended: int | None) -> None:
-        """See ``Lane.end``."""
         self._runs.end(run_id, status, ended)
 
+    @override
     def location(self, run_id: str) -> str:
-        """See ``Lane.location``."""
         return str(self._runs.get(run_id).info.artifact_uri)
 
     # ------------------------------------------------------------------------------------------------- child runs
 
+    @override
     def places(self, parent: Parent, children: Sequence[ChildRun]) -> Mapping[int, Place]:
-        """See ``Lane.places``."""
         with self._known_children(parent) as known:
             for child in children:
                 place = known.get(child.number)
@@ -109,8 +110,8 @@ class ClientLane(Lane):
                     known[child.number] = place._replace(deleted=True)
             return {child.number: known[child.number] for child in children}
 
+    @override
     def write(self, parent: Parent, entries: Sequence[Entry]) -> Collection[int]:
-        """See ``Lane.write``."""
         written = set()
         with self._known_children(parent) as known:
             for entry in entries:
@@ -126,13 +127,13 @@ class ClientLane(Lane):
                     written.add(number)
         return written
 
+    @override
     def children(self, parent: Parent) -> Iterator[StoredChild]:
-        """See ``Lane.children``."""
         runs = self._search([parent.experiment_id], {schema.TAG_PARENT: parent.run_id})
         return (_stored(run) for run in runs if schema.TAG_NUMBER in run.data.tags)
 
+    @override
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
-        """See ``Lane.reopen``."""
         self._known.pop(parent.run_id, None)
         with self._known_children(parent) as known:
             for number in {*numbers} & {*known}:
@@ -141,15 +142,15 @@ class ClientLane(Lane):
                     self._reopen(place.run_id)
                     known[number] = place._replace(ended=False)
 
+    @override
     def reconcile(self, parent: Parent) -> int:
-        """See ``Lane.reconcile``."""
         before = sum(1 for _ in self.children(parent))
         self._known.pop(parent.run_id, None)
         with self._known_children(parent) as known:
             return before - sum(not place.deleted for place in known.values())
 
+    @override
     def close(self) -> None:
-        """See ``Lane.close``."""
         self._known.clear()
 
     @contextmanager

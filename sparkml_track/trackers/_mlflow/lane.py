@@ -167,11 +167,11 @@ class Lane(ABC):
 
     @abstractmethod
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
-        """See ``Tracker.reopen``."""
+        """Makes terminal child runs of these trials RUNNING again; those that are not there are passed over."""
 
     @abstractmethod
     def reconcile(self, parent: Parent) -> int:
-        """See ``Tracker.reconcile``."""
+        """Leaves one child run for each trial; how many were deleted."""
 
     @abstractmethod
     def close(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from typing_extensions import override
+
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.errors import tried_again
 from sparkml_track.adapters.mlflow.values import MAX_PARAM, clipped, millis, point
@@ -53,44 +55,44 @@ class MlflowTracker(Tracker):
 
     # ------------------------------------------------------------------------------------------------ parent
 
+    @override
     def start(self, parent: ParentRun) -> tuple[str, str]:
-        """See ``Tracker.start``."""
         return self._asked(lambda: self._start(parent))
 
+    @override
     def finish(self, run_id: str, end: ParentEnd) -> None:
-        """See ``Tracker.finish``."""
         self._asked(lambda: self._finish(run_id, end))
 
+    @override
     def find(self, sweep: str) -> str | None:
-        """See ``Tracker.find``."""
         return self._asked(lambda: self._lane.search(sweep))
 
+    @override
     def parent(self, run_id: str) -> StoredParent:
-        """See ``Tracker.parent``."""
         return self._asked(lambda: self._stored_parent(run_id))
 
     # ---------------------------------------------------------------------------------------------- children
 
+    @override
     def publish(self, run_id: str, children: Sequence[ChildRun]) -> Mapping[int, str]:
-        """See ``Tracker.publish``."""
         return self._asked(lambda: self._publish(run_id, children))
 
+    @override
     def children(self, run_id: str) -> Iterator[StoredChild]:
-        """See ``Tracker.children``."""
         with self._lane.translated():
             yield from self._lane.children(self._parent(run_id))
 
+    @override
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
-        """See ``Tracker.reopen``."""
         if numbers:
             self._asked(lambda: self._lane.reopen(self._parent(run_id), numbers))
 
+    @override
     def reconcile(self, run_id: str) -> int:
-        """See ``Tracker.reconcile``."""
         return self._asked(lambda: self._lane.reconcile(self._parent(run_id)))
 
+    @override
     def close(self) -> None:
-        """See ``Tracker.close``."""
         self._parents.clear()
         self._lane.close()
 

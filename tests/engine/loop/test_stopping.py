@@ -23,7 +23,7 @@ def ended(state: State) -> Result:
     return Result(0, {}, state)
 
 
-def stops_at(goal: Goal, results: Sequence[Result]) -> int | None:
+def stops_at(goal: Stopping, results: Sequence[Result]) -> int | None:
     """The place of the first result after which the sweep may end."""
     return next((place for place, result in enumerate(results) if goal.add(result)), None)
 
