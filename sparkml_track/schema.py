@@ -102,6 +102,7 @@ RECORDS = frozenset(
         "asked",  # a trial exists: number, params, seed
         "submitted",  # an attempt was given to the executor
         "reported",  # metrics of a step
+        "logged",  # what an attempt logged through MLflow
         "lost",  # an attempt ended without an outcome
         "accepted",  # the outcome of a trial: the accounting rests on these
         "retried",  # accepted trials that are executed again: interrupted ones, and failed ones if the user asks

@@ -7,11 +7,24 @@ monotonic clock.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
-__all__ = ["Attempt", "AttemptId", "Counts", "Outcome", "Params", "Report", "State", "Trial", "Unit"]
+__all__ = [
+    "Attempt",
+    "AttemptId",
+    "Counts",
+    "LoggedMetric",
+    "Outcome",
+    "Params",
+    "Report",
+    "RunLog",
+    "State",
+    "Trial",
+    "Unit",
+]
 
 #: Parameters in the shape of the space: plain values and nested mappings.
 Params = Mapping[str, object]
@@ -151,6 +164,46 @@ class Report:
     metrics: Mapping[str, float]
     step: int
     time: float
+
+
+class LoggedMetric(NamedTuple):
+    """One value of a metric that an attempt logged through MLflow; ``time`` in seconds since the epoch."""
+
+    name: str
+    value: float
+    step: int
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """What an attempt logged through MLflow, beside what it reported.
+
+    Attributes:
+        params: names to text; the first value of a name counts.
+        metrics: in the order they came.
+        tags: names to text; the last value of a name counts.
+        inputs: data sets, with MLflow's names of their fields and of their tags.
+    """
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Sequence[LoggedMetric] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    inputs: Sequence[Mapping[str, object]] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.params or self.metrics or self.tags or self.inputs)
+
+    @classmethod
+    def joined(cls, parts: Sequence[RunLog]) -> RunLog:
+        """All of them, in their order."""
+        params: dict[str, str] = {}
+        tags: dict[str, str] = {}
+        for part in parts:
+            params = {**part.params, **params}
+            tags |= part.tags
+        metrics = [one for part in parts for one in part.metrics]
+        return cls(params, metrics, tags, [one for part in parts for one in part.inputs])
 
 
 @dataclass(frozen=True, slots=True)

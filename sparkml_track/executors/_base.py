@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sparkml_track.trial import Attempt, Outcome, Report
+from sparkml_track.trial import Attempt, Outcome, Report, RunLog
 
 __all__ = [
     "Capabilities",
     "Ended",
     "Event",
     "Executor",
+    "Logged",
     "Lost",
     "Reported",
     "Resources",
@@ -109,6 +110,14 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """An attempt logged through MLflow; nobody waits for an answer."""
+
+    attempt: str
+    log: RunLog
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """An attempt ended by itself, by ``stop`` or by its limits."""
 
@@ -137,7 +146,7 @@ class SlotsChanged:
     slots: int
 
 
-Event = Started | Reported | Ended | Lost | SlotsChanged
+Event = Started | Reported | Logged | Ended | Lost | SlotsChanged
 
 
 class Executor(ABC):

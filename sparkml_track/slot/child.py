@@ -8,17 +8,20 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .attempt.context import Data, TrialContext
 from .attempt.execute import Stopped, execute
+from .attempt.returned import tell
+from .attempt.run_log import Recorder, executing
 from .attempt.threads import thread_count
 from .condition import born_here
 from .host.paths import Places
 from .host.temporary import make_temporary
 from .wire.frames import Opener, Sealer
-from .wire.messages import Answer, Ask, Message, Report, Run, decode, encode
+from .wire.messages import Answer, Ask, Done, Message, Report, Run, decode, encode
 
 __all__ = ["Loaded", "serve"]
 
@@ -54,12 +57,15 @@ class _WorkerLink:
         self._opener = Opener()
         self._sealer = Sealer()
         self._waiting: list[bytes] = []
+        self._lock = threading.Lock()
         self.attempt = ""
 
     def send(self, message: Message) -> None:
         """Sends one message."""
+        body = self._sealer.seal(encode(message))
         try:
-            self._sock.sendall(self._sealer.seal(encode(message)))
+            with self._lock:  # MLflow logs from threads of its own, too
+                self._sock.sendall(body)
         except OSError:
             raise _Gone from None
 
@@ -103,11 +109,26 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 if run.gpus:
                     os.environ["CUDA_VISIBLE_DEVICES"] = run.gpus
                 data.renew()
+                recorder = Recorder(run, loaded.places, link.send)
+                executing(recorder)
+                os.environ["MLFLOW_RUN_ID"] = recorder.run_id
                 done = execute(loaded.objective, run, data, link, loaded.metric, loaded.places)
+                done = _closed(recorder, done)
                 flush_output()
                 link.send(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
     except _Gone:
         return
+
+
+def _closed(recorder: Recorder, done: Done) -> Done:
+    """The end of an attempt whose last logged values are on their way; failed where MLflow could not take them."""
+    try:
+        recorder.close()
+    except Stopped:
+        raise
+    except Exception as error:
+        return done._replace(state="failed", reason="exception", message=tell(error))
+    return done
 
 
 def flush_output() -> None:

@@ -23,6 +23,7 @@ from .wire.messages import (
     Broken,
     Done,
     Hello,
+    Logged,
     Message,
     NoFork,
     Ready,
@@ -152,6 +153,8 @@ class _Once:
                 self._reports += 1
                 if self._reports <= REPORTS:
                     self._messages.append(message)
+            case Logged():
+                self._messages.append(message)
             case Ask(attempt, number):
                 child.send(Answer(attempt, number, stop=False))
             case Done(key=self._run.key):

@@ -27,6 +27,7 @@ from .attempt.returned import tell
 from .attempt.threads import thread_count
 from .child import Loaded, serve
 from .host.paths import NotShared, Places
+from .host.plugin import offer_mlflow_store
 from .host.share import Share, remove_left
 from .strays import Strays, end_process, wait_for
 from .wire.frames import Opener, Sealer
@@ -93,6 +94,7 @@ class Template:
 
     def _load(self) -> None:
         try:
+            sys.path.append(offer_mlflow_store(str(self._config["folder"]), __package__ or ""))
             with open(str(self._config["work"]), "rb") as file:
                 # From the driver, over the authenticated broker. The other direction never unpickles.
                 work = pickle.load(file)

@@ -29,6 +29,7 @@ from .wire.messages import (
     Bye,
     Done,
     Hello,
+    Logged,
     Message,
     NoFork,
     Parted,
@@ -191,7 +192,7 @@ class Worker:
         if child is not self._child:
             return
         match message:
-            case Report():
+            case Report() | Logged():
                 if self._runs(message.attempt):
                     self._driver.send_body(body)
             case Ask():

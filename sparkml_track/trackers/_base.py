@@ -10,7 +10,7 @@ from pathlib import Path
 from sparkml_track import schema
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._content import Content
-from sparkml_track.trial import Report, State
+from sparkml_track.trial import Report, RunLog, State
 
 __all__ = ["Aggregate", "ChildRun", "ParentEnd", "ParentRun", "StoredChild", "StoredParent", "Tracker"]
 
@@ -48,6 +48,7 @@ class ChildRun:
         state: RUNNING shows the trial while it runs; a terminal state ends the run.
         metrics: the final metrics.
         reports: metrics by step with true times, in the order they came.
+        logged: through MLflow, beside those.
         started: seconds since the epoch.
         duration: seconds; 0 while running.
         attempts: how many there were.
@@ -64,6 +65,7 @@ class ChildRun:
     state: State
     metrics: Mapping[str, float] = field(default_factory=dict)
     reports: Sequence[Report] = ()
+    logged: RunLog = field(default_factory=RunLog)
     started: float = 0.0
     duration: float = 0.0
     attempts: int = 1

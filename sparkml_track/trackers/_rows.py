@@ -79,6 +79,7 @@ def child_points(child: ChildRun) -> list[Point]:
         for report in child.reports
         for name, value in report.metrics.items()
     )
+    points |= dict.fromkeys(point(one.name, one.value, millis(one.time), one.step) for one in child.logged.metrics)
     newest = latest(points)
     end = millis(child.started + child.duration)
     for name, value in child.metrics.items():
@@ -94,7 +95,8 @@ def child_points(child: ChildRun) -> list[Point]:
 
 def child_params(child: ChildRun) -> dict[str, str]:
     """The params as stored."""
-    return {key(name): clipped(value, MAX_PARAM) for name, value in child.params.items()}
+    params = {**child.logged.params, **child.params}
+    return {key(name): clipped(value, MAX_PARAM) for name, value in params.items()}
 
 
 def late_tags(parent: Parent, child: ChildRun) -> dict[str, str]:
@@ -122,10 +124,13 @@ def child_tags(parent: Parent, child: ChildRun) -> dict[str, str]:
         schema.TAG_FOLDER: str(child.artifacts) if child.in_place and child.artifacts is not None else "",
         **renamed(_names(child)),
     }
-    return {name: value for name, value in tags.items() if value}
+    logged = {key(name): clipped(value, MAX_TAG) for name, value in child.logged.tags.items()}
+    return {name: value for name, value in {**logged, **tags}.items() if value}
 
 
 def _names(child: ChildRun) -> Iterator[str]:
     yield from child.metrics
     for report in child.reports:
         yield from report.metrics
+    for one in child.logged.metrics:
+        yield one.name

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from sparkml_track.adapters.mlflow.values import point
 from sparkml_track.trackers._base import ChildRun, StoredChild
+from sparkml_track.trackers._names import key
 from sparkml_track.trackers._rows import child_params, status
 
 __all__ = ["differences"]
@@ -44,3 +45,6 @@ def _metrics(child: ChildRun, have: Mapping[str, float]) -> Iterator[str]:
         found = have.get(one.key)
         if found is None or not (found == one.number or (math.isnan(found) and one.is_nan)):
             yield f"metric {one.key} is {found!r}, the journal says {one.number!r}"
+    # Its value may be that of a report, which is not looked at.
+    for name in sorted({key(one.name) for one in child.logged.metrics} - have.keys()):
+        yield f"metric {name} was logged and is missing"

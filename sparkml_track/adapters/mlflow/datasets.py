@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparkml_track.refs import DataRef
 from sparkml_track.schema import TAG_ROWS
 
-__all__ = ["dataset_identity", "dataset_inputs"]
+__all__ = ["MAX_DIGEST", "dataset_identity", "dataset_inputs", "logged_inputs"]
 
 # Of mlflow.utils.validation; what is longer is refused.
-_MAX_DIGEST, _MAX_TAG_KEY, _MAX_TAG_VALUE = 36, 255, 500
+MAX_DIGEST, _MAX_TAG_KEY, _MAX_TAG_VALUE = 36, 255, 500
 
 
 def dataset_identity(ref: DataRef) -> tuple[str, str]:
@@ -23,7 +23,7 @@ def dataset_identity(ref: DataRef) -> tuple[str, str]:
     They come from the table's name, path and version alone; data without a table has its own name and digest.
     """
     if ref.table is None:
-        return ref.name, ref.digest[:_MAX_DIGEST]
+        return ref.name, ref.digest[:MAX_DIGEST]
     where = hashlib.sha256(ref.table.path.encode("utf-8", "surrogatepass")).hexdigest()
     return ref.table.name, f"v{ref.table.version}-{where[:12]}"
 
@@ -40,6 +40,17 @@ def dataset_inputs(data: Sequence[DataRef]) -> list[Any]:
     for ref in data:
         groups.setdefault(dataset_identity(ref), []).append(ref)
     return [DatasetInput(_dataset(refs[0]), _tags(refs)) for refs in groups.values()]
+
+
+def logged_inputs(inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Data sets that a trial logged through MLflow as its ``DatasetInput``."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    def given(one: Mapping[str, Any]) -> Any:
+        fields = {name: one[name] or None for name in ("schema", "profile")}
+        return Dataset(one["name"], one["digest"][:MAX_DIGEST], one["source_type"], one["source"], **fields)
+
+    return [DatasetInput(given(one), [InputTag(*tag) for tag in one["tags"].items()]) for one in inputs]
 
 
 def _tags(refs: Sequence[DataRef]) -> list[Any]:

@@ -27,7 +27,7 @@ from sparkml_track.journals import read, sweeps
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, key, open_tracker, redacted
 from sparkml_track.trackers import differences as stored_otherwise
-from sparkml_track.trial import State
+from sparkml_track.trial import RunLog, State
 
 __all__ = ["Verification", "verify"]
 
@@ -126,7 +126,7 @@ class _Checker:
         self._home, self._sweep, self._tracker = home, sweep, tracker
 
     def check(self) -> Verification:
-        past = History.of(read(self._home, self._sweep))
+        past = History.of(read(self._home, self._sweep), keep_logged=True)
         if past.plan is None:
             raise JournalError(f"the journal of sweep {self._sweep!r} holds no plan; its first driver died at once")
         run_id = self._tracker.find(self._sweep)
@@ -180,11 +180,11 @@ def _child(past: History, child: StoredChild) -> Iterator[str]:
         elif past.ended is not None:
             yield f"{name}: its child run is running, but the sweep has ended"
         return
-    for difference in stored_otherwise(child_of(result), child):
+    for difference in stored_otherwise(child_of(result, RunLog.joined(past.logged.get(number, ()))), child):
         yield f"{name}: {difference}"
 
 
-def child_of(result: Result) -> ChildRun:
+def child_of(result: Result, logged: RunLog | None = None) -> ChildRun:
     """What a child run must say, without reports and log."""
     return ChildRun(
         number=result.number,
@@ -193,6 +193,7 @@ def child_of(result: Result) -> ChildRun:
         metrics=result.metrics,
         attempts=result.attempts,
         reason=result.reason,
+        logged=logged or RunLog(),
     )
 
 

@@ -19,12 +19,12 @@ from sparkml_track.engine.loop.slot_watch import Slots
 from sparkml_track.engine.loop.tally import Tally
 from sparkml_track.engine.loop.unit_scheduler import UnitScheduler
 from sparkml_track.engine.records import types as records
-from sparkml_track.engine.results.records import accepted, child_run, told_values
+from sparkml_track.engine.results.records import accepted, told_values
 from sparkml_track.engine.results.summary import Result, Summary, summarise
 from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.errors import TrackingError
-from sparkml_track.executors import Ended, Event, Lost, Reported, SlotsChanged, Started
+from sparkml_track.executors import Ended, Event, Logged, Lost, Reported, SlotsChanged, Started
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Attempt, AttemptId, Outcome, State
@@ -201,6 +201,8 @@ class Loop:
             self._accept(live, event.outcome)
         elif isinstance(event, Reported):
             self._reported(live, event)
+        elif isinstance(event, Logged):
+            self.ledger.record(live.take_logged(event.log))
         elif isinstance(event, Started):
             live.started, live.clock, live.host = event.time, time.monotonic(), event.host
         else:
@@ -257,7 +259,7 @@ class Loop:
         if self._parts.pruner is not None:
             self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
         if self._parts.publisher is not None:
-            self.ledger.hold(child_run(result, live.reports, outcome.log, outcome.artifacts))
+            self.ledger.hold(live.child_run(result, outcome))
         self._count(result)
 
     def _count(self, result: Result) -> None:

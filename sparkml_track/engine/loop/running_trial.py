@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sparkml_track.engine.records import types as records
-from sparkml_track.engine.results.records import last_reported, values_of
+from sparkml_track.engine.results.records import child_run, last_reported, values_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.executors import Lost
-from sparkml_track.trial import Attempt, Outcome, Report, Trial, Unit
+from sparkml_track.trackers import ChildRun
+from sparkml_track.trial import Attempt, Outcome, Report, RunLog, Trial, Unit
 
 __all__ = ["Again", "Live"]
 
@@ -30,6 +31,7 @@ class Live:
     shown: bool = False
     pruned: bool = False
     reports: list[Report] = field(default_factory=list)
+    logged: list[RunLog] = field(default_factory=list)
     losses: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def lost(self, event: Lost) -> records.Lost:
@@ -47,6 +49,7 @@ class Live:
         self.attempts += 1
         self.clock = 0.0
         self.reports.clear()
+        self.logged.clear()
         self.pruned = False
 
     def result(self, outcome: Outcome, metric: Sequence[str], stopping: str) -> Result:
@@ -72,6 +75,15 @@ class Live:
             host=outcome.host or self.host,
             artifacts=outcome.artifacts if outcome.in_place else "",
         )
+
+    def take_logged(self, log: RunLog) -> records.Logged:
+        """Takes what its attempt logged through MLflow; what the journal is to have of it."""
+        self.logged.append(log)
+        return records.Logged(self.attempt.attempt_id, log)
+
+    def child_run(self, result: Result, outcome: Outcome) -> ChildRun:
+        """The child run of its end."""
+        return child_run(result, self.reports, outcome.log, outcome.artifacts, RunLog.joined(self.logged))
 
     def told(self, log: str) -> str:
         """The log of the child run: what became of earlier attempts, then that of the last one."""

@@ -18,6 +18,7 @@ from sparkml_track.engine.records.types import (
     Ended,
     JournalRecord,
     Late,
+    Logged,
     Lost,
     OfSweep,
     Parent,
@@ -30,7 +31,7 @@ from sparkml_track.engine.records.types import (
 )
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.goal import goals_of
-from sparkml_track.trial import AttemptId, Counts, State
+from sparkml_track.trial import AttemptId, Counts, LoggedMetric, RunLog, State
 
 __all__ = ["decode", "encode", "planned_spec"]
 
@@ -49,6 +50,8 @@ def encode(record: JournalRecord) -> tuple[str, dict[str, object]]:
         case Reported():
             metrics = dict(record.metrics)
             return "reported", {"a": str(record.attempt), "step": record.step, "metrics": metrics, "t": record.time}
+        case Logged():
+            return "logged", _logged_body(record)
         case Lost():
             body: dict[str, object] = {"a": str(record.attempt), "why": record.message, "charged": record.charged}
             return "lost", body | {"host": record.host, "t": record.time}
@@ -100,6 +103,14 @@ def _accepted_body(record: Accepted) -> dict[str, object]:
     if record.in_place:
         body["in_place"] = True
     return body
+
+
+def _logged_body(record: Logged) -> dict[str, object]:
+    log = record.log
+    body: dict[str, object] = {"a": str(record.attempt)}
+    parts: dict[str, object] = {"params": dict(log.params), "tags": dict(log.tags), "inputs": list(log.inputs)}
+    parts["metrics"] = [list(one) for one in log.metrics]
+    return body | {name: part for name, part in parts.items() if part}
 
 
 def _encode_of_sweep(record: OfSweep) -> tuple[str, dict[str, object]]:
@@ -185,6 +196,16 @@ def _asked(body: Body) -> Asked:
     return Asked(get.whole(body, "n"), get.mapping(body, "params"), get.whole(body, "seed"))
 
 
+def _logged(body: Body) -> Logged:
+    def part(name: str) -> dict[str, str]:
+        return {key: str(value) for key, value in get.mapping({name: {}, **body}, name).items()}
+
+    rows = get.items({"metrics": [], **body}, "metrics")
+    metrics = [LoggedMetric(*get.row(row, "metrics", (str, float, int, float))) for row in rows]
+    inputs = [dict(one) for one in get.items({"inputs": [], **body}, "inputs") if isinstance(one, dict)]
+    return Logged(_attempt(body), RunLog(part("params"), metrics, part("tags"), inputs))
+
+
 def _reported(body: Body) -> Reported:
     return Reported(_attempt(body), get.whole(body, "step"), get.metrics(body, "metrics"), get.number(body, "t"))
 
@@ -251,6 +272,7 @@ _READERS: Mapping[str, Callable[[Body], JournalRecord]] = {
     "asked": _asked,
     "submitted": lambda body: Submitted(_attempt(body)),
     "reported": _reported,
+    "logged": _logged,
     "lost": _lost,
     "accepted": _accepted,
     "retried": lambda body: Retried(get.wholes(body, "n")),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 __all__ = [
     "flag",
@@ -13,6 +14,7 @@ __all__ = [
     "numbers",
     "optional_text",
     "optional_whole",
+    "row",
     "text",
     "texts",
     "whole",
@@ -96,6 +98,16 @@ def numbers(body: Body, name: str) -> tuple[float, ...]:
 def texts(body: Body, name: str) -> tuple[str, ...]:
     """Several texts."""
     return tuple([text({name: value}, name) for value in items(body, name)])
+
+
+def row(value: object, name: str, kinds: Sequence[type]) -> list[Any]:
+    """A list of values of these types; a whole number is a float, too."""
+    if not isinstance(value, list) or len(value) != len(kinds):
+        raise ValueError(f"{name} has {value!r:.40}; allowed is a list of {len(kinds)} values")
+    for one, kind in zip(value, kinds, strict=True):
+        if isinstance(one, bool) or not isinstance(one, (float, int) if kind is float else kind):
+            raise ValueError(f"{name} has {one!r:.40}; allowed is a {kind.__name__}")
+    return [float(one) if kind is float else one for one, kind in zip(value, kinds, strict=True)]
 
 
 def optional_whole(body: Body, name: str) -> int | None:

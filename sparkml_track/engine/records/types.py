@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.goal import Goal
-from sparkml_track.trial import AttemptId, Counts, Params, State
+from sparkml_track.trial import AttemptId, Counts, Params, RunLog, State
 
 __all__ = [
     "Accepted",
@@ -16,6 +16,7 @@ __all__ = [
     "Ended",
     "JournalRecord",
     "Late",
+    "Logged",
     "Lost",
     "OfSweep",
     "OfTrial",
@@ -69,6 +70,14 @@ class Reported:
     step: int
     metrics: Mapping[str, float]
     time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An attempt logged through MLflow."""
+
+    attempt: AttemptId
+    log: RunLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +246,6 @@ class Ended:
     why: str = ""
 
 
-OfTrial = Asked | Submitted | Reported | Lost | Accepted
+OfTrial = Asked | Submitted | Reported | Logged | Lost | Accepted
 OfSweep = Plan | Parent | Retried | Published | Late | Ended
 JournalRecord = OfTrial | OfSweep

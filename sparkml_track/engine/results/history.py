@@ -13,6 +13,7 @@ from sparkml_track.engine.records.types import (
     Ended,
     JournalRecord,
     Late,
+    Logged,
     Lost,
     OfSweep,
     Parent,
@@ -28,7 +29,7 @@ from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.goal import Goal
 from sparkml_track.journals import Record
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Counts, Report, State, Trial
+from sparkml_track.trial import Counts, Report, RunLog, State, Trial
 
 __all__ = ["History"]
 
@@ -50,9 +51,11 @@ class History:
         stale: late answers that were refused, of all drivers.
         problems: records that contradict others, for a person.
         reports: of the latest attempt, by trial; only what is not published, unless kept.
+        logged: through MLflow, likewise.
         logs: of the accepted attempt, likewise.
         artifacts: folders that accepted attempts left, by trial.
         keep: whether reports and logs of published trials are kept.
+        keep_logged: whether what they logged through MLflow is.
     """
 
     plan: Plan | None = None
@@ -67,24 +70,27 @@ class History:
     stale: int = 0
     problems: list[str] = field(default_factory=list)
     reports: dict[int, list[Report]] = field(default_factory=dict)
+    logged: dict[int, list[RunLog]] = field(default_factory=dict)
     logs: dict[int, str] = field(default_factory=dict)
     artifacts: dict[int, str] = field(default_factory=dict)
     _began: float = 0.0
     _last: float = 0.0
     keep: bool = False
+    keep_logged: bool = False
 
     @classmethod
-    def of(cls, records: Iterable[Record], keep: bool = False) -> History:
+    def of(cls, records: Iterable[Record], keep: bool = False, keep_logged: bool = False) -> History:
         """Reads records, oldest first.
 
         Args:
             records: of one sweep; kinds of later releases are passed over.
             keep: also reports and logs of trials that are published, which takes memory.
+            keep_logged: what they logged through MLflow alone.
 
         Raises:
             JournalError: one is of a known kind and cannot be read.
         """
-        history = cls(keep=keep)
+        history = cls(keep=keep, keep_logged=keep_logged)
         for record in read_records(records):
             history.add(record)
         history._stop_clock()
@@ -105,6 +111,8 @@ class History:
                 self._take_accepted(record)
             case Reported():
                 self._take_reported(record)
+            case Logged():
+                self._take_logged(record)
             case Lost():
                 self._take_lost(record)
             case _:
@@ -170,12 +178,13 @@ class History:
         # The folder goes once it is published; then there is nothing to publish again.
         folder = self.artifacts.get(number, "")
         folder = folder if Path(folder).is_dir() else ""
-        return child_run(self.results[number], self.reports.get(number, ()), self.logs.get(number, ""), folder)
+        logged = RunLog.joined(self.logged.get(number, ()))
+        return child_run(self.results[number], self.reports.get(number, ()), self.logs.get(number, ""), folder, logged)
 
     def recall(self, records: Iterable[Record]) -> None:
         """Takes reports and logs back that were let go, because nothing is published any more."""
         whole = History.of(records, keep=True)
-        self.reports, self.logs = whole.reports, whole.logs
+        self.reports, self.logged, self.logs = whole.reports, whole.logged, whole.logs
         self.published.clear()
 
     # -- records
@@ -214,6 +223,12 @@ class History:
             self.problems.append(f"attempt {attempt} was submitted after the outcome of trial {number} was accepted")
         self.attempts[number] = attempt.number
         self.reports.pop(number, None)
+        self.logged.pop(number, None)
+
+    def _take_logged(self, record: Logged) -> None:
+        number = record.attempt.trial
+        if record.attempt.number == self.attempts.get(number):
+            self.logged.setdefault(number, []).append(record.log)
 
     def _take_reported(self, record: Reported) -> None:
         number = record.attempt.trial
@@ -265,6 +280,8 @@ class History:
     def _forget(self, number: int) -> None:
         self.reports.pop(number, None)
         self.logs.pop(number, None)
+        if not self.keep_logged:
+            self.logged.pop(number, None)
 
     def _stop_clock(self) -> None:
         # Clocks may jump back between two drivers.

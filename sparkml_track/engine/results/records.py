@@ -10,7 +10,7 @@ from sparkml_track.engine.results.summary import Result
 from sparkml_track.goal import Goal, losses
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Report, State, Trial
+from sparkml_track.trial import Report, RunLog, State, Trial
 
 __all__ = ["accepted", "child_run", "last_reported", "result_of", "told_values", "values_of"]
 
@@ -65,7 +65,9 @@ def values_of(state: State, metrics: Mapping[str, float], metric: Sequence[str])
     return tuple(metrics[name] for name in metric) if state is State.FINISHED else None
 
 
-def child_run(result: Result, reports: Sequence[Report], log: str, artifacts: str = "") -> ChildRun:
+def child_run(
+    result: Result, reports: Sequence[Report], log: str, artifacts: str = "", logged: RunLog | None = None
+) -> ChildRun:
     """The child run of a trial that ended; ``artifacts`` is the folder that its accepted attempt left, if any."""
     return ChildRun(
         number=result.number,
@@ -73,6 +75,7 @@ def child_run(result: Result, reports: Sequence[Report], log: str, artifacts: st
         state=result.state,
         metrics=result.metrics,
         reports=tuple(reports),
+        logged=logged or RunLog(),
         started=result.started,
         duration=result.duration,
         attempts=result.attempts,

@@ -16,7 +16,19 @@ from sparkml_track.slot.attempt.returned import METRICS_LIMIT, NAME_LIMIT, clip
 from sparkml_track.slot.wire import messages as wire
 from sparkml_track.trial import Outcome, Report, State
 
-__all__ = ["BadMessage", "Judge", "not_an_outcome", "outcome_of", "report_of"]
+__all__ = [
+    "BadMessage",
+    "Judge",
+    "name_in",
+    "not_an_outcome",
+    "number_in",
+    "outcome_of",
+    "report_of",
+    "seconds_in",
+    "shown",
+    "text_in",
+    "whole_in",
+]
 
 #: Bytes of a log; slots send its head and tail only.
 _LOG_LIMIT = 4 << 20
@@ -48,10 +60,10 @@ def outcome_of(done: wire.Done, host: str, metric: Sequence[str]) -> Outcome:
         state=state,
         metrics=metrics,
         reason=_reason(done.reason, state),
-        message=clip(_text(done.message, "message")),
-        log=clip(_text(done.log, "log"), _LOG_LIMIT),
-        started=_seconds(done.started, "started"),
-        duration=_seconds(done.duration, "duration"),
+        message=clip(text_in(done.message, "message")),
+        log=clip(text_in(done.log, "log"), _LOG_LIMIT),
+        started=seconds_in(done.started, "started"),
+        duration=seconds_in(done.duration, "duration"),
         host=host,
     )
 
@@ -62,10 +74,10 @@ def report_of(report: wire.Report) -> tuple[int, Report]:
     Raises:
         BadMessage: as for ``outcome_of``.
     """
-    number, step = _whole(report.number, "number"), _whole(report.step, "step")
+    number, step = whole_in(report.number, "number"), whole_in(report.step, "step")
     if number < 0:
         raise BadMessage(f"number is {number}; allowed is 0 or more")
-    return number, Report(_metrics(report.metrics), step, _seconds(report.time, "time"))
+    return number, Report(_metrics(report.metrics), step, seconds_in(report.time, "time"))
 
 
 def not_an_outcome(error: Exception, host: str) -> Outcome:
@@ -90,8 +102,12 @@ class Judge:
         try:
             return Reported(report.attempt, *report_of(report))
         except BadMessage as error:
-            self._refused.setdefault(report.attempt, not_an_outcome(error, host))
+            self.refuse(report.attempt, error, host)
             return None
+
+    def refuse(self, attempt: str, error: Exception, host: str) -> None:
+        """The attempt sent what cannot be, and is to be ended."""
+        self._refused.setdefault(attempt, not_an_outcome(error, host))
 
     def outcome(self, done: wire.Done, host: str) -> Outcome:
         """How the attempt ended."""
@@ -111,60 +127,64 @@ class Judge:
 def _state(value: object) -> State:
     allowed = [state.value for state in State if state.terminal]
     if value not in allowed:
-        raise BadMessage(f"state is {_shown(value)}; allowed are {', '.join(allowed)}")
+        raise BadMessage(f"state is {shown(value)}; allowed are {', '.join(allowed)}")
     return State(value)
 
 
 def _reason(value: object, state: State) -> str:
     if isinstance(value, str) and (value in schema.REASONS or (not value and state in (State.FINISHED, State.PRUNED))):
         return value
-    raise BadMessage(f"reason is {_shown(value)}; allowed are {', '.join(sorted(schema.REASONS))}")
+    raise BadMessage(f"reason is {shown(value)}; allowed are {', '.join(sorted(schema.REASONS))}")
 
 
 def _metrics(value: object) -> dict[str, float]:
     if not isinstance(value, dict) or len(value) > METRICS_LIMIT:
         raise BadMessage(
-            f"metrics are {_shown(value)}; allowed is a mapping of at most {METRICS_LIMIT} names to numbers"
+            f"metrics are {shown(value)}; allowed is a mapping of at most {METRICS_LIMIT} names to numbers"
         )
-    return {_name(name): _number(number, name) for name, number in value.items()}
+    return {name_in(name): number_in(number, name) for name, number in value.items()}
 
 
-def _name(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= NAME_LIMIT or _text(value, "a metric") != value:
-        raise BadMessage(f"a metric is named {_shown(value)}; allowed are 1 to {NAME_LIMIT} characters of text")
+def name_in(value: object) -> str:
+    """A name of a metric, param or tag."""
+    if not isinstance(value, str) or not 0 < len(value) <= NAME_LIMIT or text_in(value, "a metric") != value:
+        raise BadMessage(f"a metric is named {shown(value)}; allowed are 1 to {NAME_LIMIT} characters of text")
     return value
 
 
-def _number(value: object, name: object) -> float:
+def number_in(value: object, name: object) -> float:
     """Any float: nan and infinities are recorded as they are."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadMessage(f"metric {_shown(name)} is {_shown(value)}; allowed is a number")
+        raise BadMessage(f"metric {shown(name)} is {shown(value)}; allowed is a number")
     try:
         return float(value)
     except OverflowError:
-        raise BadMessage(f"metric {_shown(name)} is too large; allowed is a number that fits a float") from None
+        raise BadMessage(f"metric {shown(name)} is too large; allowed is a number that fits a float") from None
 
 
-def _seconds(value: object, what: str) -> float:
+def seconds_in(value: object, what: str) -> float:
+    """A time, or a duration, in seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LATEST or math.isnan(value):
-        raise BadMessage(f"{what} is {_shown(value)}; allowed is a number of seconds from 0 to {_LATEST:g}")
+        raise BadMessage(f"{what} is {shown(value)}; allowed is a number of seconds from 0 to {_LATEST:g}")
     return float(value)
 
 
-def _whole(value: object, what: str) -> int:
+def whole_in(value: object, what: str) -> int:
+    """A whole number of 64 bits."""
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
-        raise BadMessage(f"{what} is {_shown(value)}; allowed is a whole number of 64 bits")
+        raise BadMessage(f"{what} is {shown(value)}; allowed is a whole number of 64 bits")
     return value
 
 
-def _text(value: object, what: str) -> str:
+def text_in(value: object, what: str) -> str:
     """Text that can be stored: half a surrogate pair becomes a question mark."""
     if not isinstance(value, str):
-        raise BadMessage(f"{what} is {_shown(value)}; allowed is text")
+        raise BadMessage(f"{what} is {shown(value)}; allowed is text")
     return value.encode("utf-8", "replace").decode()
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value in a few characters, for a message."""
     if isinstance(value, str | int | float | bool | None):
         return ascii(value)[:80] if not isinstance(value, int) or abs(value) < 2**200 else "a very large number"
     return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, dict | list) else "")

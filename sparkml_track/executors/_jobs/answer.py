@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from sparkml_track.executors._attempts.logged import run_log_of
 from sparkml_track.executors._attempts.received import BadMessage, outcome_of, report_of
 from sparkml_track.slot.wire.messages import (
     Broken,
     Done,
     File,
     Hello,
+    Logged,
     Message,
     Ready,
     Report,
@@ -18,7 +20,7 @@ from sparkml_track.slot.wire.messages import (
     Warn,
     decode,
 )
-from sparkml_track.trial import Outcome
+from sparkml_track.trial import Outcome, RunLog
 from sparkml_track.trial import Report as Reported
 
 __all__ = ["Said"]
@@ -35,6 +37,7 @@ class Said:
         versions: of packages there.
         warnings: to be logged.
         reports: in order.
+        logged: through MLflow, in order.
         end: how it ended, or why it did not begin.
     """
 
@@ -44,6 +47,7 @@ class Said:
     versions: object = None
     warnings: list[str] = field(default_factory=list)
     reports: list[Reported] = field(default_factory=list)
+    logged: list[RunLog] = field(default_factory=list)
     end: Outcome | Unbegun | Broken | None = None
 
     def read(self, answer: Iterable[bytes]) -> Outcome | Unbegun | Broken:
@@ -59,6 +63,8 @@ class Said:
                 self.take_file(message, blob)
             elif isinstance(message, Report):
                 self.reports.append(report_of(message)[1])
+            elif isinstance(message, Logged):
+                self.logged.append(run_log_of(message))
             else:
                 self._take(message)
         if self.end is None:

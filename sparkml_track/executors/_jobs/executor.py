@@ -27,6 +27,7 @@ from sparkml_track.executors._base import (
     Ended,
     Event,
     Executor,
+    Logged,
     Lost,
     Reported,
     SlotsChanged,
@@ -200,6 +201,7 @@ class JobsExecutor(Executor):
         if isinstance(end, Broken):
             raise PreflightError(not_loaded(said.host, end.message, end.cloudpickle))
         self._out.events += [Reported(attempt, number, report) for number, report in enumerate(said.reports)]
+        self._out.events += [Logged(attempt, log) for log in said.logged]
         self._out.events.append(Ended(attempt, with_artifacts(self._spool, attempt, end)))
 
     def _lost(self, attempt: str, why: str, charged: bool) -> None:

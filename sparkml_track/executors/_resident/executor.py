@@ -12,15 +12,17 @@ from dataclasses import replace
 from typing_extensions import override
 
 from sparkml_track.errors import PreflightError
+from sparkml_track.executors._attempts.logged import run_log_of
 from sparkml_track.executors._attempts.messages import not_loaded, other_python
 from sparkml_track.executors._attempts.not_started import NotStarted
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
-from sparkml_track.executors._attempts.received import Judge
+from sparkml_track.executors._attempts.received import BadMessage, Judge
 from sparkml_track.executors._base import (
     Capabilities,
     Event,
     Executor,
+    Logged,
     Lost,
     SlotsChanged,
     Work,
@@ -193,7 +195,7 @@ class ResidentExecutor(Executor):
 
     def _hear(self, slot: Slot, message: wire.Message, blob: bytes) -> None:
         match message:
-            case wire.Report() | wire.Done() | wire.Unbegun():
+            case wire.Report() | wire.Logged() | wire.Done() | wire.Unbegun():
                 self._hear_of(slot, message)
             case wire.Get():
                 self._give(slot, message)
@@ -209,11 +211,13 @@ class ResidentExecutor(Executor):
             case wire.Warn():
                 _log.warning("%s: %s", slot.host, message.message)
 
-    def _hear_of(self, slot: Slot, message: wire.Report | wire.Done | wire.Unbegun) -> None:
+    def _hear_of(self, slot: Slot, message: wire.Report | wire.Logged | wire.Done | wire.Unbegun) -> None:
         if self._board.at(message.attempt) is not slot:
             self.stale += 1
         elif isinstance(message, wire.Report):
             self._report(slot, message)
+        elif isinstance(message, wire.Logged):
+            self._logged(slot, message)
         elif isinstance(message, wire.Done):
             self._done(slot, message)
         else:
@@ -261,6 +265,13 @@ class ResidentExecutor(Executor):
             self._send(slot, wire.Stop(report.attempt, "result"))
         else:
             self._out.events.append(reported)
+
+    def _logged(self, slot: Slot, logged: wire.Logged) -> None:
+        try:
+            self._out.events.append(Logged(logged.attempt, run_log_of(logged)))
+        except BadMessage as error:
+            self._judge.refuse(logged.attempt, error, slot.host)
+            self._send(slot, wire.Stop(logged.attempt, "result"))
 
     def _done(self, slot: Slot, done: wire.Done) -> None:
         outcome = with_artifacts(self._spool, done.attempt, self._judge.outcome(done, slot.host))

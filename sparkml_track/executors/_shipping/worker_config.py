@@ -7,13 +7,20 @@ import sys
 
 from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.work import Packed
-from sparkml_track.slot.attempt.returned import NO_RUNS
 from sparkml_track.slot.config import Config
 from sparkml_track.slot.wire.frames import Address
 
 __all__ = ["worker_config"]
 
 _CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+#: In slots ``mlflow`` is the run of the trial: see ``slot._mlflow_store``.
+_MLFLOW = (
+    ("MLFLOW_TRACKING_URI", "sparkml://trial"),
+    ("MLFLOW_REGISTRY_URI", "sparkml://trial"),
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+)
 
 
 def worker_config(
@@ -45,8 +52,8 @@ def worker_config(
 
 
 def _environment(cpus: int) -> tuple[tuple[str, str], ...]:
-    """Native thread pools are kept to the cores of a slot, and MLflow hears that runs are not its."""
-    return (*((name, str(cpus)) for name in _CAPS), ("MLFLOW_TRACKING_URI", NO_RUNS))
+    """Native thread pools are kept to the cores of a slot, and MLflow logs into the trial."""
+    return (*((name, str(cpus)) for name in _CAPS), *_MLFLOW)
 
 
 def _own_folder() -> str:

@@ -13,7 +13,6 @@ __all__ = [
     "MESSAGE_LIMIT",
     "METRICS_LIMIT",
     "NAME_LIMIT",
-    "NO_RUNS",
     "BadResult",
     "clip",
     "metrics_of",
@@ -28,13 +27,6 @@ MESSAGE_LIMIT = 4096
 #: Metrics of one report, or returned, and characters of a name; more than a tracking store takes.
 METRICS_LIMIT = 1000
 NAME_LIMIT = 250
-#: The tracking URI in slots: else mlflow.start_run() in an objective would make a run of its own, wherever the slot is.
-#: MLflow names it in its error; autologging only warns. An objective that wants another store sets it.
-NO_RUNS = "sparkml://the-driver-writes-the-run/use-trial.report-and-trial.artifact_dir"
-_USE_TRIAL = (
-    "a trial writes no MLflow runs, the driver does: use trial.report(...), the returned metrics and "
-    "trial.artifact_dir, or mlflow.set_tracking_uri(...) for a store of your own"
-)
 _HERE = os.path.dirname(__file__)
 
 
@@ -145,8 +137,6 @@ def tell(error: BaseException) -> str:
         said = str(error)
     except BaseException as second:
         said = f"<no message: its __str__ raised {type(second).__name__}>"
-    if NO_RUNS in said:
-        said = _USE_TRIAL
     return clip(f"{type(error).__name__}: {clip(said, 2048)}\n" + "\n".join(lines))
 
 

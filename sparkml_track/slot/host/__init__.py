@@ -3,6 +3,7 @@
 folder     blobs that were fetched once, and the way to the template
 share      shares in that folder, and when it goes
 paths      where attempts leave files
+plugin     the store of slots, as MLflow finds it
 temporary  the temporary folder of each process that executes attempts
 trees      trees of files of any shape: walked within bounds, removed whatever they are
 """

@@ -1,12 +1,12 @@
 """The messages between driver, worker, template and child, and their one codec.
 
-    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, File, Done, Unbegun, Parted
+    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, File, Done, Unbegun, Parted
     driver -> worker     Welcome | Refuse, Piece, Run, Answer, Stop, Bye
     worker -> child      Run, Answer
-    child -> worker      Born, Report, Ask, Done (Run and Done bear a key: it says whose end a Done is)
+    child -> worker      Born, Report, Logged, Ask, Done (Run and Done bear a key: it says whose end a Done is)
     worker -> template   Fork (two descriptors come along: socket, output pipe), Kill, Rests
     template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth)
-    task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report and Done; of one attempt
+    task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged and Done; of one attempt
 
 A body of a frame is a head in JSON, the name of the message and its fields, and a blob behind it. Fields of type
 ``object`` are what a user's code may have made: the codec lets them pass, and who takes them checks them.
@@ -33,6 +33,7 @@ __all__ = [
     "Get",
     "Hello",
     "Kill",
+    "Logged",
     "Message",
     "NoFork",
     "Parted",
@@ -142,6 +143,13 @@ class Report(NamedTuple):
     metrics: object
     step: object
     time: object
+
+
+class Logged(NamedTuple):
+    """What an attempt logged through MLflow: a list of values, each a list of its kind and what belongs to it."""
+
+    attempt: str
+    values: object
 
 
 class Ask(NamedTuple):
@@ -259,8 +267,8 @@ class Born(NamedTuple):
 
 
 Message = (
-    Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Ask | Answer | Stop | File
-    | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
+    Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Logged | Ask | Answer | Stop
+    | File | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
 )  # fmt: skip
 
 #: What JSON gives for a type of a field.

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow import rest
+from sparkml_track.adapters.mlflow.datasets import logged_inputs
 from sparkml_track.adapters.mlflow.errors import tried_again
 from sparkml_track.adapters.mlflow.experiments import find_experiment
 from sparkml_track.adapters.mlflow.runs import RunWriter
@@ -185,6 +186,8 @@ class ClientLane(Lane):
         terminal = child.state.terminal
         self._runs.log(run_id, child_params(child), child_points(child) if terminal else (), entry.tags)
         if terminal:
+            if child.logged.inputs:
+                self._client.log_inputs(run_id, datasets=logged_inputs(child.logged.inputs))
             self._runs.end(run_id, status(child.state), millis(child.started + child.duration))
 
     def _write_tags(self, entry: Entry) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlflow.entities import DatasetInput
 from mlflow.utils.uri import append_to_uri_path
 from typing_extensions import override
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.datasets import logged_inputs
 from sparkml_track.adapters.mlflow.values import Point, millis
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, StoredChild
@@ -35,6 +37,12 @@ _TAG = "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)"
 _PARAM = "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)"
 _METRIC = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
 _LATEST = "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
+
+_DATASET = """INSERT OR IGNORE INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type,
+    dataset_source, dataset_schema, dataset_profile) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_INPUT = """INSERT OR IGNORE INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id, step)
+    SELECT ?, 'DATASET', dataset_uuid, 'RUN', ?, 0 FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?"""
+_INPUT_TAG = "INSERT OR IGNORE INTO input_tags (input_uuid, name, value) VALUES (?, ?, ?)"
 
 _CHILDREN = """SELECT r.run_uuid, r.status, n.value FROM tags p
     JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
@@ -239,6 +247,9 @@ class _Rows:
         self.metrics: list[tuple[object, ...]] = []
         self.newest: list[tuple[object, ...]] = []
         self.late: list[tuple[str, str]] = []
+        self.datasets: list[tuple[object, ...]] = []
+        self.inputs: list[tuple[object, ...]] = []
+        self.input_tags: list[tuple[str, str, str]] = []
 
     def add(self, parent: Parent, entry: Entry) -> None:
         """Adds a child run, or the tags of one that has ended."""
@@ -255,6 +266,20 @@ class _Rows:
         self.params += [(name, value, run_id) for name, value in child_params(child).items()]
         self.metrics += [_metric(one, run_id) for one in points]
         self.newest += [_metric(one, run_id) for one in latest(points).values()]
+        for one in logged_inputs(child.logged.inputs) if child.logged.inputs else ():
+            self._add_input(int(parent.experiment_id), run_id, one)
+
+    def _add_input(self, experiment: int, run_id: str, given: DatasetInput) -> None:
+        """Ids are made of what they name, so that a repetition makes no second row."""
+        data = given.dataset
+        dataset, uses = (
+            hashlib.sha256(repr((*whose, data.name, data.digest)).encode()).hexdigest()[:32]
+            for whose in ((experiment,), (experiment, run_id))
+        )
+        source = (data.source_type, data.source, data.schema, data.profile)
+        self.datasets.append((dataset, experiment, data.name, data.digest, *source))
+        self.inputs.append((uses, run_id, experiment, data.name, data.digest))
+        self.input_tags += [(uses, tag.key, tag.value) for tag in given.tags]
 
     def write(self, db: sqlite3.Connection) -> None:
         """Writes all rows; inside a transaction."""
@@ -269,6 +294,9 @@ class _Rows:
         db.executemany(_PARAM, self.params)
         db.executemany(_METRIC, self.metrics)
         db.executemany(_LATEST, self.newest)
+        db.executemany(_DATASET, self.datasets)
+        db.executemany(_INPUT, self.inputs)
+        db.executemany(_INPUT_TAG, self.input_tags)
 
 
 def _metric(one: Point, run_id: str) -> tuple[object, ...]:

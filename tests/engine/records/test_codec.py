@@ -18,6 +18,7 @@ from sparkml_track.engine.records.types import (
     Ended,
     JournalRecord,
     Late,
+    Logged,
     Lost,
     Parent,
     Plan,
@@ -28,7 +29,7 @@ from sparkml_track.engine.records.types import (
 )
 from sparkml_track.goal import DIRECTIONS
 from sparkml_track.journals import _lines
-from sparkml_track.trial import AttemptId, Counts, State
+from sparkml_track.trial import AttemptId, Counts, LoggedMetric, RunLog, State
 
 WHOLE = some.integers(0, 2**53)
 NUMBER = some.floats()
@@ -63,10 +64,19 @@ SPEC = some.fixed_dictionaries(
     }
 ).map(planned_spec)
 
+LOG = some.builds(
+    RunLog,
+    some.dictionaries(TEXT, TEXT, max_size=3),
+    some.lists(some.builds(LoggedMetric, TEXT, NUMBER.map(float), WHOLE, NUMBER.map(float)), max_size=3),
+    some.dictionaries(TEXT, TEXT, max_size=3),
+    some.lists(OBJECT, max_size=2),
+)
+
 RECORDS: dict[type, some.SearchStrategy[Any]] = {
     Asked: some.builds(Asked, WHOLE, OBJECT, WHOLE),
     Submitted: some.builds(Submitted, ATTEMPT),
     Reported: some.builds(Reported, ATTEMPT, WHOLE, METRICS, NUMBER),
+    Logged: some.builds(Logged, ATTEMPT, LOG),
     Lost: some.builds(Lost, ATTEMPT, TEXT, some.booleans(), TEXT, NUMBER),
     Accepted: some.builds(
         Accepted, WHOLE, STATE, METRICS, WHOLE, NUMBER, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, some.booleans()
@@ -129,6 +139,12 @@ PINNED: list[tuple[JournalRecord, str, str]] = [
     (Asked(7, {"x": 1.5}, 3), "asked", '{"n":7,"params":{"x":1.5},"seed":3}'),
     (Submitted(FIRST), "submitted", '{"a":"7.0.2"}'),
     (Reported(FIRST, 4, {"loss": 1.0}, 2.5), "reported", '{"a":"7.0.2","step":4,"metrics":{"loss":1.0},"t":2.5}'),
+    (Logged(FIRST, RunLog({"a": "1"}, [], {}, [])), "logged", '{"a":"7.0.2","params":{"a":"1"}}'),
+    (
+        Logged(FIRST, RunLog(metrics=[LoggedMetric("m", 0.5, 1, 2.5)], tags={"t": "u"}, inputs=[{"name": "d"}])),
+        "logged",
+        '{"a":"7.0.2","tags":{"t":"u"},"inputs":[{"name":"d"}],"metrics":[["m",0.5,1,2.5]]}',
+    ),
     (
         Lost(FIRST, "gone", True, "h", 2.5),
         "lost",
@@ -203,6 +219,7 @@ def test_a_body_that_is_not_of_its_kind_is_refused_with_kind_and_field(
 
 #: What may be left out: it was empty, or no driver worked.
 MAY_LACK = {
+    "logged": {"params", "tags", "inputs", "metrics"},
     "accepted": {"why", "message", "log", "artifacts", "in_place"},
     "ended": {"best", "why"},
     "parent": {"t", "behind"},

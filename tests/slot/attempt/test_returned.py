@@ -6,7 +6,7 @@ import pytest
 from sparkml_track.slot.attempt.context import TrialContext
 from sparkml_track.slot.attempt.execute import execute
 from sparkml_track.slot.attempt.log import HEAD, TAIL, HeadTail
-from sparkml_track.slot.attempt.returned import MESSAGE_LIMIT, NO_RUNS, BadResult, clip, metrics_of, tell
+from sparkml_track.slot.attempt.returned import MESSAGE_LIMIT, BadResult, clip, metrics_of, tell
 from sparkml_track.slot.wire.messages import Run
 
 RUN = Run("0.0.1", 0, {}, 1, "0.0", 1)
@@ -72,14 +72,6 @@ def test_a_report_that_is_no_mapping_is_refused_in_words() -> None:
     trial = TrialContext(RUN, {}, None, None)  # type: ignore[arg-type]
     with pytest.raises(BadResult, match=r"reported 0.5 \(float\); allowed is a mapping of metric names to numbers"):
         trial.report(0.5, 1)  # type: ignore[arg-type]
-
-
-def test_mlflow_in_an_objective_is_answered_with_what_to_do_instead() -> None:
-    said = tell(RuntimeError(f"got unsupported URI '{NO_RUNS}'. Supported URI schemes are: ['', 'file', ...]"))
-    assert said.splitlines()[0] == (
-        "RuntimeError: a trial writes no MLflow runs, the driver does: use trial.report(...), the returned metrics and "
-        "trial.artifact_dir, or mlflow.set_tracking_uri(...) for a store of your own"
-    )
 
 
 def test_head_and_tail_are_kept_and_the_rest_counted() -> None:

@@ -22,7 +22,7 @@ from sparkml_track.trackers._mlflow.lane import Entry, Lane
 from sparkml_track.trackers._mlflow.sqlite_lane import SqliteLane
 from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trackers._rows import Parent, child_tags
-from sparkml_track.trial import State
+from sparkml_track.trial import LoggedMetric, RunLog, State
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 
@@ -124,6 +124,19 @@ def late_files(tracker: MlflowTracker, home: Path) -> str:
     return run_id
 
 
+def logged(tracker: MlflowTracker, home: Path) -> str:
+    """What trials log through MLflow: two of them the same data, one a name that the store does not take."""
+    run_id = started(tracker, home)
+    data = {"name": "frame", "digest": "0c1d", "source_type": "code", "source": "{}", "schema": "", "profile": "{}"}
+    inputs = [{**data, "tags": {"mlflow.data.context": "training"}}, {**data, "digest": "2", "tags": {}}]
+    metrics = [LoggedMetric("curve", step * 0.5, step, 1.7e9 + step) for step in range(5)]
+    metrics += [LoggedMetric("odd?", float("nan"), 0, 1.7e9), LoggedMetric("loss", 7.0, 3, 1.7e9)]
+    log = RunLog({"alpha": "3", "x": "9"}, metrics, {"colour": "red", schema.TAG_STATE: "mine"}, inputs)
+    tracker.publish(run_id, [replace(sample_child(number), logged=log) for number in range(2)])
+    tracker.publish(run_id, [replace(sample_child(2), logged=log)])
+    return run_id
+
+
 def ended(tracker: MlflowTracker, home: Path) -> str:
     run_id = published(tracker, home)
     end = ParentEnd(
@@ -140,7 +153,7 @@ def ended(tracker: MlflowTracker, home: Path) -> str:
 
 @pytest.mark.parametrize(
     "story",
-    [started, started_again, published, completed, reopened, odd_names, late_files, ended],
+    [started, started_again, published, completed, reopened, odd_names, late_files, logged, ended],
     ids=lambda story: story.__name__,
 )
 def test_all_lanes_leave_the_same_rows(

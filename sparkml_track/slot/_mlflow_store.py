@@ -1,0 +1,342 @@
+"""MLflow's tracking store in a slot: ``mlflow`` is the run of the trial that executes there.
+
+MLflow imports this when an objective first uses it: the template puts an entry point for the scheme ``sparkml`` on
+``sys.path``, and the environment of slots names that scheme. Nothing is stored here: values go to the driver, files to
+the trial's ``artifact_dir``. What a run has is kept as long as the attempt, as MLflow reads it back.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+import uuid
+from typing import Any
+
+from mlflow.entities import (
+    Experiment,
+    LoggedModel,
+    LoggedModelStatus,
+    Metric,
+    Param,
+    Run,
+    RunData,
+    RunInfo,
+    RunStatus,
+    RunTag,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.store.tracking.abstract_store import AbstractStore
+
+from .attempt.run_log import Recorder, current
+
+__all__ = ["TrialStore", "registry"]
+
+_EXPERIMENT = "0"
+_PARENT = "mlflow.parentRunId"
+#: Tags that the driver writes; a trial's own are left out.
+_OURS = ("sparkml", "mlflow.user", "mlflow.source.", _PARENT)
+_PREFIX = "logged."
+
+
+def registry(*_: object, **__: object) -> Any:
+    """What MLflow gets in place of a model registry.
+
+    Raises:
+        MlflowException: always; says what to do instead.
+    """
+    raise MlflowException(
+        "a trial has no model registry: log the model with name=..., and register it after the sweep, with "
+        "mlflow.register_model or the register section of a config file",
+        INVALID_PARAMETER_VALUE,
+    )
+
+
+class _Kept:
+    """What one run has, as MLflow reads it back."""
+
+    def __init__(self, run_id: str, name: str, started: float, params: dict[str, str]) -> None:
+        self.run_id, self.name, self.started = run_id, name, started
+        self.params = params
+        self.history: dict[str, list[Metric]] = {}
+        self.tags: dict[str, str] = {}
+
+    def latest(self) -> list[Metric]:
+        """The current value of each metric."""
+        return [max(points, key=lambda one: (one.step, one.timestamp, one.value)) for points in self.history.values()]
+
+
+class TrialStore(AbstractStore):  # type: ignore[misc]
+    """See the module. Threads: any."""
+
+    def __init__(self, store_uri: str = "", artifact_uri: str = "") -> None:
+        super().__init__()
+        self._lock = threading.RLock()
+        self._of: Recorder | None = None
+        self._runs: dict[str, _Kept] = {}
+        self._models: dict[str, LoggedModel] = {}
+
+    def _trial(self) -> Recorder:
+        """The attempt that executes now; a new one finds nothing of the last."""
+        recorder = current()
+        if recorder is not self._of:
+            self._of, self._models = recorder, {}
+            self._runs = {
+                recorder.run_id: _Kept(recorder.run_id, "trial", recorder.started, dict(recorder.params)),
+            }
+            recorder.closers.append(self.shut_down_async_logging)
+            recorder.closers.append(_end_runs)
+        return recorder
+
+    def _kept(self, run_id: str) -> _Kept:
+        trial = self._trial()
+        if run_id not in self._runs:
+            raise MlflowException(
+                f"There is no run {run_id!r} in a trial, which sees its own run alone ({trial.run_id}); look at other "
+                "runs when the sweep has ended.",
+                RESOURCE_DOES_NOT_EXIST,
+            )
+        return self._runs[run_id]
+
+    # -- runs
+
+    def get_run(self, run_id: str) -> Run:
+        """See ``AbstractStore``."""
+        with self._lock:
+            kept = self._kept(run_id)
+            data = RunData(
+                kept.latest(),
+                [Param(name, value) for name, value in kept.params.items()],
+                [RunTag(name, value) for name, value in {**kept.tags, "mlflow.runName": kept.name}.items()],
+            )
+            return Run(self._info(kept), data)
+
+    def _info(self, kept: _Kept) -> RunInfo:
+        trial = self._trial()
+        nested = "" if kept.run_id == trial.run_id else f"/nested/{kept.run_id}"
+        running = RunStatus.to_string(RunStatus.RUNNING)
+        where = f"file://{trial.artifact_dir}{nested}"
+        return RunInfo(
+            kept.run_id, _EXPERIMENT, "", running, int(kept.started * 1000), None, "active", where, kept.name
+        )
+
+    def create_run(self, experiment_id: Any, user_id: Any, start_time: Any, tags: Any, run_name: Any) -> Run:
+        """The trial's own run, again and again; a nested one is kept for as long as the trial executes."""
+        with self._lock:
+            trial = self._trial()
+            given = {tag.key: tag.value for tag in tags or ()}
+            run_id = trial.run_id
+            if given.get(_PARENT) in self._runs:
+                run_id = uuid.uuid4().hex
+                self._runs[run_id] = _Kept(run_id, run_name or "nested", time.time(), {})
+            self._tag(run_id, given)
+            return self.get_run(run_id)
+
+    def update_run_info(self, run_id: str, run_status: Any, end_time: Any, run_name: str | None) -> RunInfo:
+        """How the trial ended is the driver's to say."""
+        with self._lock:
+            kept = self._kept(run_id)
+            if run_name:
+                kept.name = run_name
+            return self._info(kept)
+
+    def delete_run(self, run_id: str) -> None:
+        """See ``AbstractStore``."""
+        raise _refused("delete runs")
+
+    def restore_run(self, run_id: str) -> None:
+        """See ``AbstractStore``."""
+        raise _refused("restore runs")
+
+    def _search_runs(self, *_: object, **__: object) -> tuple[list[Run], None]:
+        return [], None
+
+    # -- values
+
+    def log_batch(self, run_id: str, metrics: Any, params: Any, tags: Any) -> None:
+        """See ``AbstractStore``."""
+        with self._lock:
+            self._param(run_id, {param.key: str(param.value) for param in params})
+            self._metric(run_id, metrics)
+            self._tag(run_id, {tag.key: str(tag.value) for tag in tags})
+
+    def log_metric(self, run_id: str, metric: Metric) -> None:
+        """See ``AbstractStore``."""
+        self.log_batch(run_id, [metric], [], [])
+
+    def log_param(self, run_id: str, param: Param) -> None:
+        """See ``AbstractStore``."""
+        self.log_batch(run_id, [], [param], [])
+
+    def set_tag(self, run_id: str, tag: RunTag) -> None:
+        """See ``AbstractStore``."""
+        self.log_batch(run_id, [], [], [tag])
+
+    def _param(self, run_id: str, params: dict[str, str]) -> None:
+        kept, new = self._kept(run_id), {}
+        for name, value in params.items():
+            free = self._free(kept, name, value)
+            if kept.params.setdefault(free, value) != value:
+                raise MlflowException(
+                    f"The param {free!r} is {kept.params[free][:100]!r} and cannot become {value[:100]!r}.",
+                    INVALID_PARAMETER_VALUE,
+                )
+            new[free] = value
+        self._send(run_id, [["p", name, value] for name, value in new.items()], sum(map(len, new.values())))
+
+    def _free(self, kept: _Kept, name: str, value: str) -> str:
+        """A name for a param that the space has with another value."""
+        trial = self._trial()
+        if kept.run_id != trial.run_id or trial.params.get(name, value) == value:
+            return name
+        if _PREFIX + name not in kept.params:
+            said = f"sparkml: param {name!r} is {trial.params[name]!r} in this trial; the value logged through MLflow"
+            sys.stderr.write(f"{said} is kept as {_PREFIX + name!r}\n")
+        return _PREFIX + name
+
+    def _metric(self, run_id: str, metrics: list[Metric]) -> None:
+        kept = self._kept(run_id)
+        for one in metrics:
+            kept.history.setdefault(one.key, []).append(one)
+        self._send(run_id, [["m", one.key, _number(one.value), one.timestamp, one.step] for one in metrics])
+
+    def _tag(self, run_id: str, tags: dict[str, str]) -> None:
+        kept = self._kept(run_id)
+        kept.name = tags.get("mlflow.runName") or kept.name
+        mine = {name: value for name, value in tags.items() if not name.startswith(_OURS)}
+        kept.tags |= mine
+        self._send(run_id, [["t", name, value] for name, value in mine.items()], sum(map(len, mine.values())))
+
+    def _send(self, run_id: str, values: list[list[object]], text: int = 0) -> None:
+        trial = self._trial()
+        if values and run_id == trial.run_id:
+            trial.add(values, text)
+
+    def get_metric_history(self, run_id: str, metric_key: str, max_results: Any = None, page_token: Any = None) -> Any:
+        """See ``AbstractStore``."""
+        with self._lock:
+            return PagedList(self._kept(run_id).history.get(metric_key, []), None)
+
+    # -- data
+
+    def log_inputs(self, run_id: str, datasets: Any = None, models: Any = None) -> None:
+        """See ``AbstractStore``."""
+        for one in datasets or ():
+            data, tags = one.dataset, {tag.key: tag.value for tag in one.tags}
+            fields = [data.name, data.digest, data.source_type, data.source, data.schema, data.profile]
+            self._send(run_id, [["d", *fields, tags]], sum(len(each or "") for each in fields))
+
+    def log_outputs(self, run_id: str, models: Any) -> None:
+        """See ``AbstractStore``; a model is found by its files."""
+
+    # -- models
+
+    def create_logged_model(
+        self,
+        experiment_id: str,
+        name: str | None = None,
+        source_run_id: str | None = None,
+        tags: Any = None,
+        params: Any = None,
+        model_type: str | None = None,
+    ) -> LoggedModel:
+        """A model below the trial's artifacts."""
+        with self._lock:
+            trial, model_id, now = self._trial(), f"m-{uuid.uuid4().hex}", int(time.time() * 1000)
+            where = f"file://{trial.artifact_dir}/models/{model_id}/artifacts"
+            model = LoggedModel(
+                _EXPERIMENT,
+                model_id,
+                name or model_id,
+                where,
+                now,
+                now,
+                model_type,
+                source_run_id or trial.run_id,
+                LoggedModelStatus.PENDING,
+                tags={tag.key: tag.value for tag in tags or ()},
+                params={param.key: param.value for param in params or ()},
+            )
+            self._models[model_id] = model
+            return model
+
+    def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
+        """See ``AbstractStore``."""
+        with self._lock:
+            self._trial()
+            if model_id not in self._models:
+                raise MlflowException(f"This trial has logged no model {model_id!r}.", RESOURCE_DOES_NOT_EXIST)
+            return self._models[model_id]
+
+    def finalize_logged_model(self, model_id: str, status: LoggedModelStatus) -> LoggedModel:
+        """See ``AbstractStore``."""
+        model = self.get_logged_model(model_id)
+        model.status = status
+        return model
+
+    def set_logged_model_tags(self, model_id: str, tags: Any) -> None:
+        """See ``AbstractStore``."""
+        self.get_logged_model(model_id).tags.update({tag.key: tag.value for tag in tags})
+
+    def log_logged_model_params(self, model_id: str, params: Any) -> None:
+        """See ``AbstractStore``."""
+        self.get_logged_model(model_id).params.update({param.key: param.value for param in params})
+
+    # -- experiments: there is one, by whatever name
+
+    def get_experiment(self, experiment_id: Any) -> Experiment:
+        """See ``AbstractStore``."""
+        return Experiment(_EXPERIMENT, "sweep", f"file://{self._trial().artifact_dir}", "active")
+
+    def get_experiment_by_name(self, experiment_name: str) -> Experiment:
+        """See ``AbstractStore``."""
+        return self.get_experiment(experiment_name)
+
+    def search_experiments(self, *_: object, **__: object) -> Any:
+        """See ``AbstractStore``."""
+        return PagedList([self.get_experiment(_EXPERIMENT)], None)
+
+    def create_experiment(self, name: Any, artifact_location: Any = None, tags: Any = None) -> str:
+        """See ``AbstractStore``."""
+        return _EXPERIMENT
+
+    def set_experiment_tag(self, experiment_id: Any, tag: Any) -> None:
+        """See ``AbstractStore``; experiments are the driver's."""
+
+    def delete_experiment(self, experiment_id: Any) -> None:
+        """See ``AbstractStore``."""
+        raise _refused("delete experiments")
+
+    def restore_experiment(self, experiment_id: Any) -> None:
+        """See ``AbstractStore``."""
+        raise _refused("restore experiments")
+
+    def rename_experiment(self, experiment_id: Any, new_name: Any) -> None:
+        """See ``AbstractStore``."""
+        raise _refused("rename experiments")
+
+    def link_traces_to_run(self, trace_ids: Any, run_id: Any) -> None:
+        """See ``AbstractStore``; a trial keeps no traces."""
+
+
+def _refused(what: str) -> MlflowException:
+    return MlflowException(f"a trial cannot {what}: do it when the sweep has ended", INVALID_PARAMETER_VALUE)
+
+
+def _number(value: float) -> float | str:
+    """JSON has no name for these."""
+    value = float(value)
+    return value if math.isfinite(value) else str(value)
+
+
+def _end_runs() -> None:
+    """Leaves MLflow in this process as the next attempt must find it."""
+    fluent: Any = sys.modules.get("mlflow.tracking.fluent")
+    if fluent is None:
+        return
+    while fluent.active_run() is not None:
+        fluent.end_run()
+    fluent._active_experiment_id = None

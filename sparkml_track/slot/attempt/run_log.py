@@ -1,0 +1,112 @@
+"""What an attempt logs through MLflow, on its way to the driver, which writes it into the child run.
+
+MLflow finds the store of a slot by itself (``_mlflow_store``) and knows nothing of attempts; so the one that executes
+in this process is kept here. An objective that never imports MLflow costs nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+
+from ..host.paths import Places
+from ..wire.messages import Logged, Message, Run
+
+__all__ = ["MOST", "Recorder", "current", "executing"]
+
+#: Values that one attempt may log.
+MOST = 200_000
+#: Values sent together, bytes of text in them, and seconds for which one waits for others.
+_BATCH, _TEXT, _WAIT = 500, 1 << 20, 0.1
+
+
+class Recorder:
+    """Takes what one attempt logs. Threads: any.
+
+    Args:
+        run: the attempt.
+        places: for its artifacts.
+        send: takes a message to the worker.
+
+    Attributes:
+        run_id: of the trial's run, as long as it is in the slot.
+        started: seconds since the epoch.
+        params: of the trial, flattened with dots, as text.
+        closers: called at the end of the attempt.
+    """
+
+    def __init__(self, run: Run, places: Places, send: Callable[[Message], None]) -> None:
+        self.run_id = uuid.uuid4().hex
+        self.started = time.time()
+        self.params = dict(_flat(run.params))
+        self.closers: list[Callable[[], None]] = []
+        self._attempt, self._places, self._send = run.attempt, places, send
+        self._lock = threading.RLock()
+        self._waiting: list[list[object]] = []
+        self._since, self._text, self._count = 0.0, 0, 0
+
+    @property
+    def artifact_dir(self) -> str:
+        """As ``trial.artifact_dir``."""
+        return self._places.artifact_dir(self._attempt)
+
+    def add(self, values: Sequence[list[object]], text: int = 0) -> None:
+        """Takes values: lists of a kind and what belongs to it; see ``executors/_attempts/received``.
+
+        Args:
+            values: in order.
+            text: how many characters are in them, about.
+
+        Raises:
+            ValueError: the attempt has logged too many.
+        """
+        with self._lock:
+            self._count += len(values)
+            if self._count > MOST:
+                raise ValueError(f"a trial may log {MOST:,} values through MLflow, and this one logs more")
+            self._since = self._since if self._waiting else time.monotonic()
+            self._waiting += values
+            self._text += text
+            if len(self._waiting) >= _BATCH or self._text >= _TEXT or time.monotonic() - self._since >= _WAIT:
+                self.flush()
+
+    def flush(self) -> None:
+        """Sends what waits."""
+        with self._lock:
+            waiting, self._waiting, self._text = self._waiting, [], 0
+            for start in range(0, len(waiting), _BATCH):
+                self._send(Logged(self._attempt, waiting[start : start + _BATCH]))
+
+    def close(self) -> None:
+        """The objective has returned; what MLflow still holds comes first."""
+        for close in self.closers:
+            close()
+        self.flush()
+
+
+_executing: list[Recorder] = []
+
+
+def executing(recorder: Recorder) -> None:
+    """From now on this is the attempt of this process."""
+    _executing[:] = [recorder]
+
+
+def current() -> Recorder:
+    """The attempt of this process.
+
+    Raises:
+        LookupError: there is none.
+    """
+    if not _executing:
+        raise LookupError("no attempt executes in this process")
+    return _executing[0]
+
+
+def _flat(params: Mapping[str, object], prefix: str = "") -> Sequence[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in params.items():
+        found += _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(f"{prefix}{name}", str(value))]
+    return found

@@ -1,0 +1,188 @@
+"""``mlflow`` in an objective: the child run has what the same code leaves in a store of its own on a laptop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+import sparkml_track as st
+from sparkml_track import schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def objective(trial: Any) -> float:
+    """Everything that an objective on Databricks does, but for models."""
+    import mlflow
+    import numpy as np
+    import pandas as pd
+
+    with mlflow.start_run() as run:
+        mlflow.log_param("alpha", 3)
+        mlflow.log_params({"beta": "b", "long": "y" * 300})
+        for step in range(5):
+            mlflow.log_metric("curve", step * 0.5, step=step)
+        mlflow.log_metrics({"a": 1.0, "b": math.nan}, step=2)
+        mlflow.log_metric("later", 4.0, synchronous=False)
+        mlflow.set_tags({"colour": "red", "note": "n"})
+        mlflow.log_text("hello", "notes/hello.txt")
+        mlflow.log_dict({"a": 1}, "d.json")
+        mlflow.log_table({"q": [1, 2]}, "table.json")
+        mlflow.log_image(np.zeros((4, 4, 3), dtype=np.uint8), "image.png")
+        mlflow.log_artifact(mlflow.version.__file__, "files")
+        frame = pd.DataFrame({"a": [1, 2]})
+        mlflow.log_input(mlflow.data.from_pandas(frame, name="frame"), context="training")  # type: ignore[attr-defined]
+        assert mlflow.active_run().info.run_id == run.info.run_id
+        assert mlflow.get_run(run.info.run_id).data.params["alpha"] == "3"
+    if trial is not None:
+        with mlflow.start_run():  # the same run again
+            mlflow.set_tag("again", "yes")
+    return 0.5
+
+
+def described(client: MlflowClient, run: Run) -> dict[str, object]:
+    """What a person finds on a run, without ids and times; of a trial without what the driver adds."""
+    histories = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics if key != "loss"}
+    ours = (schema.TAG_STATE.partition(".")[0] + ".", "mlflow.")
+    return {
+        "params": {name: value for name, value in run.data.params.items() if name != "x"},
+        "metrics": {key: [(str(one.value), one.step) for one in points] for key, points in histories.items()},
+        "tags": {name: value for name, value in run.data.tags.items() if not name.startswith(ours) and name != "again"},
+        "tables": run.data.tags["mlflow.loggedArtifacts"],
+        "inputs": [
+            (one.dataset.name, one.dataset.digest, one.dataset.schema, {tag.key: tag.value for tag in one.tags})
+            for one in run.inputs.dataset_inputs
+        ],
+        "files": sorted(set(files(client, run.info.run_id)) - {"log.txt"}),
+    }
+
+
+def files(client: MlflowClient, run_id: str, folder: str | None = None) -> list[str]:
+    found = []
+    for each in client.list_artifacts(run_id, folder):
+        found += files(client, run_id, each.path) if each.is_dir else [each.path]
+    return found
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What the objective leaves in a plain SQLite store, from a process of its own."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("laptop")
+    uri = f"sqlite:///{folder}/own.db"
+    code = (
+        f"import mlflow, sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); mlflow.set_tracking_uri({uri!r});"
+        f"mlflow.create_experiment('e', {folder.as_uri()!r}); mlflow.set_experiment('e');"
+        "from tests.engine.test_mlflow_in_trials import objective; objective(None)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=folder, capture_output=True)
+    client = MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("e").experiment_id])
+    return described(client, run)
+
+
+@pytest.fixture
+def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[MlflowClient, list[Run]]]:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+
+    def run(what: Callable[[Any], object], **options: Any) -> tuple[MlflowClient, list[Run]]:
+        given: dict[str, Any] = {"max_trials": 2, "sampler": "random", "progress": False, "parallelism": 1, **options}
+        result = st.sweep(what, {"x": st.uniform(0, 1)}, **given)
+        assert [trial.message for trial in result.trials if trial.message] == []
+        assert st.verify(result.sweep, home=tmp_path).differences == []
+        client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+        found = client.search_runs([result.experiment_id], f"tags.`{schema.TAG_KIND}` = 'trial'")
+        return client, sorted(found, key=lambda one: int(one.data.tags[schema.TAG_NUMBER]))
+
+    return run
+
+
+def test_a_child_run_has_what_a_laptop_run_has(laptop: dict[str, object], swept: Any) -> None:
+    client, runs = swept(objective, executor="processes")
+    assert len(runs) == 2
+    for run in runs:
+        assert described(client, run) == laptop
+        assert run.data.tags["again"] == "yes"
+        assert run.data.metrics["loss"] == 0.5
+        assert (run.info.status, run.data.tags[schema.TAG_STATE]) == ("FINISHED", "finished")
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("executor", ["resident", "jobs"])
+def test_so_it_is_in_slots_of_spark(laptop: dict[str, object], swept: Any, spark: SparkSession, executor: str) -> None:
+    client, runs = swept(objective, executor=executor, spark=spark, max_trials=1)
+    assert [described(client, run) for run in runs] == [laptop]
+
+
+def fits(trial: Any) -> float:
+    """scikit-learn under autolog, with a param of the space's name and another value."""
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+
+    mlflow.sklearn.autolog(log_models=False, silent=True)  # type: ignore[attr-defined]
+    x, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    mlflow.log_param("x", "another")
+    with_own = LogisticRegression(C=2.0).fit(x, y)
+    return float(with_own.score(x, y))
+
+
+def test_autologging_ends_in_the_child_run_and_a_param_of_the_space_keeps_its_value(swept: Any) -> None:
+    _, (run, *_) = swept(fits, executor="processes", max_trials=1)
+    assert run.data.params["C"] == "2.0"
+    assert run.data.params["logged.x"] == "another"
+    assert float(run.data.params["x"]) <= 1.0
+    assert "training_score" in run.data.metrics
+
+
+def grid(trial: Any) -> float:
+    import warnings
+
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+
+    warnings.simplefilter("ignore")
+    mlflow.sklearn.autolog(log_models=False, silent=True)  # type: ignore[attr-defined]
+    x, y = [[0.0], [1.0], [2.0], [3.0]] * 3, [0, 0, 1, 1] * 3
+    return float(GridSearchCV(LogisticRegression(), {"C": [0.5, 1.0]}, cv=2).fit(x, y).best_score_)
+
+
+def test_nested_runs_disturb_nobody(swept: Any) -> None:
+    _, (run, *_) = swept(grid, executor="processes", max_trials=1)
+    assert "best_C" in run.data.params
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("mlflow.register_model('runs:/x/m', 'm')", "a trial has no model registry"),
+        ("mlflow.delete_run(mlflow.start_run().info.run_id)", "a trial cannot delete runs"),
+        ("mlflow.get_run('0' * 32)", "a trial, which sees its own run alone"),
+    ],
+)
+def test_what_a_trial_cannot_do_is_said_in_one_sentence(
+    call: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+
+    def forbidden(_: Any) -> float:
+        import mlflow
+
+        eval(call, {"mlflow": mlflow})
+        return 0.0
+
+    result = st.sweep(
+        forbidden, {"x": st.uniform(0, 1)}, max_trials=1, executor="processes", parallelism=1, progress=False
+    )
+    assert said in result.trials[0].message
