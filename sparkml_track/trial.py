@@ -184,15 +184,14 @@ class RunLog:
         metrics: in the order they came.
         tags: names to text; the last value of a name counts.
         inputs: data sets, with MLflow's names of their fields and of their tags.
+        models: that it logged, as MLflow describes them; their files are among its artifacts.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Sequence[LoggedMetric] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     inputs: Sequence[Mapping[str, object]] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.params or self.metrics or self.tags or self.inputs)
+    models: Sequence[Mapping[str, object]] = ()
 
     @classmethod
     def joined(cls, parts: Sequence[RunLog]) -> RunLog:
@@ -203,7 +202,8 @@ class RunLog:
             params = {**part.params, **params}
             tags |= part.tags
         metrics = [one for part in parts for one in part.metrics]
-        return cls(params, metrics, tags, [one for part in parts for one in part.inputs])
+        models = {one["id"]: one for part in parts for one in part.models}
+        return cls(params, metrics, tags, [one for part in parts for one in part.inputs], list(models.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@
     template     one process for each host that has imported the objective; forks a child for each request
     strays       what dead children left running
     _mlflow_store  MLflow's tracking store in a slot, for objectives that use it
+    _mlflow_kept   what it keeps of a run
     child        executes attempts, one after another, in a forked process
     attempt      one attempt: what the objective gets, returns and leaves
     host         the folder that the slots of one host share

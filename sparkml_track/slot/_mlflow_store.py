@@ -7,7 +7,6 @@ the trial's ``artifact_dir``. What a run has is kept as long as the attempt, as 
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 import time
@@ -31,6 +30,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking.abstract_store import AbstractStore
 
+from ._mlflow_kept import Kept, end_runs, number, refused
 from .attempt.run_log import Recorder, current
 
 __all__ = ["TrialStore", "registry"]
@@ -55,20 +55,6 @@ def registry(*_: object, **__: object) -> Any:
     )
 
 
-class _Kept:
-    """What one run has, as MLflow reads it back."""
-
-    def __init__(self, run_id: str, name: str, started: float, params: dict[str, str]) -> None:
-        self.run_id, self.name, self.started = run_id, name, started
-        self.params = params
-        self.history: dict[str, list[Metric]] = {}
-        self.tags: dict[str, str] = {}
-
-    def latest(self) -> list[Metric]:
-        """The current value of each metric."""
-        return [max(points, key=lambda one: (one.step, one.timestamp, one.value)) for points in self.history.values()]
-
-
 class TrialStore(AbstractStore):  # type: ignore[misc]
     """See the module. Threads: any."""
 
@@ -76,7 +62,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         super().__init__()
         self._lock = threading.RLock()
         self._of: Recorder | None = None
-        self._runs: dict[str, _Kept] = {}
+        self._runs: dict[str, Kept] = {}
         self._models: dict[str, LoggedModel] = {}
 
     def _trial(self) -> Recorder:
@@ -85,13 +71,13 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         if recorder is not self._of:
             self._of, self._models = recorder, {}
             self._runs = {
-                recorder.run_id: _Kept(recorder.run_id, "trial", recorder.started, dict(recorder.params)),
+                recorder.run_id: Kept(recorder.run_id, "trial", recorder.started, dict(recorder.params)),
             }
             recorder.closers.append(self.shut_down_async_logging)
-            recorder.closers.append(_end_runs)
+            recorder.closers.append(end_runs)
         return recorder
 
-    def _kept(self, run_id: str) -> _Kept:
+    def _kept(self, run_id: str) -> Kept:
         trial = self._trial()
         if run_id not in self._runs:
             raise MlflowException(
@@ -114,7 +100,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
             )
             return Run(self._info(kept), data)
 
-    def _info(self, kept: _Kept) -> RunInfo:
+    def _info(self, kept: Kept) -> RunInfo:
         trial = self._trial()
         nested = "" if kept.run_id == trial.run_id else f"/nested/{kept.run_id}"
         running = RunStatus.to_string(RunStatus.RUNNING)
@@ -131,7 +117,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
             run_id = trial.run_id
             if given.get(_PARENT) in self._runs:
                 run_id = uuid.uuid4().hex
-                self._runs[run_id] = _Kept(run_id, run_name or "nested", time.time(), {})
+                self._runs[run_id] = Kept(run_id, run_name or "nested", time.time(), {})
             self._tag(run_id, given)
             return self.get_run(run_id)
 
@@ -145,11 +131,11 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
 
     def delete_run(self, run_id: str) -> None:
         """See ``AbstractStore``."""
-        raise _refused("delete runs")
+        raise refused("delete runs")
 
     def restore_run(self, run_id: str) -> None:
         """See ``AbstractStore``."""
-        raise _refused("restore runs")
+        raise refused("restore runs")
 
     def _search_runs(self, *_: object, **__: object) -> tuple[list[Run], None]:
         return [], None
@@ -187,7 +173,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
             new[free] = value
         self._send(run_id, [["p", name, value] for name, value in new.items()], sum(map(len, new.values())))
 
-    def _free(self, kept: _Kept, name: str, value: str) -> str:
+    def _free(self, kept: Kept, name: str, value: str) -> str:
         """A name for a param that the space has with another value."""
         trial = self._trial()
         if kept.run_id != trial.run_id or trial.params.get(name, value) == value:
@@ -201,7 +187,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         kept = self._kept(run_id)
         for one in metrics:
             kept.history.setdefault(one.key, []).append(one)
-        self._send(run_id, [["m", one.key, _number(one.value), one.timestamp, one.step] for one in metrics])
+        self._send(run_id, [["m", one.key, number(one.value), one.timestamp, one.step] for one in metrics])
 
     def _tag(self, run_id: str, tags: dict[str, str]) -> None:
         kept = self._kept(run_id)
@@ -275,15 +261,27 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         """See ``AbstractStore``."""
         model = self.get_logged_model(model_id)
         model.status = status
+        self._send_model(model)
         return model
+
+    def _send_model(self, model: LoggedModel) -> None:
+        """Again after each change; the last one counts."""
+        if model.status != LoggedModelStatus.PENDING and model.source_run_id == self._trial().run_id:
+            about = [model.model_id, model.name, model.model_type, model.status.to_int()]
+            times = [model.creation_timestamp, int(time.time() * 1000)]
+            self._trial().add([["l", *about, *times, model.source_run_id, dict(model.tags), dict(model.params)]])
 
     def set_logged_model_tags(self, model_id: str, tags: Any) -> None:
         """See ``AbstractStore``."""
-        self.get_logged_model(model_id).tags.update({tag.key: tag.value for tag in tags})
+        model = self.get_logged_model(model_id)
+        model.tags.update({tag.key: tag.value for tag in tags})
+        self._send_model(model)
 
     def log_logged_model_params(self, model_id: str, params: Any) -> None:
         """See ``AbstractStore``."""
-        self.get_logged_model(model_id).params.update({param.key: param.value for param in params})
+        model = self.get_logged_model(model_id)
+        model.params.update({param.key: param.value for param in params})
+        self._send_model(model)
 
     # -- experiments: there is one, by whatever name
 
@@ -308,35 +306,15 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
 
     def delete_experiment(self, experiment_id: Any) -> None:
         """See ``AbstractStore``."""
-        raise _refused("delete experiments")
+        raise refused("delete experiments")
 
     def restore_experiment(self, experiment_id: Any) -> None:
         """See ``AbstractStore``."""
-        raise _refused("restore experiments")
+        raise refused("restore experiments")
 
     def rename_experiment(self, experiment_id: Any, new_name: Any) -> None:
         """See ``AbstractStore``."""
-        raise _refused("rename experiments")
+        raise refused("rename experiments")
 
     def link_traces_to_run(self, trace_ids: Any, run_id: Any) -> None:
         """See ``AbstractStore``; a trial keeps no traces."""
-
-
-def _refused(what: str) -> MlflowException:
-    return MlflowException(f"a trial cannot {what}: do it when the sweep has ended", INVALID_PARAMETER_VALUE)
-
-
-def _number(value: float) -> float | str:
-    """JSON has no name for these."""
-    value = float(value)
-    return value if math.isfinite(value) else str(value)
-
-
-def _end_runs() -> None:
-    """Leaves MLflow in this process as the next attempt must find it."""
-    fluent: Any = sys.modules.get("mlflow.tracking.fluent")
-    if fluent is None:
-        return
-    while fluent.active_run() is not None:
-        fluent.end_run()
-    fluent._active_experiment_id = None

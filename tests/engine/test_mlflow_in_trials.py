@@ -145,6 +145,37 @@ def test_autologging_ends_in_the_child_run_and_a_param_of_the_space_keeps_its_va
     assert "training_score" in run.data.metrics
 
 
+def models(trial: Any) -> float:
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+
+    with mlflow.start_run():
+        fitted = LogisticRegression(C=1 + trial.params["x"]).fit([[0.0], [1.0]], [0, 1])
+        info = mlflow.sklearn.log_model(fitted, name="clf", pip_requirements=["scikit-learn"])  # type: ignore[attr-defined]
+        assert mlflow.sklearn.load_model(info.model_uri).C == fitted.C  # type: ignore[attr-defined]
+    return float(trial.params["x"])
+
+
+@pytest.mark.parametrize("keep", ["all", "best:1"])
+def test_models_are_those_of_the_child_run_and_can_be_registered(
+    swept: Any, keep: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, runs = swept(models, executor="processes", tracking=st.Tracking(keep=keep))
+    found = client.search_logged_models([runs[0].info.experiment_id])
+    best = min(runs, key=lambda run: float(run.data.params["x"]))
+    of = {model.source_run_id: model for model in found}
+    assert set(of) == ({run.info.run_id for run in runs} if keep == "all" else {best.info.run_id})
+    model = of[best.info.run_id]
+    (output,) = client.get_run(best.info.run_id).outputs.model_outputs
+    assert (model.name, str(model.status), output.model_id) == ("clf", "READY", model.model_id)
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", client.tracking_uri)
+    assert mlflow.models.get_model_info(f"models:/{model.model_id}").run_id == best.info.run_id
+    client.create_registered_model("reg")
+    client.create_model_version("reg", f"models:/{model.model_id}", best.info.run_id, model_id=model.model_id)
+    assert 1 + float(best.data.params["x"]) == mlflow.sklearn.load_model("models:/reg/1").C
+
+
 def grid(trial: Any) -> float:
     import warnings
 

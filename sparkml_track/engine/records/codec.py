@@ -109,6 +109,7 @@ def _logged_body(record: Logged) -> dict[str, object]:
     log = record.log
     body: dict[str, object] = {"a": str(record.attempt)}
     parts: dict[str, object] = {"params": dict(log.params), "tags": dict(log.tags), "inputs": list(log.inputs)}
+    parts["models"] = list(log.models)
     parts["metrics"] = [list(one) for one in log.metrics]
     return body | {name: part for name, part in parts.items() if part}
 
@@ -202,8 +203,11 @@ def _logged(body: Body) -> Logged:
 
     rows = get.items({"metrics": [], **body}, "metrics")
     metrics = [LoggedMetric(*get.row(row, "metrics", (str, float, int, float))) for row in rows]
-    inputs = [dict(one) for one in get.items({"inputs": [], **body}, "inputs") if isinstance(one, dict)]
-    return Logged(_attempt(body), RunLog(part("params"), metrics, part("tags"), inputs))
+    inputs, models = (
+        [dict(one) for one in get.items({name: [], **body}, name) if isinstance(one, dict)]
+        for name in ("inputs", "models")
+    )
+    return Logged(_attempt(body), RunLog(part("params"), metrics, part("tags"), inputs, models))
 
 
 def _reported(body: Body) -> Reported:

@@ -66,17 +66,25 @@ def _send(repository: Any, staged: str) -> str:
     return f"the store refused {len(refused)} files: {', '.join(refused[:20])}" if refused else ""
 
 
-def store_child_files(child: ChildRun, location: str, tracking_uri: str) -> dict[str, str]:
+def store_child_files(
+    child: ChildRun, location: str, tracking_uri: str, before: Callable[[], str] = lambda: ""
+) -> dict[str, str]:
     """Puts the log and what the attempt left under the artifacts of its child run.
+
+    Args:
+        child: the trial.
+        location: of the run's artifacts.
+        tracking_uri: of the store.
+        before: stores what belongs elsewhere, and takes it away; gives what the store refused of it.
 
     Returns:
         The tag that says why they could not be kept, if so: a full or read-only artifact root costs no metrics.
     """
     log = child.log_file
     folder = None if child.in_place else child.artifacts
-    if not (log or folder):
+    if not (log or child.artifacts):
         return {}
-    trouble = trouble_with(lambda: store_files(location, tracking_uri, log, folder))
+    trouble = trouble_with(lambda: before() or store_files(location, tracking_uri, log, folder))
     if folder is not None and not trouble:  # the store has a copy
         remove_tree(str(folder))
     if not trouble:

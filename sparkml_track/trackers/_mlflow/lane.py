@@ -140,6 +140,10 @@ class Lane(ABC):
     def end(self, run_id: str, status: str, ended: int | None) -> None:
         """Sets the status; ``ended`` in milliseconds, None for a run that goes on."""
 
+    def models_root(self, experiment_id: str) -> str | None:  # noqa: ARG002
+        """Where models of trials are kept; None where they stay below the artifacts of their child run."""
+        return None
+
     @abstractmethod
     def location(self, run_id: str) -> str:
         """Where the artifacts of a run are."""

@@ -9,40 +9,34 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlflow.entities import DatasetInput
 from mlflow.utils.uri import append_to_uri_path
 from typing_extensions import override
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.datasets import logged_inputs
-from sparkml_track.adapters.mlflow.values import Point, millis
+from sparkml_track.adapters.mlflow.values import Point
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow.client_lane import ClientLane
 from sparkml_track.trackers._mlflow.lane import Entry, Place
-from sparkml_track.trackers._rows import OF_AN_END, Parent, child_params, child_points, latest, status
+from sparkml_track.trackers._mlflow.sqlite_rows import (
+    CHUNK,
+    END,
+    LATEST,
+    METRIC,
+    PARAM,
+    REOPEN,
+    RUN,
+    TAG,
+    Rows,
+    by_chunks,
+    metric_row,
+)
+from sparkml_track.trackers._rows import OF_AN_END, Parent
 from sparkml_track.trial import State
 
 __all__ = ["SqliteLane", "child_id"]
 
-_CHUNK = 500  # ids in one statement
 _CACHE_KB = 65_536  # the indexes of 100,000 child runs; SQLite's own 2 MB would go to disk for each row
-
-_RUN = """INSERT OR REPLACE INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,
-    start_time, end_time, deleted_time, source_version, lifecycle_stage, artifact_uri, experiment_id)
-    VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, ?, NULL, '', 'active', ?, ?)"""
-_REOPEN = "UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid = ? AND lifecycle_stage = 'active'"
-_END = "UPDATE runs SET status = ?, end_time = coalesce(?, end_time) WHERE run_uuid = ?"
-_TAG = "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)"
-_PARAM = "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)"
-_METRIC = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
-_LATEST = "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
-
-_DATASET = """INSERT OR IGNORE INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type,
-    dataset_source, dataset_schema, dataset_profile) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-_INPUT = """INSERT OR IGNORE INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id, step)
-    SELECT ?, 'DATASET', dataset_uuid, 'RUN', ?, 0 FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?"""
-_INPUT_TAG = "INSERT OR IGNORE INTO input_tags (input_uuid, name, value) VALUES (?, ?, ?)"
 
 _CHILDREN = """SELECT r.run_uuid, r.status, n.value FROM tags p
     JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
@@ -99,26 +93,30 @@ class SqliteLane(ClientLane):
         location = append_to_uri_path(self._root_of(experiment_id), run_id, "artifacts")
         run = (tags["mlflow.runName"], tags["mlflow.user"], "RUNNING", started, None, location, int(experiment_id))
         with self._transaction():
-            self._db.execute(_RUN, (run_id, *run))
-            self._db.executemany(_TAG, [(name, value, run_id) for name, value in tags.items()])
+            self._db.execute(RUN, (run_id, *run))
+            self._db.executemany(TAG, [(name, value, run_id) for name, value in tags.items()])
         return run_id
 
     @override
     def log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
         # What is there already is of an earlier driver of this sweep.
-        metrics = [_metric(one, run_id) for one in points]
+        metrics = [metric_row(one, run_id) for one in points]
         with self._transaction():
             if not self._rows("SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'", run_id):
                 raise TrackingError(f"There is no run {run_id!r} in {self.uri}, or it was deleted.")
-            self._db.executemany(_TAG, [(name, value, run_id) for name, value in tags.items()])
-            self._db.executemany(_PARAM, [(name, value, run_id) for name, value in params.items()])
-            self._db.executemany(_METRIC.replace("INSERT", "INSERT OR IGNORE"), metrics)
-            self._db.executemany(_LATEST.replace("INSERT", "INSERT OR REPLACE"), metrics)
+            self._db.executemany(TAG, [(name, value, run_id) for name, value in tags.items()])
+            self._db.executemany(PARAM, [(name, value, run_id) for name, value in params.items()])
+            self._db.executemany(METRIC.replace("INSERT", "INSERT OR IGNORE"), metrics)
+            self._db.executemany(LATEST.replace("INSERT", "INSERT OR REPLACE"), metrics)
 
     @override
     def end(self, run_id: str, status: str, ended: int | None) -> None:
         with self._transaction():
-            self._db.execute(_END, (status, ended, run_id))
+            self._db.execute(END, (status, ended, run_id))
+
+    @override
+    def models_root(self, experiment_id: str) -> str:
+        return self._root_of(experiment_id)
 
     @override
     def location(self, run_id: str) -> str:
@@ -129,7 +127,7 @@ class SqliteLane(ClientLane):
         root = self._root_of(parent.experiment_id)
         ids = {child.number: self._id(parent.run_id, child.number) for child in children}
         query = "SELECT run_uuid, status, lifecycle_stage, artifact_uri FROM runs WHERE run_uuid IN ({})"
-        there = {row[0]: row for row in _by_chunks(self._db, query, list(ids.values()))}
+        there = {row[0]: row for row in by_chunks(self._db, query, list(ids.values()))}
         made = {}
         for number, run_id in ids.items():
             _, status, stage, location = there.get(run_id) or ("", "RUNNING", "active", None)
@@ -143,7 +141,7 @@ class SqliteLane(ClientLane):
         with self._transaction():
             self._check_parent(parent)
             ended = self._ended([entry.place.run_id for entry in entries if not entry.place.ended])
-            rows, written = _Rows(), []
+            rows, written = Rows(self._root_of(parent.experiment_id)), []
             for entry in entries:
                 if entry.place.run_id not in ended:
                     rows.add(parent, entry)
@@ -154,14 +152,14 @@ class SqliteLane(ClientLane):
     @override
     def children(self, parent: Parent) -> Iterator[StoredChild]:
         found = self._db.execute(_CHILDREN, (schema.TAG_NUMBER, schema.TAG_PARENT, parent.run_id)).fetchall()
-        for start in range(0, len(found), _CHUNK):
-            yield from self._stored({one[0]: int(one[2]) for one in found[start : start + _CHUNK]})
+        for start in range(0, len(found), CHUNK):
+            yield from self._stored({one[0]: int(one[2]) for one in found[start : start + CHUNK]})
 
     @override
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
         with self._transaction():
             ids = [(self._id(parent.run_id, number),) for number in numbers]
-            self._db.executemany(_REOPEN, ids)
+            self._db.executemany(REOPEN, ids)
             tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
             self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
             gone = [(name, *one) for one in ids for name in OF_AN_END]
@@ -192,7 +190,7 @@ class SqliteLane(ClientLane):
         # One that a person deleted stays deleted: ``verify`` reports it.
         query = """SELECT run_uuid FROM runs
             WHERE (status <> 'RUNNING' OR lifecycle_stage <> 'active') AND run_uuid IN ({})"""
-        return {row[0] for row in _by_chunks(self._db, query, list(ids))}
+        return {row[0] for row in by_chunks(self._db, query, list(ids))}
 
     def _check_parent(self, parent: Parent) -> None:
         query = """SELECT 1 FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
@@ -237,80 +235,8 @@ class SqliteLane(ClientLane):
             )
 
 
-class _Rows:
-    """The rows of one batch, collected first so that each table takes one executemany."""
-
-    def __init__(self) -> None:
-        self.runs: list[tuple[object, ...]] = []
-        self.tags: list[tuple[str, str, str]] = []
-        self.params: list[tuple[str, str, str]] = []
-        self.metrics: list[tuple[object, ...]] = []
-        self.newest: list[tuple[object, ...]] = []
-        self.late: list[tuple[str, str]] = []
-        self.datasets: list[tuple[object, ...]] = []
-        self.inputs: list[tuple[object, ...]] = []
-        self.input_tags: list[tuple[str, str, str]] = []
-
-    def add(self, parent: Parent, entry: Entry) -> None:
-        """Adds a child run, or the tags of one that has ended."""
-        child, run_id = entry.child, entry.place.run_id
-        self.tags += [(name, value, run_id) for name, value in entry.tags.items()]
-        if entry.place.ended:
-            self.late.append((schema.TAG_ARTIFACTS, run_id))  # an earlier try failed
-            return
-        points, ended = child_points(child), None
-        if child.state.terminal:
-            ended = millis(child.started + child.duration)
-        run = (entry.tags["mlflow.runName"], parent.user, status(child.state), millis(child.started), ended)
-        self.runs.append((run_id, *run, entry.place.location, int(parent.experiment_id)))
-        self.params += [(name, value, run_id) for name, value in child_params(child).items()]
-        self.metrics += [_metric(one, run_id) for one in points]
-        self.newest += [_metric(one, run_id) for one in latest(points).values()]
-        for one in logged_inputs(child.logged.inputs) if child.logged.inputs else ():
-            self._add_input(int(parent.experiment_id), run_id, one)
-
-    def _add_input(self, experiment: int, run_id: str, given: DatasetInput) -> None:
-        """Ids are made of what they name, so that a repetition makes no second row."""
-        data = given.dataset
-        dataset, uses = (
-            hashlib.sha256(repr((*whose, data.name, data.digest)).encode()).hexdigest()[:32]
-            for whose in ((experiment,), (experiment, run_id))
-        )
-        source = (data.source_type, data.source, data.schema, data.profile)
-        self.datasets.append((dataset, experiment, data.name, data.digest, *source))
-        self.inputs.append((uses, run_id, experiment, data.name, data.digest))
-        self.input_tags += [(uses, tag.key, tag.value) for tag in given.tags]
-
-    def write(self, db: sqlite3.Connection) -> None:
-        """Writes all rows; inside a transaction."""
-        # What a run had while it was RUNNING may be of an attempt that was lost.
-        ids = [str(row[0]) for row in self.runs]
-        known = [row[0] for row in _by_chunks(db, "SELECT run_uuid FROM runs WHERE run_uuid IN ({})", ids)]
-        for table in ("params", "metrics", "latest_metrics"):
-            db.executemany(f"DELETE FROM {table} WHERE run_uuid = ?", [(one,) for one in known])  # noqa: S608
-        db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", self.late)
-        db.executemany(_RUN, self.runs)
-        db.executemany(_TAG, self.tags)
-        db.executemany(_PARAM, self.params)
-        db.executemany(_METRIC, self.metrics)
-        db.executemany(_LATEST, self.newest)
-        db.executemany(_DATASET, self.datasets)
-        db.executemany(_INPUT, self.inputs)
-        db.executemany(_INPUT_TAG, self.input_tags)
-
-
-def _metric(one: Point, run_id: str) -> tuple[object, ...]:
-    return (one.key, one.value, one.timestamp, one.step, one.is_nan, run_id)
-
-
 def _pairs(db: sqlite3.Connection, query: str, ids: list[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {one: {} for one in ids}
-    for run_id, name, value in _by_chunks(db, query + " WHERE run_uuid IN ({})", ids):
+    for run_id, name, value in by_chunks(db, query + " WHERE run_uuid IN ({})", ids):
         found[run_id][name] = value
     return found
-
-
-def _by_chunks(db: sqlite3.Connection, query: str, ids: list[str]) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
-        yield from db.execute(query.format(",".join("?" * len(chunk))), chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from typing_extensions import override
@@ -17,6 +18,7 @@ from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredC
 from sparkml_track.trackers._mlflow.artifacts import store_child_files, store_files, trouble_with
 from sparkml_track.trackers._mlflow.client_lane import ClientLane
 from sparkml_track.trackers._mlflow.lane import Entry, Lane, Place
+from sparkml_track.trackers._mlflow.models import store_models
 from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
 from sparkml_track.trackers._mlflow.parent import parent_end_tags, parent_tags
 from sparkml_track.trackers._names import key
@@ -175,15 +177,22 @@ class MlflowTracker(Tracker):
 
     def _entry(self, parent: Parent, child: ChildRun, place: Place) -> Entry | None:
         """What is to be written of a child, its files kept before; None for nothing."""
-        uri = self._lane.full_uri
         if not place.ended:
             # Files first: a child run that is terminal in the store is complete.
-            files = store_child_files(child, place.location, uri) if child.state.terminal else {}
+            files = self._files(parent, child, place) if child.state.terminal else {}
             return Entry(child, place, child_tags(parent, child) | files)
         if place.deleted or child.artifacts is None:
             return None
-        files = store_child_files(replace(child, log=""), place.location, uri)
+        files = self._files(parent, replace(child, log=""), place)
         return Entry(child, place, late_tags(parent, child) | files)
+
+    def _files(self, parent: Parent, child: ChildRun, place: Place) -> dict[str, str]:
+        uri = self._lane.full_uri
+        root = self._lane.models_root(parent.experiment_id) if child.logged.models else None
+        if root is None:
+            return store_child_files(child, place.location, uri)
+        models = partial(store_models, child, place.run_id, root, uri)
+        return store_child_files(child, place.location, uri, models)
 
 
 def _parent_of(run_id: str, experiment_id: str, tags: Mapping[str, str]) -> Parent:

@@ -1,0 +1,48 @@
+"""What MLflow's store in a slot keeps of a run, and how MLflow is left for the next attempt."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+
+__all__ = ["Kept", "end_runs", "number", "refused"]
+
+
+class Kept:
+    """What one run has, as MLflow reads it back."""
+
+    def __init__(self, run_id: str, name: str, started: float, params: dict[str, str]) -> None:
+        self.run_id, self.name, self.started = run_id, name, started
+        self.params = params
+        self.history: dict[str, list[Metric]] = {}
+        self.tags: dict[str, str] = {}
+
+    def latest(self) -> list[Metric]:
+        """The current value of each metric."""
+        return [max(points, key=lambda one: (one.step, one.timestamp, one.value)) for points in self.history.values()]
+
+
+def refused(what: str) -> MlflowException:
+    """The answer to what a trial cannot do."""
+    return MlflowException(f"a trial cannot {what}: do it when the sweep has ended", INVALID_PARAMETER_VALUE)
+
+
+def number(value: float) -> float | str:
+    """JSON has no name for these."""
+    value = float(value)
+    return value if math.isfinite(value) else str(value)
+
+
+def end_runs() -> None:
+    """Leaves MLflow in this process as the next attempt must find it."""
+    fluent: Any = sys.modules.get("mlflow.tracking.fluent")
+    if fluent is None:
+        return
+    while fluent.active_run() is not None:
+        fluent.end_run()
+    fluent._active_experiment_id = None

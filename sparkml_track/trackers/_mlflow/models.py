@@ -1,0 +1,75 @@
+"""Models that trials log: their files go where MLflow keeps those of an experiment, and say whose they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlflow.utils.uri import append_to_uri_path
+
+from sparkml_track.slot.host.trees import remove_tree
+from sparkml_track.trackers._base import ChildRun
+from sparkml_track.trackers._mlflow.artifacts import store_files
+
+__all__ = ["kept_models", "model_location", "store_models"]
+
+_FOLDER = "models"
+
+
+def kept_models(child: ChildRun) -> Iterator[Mapping[str, Any]]:
+    """The models of a trial whose artifacts are kept."""
+    if child.artifacts is not None:
+        yield from child.logged.models
+
+
+def model_location(child: ChildRun, model_id: str, root: str) -> str:
+    """Where the files of a model are.
+
+    Args:
+        child: the trial that logged it.
+        model_id: MLflow's.
+        root: where the experiment keeps its artifacts; models on shared storage stay where they were written.
+    """
+    if child.in_place:
+        return str(_within(child, model_id))
+    return str(append_to_uri_path(root, _FOLDER, model_id, "artifacts"))
+
+
+def store_models(child: ChildRun, run_id: str, root: str, tracking_uri: str) -> str:
+    """Takes the files of models out of what a trial left, and stores them.
+
+    Args:
+        child: the trial.
+        run_id: of its child run.
+        root: where the experiment keeps its artifacts.
+        tracking_uri: of the store.
+
+    Returns:
+        What the store refused to take, empty for nothing.
+    """
+    refused = ""
+    for model in kept_models(child):
+        folder, location = _within(child, model["id"]), model_location(child, model["id"], root)
+        if folder.is_dir():  # else an earlier try has stored it
+            _rename(folder / "MLmodel", model["run_id"], run_id, location)
+            if not child.in_place:
+                refused = refused or store_files(location, tracking_uri, {}, folder)
+                remove_tree(str(folder.parent))
+                with suppress(OSError):  # the last one leaves it empty
+                    folder.parent.parent.rmdir()
+    return refused
+
+
+def _within(child: ChildRun, model_id: str) -> Path:
+    assert child.artifacts is not None
+    return child.artifacts / _FOLDER / model_id / "artifacts"
+
+
+def _rename(mlmodel: Path, old: str, run_id: str, location: str) -> None:
+    """In the slot the run had another id, and the files another place."""
+    if mlmodel.is_file() and not mlmodel.is_symlink():
+        text = mlmodel.read_text().replace(f"run_id: {old}", f"run_id: {run_id}")
+        mlmodel.write_text(re.sub(r"(?m)^artifact_path: .*$", lambda _: f"artifact_path: {location}", text, count=1))
