@@ -106,7 +106,7 @@ class AttemptId:
     number: int
 
     def __str__(self) -> str:
-        return f"{self.trial}.{self.unit}.{self.number}"
+        return _id(self.trial, self.unit, self.number)
 
     @classmethod
     def parse(cls, text: str) -> AttemptId:
@@ -119,6 +119,10 @@ class AttemptId:
         if found is None:
             raise ValueError(f"{text[:40]!r} is no attempt's id; allowed is text such as 7.0.2")
         return cls(*map(int, found.groups()))
+
+
+def _id(trial: int, unit: int, number: int) -> str:
+    return f"{trial}.{unit}.{number}"
 
 
 _ATTEMPT = re.compile(r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})", re.ASCII)
@@ -148,7 +152,7 @@ class Attempt:
     @property
     def id(self) -> str:
         """The same as text; a late answer under another id is stale."""
-        return str(self.attempt_id)
+        return _id(self.unit.trial, self.unit.index, self.number)
 
 
 @dataclass(frozen=True, slots=True)

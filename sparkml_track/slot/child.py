@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal itself makes an enumeration of each answer
 import os
 import random
 import resource
@@ -17,7 +18,7 @@ from .attempt.execute import Stopped, execute
 from .attempt.returned import tell
 from .attempt.run_log import Recorder, executing
 from .attempt.threads import thread_count
-from .condition import born_here
+from .condition import LINUX, born_here
 from .host.paths import Places
 from .host.temporary import make_temporary
 from .wire.frames import Opener, Sealer
@@ -114,6 +115,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 os.environ["MLFLOW_RUN_ID"] = recorder.run_id
                 done = execute(loaded.objective, run, data, link, loaded.metric, loaded.places)
                 done = _closed(recorder, done)
+                os.environ.pop("MLFLOW_RUN_ID", None)  # an environment that is as before need not be restored
                 flush_output()
                 link.send(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
     except _Gone:
@@ -149,7 +151,15 @@ def _limit_memory(limit: int) -> None:
 
 #: Signals that a handler can be set for, and limits that an attempt can change.
 _SIGNALS = tuple(set(range(1, 32)) - {signal.SIGKILL, signal.SIGSTOP})
-_LIMITS = tuple({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
+_LIMITS = tuple(
+    getattr(resource, f"RLIMIT_{name}")
+    for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+    if hasattr(resource, f"RLIMIT_{name}")
+)
+
+
+#: What os.environ is made of: compared for each attempt, which the mapping around it makes slow.
+_ENVIRON: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
 
 
 class _Clean:
@@ -157,12 +167,12 @@ class _Clean:
 
     def __init__(self) -> None:
         self._cwd = os.getcwd()
-        self._environ = dict(os.environ)
+        self._environ = dict(_ENVIRON)
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._threads = thread_count()
         self._streams = sys.stdin, sys.stdout, sys.stderr
-        self._handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._handlers = {number: _signal.getsignal(number) for number in _SIGNALS}
         self._limits = {limit: resource.getrlimit(limit) for limit in _LIMITS}
 
     def seed(self, seed: int) -> None:
@@ -175,27 +185,29 @@ class _Clean:
     def restore(self, known: int) -> bool:
         """Puts back what can be; returns whether no process was left, and no thread but ``known`` ones of the data."""
         os.umask(self._umask)
-        if os.environ != self._environ:
+        if self._environ != _ENVIRON:
+            kept = {os.fsdecode(name): os.fsdecode(value) for name, value in self._environ.items()}
             os.environ.clear()
-            os.environ.update(self._environ)
+            os.environ.update(kept)
         try:
             if os.getcwd() != self._cwd:
                 os.chdir(self._cwd)
         except OSError:
             os.chdir(self._cwd)
         whole = self._restore_signals() and self._restore_limits() and self._restore_streams()
-        return whole and not _children_left() and thread_count() <= self._threads + known
+        # Where the worker can see for itself, threads are its to count.
+        return whole and not _children_left() and (LINUX or thread_count() <= self._threads + known)
 
     def _restore_signals(self) -> bool:
         """Timers first: what they send must not meet the handler of before."""
         for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-            signal.setitimer(timer, 0.0)
+            _signal.setitimer(timer, 0.0)
         for number, handler in self._handlers.items():
-            if signal.getsignal(number) is not handler:
+            if _signal.getsignal(number) is not handler:
                 if handler is None:  # not one of Python's: it cannot be put back
                     return False
                 signal.signal(number, handler)
-        return not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        return not _signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
     def _restore_limits(self) -> bool:
         """Whether they are as before; a hard limit that was lowered cannot be raised."""

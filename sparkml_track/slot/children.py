@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .attempt.log import HeadTail
-from .condition import is_as_born
+from .condition import Watch
 from .host.temporary import remove_temporary
 from .wire.frames import Opener, Sealer, WireError
 from .wire.messages import Born, Exit, Fork, Kill, Message, Rests, decode, encode
@@ -45,6 +45,7 @@ class Child:
         blocked: called with whether there is any.
         waits: its socket is watched for room.
         garbled: why it is ended: what it sent cannot be read.
+        watch: looks at its process; None until that is asked for.
     """
 
     sock: socket.socket
@@ -61,6 +62,7 @@ class Child:
     blocked: Callable[[bool], None] = lambda _: None
     waits: bool = False
     garbled: str = ""
+    watch: Watch | None = None
 
     @property
     def pid(self) -> int:
@@ -78,7 +80,11 @@ class Child:
 
     def is_as_born(self, threads: int) -> bool:
         """Whether it may execute the next attempt, as seen from here; ``threads`` were started by opening data."""
-        return self.born is not None and is_as_born(self.born, os.fstat(self.out).st_ino, threads)
+        if self.born is None:
+            return False
+        if self.watch is None:
+            self.watch = Watch(self.born, os.fstat(self.out).st_ino)
+        return self.watch.is_as_born(threads)
 
     def flush(self) -> None:
         """Sends what the child takes now of what was kept."""
@@ -170,6 +176,8 @@ class Children:
             self._forget(fd)
         child.sock.close()
         os.close(child.out)
+        if child.watch is not None:
+            child.watch.close()
 
     def read_template(self) -> Iterator[Message]:
         """Takes what the template said; exits are dealt with, the rest is returned.

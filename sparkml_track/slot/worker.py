@@ -40,6 +40,7 @@ from .wire.messages import (
     Unbegun,
     Warn,
     Welcome,
+    encode,
 )
 
 __all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
@@ -200,8 +201,8 @@ class Worker:
                     self._asked = message.number
                     self._give_answer()
             case Done():
-                if self._current is not None and message.key == self._current.run.key:
-                    self._done(child, message, self._current)
+                if self._runs(message.attempt) and self._current is not None and message.key == self._current.run.key:
+                    self._done(child, message, body, self._current)
                 else:
                     self._replace(child)
 
@@ -225,26 +226,26 @@ class Worker:
             self._child.send(answer)
             self._asked = None
 
-    def _done(self, child: Child, done: Done, begun: Begun) -> None:
+    def _done(self, child: Child, done: Done, body: bytes, begun: Begun) -> None:
         assert self._children is not None
         child.drain()
         child.worked += begun.took
-        done = done._replace(attempt=begun.run.attempt, log=child.log.text())
+        log = child.log.text()
         again = done.clean and done.state != "failed" and child.worked <= RECYCLE_AFTER
         if again and not self._config.fresh and child.is_as_born(done.threads):
             child.log.clear()
         else:
             self._children.retire(child)
             self._child = None
-        self._end_with(done)
+        self._end_with(done, encode(done._replace(log=log)) if log else body)
 
-    def _end_with(self, end: Done | Unbegun) -> None:
+    def _end_with(self, end: Done | Unbegun, body: bytes = b"") -> None:
         self._current, self._deadline = None, None
         self._next()  # before the news goes out: the slot works while the driver reads
         assert self._host is not None
         for head, piece in pieces(self._host.folder, end.attempt, self._config.artifacts):
             self._driver.send(head, piece)
-        self._driver.send(end)
+        self._driver.send_body(body or encode(end))
 
     def _kill(self, reason: str) -> None:
         """Ends the current attempt by force; its slot is free at once, a spare takes over."""

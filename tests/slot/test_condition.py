@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sparkml_track.slot.condition import born_here, is_as_born
+from sparkml_track.slot.condition import Watch, born_here
 from sparkml_track.slot.wire.messages import Born
 
 
@@ -72,7 +72,11 @@ def forked(request: pytest.FixtureRequest) -> Iterator[Fork]:
 
 
 def as_born(fork: Fork, threads: int = 0) -> bool:
-    return is_as_born(fork.born, os.fstat(fork.out).st_ino, threads)
+    watch = Watch(fork.born, os.fstat(fork.out).st_ino)
+    try:
+        return watch.is_as_born(threads)
+    finally:
+        watch.close()
 
 
 @pytest.mark.parametrize("forked", [lambda: None], indirect=True)

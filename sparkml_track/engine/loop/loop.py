@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 from sparkml_track.engine.loop.journal_writer import Ledger
 from sparkml_track.engine.loop.ports import Parts, Queue
@@ -245,7 +244,7 @@ class Loop:
 
     def _accept(self, live: Live, outcome: Outcome) -> None:
         self._parts.reached(Lifecycle.RECEIVED)
-        outcome = replace(outcome, log=live.told(outcome.log))
+        outcome = live.with_losses(outcome)
         result = live.result(outcome, self._spec.metric, self.stopping)
         self.ledger.record(accepted(result, outcome.log, outcome.artifacts))
         self.ledger.write()

@@ -85,9 +85,9 @@ class Live:
         """The child run of its end."""
         return child_run(result, self.reports, outcome.log, outcome.artifacts, RunLog.joined(self.logged))
 
-    def told(self, log: str) -> str:
-        """The log of the child run: what became of earlier attempts, then that of the last one."""
-        return "\n".join([*self.losses, log]).strip() if self.losses else log
+    def with_losses(self, outcome: Outcome) -> Outcome:
+        """The outcome with the log of the child run: what became of earlier attempts, then that of the last one."""
+        return replace(outcome, log="\n".join([*self.losses, outcome.log]).strip()) if self.losses else outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ _LOG_LIMIT = 4 << 20
 _LATEST = 1e11
 
 
+_STATES = {state.value: state for state in State if state.terminal}
+
+
 class BadMessage(ValueError):
     """A message that is none; says what came and what is allowed."""
 
@@ -125,10 +128,10 @@ class Judge:
 
 
 def _state(value: object) -> State:
-    allowed = [state.value for state in State if state.terminal]
-    if value not in allowed:
-        raise BadMessage(f"state is {shown(value)}; allowed are {', '.join(allowed)}")
-    return State(value)
+    state = _STATES.get(value) if isinstance(value, str) else None
+    if state is None:
+        raise BadMessage(f"state is {shown(value)}; allowed are {', '.join(_STATES)}")
+    return state
 
 
 def _reason(value: object, state: State) -> str:
@@ -180,7 +183,7 @@ def text_in(value: object, what: str) -> str:
     """Text that can be stored: half a surrogate pair becomes a question mark."""
     if not isinstance(value, str):
         raise BadMessage(f"{what} is {shown(value)}; allowed is text")
-    return value.encode("utf-8", "replace").decode()
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def shown(value: object) -> str:

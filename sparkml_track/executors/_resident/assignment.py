@@ -82,7 +82,10 @@ class Board:
     def off(self, slot: Slot, attempt: str) -> None:
         """Takes an attempt off its slot, which begins the next."""
         del self._place[attempt]
-        slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
+        if slot.ahead and slot.ahead[0].id == attempt:
+            slot.ahead.popleft()
+        else:
+            slot.ahead = deque(each for each in slot.ahead if each.id != attempt)
         self._begin(slot)
         self._fill(slot)
 

@@ -71,6 +71,8 @@ def places_of(work: Work, folder: str) -> Places:
 def with_artifacts(inbox: Inbox, attempt: str, outcome: Outcome) -> Outcome:
     """The outcome of an attempt together with what it left."""
     folder, error = inbox.finish(attempt)
+    if not (folder or error):
+        return outcome
     log = f"{outcome.log}\n{error}".strip() if error else outcome.log
     return replace(outcome, artifacts=folder, in_place=bool(folder) and inbox.in_place, log=log)
 

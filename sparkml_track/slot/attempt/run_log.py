@@ -6,9 +6,9 @@ in this process is kept here. An objective that never imports MLflow costs nothi
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 
 from ..host.paths import Places
@@ -33,19 +33,22 @@ class Recorder:
     Attributes:
         run_id: of the trial's run, as long as it is in the slot.
         started: seconds since the epoch.
-        params: of the trial, flattened with dots, as text.
         closers: called at the end of the attempt.
     """
 
     def __init__(self, run: Run, places: Places, send: Callable[[Message], None]) -> None:
-        self.run_id = uuid.uuid4().hex
+        self.run_id = os.urandom(16).hex()
         self.started = time.time()
-        self.params = dict(_flat(run.params))
         self.closers: list[Callable[[], None]] = []
-        self._attempt, self._places, self._send = run.attempt, places, send
+        self._run, self._attempt, self._places, self._send = run, run.attempt, places, send
         self._lock = threading.RLock()
         self._waiting: list[list[object]] = []
         self._since, self._text, self._count = 0.0, 0, 0
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Of the trial, flattened with dots, as text."""
+        return dict(_flat(self._run.params))
 
     @property
     def artifact_dir(self) -> str:

@@ -1,4 +1,4 @@
-"""How many threads this process has, those of native libraries too."""
+"""How many threads a process has, those of native libraries too."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["thread_count"]
 _HARMLESS = "jemalloc_bg_thd"
 
 
-def thread_count() -> int:
-    """Threads of this process, without those known to be harmless to a fork."""
+def thread_count(process: str = "/proc/self") -> int:
+    """Threads of a process, without those known to be harmless to a fork."""
     try:
-        tasks = os.listdir("/proc/self/task")
+        tasks = os.listdir(f"{process}/task")
     except OSError:  # not Linux
         return threading.active_count()
-    return 1 if len(tasks) == 1 else sum(_name(task) != _HARMLESS for task in tasks)
+    return 1 if len(tasks) == 1 else sum(_name(f"{process}/task/{task}") != _HARMLESS for task in tasks)
 
 
 def _name(task: str) -> str:
     try:
-        with open(f"/proc/self/task/{task}/comm") as file:
+        with open(f"{task}/comm") as file:
             return file.read().strip()
     except OSError:  # it ended meanwhile
         return _HARMLESS

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import hmac
 import json
+import json.encoder
 import os
 import socket
 from collections.abc import Callable
 from hashlib import blake2b
 from struct import Struct
 from struct import error as StructError
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = [
     "GREETING_SIZE",
@@ -59,8 +60,20 @@ PROOF_SIZE = 32
 MAX_FRAME = 8 << 20
 
 _U32 = Struct("<I")
-_dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_loads = json.JSONDecoder().decode
+
+
+def _encoder() -> Callable[[object], str]:
+    """``JSONEncoder.encode`` without the encoder in C that it makes anew for each value."""
+    plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # another Python than CPython
+        return plain.encode
+    parts = make(None, plain.default, json.encoder.encode_basestring, None, ":", ",", False, False, True)
+    return lambda value: "".join(parts(value, 0))
+
+
+_dumps = _encoder()
+_read = json.JSONDecoder().raw_decode  # decode() looks for blanks around it by regular expressions
 
 
 class WireError(Exception):
@@ -81,10 +94,11 @@ def unpack(body: bytes) -> tuple[Message, bytes]:
     """
     try:
         end = 4 + _U32.unpack_from(body)[0]
-        message = _loads(body[4:end].decode())
+        text = body[4:end].decode()
+        message, stop = _read(text)
     except (ValueError, RecursionError, StructError) as error:
         raise WireError(f"frame cannot be read: {error}") from None
-    if type(message) is not dict or end > len(body):
+    if type(message) is not dict or end > len(body) or stop != len(text):
         raise WireError("frame holds no mapping")
     return message, body[end:]
 

@@ -287,6 +287,8 @@ _CHECKED = {
     kind: [(at, _KINDS[hint]) for at, hint in enumerate(get_type_hints(kind).values()) if hint is not object]
     for kind in _NAMES
 }
+#: Types of fields that were found to be right, so that most messages are checked at a glance.
+_SEEN: dict[type[Message], set[tuple[type, ...]]] = {kind: set() for kind in _NAMES}
 
 
 def encode(message: Message, blob: bytes = b"") -> bytes:
@@ -309,8 +311,15 @@ def decode(body: bytes) -> tuple[Message, bytes]:
         message = kind(**fields)
     except TypeError as error:
         raise WireError(f"a message {kind.__name__} cannot be read: {str(error)[-200:]}") from None
-    for at, kinds in _CHECKED[kind]:
-        if type(message[at]) not in kinds:
-            name = kind._fields[at]
-            raise WireError(f"{name} of a message {kind.__name__} is a {type(message[at]).__name__}")
+    types = tuple(map(type, message))
+    if types not in _SEEN[kind]:
+        _check(kind, types)
     return message, blob
+
+
+def _check(kind: type[Message], types: tuple[type, ...]) -> None:
+    for at, kinds in _CHECKED[kind]:
+        if types[at] not in kinds:
+            raise WireError(f"{kind._fields[at]} of a message {kind.__name__} is a {types[at].__name__}")
+    if len(_SEEN[kind]) < 64:
+        _SEEN[kind].add(types)

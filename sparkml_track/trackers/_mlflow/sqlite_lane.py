@@ -128,11 +128,12 @@ class SqliteLane(ClientLane):
         ids = {child.number: self._id(parent.run_id, child.number) for child in children}
         query = "SELECT run_uuid, status, lifecycle_stage, artifact_uri FROM runs WHERE run_uuid IN ({})"
         there = {row[0]: row for row in by_chunks(self._db, query, list(ids.values()))}
+        before, _, after = str(append_to_uri_path(root, "\0", "artifacts")).partition("\0")
         made = {}
         for number, run_id in ids.items():
             _, status, stage, location = there.get(run_id) or ("", "RUNNING", "active", None)
             gone = stage != "active"
-            location = location or append_to_uri_path(root, run_id, "artifacts")
+            location = location or f"{before}{run_id}{after}"
             made[number] = Place(run_id, location, gone or status != "RUNNING", gone)
         return made
 
