@@ -22,8 +22,16 @@ os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executa
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+FOREIGN = ("SPARKML_HOME", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", "MLFLOW_EXPERIMENT", "MLFLOW_RUN")
 # A home, a master or a tracking server of the caller must not reach the tests.
-for name in ("SPARKML_HOME", "SPARK_HOME", "SPARK_REMOTE", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+for name in (
+    "SPARKML_HOME",
+    "SPARK_HOME",
+    "SPARK_REMOTE",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_REGISTRY_URI",
+    "MLFLOW_RUN_ID",
+):
     os.environ.pop(name, None)
 
 ROOT = Path(__file__).resolve().parent.parent

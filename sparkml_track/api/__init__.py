@@ -1,7 +1,8 @@
 """What a script calls.
 
-sweep         ``sweep()``: arguments, home and session come together
-session       the Spark session: the one that is there, else a local one
-progress_bar  progress on a terminal
-provenance    where a run came from: code version, environment, Spark
+sweep          ``sweep()``: arguments, home and session come together
+session        the Spark session: the one that is there, else a local one
+progress_bar   progress on a terminal
+tracked_where  the tracking store and experiment that apply
+provenance     where a run came from: code version, environment, Spark
 """

@@ -9,6 +9,7 @@ from sparkml_track.adapters.spark.errors import check_session
 from sparkml_track.api.progress_bar import display
 from sparkml_track.api.provenance import code_tags, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.api.session import local_or_active
+from sparkml_track.api.tracked_where import tracked_where
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.run import run_sweep
@@ -152,6 +153,7 @@ def run(
         progress: see ``sweep``.
         more: further fields of ``Surroundings``.
     """
+    given, nested = tracked_where(given)
     spec = check(given)
     data = given.data if isinstance(given.data, Mapping) else {}
     found = None if spec.executor in ("inline", "processes") else session()
@@ -160,6 +162,6 @@ def run(
     if in_cluster_mode(found):
         home.keep()
     home.make()
-    tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found)}
+    tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found), **nested}
     with display(spec.name, spec.max_trials, progress) as listener:
         return run_sweep(spec, Surroundings(home.root, found, data, tags=tags, listener=listener, **more))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkml_track import objective
+from sparkml_track.adapters.mlflow.ambient import Ambient, ambient
 from sparkml_track.adapters.mlflow.experiments import artifact_root
 from sparkml_track.api.session import local_or_active
 from sparkml_track.config.settings import Settings
@@ -30,7 +31,10 @@ class Project:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.experiment = settings.tracking.experiment or settings.name
+        # As ``api.tracked_where``: what the file says, else what MLflow was told.
+        found = ambient() if settings.tracking.uri is None else Ambient()
+        self.uri = settings.tracking.uri or found.uri or settings.home.tracking_uri
+        self.experiment = settings.tracking.experiment or found.experiment or settings.name
         self._registry: Registry | None = None
 
     def session(self) -> SparkSession:
@@ -48,7 +52,7 @@ class Project:
         from sparkml_track.registries import MlflowRegistry
 
         if self._registry is None:
-            uri = self.settings.tracking.uri or self.settings.home.tracking_uri
+            uri = self.uri
             section = self.settings.register
             allowed = {"formats": section.formats} if section else {}
             # Stored models may be of the project's own classes.

@@ -1,5 +1,6 @@
 """MLflow as all families meet it.
 
+ambient      where the calling program has told MLflow to write
 errors       foreign errors become ours; log lines stay off the terminal
 experiments  found or made, and where they keep artifacts
 datasets     what a table is as a dataset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from sparkml_track import schema, space
@@ -68,7 +68,7 @@ def sweep(project: Project) -> Swept:
     if settings.features is not None:
         rows, inputs = splits(project, "train", "valid")
     origin = {"config": str(settings.file.absolute())}
-    given = sweep_arguments(settings, function, rows)
+    given = replace(sweep_arguments(settings, function, rows), experiment=project.experiment)
     result = run(given, settings.home, project.session, inputs=inputs, code=settings.code, origin=origin)
     params, found = _found(result, section.metric)
     return Swept(
