@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -36,8 +37,23 @@ def ui(
         raise SetupError(f"nothing was tracked in {home.root} yet; run a job first, or name its home by SPARKML_HOME")
     if _in_use(port):
         raise SetupError(f"port {port} is in use; give another one with --port")
-    typer.echo(f"MLflow's UI on {home.root}: http://127.0.0.1:{port} (Ctrl-C ends it)")
+    address = f"http://127.0.0.1:{port}"
+    typer.echo(f"MLflow's UI on {home.root}: {address} (Ctrl-C ends it)")
+    for line in _ways_in(home, address):
+        typer.echo(line)
     _serve(home, port)
+
+
+def _ways_in(home: Home, address: str) -> Iterator[str]:
+    """Links to the latest sweep: the first page of MLflow's UI shows none of what a sweep leaves."""
+    from sparkml_track.engine.audit.sweep_list import overview
+
+    # Of some: the latest may be tracked elsewhere, or have no run yet.
+    found = next((each for each in overview(home.root, 20) if each.run and not each.tracked), None)
+    if found is not None:
+        runs = f"{address}/#/experiments/{found.experiment}/runs"
+        yield f"the latest sweep, {found.sweep}: {runs}/{found.run}"
+        yield f"its trials beside each other: {runs}"
 
 
 def _in_use(port: int) -> bool:

@@ -13,9 +13,12 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import sparkml_track as st
+from sparkml_track.cli import server
 from sparkml_track.cli.app import main
 from sparkml_track.cli.steps import STEPS
 from sparkml_track.config.settings import Settings
@@ -261,6 +264,21 @@ def test_a_tracking_server_has_its_own_ui(config: Path, call: Call) -> None:
     assert code == 1
     assert "has its own UI" in err
     assert "hunter2" not in err
+
+
+def test_the_ui_names_the_pages_of_the_latest_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    monkeypatch.setattr(server, "_serve", lambda *_: None)
+    given: dict[str, Any] = {"sampler": "random", "max_trials": 1, "executor": "inline", "progress": False}
+    kept = st.sweep(lambda _: 1.0, {"x": st.uniform(0, 1)}, name="kept", **given)
+    st.sweep(lambda _: 1.0, {"x": st.uniform(0, 1)}, name="gone", tracking=st.Tracking(uri="memory:"), **given)
+    code, out, _ = call("ui", "--port", port := free_port())
+    assert code == 0
+    page = f"http://127.0.0.1:{port}/#/experiments/{kept.experiment_id}/runs"
+    assert f"the latest sweep, {kept.sweep}: {page}/{kept.run_id}\n" in out
+    assert f"its trials beside each other: {page}\n" in out
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sparkml_track.engine.recovery.resume import resumable
@@ -27,6 +28,9 @@ class SweepState:
         age: seconds since something was last written.
         resumable: whether ``resume`` would go on with it.
         note: who runs it, or why it did not finish.
+        run: id of its parent run, empty before there is one.
+        experiment: where that is.
+        tracked: the tracking URI without secrets; None for the home's own store.
     """
 
     sweep: str
@@ -35,6 +39,9 @@ class SweepState:
     age: float
     resumable: bool
     note: str = ""
+    run: str = ""
+    experiment: str = ""
+    tracked: str | None = None
 
 
 def overview(home: Path, limit: int | None = None) -> Sequence[SweepState]:
@@ -54,13 +61,14 @@ def _state(home: Path, entry: SweepEntry) -> SweepState:
     age = max(0.0, time.time() - entry.modified)
     try:
         past = History.of(read(home, entry.sweep))
-        counts = past.counts if past.plan is not None else None
     except JournalError as error:
         return SweepState(entry.sweep, "unreadable", None, age, False, str(error))
+    counts = past.counts if past.plan is not None else None
+    run, experiment = (past.parent.run_id, past.parent.experiment_id) if past.parent is not None else ("", "")
+    tracked = past.plan.spec.tracking.uri if past.plan is not None else None
+    stated = partial(SweepState, entry.sweep, counts=counts, age=age, run=run, experiment=experiment, tracked=tracked)
     if entry.holder is not None:
-        note = f"pid {entry.holder.pid} on {entry.holder.host}"
-        return SweepState(entry.sweep, "running", counts, age, False, note)
+        return stated("running", resumable=False, note=f"pid {entry.holder.pid} on {entry.holder.host}")
     if past.ended is None:
-        return SweepState(entry.sweep, "unfinished", counts, age, past.plan is not None)
-    ended = past.ended
-    return SweepState(entry.sweep, ended.state.value, counts, age, resumable(ended), ended.why)
+        return stated("unfinished", resumable=past.plan is not None)
+    return stated(past.ended.state.value, resumable=resumable(past.ended), note=past.ended.why)
