@@ -70,6 +70,7 @@ LOG = some.builds(
     some.lists(some.builds(LoggedMetric, TEXT, NUMBER.map(float), WHOLE, NUMBER.map(float)), max_size=3),
     some.dictionaries(TEXT, TEXT, max_size=3),
     some.lists(OBJECT, max_size=2),
+    some.lists(OBJECT, max_size=2),
 )
 
 RECORDS: dict[type, some.SearchStrategy[Any]] = {
@@ -139,9 +140,11 @@ PINNED: list[tuple[JournalRecord, str, str]] = [
     (Asked(7, {"x": 1.5}, 3), "asked", '{"n":7,"params":{"x":1.5},"seed":3}'),
     (Submitted(FIRST), "submitted", '{"a":"7.0.2"}'),
     (Reported(FIRST, 4, {"loss": 1.0}, 2.5), "reported", '{"a":"7.0.2","step":4,"metrics":{"loss":1.0},"t":2.5}'),
-    (Logged(FIRST, RunLog({"a": "1"}, [], {}, [])), "logged", '{"a":"7.0.2","params":{"a":"1"}}'),
+    (Logged(FIRST, RunLog({"a": "1"}, [], {}, [], [])), "logged", '{"a":"7.0.2","params":{"a":"1"}}'),
     (
-        Logged(FIRST, RunLog(metrics=[LoggedMetric("m", 0.5, 1, 2.5)], tags={"t": "u"}, inputs=[{"name": "d"}])),
+        Logged(
+            FIRST, RunLog(metrics=[LoggedMetric("m", 0.5, 1, 2.5)], tags={"t": "u"}, inputs=[{"name": "d"}], models=[])
+        ),
         "logged",
         '{"a":"7.0.2","tags":{"t":"u"},"inputs":[{"name":"d"}],"metrics":[["m",0.5,1,2.5]]}',
     ),
@@ -219,7 +222,7 @@ def test_a_body_that_is_not_of_its_kind_is_refused_with_kind_and_field(
 
 #: What may be left out: it was empty, or no driver worked.
 MAY_LACK = {
-    "logged": {"params", "tags", "inputs", "metrics"},
+    "logged": {"params", "tags", "inputs", "metrics", "models"},
     "accepted": {"why", "message", "log", "artifacts", "in_place"},
     "ended": {"best", "why"},
     "parent": {"t", "behind"},
