@@ -53,7 +53,7 @@ def store_models(child: ChildRun, run_id: str, root: str, tracking_uri: str) -> 
     refused = ""
     for model in kept_models(child):
         folder, location = _within(child, model["id"]), model_location(child, model["id"], root)
-        if folder.is_dir():  # else an earlier try has stored it
+        if _is_whole(folder, child.artifacts):  # else an earlier try has stored it, or a link lies in its place
             _rename(folder / "MLmodel", model["run_id"], run_id, location)
             if not child.in_place:
                 refused = refused or store_files(location, tracking_uri, {}, folder)
@@ -66,6 +66,11 @@ def store_models(child: ChildRun, run_id: str, root: str, tracking_uri: str) -> 
 def _within(child: ChildRun, model_id: str) -> Path:
     assert child.artifacts is not None
     return child.artifacts / _FOLDER / model_id / "artifacts"
+
+
+def _is_whole(folder: Path, left: Path | None) -> bool:
+    parts = [folder, *(each for each in folder.parents if left is not None and each.is_relative_to(left))]
+    return folder.is_dir() and not any(each.is_symlink() for each in parts)
 
 
 def _rename(mlmodel: Path, old: str, run_id: str, location: str) -> None:

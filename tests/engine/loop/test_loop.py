@@ -15,7 +15,7 @@ from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.spec.spec import Failures, Spec
 from sparkml_track.errors import ExecutorError, SweepStopped
-from sparkml_track.executors import Capabilities, Ended, Event, Executor, Lost, Reported, SlotsChanged, Started
+from sparkml_track.executors import Capabilities, Ended, Event, Executor, Logged, Lost, Reported, SlotsChanged, Started
 from sparkml_track.goal import Goal
 from sparkml_track.journals import Journal, Record
 from sparkml_track.pruners import Pruner
@@ -23,7 +23,7 @@ from sparkml_track.samplers import Capabilities as Can
 from sparkml_track.samplers import Sampler
 from sparkml_track.space import parse
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, Outcome, Params, Report, State
+from sparkml_track.trial import Attempt, Outcome, Params, Report, RunLog, State
 
 Script = Callable[[Attempt], Sequence[Event]]
 
@@ -337,6 +337,15 @@ def test_each_report_is_answered_and_a_retry_starts_with_a_clean_pruner() -> Non
     assert world.executor.answers == [(f"0.0.{k}", i, i == 2) for k in (1, 2) for i in range(3)]
     assert ("restarted", 0) in pruner.calls
     assert len(world.publisher.children[0].reports) == 3, "those of the lost attempt are gone"
+
+
+def test_what_a_lost_attempt_logged_is_not_in_the_child_run() -> None:
+    def script(attempt: Attempt) -> Sequence[Event]:
+        log = Logged(attempt.id, RunLog(params={"alpha": str(attempt.number)}))
+        return [log, Lost(attempt.id, "gone") if attempt.number == 1 else done(attempt)]
+
+    world = World(script, trials=1).run()
+    assert world.publisher.children[0].logged.params == {"alpha": "2"}
 
 
 def test_an_adaptive_sampler_is_never_asked_ahead_of_free_slots() -> None:

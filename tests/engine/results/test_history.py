@@ -37,7 +37,7 @@ from sparkml_track.journals import Journal, Record
 from sparkml_track.samplers import build
 from sparkml_track.space import flatten, parse
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, AttemptId, Counts, Outcome, State
+from sparkml_track.trial import Attempt, AttemptId, Counts, Outcome, RunLog, State
 
 SPEC = Spec(lambda _: 0.0, parse({"x": st.uniform(0, 9)}), "s", "e", max_trials=5)
 PLAN = Plan("s", 1.0, planned_spec(SPEC.plan()), {"spec": {}}, {})
@@ -105,6 +105,19 @@ def test_reports_are_those_of_the_last_attempt_and_go_when_they_are_published() 
     said += [Published((0,))]
     assert history(said).child(0).reports == ()
     assert [report.step for report in history(said, keep=True).child(0).reports] == [7]
+
+
+def test_what_was_logged_is_that_of_the_last_attempt_and_stays_for_who_asks() -> None:
+    def logged(attempt: str, value: str) -> records.Logged:
+        return records.Logged(AttemptId.parse(attempt), RunLog(params={"alpha": value}))
+
+    said: list[JournalRecord] = [PLAN, asked(0), submitted("0.0.1"), logged("0.0.1", "lost"), submitted("0.0.2")]
+    said += [logged("0.0.2", "kept"), logged("0.0.1", "late"), accepted(0)]
+    assert history(said).child(0).logged.params == {"alpha": "kept"}
+    said += [Published((0,))]
+    assert history(said).logged == {}
+    past = History.of(map(written, said), keep_logged=True)
+    assert RunLog.joined(past.logged[0]).params == {"alpha": "kept"}
 
 
 def test_a_retried_trial_is_open_again_and_its_end_is_void() -> None:
