@@ -137,22 +137,22 @@ class Attempt:
         unit: which part of it.
         number: from 1; counts the tries at this unit.
         timeout: hard limit in seconds, None for none.
+        id: ``attempt_id`` as text; a late answer under another one is stale.
     """
 
     trial: Trial
     unit: Unit
     number: int = 1
     timeout: float | None = None
+    id: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", _id(self.unit.trial, self.unit.index, self.number))
 
     @property
     def attempt_id(self) -> AttemptId:
         """Names this attempt inside its sweep."""
         return AttemptId(self.unit.trial, self.unit.index, self.number)
-
-    @property
-    def id(self) -> str:
-        """The same as text; a late answer under another id is stale."""
-        return _id(self.unit.trial, self.unit.index, self.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from sparkml_track import pages, pruners, samplers, schema
 from sparkml_track.engine.closing import close, leaving
+from sparkml_track.engine.garbage import collecting_new_only
 from sparkml_track.engine.identity.data_digest import materialised
 from sparkml_track.engine.identity.fingerprint import fingerprint, part_digests
 from sparkml_track.engine.loop.asker import Asker
@@ -98,6 +99,7 @@ class _Run:
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
             parent = self._begin(tracker, opening, executor, part_digests(prints))
             stack.enter_context(self._interrupts)
+            stack.enter_context(collecting_new_only())
             asker = Asker(sampler, self._spec.points, self._spec.max_trials, self._spec.seed, parent.behind)
             asker.learn([(one.params, one.values) for one in earlier])
             running = self._assemble(opening, parent, (asker, pruner, executor), tracker)

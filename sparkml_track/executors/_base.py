@@ -182,8 +182,8 @@ class Executor(ABC):
         """How many more attempts are worth submitting now: free slots, and a little ahead where trials are short."""
 
     @abstractmethod
-    def submit(self, attempt: Attempt) -> None:
-        """Takes an attempt; it waits for a slot."""
+    def submit(self, *attempts: Attempt) -> None:
+        """Takes attempts; they wait for slots."""
 
     @abstractmethod
     def events(self, timeout: float | None = None) -> Sequence[Event]:

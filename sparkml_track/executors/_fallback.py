@@ -58,10 +58,10 @@ class FallbackExecutor(Executor):
         return self._now.room
 
     @override
-    def submit(self, attempt: Attempt) -> None:
+    def submit(self, *attempts: Attempt) -> None:
         if self._second is not None:
-            self._open[attempt.id] = attempt
-        self._now.submit(attempt)
+            self._open.update((attempt.id, attempt) for attempt in attempts)
+        self._now.submit(*attempts)
 
     @override
     def events(self, timeout: float | None = None) -> Sequence[Event]:
@@ -82,8 +82,7 @@ class FallbackExecutor(Executor):
         _log.warning("executor: jobs instead of resident, reports arrive only with the outcome: %s", error)
         self._now.close()
         self._now, self._second = self._second(), None
-        for attempt in self._open.values():
-            self._now.submit(attempt)
+        self._now.submit(*self._open.values())
         self._open.clear()
 
     @override

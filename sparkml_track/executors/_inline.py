@@ -68,9 +68,10 @@ class InlineExecutor(Executor, Link):
         return 1 - self._ahead
 
     @override
-    def submit(self, attempt: Attempt) -> None:
-        self._ahead += 1
-        self._in.put(attempt)
+    def submit(self, *attempts: Attempt) -> None:
+        self._ahead += len(attempts)
+        for attempt in attempts:
+            self._in.put(attempt)
 
     @override
     def events(self, timeout: float | None = None) -> Sequence[Event]:

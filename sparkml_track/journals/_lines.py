@@ -26,12 +26,13 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from sparkml_track.errors import JournalError
+from sparkml_track.slot.wire.json_text import json_writer
 
 __all__ = ["FORMAT", "Line", "decode", "encode", "frame", "good_length", "good_lines", "last_line"]
 
 FORMAT = 1
 
-_encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=True).encode
+_written = json_writer(ascii_only=True)
 
 # A block that was never written reads as zeros. Lost power leaves such holes in the last group, in any order.
 _HOLE = bytes(512)
@@ -51,7 +52,7 @@ class Line:
 def encode(kind: str, body: Mapping[str, object]) -> bytes:
     """The payload of one record."""
     try:
-        return _encoder([kind, body]).encode("ascii")
+        return _written([kind, body]).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise JournalError(
             f"a record of kind {kind!r} cannot be written as JSON: {error}; "

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .attempt.context import Data, TrialContext
 from .attempt.execute import Stopped, execute
 from .attempt.returned import tell
-from .attempt.run_log import Recorder, executing
+from .attempt.run_log import Recorder, executing, new_run_id
 from .attempt.threads import thread_count
 from .condition import LINUX, born_here
 from .host.paths import Places
@@ -25,6 +25,9 @@ from .wire.frames import Opener, Sealer
 from .wire.messages import Answer, Ask, Done, Message, Report, Run, decode, encode
 
 __all__ = ["Loaded", "serve"]
+
+#: Where MLflow finds the run that it logs to.
+_RUN_ID = "MLFLOW_RUN_ID"
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
         link.send(born_here())
         make_temporary(loaded.places.host)
         data = Data(loaded.data, os.path.join(loaded.places.host, "blobs"))
+        os.environ[_RUN_ID] = first_id = new_run_id()
         clean = _Clean()
         while True:
             run = link.receive()
@@ -110,12 +114,15 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 if run.gpus:
                     os.environ["CUDA_VISIBLE_DEVICES"] = run.gpus
                 data.renew()
-                recorder = Recorder(run, loaded.places, link.send)
+                with_mlflow = "mlflow" in sys.modules  # nobody else notices that trials share an id, which is quicker
+                recorder = Recorder(run, loaded.places, link.send, new_run_id() if with_mlflow else first_id)
                 executing(recorder)
-                os.environ["MLFLOW_RUN_ID"] = recorder.run_id
+                if with_mlflow:
+                    os.environ[_RUN_ID] = recorder.run_id
                 done = execute(loaded.objective, run, data, link, loaded.metric, loaded.places)
                 done = _closed(recorder, done)
-                os.environ.pop("MLFLOW_RUN_ID", None)  # an environment that is as before need not be restored
+                if with_mlflow:
+                    os.environ[_RUN_ID] = first_id  # an environment that is as before need not be restored
                 flush_output()
                 link.send(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
     except _Gone:

@@ -23,8 +23,8 @@ class Scripted(Executor):
         self.submitted: list[str] = []
         self.closed = 0
 
-    def submit(self, attempt: Attempt) -> None:
-        self.submitted.append(attempt.id)
+    def submit(self, *attempts: Attempt) -> None:
+        self.submitted += [attempt.id for attempt in attempts]
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
         turn = self.turns.pop(0)

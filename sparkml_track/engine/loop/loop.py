@@ -168,24 +168,24 @@ class Loop:
     # -- starting
 
     def _start_trials(self) -> None:
-        executor = self._parts.executor
-        asker = self._parts.asker
-        while not self.stopping and executor.room > 0:
-            if asker.adaptive and len(self.live) >= executor.slots:
-                break
-            live = self._units.next()
-            if live is None:
-                break
-            self.live[live.trial.number] = live
-            self._submit(live.attempt)
+        while not self.stopping and (asked := self._units.next(self._room())):
+            self.live.update((live.trial.number, live) for live in asked)
+            self._submit(*[live.attempt for live in asked])
         if not self.stopping:
-            asker.ahead(executor.slots)
+            self._parts.asker.ahead(self._parts.executor.slots)
 
-    def _submit(self, attempt: Attempt) -> None:
-        self.ledger.record(records.Submitted(attempt.attempt_id))
+    def _room(self) -> int:
+        executor = self._parts.executor
+        room = executor.room
+        return min(room, executor.slots - len(self.live)) if self._parts.asker.adaptive else room
+
+    def _submit(self, *attempts: Attempt) -> None:
+        for attempt in attempts:
+            self.ledger.record(records.Submitted(attempt.attempt_id))
         self.ledger.write()
-        self._parts.executor.submit(attempt)
-        self._parts.reached(Lifecycle.SUBMITTED)
+        self._parts.executor.submit(*attempts)
+        for _ in attempts:
+            self._parts.reached(Lifecycle.SUBMITTED)
 
     # -- events
 

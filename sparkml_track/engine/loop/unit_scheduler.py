@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -13,6 +14,9 @@ from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener
 from sparkml_track.trial import Attempt, Unit
 
 __all__ = ["UnitScheduler"]
+
+#: Seconds of asking, after which what was asked is submitted.
+_TOGETHER = 0.002
 
 
 class UnitScheduler:
@@ -36,8 +40,22 @@ class UnitScheduler:
         """Takes what an earlier driver had begun."""
         self._again.extend(again)
 
-    def next(self) -> Live | None:
-        """The next trial with its attempt; None if there is none, or none yet."""
+    def next(self, most: int) -> list[Live]:
+        """The next trials with their attempts, to be submitted together; empty if there are none, or none yet.
+
+        Args:
+            most: of them. One alone comes where a sampler takes long, since a slot may wait for it.
+        """
+        found: list[Live] = []
+        began = time.monotonic()
+        while len(found) < most and not (found and time.monotonic() - began > _TOGETHER):
+            live = self._one()
+            if live is None:
+                break
+            found.append(live)
+        return found
+
+    def _one(self) -> Live | None:
         if self._again:
             return self._again.popleft().next(self._timeout)
         trial = self._asker.next()

@@ -109,8 +109,8 @@ class JobsExecutor(Executor):
         return self._slots - len(self._running) - len(self._not_started) - len(self._pending)
 
     @override
-    def submit(self, attempt: Attempt) -> None:
-        self._pending.append(attempt)
+    def submit(self, *attempts: Attempt) -> None:
+        self._pending += attempts
         self._fill()
 
     def _fill(self) -> None:

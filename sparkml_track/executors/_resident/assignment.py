@@ -23,11 +23,11 @@ class Board:
     """Gives attempts to slots.
 
     Args:
-        send: a message to the worker that is in a slot.
+        send: messages to the worker that is in a slot.
         out: takes what there is to tell.
     """
 
-    def __init__(self, send: Callable[[Slot, Message], None], out: Outbox) -> None:
+    def __init__(self, send: Callable[..., None], out: Outbox) -> None:
         self._send, self._out = send, out
         self._pending: deque[Attempt] = deque()
         self._place: dict[str, Slot] = {}
@@ -49,9 +49,9 @@ class Board:
         """Where it is, None if it is nowhere."""
         return self._place.get(attempt)
 
-    def add(self, attempt: Attempt) -> None:
-        """Takes an attempt."""
-        self._pending.append(attempt)
+    def add(self, attempts: Iterable[Attempt]) -> None:
+        """Takes attempts."""
+        self._pending += attempts
 
     def give(self, slots: Iterable[Slot]) -> None:
         """Gives out what waits, to those first that have least."""
@@ -61,13 +61,15 @@ class Board:
             self._fill(slot)
 
     def _fill(self, slot: Slot) -> None:
-        while self._pending and slot.takes and len(slot.ahead) < self._depth():
-            attempt = self._pending.popleft()
-            slot.ahead.append(attempt)
-            self._place[attempt.id] = slot
-            self._send(slot, run_message(attempt))
-            if len(slot.ahead) == 1:
-                self._begin(slot)
+        room = min(len(self._pending), self._depth() - len(slot.ahead)) if slot.takes else 0
+        if room <= 0:
+            return
+        idle, given = not slot.ahead, [self._pending.popleft() for _ in range(room)]
+        slot.ahead += given
+        self._place.update((attempt.id, slot) for attempt in given)
+        self._send(slot, *map(run_message, given))
+        if idle:
+            self._begin(slot)
 
     def _begin(self, slot: Slot) -> None:
         if slot.ahead:

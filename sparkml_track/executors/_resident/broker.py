@@ -16,6 +16,7 @@ import ssl
 import tempfile
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sparkml_track.slot.wire.frames import (
@@ -150,9 +151,13 @@ class Broker:
 
     def send(self, connection: Connection, message: Message, blob: bytes = b"") -> None:
         """Sends without waiting; what the socket does not take is sent by later polls."""
-        if connection.closed or connection.sealer is None:
-            return
-        self._put(connection, connection.sealer.seal(encode(message, blob)))
+        if not connection.closed and connection.sealer is not None:
+            self._put(connection, connection.sealer.seal(encode(message, blob)))
+
+    def send_all(self, connection: Connection, messages: Iterable[Message]) -> None:
+        """As ``send``; together, since each call to the system wakes the worker."""
+        if not connection.closed and connection.sealer is not None:
+            self._put(connection, b"".join([connection.sealer.seal(encode(message)) for message in messages]))
 
     def send_piece(self, connection: Connection, digest: str, path: str, offset: int) -> None:
         """Sends what lies in a blob's file from ``offset`` on, up to 1 MiB."""

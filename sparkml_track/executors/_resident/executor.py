@@ -111,8 +111,8 @@ class ResidentExecutor(Executor):
         return self._board.room(self.slots) - len(self._not_started)
 
     @override
-    def submit(self, attempt: Attempt) -> None:
-        self._board.add(attempt)
+    def submit(self, *attempts: Attempt) -> None:
+        self._board.add(attempts)
         self._board.give(self._staff.slots)
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
@@ -154,9 +154,9 @@ class ResidentExecutor(Executor):
         else:
             self._board.take_back(attempt, reason)
 
-    def _send(self, slot: Slot, message: wire.Message) -> None:
+    def _send(self, slot: Slot, *messages: wire.Message) -> None:
         if slot.connection is not None:
-            self._broker.send(slot.connection, message)
+            self._broker.send_all(slot.connection, messages)
 
     @override
     def close(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..host.paths import Places
 from ..wire.messages import Logged, Message, Run
 
-__all__ = ["MOST", "Recorder", "current", "executing"]
+__all__ = ["MOST", "Recorder", "current", "executing", "new_run_id"]
 
 #: Values that one attempt may log.
 MOST = 200_000
@@ -29,15 +29,16 @@ class Recorder:
         run: the attempt.
         places: for its artifacts.
         send: takes a message to the worker.
+        run_id: of the trial's run, as long as it is in the slot.
 
     Attributes:
-        run_id: of the trial's run, as long as it is in the slot.
+        run_id: as given.
         started: seconds since the epoch.
         closers: called at the end of the attempt.
     """
 
-    def __init__(self, run: Run, places: Places, send: Callable[[Message], None]) -> None:
-        self.run_id = os.urandom(16).hex()
+    def __init__(self, run: Run, places: Places, send: Callable[[Message], None], run_id: str) -> None:
+        self.run_id = run_id
         self.started = time.time()
         self.closers: list[Callable[[], None]] = []
         self._run, self._attempt, self._places, self._send = run, run.attempt, places, send
@@ -87,6 +88,11 @@ class Recorder:
         for close in self.closers:
             close()
         self.flush()
+
+
+def new_run_id() -> str:
+    """An id as MLflow makes them."""
+    return os.urandom(16).hex()
 
 
 _executing: list[Recorder] = []

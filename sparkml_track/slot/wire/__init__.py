@@ -2,6 +2,7 @@
 
 messages  all messages, and their one codec
 frames    framing, handshake and message authentication
+json_text JSON without blanks, written fast
 address   how to reach the driver, and whether it is still there
 load      how much longer things take on this machine than on an idle one
 tls       TLS 1.3 with one certificate pinned

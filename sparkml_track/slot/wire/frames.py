@@ -1,7 +1,7 @@
 """Frames between driver, worker, template and child.
 
     frame  = u32 length of the rest | mac (16 bytes, only on keyed channels) | body
-    body   = u32 length of head | head (JSON, UTF-8) | blob
+    body   = u32 length of head | head (a list in JSON, UTF-8) | blob
 
 The mac is BLAKE2b (RFC 7693) keyed with the direction's key; the frame counter is its salt, so a frame can be neither
 altered, dropped, repeated nor moved. Keys come from a handshake of fixed sizes in which each side proves that
@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import hmac
 import json
-import json.encoder
 import os
 import socket
 from collections.abc import Callable
 from hashlib import blake2b
 from struct import Struct
 from struct import error as StructError
-from typing import Any, Protocol
+from typing import Protocol
+
+from .json_text import json_writer
 
 __all__ = [
     "GREETING_SIZE",
@@ -34,8 +35,8 @@ __all__ = [
     "REPLY_SIZE",
     "Address",
     "Cipher",
+    "Head",
     "Keys",
-    "Message",
     "Opener",
     "Sealer",
     "WireError",
@@ -46,7 +47,8 @@ __all__ = [
     "verify_reply",
 ]
 
-Message = dict[str, object]
+#: Of a body: the name of a message, and its fields in order.
+Head = list[object]
 #: ("unix", path) or ("tcp", host, port)
 Address = tuple[str, str] | tuple[str, str, int]
 
@@ -62,17 +64,7 @@ MAX_FRAME = 8 << 20
 _U32 = Struct("<I")
 
 
-def _encoder() -> Callable[[object], str]:
-    """``JSONEncoder.encode`` without the encoder in C that it makes anew for each value."""
-    plain = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-    make: Any = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:  # another Python than CPython
-        return plain.encode
-    parts = make(None, plain.default, json.encoder.encode_basestring, None, ":", ",", False, False, True)
-    return lambda value: "".join(parts(value, 0))
-
-
-_dumps = _encoder()
+_dumps = json_writer(ascii_only=False)
 _read = json.JSONDecoder().raw_decode  # decode() looks for blanks around it by regular expressions
 
 
@@ -80,13 +72,13 @@ class WireError(Exception):
     """The other side does not speak this protocol, or does not know the secret. The connection must be closed."""
 
 
-def pack(message: Message, blob: bytes = b"") -> bytes:
+def pack(head: Head, blob: bytes = b"") -> bytes:
     """Makes a body."""
-    head = _dumps(message).encode()
-    return b"".join((_U32.pack(len(head)), head, blob)) if blob else _U32.pack(len(head)) + head
+    text = _dumps(head).encode()
+    return b"".join((_U32.pack(len(text)), text, blob)) if blob else _U32.pack(len(text)) + text
 
 
-def unpack(body: bytes) -> tuple[Message, bytes]:
+def unpack(body: bytes) -> tuple[Head, bytes]:
     """Takes a body apart into head and blob.
 
     Raises:
@@ -95,12 +87,12 @@ def unpack(body: bytes) -> tuple[Message, bytes]:
     try:
         end = 4 + _U32.unpack_from(body)[0]
         text = body[4:end].decode()
-        message, stop = _read(text)
+        head, stop = _read(text)
     except (ValueError, RecursionError, StructError) as error:
         raise WireError(f"frame cannot be read: {error}") from None
-    if type(message) is not dict or end > len(body) or stop != len(text):
-        raise WireError("frame holds no mapping")
-    return message, body[end:]
+    if type(head) is not list or not head or end > len(body) or stop != len(text):
+        raise WireError("frame holds no list")
+    return head, body[end:]
 
 
 class Cipher(Protocol):

@@ -8,8 +8,8 @@
     template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth)
     task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged and Done; of one attempt
 
-A body of a frame is a head in JSON, the name of the message and its fields, and a blob behind it. Fields of type
-``object`` are what a user's code may have made: the codec lets them pass, and who takes them checks them.
+A body of a frame is a head in JSON, the name of the message and its fields in order, and a blob behind it: both sides
+are of one release, which ships the slot's. Fields of type ``object`` are what a user's code may have made: the codec lets them pass, and who takes them checks them.
 """
 
 from __future__ import annotations
@@ -293,7 +293,7 @@ _SEEN: dict[type[Message], set[tuple[type, ...]]] = {kind: set() for kind in _NA
 
 def encode(message: Message, blob: bytes = b"") -> bytes:
     """Makes the body of a frame."""
-    return pack({"op": _NAMES[type(message)], **message._asdict()}, blob)
+    return pack([_NAMES[type(message)], *message], blob)
 
 
 def decode(body: bytes) -> tuple[Message, bytes]:
@@ -303,12 +303,12 @@ def decode(body: bytes) -> tuple[Message, bytes]:
         WireError: it is none of these messages.
     """
     head, blob = unpack(body)
-    fields: dict[str, Any] = head
-    kind = _BY_NAME.get(str(fields.pop("op", "")))
+    name, *fields = head
+    kind: Any = _BY_NAME.get(name) if isinstance(name, str) else None
     if kind is None:
         raise WireError("a message has no name that is known")
     try:
-        message = kind(**fields)
+        message = kind(*fields)
     except TypeError as error:
         raise WireError(f"a message {kind.__name__} cannot be read: {str(error)[-200:]}") from None
     types = tuple(map(type, message))

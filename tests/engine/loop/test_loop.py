@@ -60,9 +60,10 @@ class Scripted(Executor):
         ended = sum(isinstance(event, Ended | Lost) for event in self._waiting)
         return self._slots - ended
 
-    def submit(self, attempt: Attempt) -> None:
-        self.submitted.append(attempt)
-        self._waiting += [Started(attempt.id, "h", 5.0), *self._script(attempt)]
+    def submit(self, *attempts: Attempt) -> None:
+        for attempt in attempts:
+            self.submitted.append(attempt)
+            self._waiting += [Started(attempt.id, "h", 5.0), *self._script(attempt)]
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
         assert self._waiting, "the loop waits for what will never come"

@@ -217,9 +217,10 @@ class _Quick(Executor):
     def room(self) -> int:
         return 64 - len(self._events) // 2
 
-    def submit(self, attempt: Attempt) -> None:
+    def submit(self, *attempts: Attempt) -> None:
         outcome = Outcome(State.FINISHED, {"loss": 0.5}, log="x" * 2000, started=5.0, duration=0.1, host="h")
-        self._events += [Started(attempt.id, "h", 5.0), Ended(attempt.id, outcome)]
+        for attempt in attempts:
+            self._events += [Started(attempt.id, "h", 5.0), Ended(attempt.id, outcome)]
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
         events, self._events = self._events, []
