@@ -37,6 +37,8 @@ __all__ = ["main", "receive_with_fds"]
 
 #: Modules whose versions are told to the driver, which compares them with its own.
 _PACKAGES = ("cloudpickle", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "xgboost", "lightgbm", "torch", "pyspark")
+#: Opened here, once, and not in each child.
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 #: Seconds without any worker after which a template that nobody came to leaves.
@@ -272,8 +274,8 @@ def _versions() -> dict[str, str]:
 
 
 def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+    if _LIBC is not None:
+        _LIBC.prctl(option, value, 0, 0, 0)
 
 
 def receive_with_fds(sock: socket.socket, most: int) -> tuple[bytes, list[int]]:
