@@ -100,7 +100,7 @@ class Home:
         try:
             for folder in (self.artifacts, self.tables, self.journal, self.reports, self.spark):
                 folder.mkdir(parents=True, exist_ok=True)
-            # Permission bits do not tell about read-only mounts and full disks.
+            # Permission bits do not show read-only mounts and full disks.
             with tempfile.TemporaryFile(dir=self.root) as probe:
                 probe.write(b"\0")
         except OSError as error:
@@ -119,7 +119,7 @@ _SHARED = frozenset({"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs",
 
 
 def _file_system(path: Path, mounts: str | None) -> str:
-    """The type of the file system a path is on, or will be; empty if that cannot be told."""
+    """The type of the file system a path is on, or will be; empty if that is unknown."""
     try:
         table = Path("/proc/self/mounts").read_text() if mounts is None else mounts
     except OSError:

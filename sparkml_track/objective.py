@@ -89,7 +89,7 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
 
 
 def problems(function: object) -> list[str]:
-    """Why this is no objective; empty if it is one."""
+    """Why this is not an objective; empty if it is one."""
     if not callable(function):
         return [
             f"objective is {function!r} ({type(function).__name__}); allowed is a function of one argument, the trial"

@@ -120,7 +120,7 @@ REASONS = frozenset(
         "exit",  # the process ended by itself
         "timeout",  # over trial_timeout
         "memory",  # over the memory limit
-        "result",  # returned something that is no metric
+        "result",  # returned something that is not a metric
         "data",  # the data could not be read
         "pruned",  # a pruner's decision
         "cancelled",  # the user or a limit of the sweep ended it

@@ -117,7 +117,7 @@ class AttemptId:
         """
         found = _ATTEMPT.fullmatch(text)
         if found is None:
-            raise ValueError(f"{text[:40]!r} is no attempt's id; allowed is text such as 7.0.2")
+            raise ValueError(f"{text[:40]!r} is not an attempt's id; allowed is text such as 7.0.2")
         return cls(*map(int, found.groups()))
 
 

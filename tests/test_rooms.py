@@ -28,7 +28,7 @@ def imported(name: str, path: Path) -> Iterator[str]:
             base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             source = ".".join(filter(None, (base, node.module)))
             for alias in node.names:
-                # A name that is no module comes from the package itself.
+                # A name that is not a module comes from the package itself.
                 inner = f"{source}.{alias.name}"
                 yield from (each for each in (inner if inner in MODULES else source,) if each in MODULES)
 

@@ -36,7 +36,7 @@ ENTITIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 STRONGEST_WIND = 250
 #: Weather older than this is no longer the weather.
 WEATHER_LASTS = timedelta(hours=6)
-#: Columns that stay with a row and are no features.
+#: Columns that stay with a row and are not features.
 CARRY = ("prediction_time", "sched_dep", "month", "carrier", "origin", "dest")
 #: Columns that are only looked up by.
 BY = ("sched_hour", "year", "tailnum", "built")
@@ -102,7 +102,7 @@ def _planes(store: FeatureStore) -> None:
 
 
 def _rows(store: FeatureStore, flights: DataFrame) -> DataFrame:
-    """One row for each flight that arrived, with what its schedule and its plane tell."""
+    """One row for each flight that arrived, with what its schedule and its plane say."""
     rows = flights.where("arrived_at is not null").select(
         "flight_id",
         F.timestamp_add("HOUR", F.lit(-LEAD_HOURS), F.col("sched_dep")).alias("prediction_time"),

@@ -12,7 +12,7 @@ from sparkml_track.engine.loop.progress import Progress, ProgressListener
 __all__ = ["display", "sentence"]
 
 _log = logging.getLogger(__name__)
-#: Seconds between lines where output is no terminal.
+#: Seconds between lines where output is not a terminal.
 _LINE_EVERY = 30.0
 
 

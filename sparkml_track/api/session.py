@@ -175,7 +175,7 @@ def java_problem(environ: Mapping[str, str] | None = None) -> str | None:
         return f"Spark needs Java {_JAVA} or later and {where}: {_INSTALL}"
     version = _java_version(java)
     if version is None:
-        return f"Spark needs Java {_JAVA} or later and `{java} -version` does not tell one: {_INSTALL}"
+        return f"Spark needs Java {_JAVA} or later and `{java} -version` does not print one: {_INSTALL}"
     if version < _JAVA:
         return f"Spark needs Java {_JAVA} or later and {java} is Java {version}: {_INSTALL}"
     return None

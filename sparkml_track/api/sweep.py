@@ -85,8 +85,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
             Arrow tables; on executor "driver" as they are) are shipped once to each host and memory-mapped there; any
             other object that can be pickled is shipped once too, and unpickled by each attempt that reads it.
         points_to_evaluate: the first trials, in the shape of the space or flattened with dots.
-        warm_start: the id of an earlier sweep, or of its parent run: the sampler is told its finished trials, if they
-            are of this space and have this metric. They are no trials of this sweep.
+        warm_start: the id of an earlier sweep, or of its parent run: the sampler learns its finished trials, if they
+            are of this space and have this metric. They are not trials of this sweep.
         executor: "auto", "resident" or "jobs" (Spark slots), "driver" (threads, for objectives that use Spark
             themselves), "processes" (this host, without Spark) or "inline" (this process).
         isolation: "recycled" or "fresh": a new process for each trial.
@@ -147,7 +147,7 @@ def run(
     """Runs a sweep from its arguments.
 
     Args:
-        given: the arguments of ``sweep``; all problems are told before anything starts.
+        given: the arguments of ``sweep``; all problems are reported before anything starts.
         home: the state folder; made if missing.
         session: gives the Spark session, if the executor needs one.
         progress: see ``sweep``.

@@ -1,4 +1,4 @@
-"""Where a sweep is tracked: as its arguments say, else as the calling program or its environment told MLflow."""
+"""Where a sweep is tracked: as its arguments say, else as MLflow is configured."""
 
 from __future__ import annotations
 

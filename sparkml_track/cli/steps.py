@@ -66,21 +66,21 @@ def run_steps(settings: Settings, steps: Sequence[str]) -> None:
     settings.home.make()
     # Paths and commands are for copying: never broken.
     console = Console(highlight=False, soft_wrap=True)
-    told: dict[str, Mapping[str, object]] = {}
+    facts_of: dict[str, Mapping[str, object]] = {}
     try:
         for number, step in enumerate(steps, start=1):
             say(console, f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
-            told[step] = run_step(step, settings).facts()
+            facts_of[step] = run_step(step, settings).facts()
     finally:
-        # What was reached is told even where a later step fails.
-        if told:
-            _summary(told, settings, console)
+        # What was reached is printed even where a later step fails.
+        if facts_of:
+            _summary(facts_of, settings, console)
 
 
-def _summary(told: Mapping[str, Mapping[str, object]], settings: Settings, console: Console) -> None:
+def _summary(facts_of: Mapping[str, Mapping[str, object]], settings: Settings, console: Console) -> None:
     """What the steps gave: a line for each fact, a table where a fact has rows of figures."""
     say(console, Rule(f"{settings.name}: summary"))
-    for step, facts in told.items():
+    for step, facts in facts_of.items():
         for name, fact in facts.items():
             if isinstance(fact, Mapping) and fact and all(isinstance(row, Mapping) for row in fact.values()):
                 say(console, _table(f"{step}: {name}", fact))

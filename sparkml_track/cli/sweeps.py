@@ -120,7 +120,7 @@ def _sweeps(
         numbers = ("finished", "pruned", "failed", "killed", "running", "not_started")
         figures = [str(getattr(counts, name)) if counts else "" for name in numbers]
         table.add_row(one.sweep, one.state, *figures, _age(one.age), "yes" if one.resumable else "no", one.note)
-    # Ids are for copying: never broken, also where the output is no terminal.
+    # Ids are for copying: never broken, also where the output is not a terminal.
     Console(highlight=False, soft_wrap=True, width=_width(table)).print(table)
 
 

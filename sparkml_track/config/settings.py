@@ -142,7 +142,7 @@ def _parse(document: Document) -> tuple[File | None, list[Complaint]]:
 
 
 def _checks(value: object, folder: Path) -> list[Complaint]:
-    """What concerns several keys or the disk; told together with the rest, so read from the raw file."""
+    """What concerns several keys or the disk; reported together with the rest, so read from the raw file."""
     top = value if isinstance(value, dict) else {}
     sweep = top.get("sweep")
     found = list(_folders(top.get("code"), folder))

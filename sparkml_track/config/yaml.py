@@ -80,7 +80,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _refused(text: str) -> Iterator[tuple[int, str]]:
-    """What is told from the events alone, before anything is built of them."""
+    """What the events alone show, before anything is built of them."""
     if len(text) > _LARGEST:
         yield 1, f"{len(text):,} characters are too many for a config file; at most {_LARGEST:,}"
         return
@@ -113,7 +113,7 @@ def _half_characters(line: int, text: str) -> Iterator[tuple[int, str]]:
     try:
         text.encode()
     except UnicodeEncodeError:
-        yield line, f"the text {text[:80]!a} is no Unicode text; write the characters themselves"
+        yield line, f"the text {text[:80]!a} is not Unicode text; write the characters themselves"
 
 
 def _short(tag: str) -> str:

@@ -111,7 +111,7 @@ class _Run:
         spec, around, past = self._spec, self._around, opening.past
         published: deque[Sequence[int]] = deque()
 
-        def told(numbers: Sequence[int]) -> None:
+        def on_published(numbers: Sequence[int]) -> None:
             around.reached(Lifecycle.PUBLISHED)
             published.append(numbers)
 
@@ -119,7 +119,7 @@ class _Run:
         wanted = Wanted.of(spec.tracking, spec.goals[0])
         publisher: Publisher | TopPublisher | None = None
         if spec.tracking.child_runs != "none":
-            publisher = every = Publisher(tracker, parent.run_id, told)
+            publisher = every = Publisher(tracker, parent.run_id, on_published)
             if wanted is not None:
                 publisher = TopPublisher(every, wanted, before)
         parts = Parts(*members, opening.journal, publisher, self._watch, published, around.reached)
@@ -152,7 +152,7 @@ class _Run:
             spec=self._spec.plan(),
             why=str(error or loop.refused or loop.stopping or ""),
             stale=loop.stale + stale,
-            patience=self._around.patience,
+            longest_wait=self._around.longest_wait,
             reached=self._around.reached,
             hurry=self._interrupts.later(),
             config=self._config,
@@ -163,7 +163,7 @@ class _Run:
     ) -> SweepResult:
         loop = running.loop
         if isinstance(error, JournalError | LeaseHeld):
-            # What is not in the journal is told to nobody.
+            # What is not in the journal is published nowhere.
             if running.publisher is not None:
                 running.publisher.close(0.0)
             raise error
@@ -267,9 +267,9 @@ class _Run:
         text = str(error)
         text += "" if "kept" in text else "; results so far are kept"
         text += f". {way_on(self._sweep, self._config)}"
-        told = type(error)(text)
-        told.__cause__ = error
-        return told
+        explained = type(error)(text)
+        explained.__cause__ = error
+        return explained
 
     @property
     def _config(self) -> bool:

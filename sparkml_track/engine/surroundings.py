@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkml_track.engine.loop.progress import ProgressListener
-from sparkml_track.engine.publishing.finish import PATIENCE
+from sparkml_track.engine.publishing.finish import LONGEST_WAIT
 from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
 from sparkml_track.refs import DataRef
 
@@ -25,10 +25,10 @@ class Surroundings:
         inputs: what ``data`` came from, recorded on the parent run.
         code: folders the objective is imported from.
         origin: where the sweep was started from ("config": a file), so that a command can start it again.
-        patience: seconds for which the end of the sweep waits for a tracking store that is down.
+        longest_wait: seconds for which the end of the sweep waits for a tracking store that is down.
         reached: is called at each point of the sweep's life.
         tags: for the parent run: code version, Spark facts.
-        listener: is told of progress.
+        listener: gets the progress.
     """
 
     home: Path
@@ -39,5 +39,5 @@ class Surroundings:
     tags: Mapping[str, str] = field(default_factory=dict)
     listener: ProgressListener | None = None
     origin: Mapping[str, object] = field(default_factory=dict)
-    patience: float = PATIENCE
+    longest_wait: float = LONGEST_WAIT
     reached: LifecycleListener = unheard

@@ -153,11 +153,11 @@ class Executor(ABC):
     """Executes attempts.
 
     Ownership: whoever makes an executor closes it; ``close`` ends every attempt and leaves no process. Threads:
-    ``submit``, ``answer``, ``stop`` and ``events`` from one thread; an executor has its own threads and tells
+    ``submit``, ``answer``, ``stop`` and ``events`` from one thread; an executor has its own threads and speaks
     through ``events`` alone. Order: Started, then Reported in the order made, then exactly one of Ended or Lost for
     each submitted attempt; an attempt lost or ended before it began may have no Started. Answers from attempts that
     already ended are dropped and counted in ``stale``.
-    Retries: none; a lost attempt is told and the loop decides. Errors: ``submit`` never raises for a failed
+    Retries: none; a lost attempt is reported and the loop decides. Errors: ``submit`` never raises for a failed
     attempt. ``events`` raises ``ExecutorError`` once no attempt can be executed any more, and when a thread of the
     executor died.
 

@@ -99,7 +99,7 @@ class InlineExecutor(Executor, Link):
         self._answers.put((attempt, index, stop))
 
     def stop(self, attempt: str, reason: str) -> None:
-        """See ``Executor``; one that has not begun never does, one that runs is told at its next ``should_stop``."""
+        """See ``Executor``; one that has not begun never does, one that runs learns it at its next ``should_stop``."""
         self._stopped[attempt] = reason
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ class FeatureLookup:
     Attributes:
         table_name: a feature table.
         lookup_key: columns of the rows, in the order of the table's primary keys.
-        feature_names: which features; None takes all columns that are no key and no timestamp.
+        feature_names: which features; None takes all columns that are neither keys nor the timestamp.
         rename_outputs: feature to name in the result.
         timestamp_lookup_key: column of the rows that holds the time. Needed exactly where the table has a timestamp.
             A value whose timestamp is exactly this time counts as known.

@@ -64,7 +64,7 @@ def parse_window(text: str) -> timedelta:
     """
     found = re.fullmatch(r"([1-9]\d{0,5})([dhms])", text)
     if found is None:
-        raise DataError(f"{text!r} is no window: give a whole number and d, h, m or s, like 7d")
+        raise DataError(f"{text!r} is not a window: give a whole number and d, h, m or s, like 7d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
@@ -81,7 +81,7 @@ def rolling(events: DataFrame, spec: Rolling) -> DataFrame:
         exit of its last event.
 
     Raises:
-        DataError: columns that are missing, clash or are no numbers, a window that is none.
+        DataError: columns that are missing, clash or are not numeric, text that is not a window.
     """
     _check(events, spec)
     plan = _plan(events, spec)

@@ -49,7 +49,7 @@ class TrainingSet:
 class FeatureStore:
     """Feature tables among the tables, read at pinned versions.
 
-    A table's version is pinned when this store first reads or writes it; ``pinned`` tells them all. So what one store
+    A table's version is pinned when this store first reads or writes it; ``pinned`` lists them all. So what one store
     builds comes from one version of each table, whatever others write meanwhile.
 
     Threads: one at a time. Ownership: neither tables nor session are owned.
@@ -131,7 +131,7 @@ class FeatureStore:
         """
         info = self.tables.describe(self._pin(name))
         if not info.keys:
-            raise TableError(f"{name} is no feature table: it has no primary keys. Make it with create_table")
+            raise TableError(f"{name} is not a feature table: it has no primary keys. Make it with create_table")
         return info
 
     def create_training_set(
@@ -151,7 +151,7 @@ class FeatureStore:
             feature_lookups: in this order.
             label: a column of ``df``.
             keys: columns that name a row.
-            carry: columns of ``df`` that stay in the result and are no features (times, the split, names).
+            carry: columns of ``df`` that stay in the result and are not features (times, the split, names).
             exclude_columns: columns that were only needed to look up by; they are left out.
 
         Raises:
@@ -206,11 +206,11 @@ def _defaulted(df: DataFrame, values: Mapping[str, object]) -> DataFrame:
     """A default takes the type of its feature: another would change that of the column.
 
     Raises:
-        DataError: a default that is no value of that type.
+        DataError: a default that is not a value of that type.
     """
     kinds = {name: kind for name, kind in df.dtypes if name in values}
     problems = [
-        f"the default {value!r} of {name!r} is no {kinds[name]}, which the feature is: give one that is"
+        f"the default {value!r} of {name!r} is not a {kinds[name]}, which the feature is: give one that is"
         for name, value in values.items()
         if not _is_of(df, value, kinds[name])
     ]

@@ -59,7 +59,7 @@ class Verdict(Enum):
 
     FREE = "given back, or its driver is dead"
     HELD = "its driver lives"
-    UNKNOWN = "only its heartbeat can tell"
+    UNKNOWN = "only its heartbeat can show"
 
 
 def lease_path(folder: Path, epoch: int) -> Path:
@@ -96,8 +96,8 @@ def read_claim(folder: Path, epoch: int) -> Claim:
 def judge(folder: Path, claim: Claim) -> Verdict:
     """Decides what can be decided without waiting. Raises OSError.
 
-    In the same place the process table tells the dead; a living process that locked its lease and no longer has
-    the lock has let go of it. Elsewhere under the same kernel (another container) a held lock tells the living.
+    In the same place the process table shows the dead; a living process that locked its lease and no longer has
+    the lock has let go of it. Elsewhere under the same kernel (another container) a held lock shows the living.
     Locks of other machines are not trusted: network file systems differ in what they promise.
     """
     if released_path(folder, claim.epoch).exists():
@@ -112,7 +112,7 @@ def judge(folder: Path, claim: Claim) -> Verdict:
 
 
 def live_holder(folder: Path, stale: float) -> Holder | None:
-    """Who holds the sweep, as far as can be told at once; None for nobody. Raises OSError."""
+    """Who holds the sweep, as far as can be known at once; None for nobody. Raises OSError."""
     epoch = newest_lease(folder)
     if not epoch:
         return None

@@ -1,4 +1,4 @@
-"""What the second driver of a sweep is told."""
+"""The error that the second driver of a sweep gets."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ __all__ = ["problem_with_home"]
 def problem_with_home(home: Path) -> str | None:
     """Why a sweep cannot keep its journal under ``home``; None if it can.
 
-    Makes the folder, and writes, syncs and removes a small file there: permissions alone do not tell (root, read-only
+    Makes the folder, and writes, syncs and removes a small file there: permissions alone hide some (root, read-only
     mounts, quotas, a full disk).
 
     Returns:

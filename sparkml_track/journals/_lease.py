@@ -118,7 +118,7 @@ class FileLease(Lease):
     def _wait_until_free(self, epoch: int) -> None:
         """Returns once the lease is given back or stale; raises if its driver lives."""
         path = lease_path(self._folder, epoch)
-        first, told = path.stat().st_mtime_ns, False
+        first, logged = path.stat().st_mtime_ns, False
         while (verdict := judge(self._folder, claim := read_claim(self._folder, epoch))) is not Verdict.FREE:
             if verdict is Verdict.HELD or path.stat().st_mtime_ns != first:
                 raise LeaseHeld(held_message(self._folder.name, claim.holder, epoch))
@@ -126,9 +126,9 @@ class FileLease(Lease):
             if left <= 0:
                 _log.warning("no heartbeat of %s for %.0f s: its sweep is taken over", _named(claim), self._pulse.stale)
                 return
-            if not told:
+            if not logged:
                 _log.warning("waiting up to %.0f s for a heartbeat of %s", left, _named(claim))
-            told = True
+            logged = True
             self._pulse.sleep(min(left, self._pulse.every / 2))
 
     def _age(self, path: Path) -> float:

@@ -87,7 +87,7 @@ def good_length(data: bytes, path: str) -> int:
     """How many bytes from the start are good lines; what follows is a torn tail.
 
     Raises:
-        JournalError: good lines follow the bad ones, so the damage is no torn tail.
+        JournalError: good lines follow the bad ones, so the damage is not a torn tail.
     """
     offset, last = 0, -1
     for line in good_lines(data):

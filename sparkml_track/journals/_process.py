@@ -1,4 +1,4 @@
-"""Which process on which machine, so that a dead one is told from a live one that got the same pid."""
+"""Which process on which machine, so that a dead one is not taken for a live one that got the same pid."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def here() -> Place:
 
 
 def started(pid: int) -> str:
-    """When a process of this place started, in the kernel's own count; "" if there is none or it cannot be told."""
+    """When a process of this place started, in the kernel's own count; "" if there is none or nobody can say."""
     fields = _stat(pid)
     return fields[19] if len(fields) > 19 else ""
 

@@ -99,7 +99,9 @@ class SegmentJournal(Journal):
 
     def _payload(self, record: Record) -> bytes:
         if record.kind not in schema.RECORDS:
-            raise JournalError(f"{record.kind!r} is no kind of record; there are {', '.join(sorted(schema.RECORDS))}")
+            raise JournalError(
+                f"{record.kind!r} is not a kind of record; there are {', '.join(sorted(schema.RECORDS))}"
+            )
         return encode(record.kind, record.body)
 
     def _usable(self) -> None:

@@ -38,7 +38,7 @@ class SegmentName:
 
     @classmethod
     def parse(cls, name: str) -> SegmentName | None:
-        """None for what is no segment."""
+        """None for what is not a segment."""
         found = _NAME.fullmatch(name)
         return cls(int(found[2]), int(found[1])) if found else None
 

@@ -14,7 +14,7 @@ __all__ = ["number_cuts", "text_cuts"]
 
 _FINE = 100  # bins of a column of many values, by equal counts of the baseline
 _LEAST = 20  # bins of what is left of it beside heavy values
-_TEXTS = 1000  # texts that are told apart; rarer ones share a bin with those never seen
+_TEXTS = 1000  # texts with a bin of their own; rarer ones share a bin with those never seen
 
 
 def number_cuts(sample: NDArray[np.float64], low: float | None, high: float | None) -> Cuts:

@@ -162,7 +162,7 @@ def _quality(scores: Any, labels: Any) -> tuple[Any, Any, Any]:
         totals[0], lows[0], highs[0] = len(wrong), wrong.min(), wrong.max()
     at = SCORES + HEAD
     lows[at], highs[at] = score.min(), score.max()
-    # Scores that are no probabilities are refused by whoever reads the least and the most.
+    # Scores that are not probabilities are refused by whoever reads the least and the most.
     score, positive = np.clip(score, 0, 1), label > 0
     right = np.clip(np.where(positive, score, 1 - score), np.finfo(float).eps, 1)
     bins = np.clip((score * SCORE_BINS).astype(int), 0, SCORE_BINS - 1) + np.where(positive, 0, SCORE_BINS)

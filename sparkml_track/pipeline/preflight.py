@@ -42,24 +42,24 @@ def _functions(settings: Settings, steps: Sequence[str]) -> Iterator[str]:
     for step in steps:
         for name in _FUNCTIONS[step]:
             path = getattr(getattr(settings, step), name)
-            yield from _told(settings, f"{step}.{name}", partial(objectives.resolve, path, settings.code))
+            yield from _problems_of(settings, f"{step}.{name}", partial(objectives.resolve, path, settings.code))
 
 
 def _sweep(settings: Settings) -> Iterator[str]:
     sweep = settings.sweep
     try:
         function = objectives.resolve(sweep.objective, settings.code)
-    except InvalidInput:  # told with the other functions
+    except InvalidInput:  # reported with the other functions
         return
     problems = objectives.problems(function)
     yield from (f"{settings.at('sweep.objective')}: {problem}" for problem in problems)
     given = sweep_arguments(settings, None if problems else function)
     made = partial(samplers.build, sweep.sampler, parse(sweep.space), seed=0, objectives=len(_listed(sweep.metric)))
-    found = list(_told(settings, "sweep.sampler", made))
-    found += _told(settings, "sweep.pruner", partial(pruners.build, sweep.pruner, seed=0))
+    found = list(_problems_of(settings, "sweep.sampler", made))
+    found += _problems_of(settings, "sweep.pruner", partial(pruners.build, sweep.pruner, seed=0))
     yield from found
     if not (found or problems):
-        yield from _told(settings, "sweep", partial(check, given))
+        yield from _problems_of(settings, "sweep", partial(check, given))
 
 
 def sweep_arguments(settings: Settings, function: object, data: Mapping[str, object] | None = None) -> SweepArguments:
@@ -89,7 +89,7 @@ def _listed(metric: str | Sequence[str]) -> Sequence[str]:
     return (metric,) if isinstance(metric, str) else metric
 
 
-def _told(settings: Settings, key: str, check: Callable[[], object]) -> Iterator[str]:
+def _problems_of(settings: Settings, key: str, check: Callable[[], object]) -> Iterator[str]:
     try:
         check()
     except InvalidInput as error:

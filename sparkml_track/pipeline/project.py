@@ -31,7 +31,7 @@ class Project:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        # As ``api.tracked_where``: what the file says, else what MLflow was told.
+        # As ``api.tracked_where``: what the file says, else as MLflow is configured.
         found = ambient() if settings.tracking.uri is None else Ambient()
         self.uri = settings.tracking.uri or found.uri or settings.home.tracking_uri
         self.experiment = settings.tracking.experiment or found.experiment or settings.name

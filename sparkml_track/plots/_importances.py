@@ -17,7 +17,7 @@ __all__ = ["Importances", "importances"]
 
 _MOST_TRIALS, _MOST_PARAMS, _FEWEST = 2000, 20, 5
 _NOT_SET = "(not set)"
-#: Of the forest that importances are read from; more cost more than they tell.
+#: Of the forest that importances are read from; more cost more than they show.
 _TREES = 24
 
 

@@ -126,7 +126,7 @@ class HyperbandPruner(Pruner):
         return self._bracket(trial).report(trial, step, value)
 
     def ended(self, trial: int, finished: bool) -> None:
-        """As the contract says; the first that finishes may tell how far trials go."""
+        """As the contract says; the first that finishes may show how far trials go."""
         last = self._lasts.pop(trial, -1)
         if self._brackets:
             self._bracket(trial).ended(trial, finished)

@@ -3,7 +3,7 @@
 _base          the contract
 _memory        the twin
 _mlflow        MLflow's registry
-_mlflow_runs   runs that are no sweep, in MLflow
+_mlflow_runs   runs that are not sweeps, in MLflow
 _mlflow_files  a model as a folder in MLflow's format
 _files         digests of a model's files
 _types         what a stored model may name, and where the project's own code is

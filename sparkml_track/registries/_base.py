@@ -72,7 +72,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that is no sweep, written whole when its work is done.
+    """A run that is not a sweep, written whole when its work is done.
 
     Attributes:
         kind: the tag ``sparkml.kind``: "model", "scoring" or "monitoring".

@@ -18,7 +18,7 @@ def signature_of(package: Package) -> Signature:
     """The signature a package is registered with.
 
     Raises:
-        RegistryError: the sample is no data frame with rows, a column has a type that models do not take, or the model
+        RegistryError: the sample is not a data frame with rows, a column has a type models do not take, or the model
             lacks the method.
     """
     sample: Any = package.sample

@@ -111,7 +111,7 @@ def _sklearn_flavor() -> Any:
 
 
 def _types_inside(model: object) -> list[str]:
-    # skops reads only types it was told to trust. MLflow's own loaders believe this list, ours looks at each again.
+    # skops reads only types that it is to trust. MLflow's own loaders believe this list, ours looks at each again.
     import skops.io
 
     try:

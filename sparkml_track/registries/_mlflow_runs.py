@@ -1,4 +1,4 @@
-"""Runs that are no sweep, as the one writer of runs takes them."""
+"""Runs that are not sweeps, as the one writer of runs takes them."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def score_batches(work: Work, batches: Iterator[Any]) -> Iterator[Any]:
         try:
             yield _scored(work, pa.RecordBatch.from_arrays(batch.columns, list(work.columns)))
         except Exception as error:
-            # The traceback that Spark passes on is text in which nobody can tell a message from a line of code.
+            # The traceback that Spark passes on is text in which a message looks like a line of code.
             said = json.dumps({"error": type(error).__name__, "message": str(error)})
             raise RuntimeError(FAILED + said) from error
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .attempt.context import Data, TrialContext
 from .attempt.execute import Stopped, execute
-from .attempt.returned import tell
+from .attempt.returned import describe_error
 from .attempt.run_log import Recorder, executing, new_run_id
 from .attempt.threads import thread_count
 from .condition import LINUX, born_here
@@ -136,12 +136,12 @@ def _closed(recorder: Recorder, done: Done) -> Done:
     except Stopped:
         raise
     except Exception as error:
-        return done._replace(state="failed", reason="exception", message=tell(error))
+        return done._replace(state="failed", reason="exception", message=describe_error(error))
     return done
 
 
 def flush_output() -> None:
-    """Python's buffers of stdout and stderr go out before the attempt is told to be done."""
+    """Python's buffers of stdout and stderr go out before the attempt counts as done."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -38,7 +38,7 @@ class Child:
         born: what it was like when it came; None until then.
         pid: 0 until then.
         worked: seconds of attempts so far.
-        doomed: it was told to end; what it says no longer counts.
+        doomed: it is being ended; what it says no longer counts.
         status: exit code or minus the signal, once known.
         closed: it was let go.
         unsent: what it has not taken yet.

@@ -1,4 +1,4 @@
-"""What a worker is told."""
+"""What a worker is given."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Config"]
 
 @dataclass(frozen=True)
 class Config:
-    """What a worker is told in the task's closure.
+    """What a worker is given in the task's closure.
 
     Attributes:
         address: of the broker.

@@ -1,7 +1,7 @@
 """One attempt in one Spark task: for slots that cannot keep a connection to the driver.
 
 The same template and children as a worker's, so that an attempt ends as it would there; what it reports comes back
-with its outcome, and ``should_stop`` is always told to go on.
+with its outcome, and ``should_stop`` always answers to go on.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ class _Once:
         return self._messages
 
     def _wait(self) -> None:
-        patience = 2.0 if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-        for fd, _ in self._poll.poll(patience * 1000.0):
+        wait = 2.0 if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        for fd, _ in self._poll.poll(wait * 1000.0):
             ready = self._sources.get(fd)
             if ready is not None:
                 ready()

@@ -15,7 +15,7 @@ from contextlib import suppress
 __all__ = ["Strays", "end_process", "wait_for"]
 
 #: Seconds that a killed process has to go; one that is traced may stay.
-PATIENCE = 1.0
+LONGEST_WAIT = 1.0
 #: Seconds that a resource tracker has, from when it is alone.
 _TRACKER = 5.0
 #: Whether the system says what comes to the nearest reaper; elsewhere process groups have to do.
@@ -34,7 +34,7 @@ class Strays:
         A living child is the reaper of its own descendants, so what is here without being a child was left.
 
         Args:
-            ours: children, which are no strays.
+            ours: children, which are not strays.
         """
         killed: set[int] = set()
         while strays := _children() - set(ours) - killed - self._trackers.keys():
@@ -69,8 +69,8 @@ def end_process(pid: int) -> None:
 
 
 def wait_for(done: Callable[[], bool]) -> None:
-    """Waits until it is done, for ``PATIENCE`` seconds at most."""
-    until = time.monotonic() + PATIENCE
+    """Waits until it is done, for ``LONGEST_WAIT`` seconds at most."""
+    until = time.monotonic() + LONGEST_WAIT
     while not done() and time.monotonic() < until:
         time.sleep(0.001)
 

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .attempt.returned import tell
+from .attempt.returned import describe_error
 from .attempt.threads import thread_count
 from .child import Loaded, serve
 from .host.paths import NotShared, Places
@@ -35,7 +35,7 @@ from .wire.messages import Broken, Exit, Fork, Kill, Message, NoFork, Ready, Res
 
 __all__ = ["main", "receive_with_fds"]
 
-#: Modules whose versions are told to the driver, which compares them with its own.
+#: Modules whose versions go to the driver, which compares them with its own.
 _PACKAGES = ("cloudpickle", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "xgboost", "lightgbm", "torch", "pyspark")
 #: Opened here, once, and not in each child.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -116,7 +116,7 @@ class Template:
             self._state = [Broken(f"{NotShared.__name__}: {error}")]
         except BaseException as error:
             version = getattr(sys.modules.get("cloudpickle"), "__version__", "")
-            self._state = [Broken(tell(error), version)]
+            self._state = [Broken(describe_error(error), version)]
 
     def _left_alone(self) -> bool:
         if self._clients:

@@ -113,7 +113,7 @@ class Worker:
                 self._children.rests()
             return
         except TemplateLost:
-            if shared:  # who killed it cannot be told: the next time, only the attempt that did it is hit
+            if shared:  # who killed it is unknown: the next time, only the attempt that did it is hit
                 host.part()
                 self._driver.send(Parted())
             raise

@@ -1,7 +1,7 @@
 """What one number may be.
 
 Bounds are the values themselves, as in scipy and Ray, not their logarithms as in hyperopt. A distribution is a plain
-value: making a wrong one raises nothing, ``problems()`` tells what is wrong, and ``space.parse`` gathers all of it.
+value: making a wrong one raises nothing, ``problems()`` lists what is wrong, and ``space.parse`` gathers all of it.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def _text(value: str, path: str, problems: list[str]) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        problems.append(f"{path!r}: {value[:80]!a} is no Unicode text, so it cannot be stored; allowed is any that is")
+        problems.append(f"{path!r}: {value[:80]!a} is not Unicode text, so it cannot be stored; allowed is any that is")
     return value
 
 

@@ -92,7 +92,7 @@ class Match:
         used: the names of the point that the node accounts for.
         problems: why it does not fit; empty if it does.
         doubts: constants that the point leaves out, and values equal to, but not of the type of those of the node.
-            Among several options that fit, the one with the fewest is meant: 1 and 1.0 are told apart by this.
+            Among several options that fit, the one with the fewest is meant: 1 and 1.0 are different options by this.
     """
 
     decisions: Mapping[str, object] = field(default_factory=dict)

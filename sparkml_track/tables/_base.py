@@ -114,7 +114,7 @@ class Tables(ABC):
 
     Raises:
         DataError: what is to be written does not meet the expectations, or has types or column names no table can hold.
-        TableError: a name that is no identifier, no such table or version, a table that needs what this member cannot
+        TableError: a name that is not a valid one, no such table or version, a table that needs what this member cannot
             read, a table that is there already (mode "error"), a write that the storage refused or that lost every
             retry.
     """

@@ -1,4 +1,4 @@
-"""Attempts, and what an executor tells of them; for the cases of executors."""
+"""Attempts, and what an executor reports of them; for the cases of executors."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class ExecutorCase(LimitsCase):
             return outcomes(executor, 1)[0]
 
     def test_a_number_is_the_value_of_the_metric(self) -> None:
-        """The outcome tells when and for how long."""
+        """The outcome says when and for how long."""
 
         def objective(trial: object) -> float:
             return trial.params["x"] * 2  # type: ignore[attr-defined,no-any-return]
@@ -71,7 +71,7 @@ class ExecutorCase(LimitsCase):
             started = next(i for i, e in enumerate(events) if isinstance(e, Started) and e.attempt == event.attempt)
             assert started < events.index(event)
 
-    def test_slots_are_told(self) -> None:
+    def test_slots_are_reported(self) -> None:
         """At least one, by the first event of that kind."""
         with self.opened(lambda _: 1.0) as executor:
             executor.submit(attempt(0))
@@ -176,7 +176,7 @@ class ExecutorCase(LimitsCase):
             self.open(Work(objective))
 
     def test_reports_arrive_and_the_answer_reaches_the_objective(self) -> None:
-        """An objective that was told to stop has the state pruned, with what it returned."""
+        """An objective that learns it is to stop has the state pruned, with what it returned."""
 
         def objective(trial: object) -> float:
             for step in range(5):

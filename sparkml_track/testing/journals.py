@@ -118,7 +118,7 @@ class JournalCase(ABC):
 
     def test_an_unknown_kind_is_refused(self, journal: Journal) -> None:
         """By name."""
-        with pytest.raises(JournalError, match=r"'acepted' is no kind of record.*accepted"):
+        with pytest.raises(JournalError, match=r"'acepted' is not a kind of record.*accepted"):
             journal.append([Record("acepted", {})])
 
     def test_flushed_records_outlive_a_dead_driver_and_buffered_ones_do_not(self) -> None:
@@ -181,7 +181,7 @@ class JournalCase(ABC):
         assert epochs == [1, 2, 3]
 
     def test_a_driver_written_off_as_dead_learns_it_and_adds_nothing(self) -> None:
-        """What it writes after its successor did is not in the history, and it is told so."""
+        """What it writes after its successor did is not in the history, and it gets an error."""
         first = self.open("sweep")
         first.append([_record(0)])
         first.flush()

@@ -78,7 +78,7 @@ class SamplerCase(ABC):
         assert len([params for params in points if params]) == wanted
 
     def test_a_space_of_constants_has_one_point(self) -> None:
-        """Nothing to search is no error."""
+        """Nothing to search is not an error."""
         assert self.make(parse({"a": 1, "b": {"c": [1, 2]}})).ask(0) == {"a": 1, "b": {"c": [1, 2]}}
 
     def test_the_same_seed_and_order_give_the_same_proposals(self) -> None:

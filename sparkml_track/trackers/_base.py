@@ -212,7 +212,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def parent(self, run_id: str) -> StoredParent:
-        """A parent run as it is stored; ``TrackingError`` if there is none, or it is no sweep."""
+        """A parent run as it is stored; ``TrackingError`` if there is none, or it is not a sweep."""
 
     @abstractmethod
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:

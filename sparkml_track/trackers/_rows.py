@@ -28,7 +28,7 @@ OF_AN_END = (schema.TAG_REASON, schema.TAG_MESSAGE, schema.TAG_ARTIFACTS, schema
 _STATUS = {
     State.RUNNING: "RUNNING",
     State.FINISHED: "FINISHED",
-    State.PRUNED: "KILLED",  # MLflow has no pruned state; sparkml.state tells.
+    State.PRUNED: "KILLED",  # MLflow has no pruned state; sparkml.state says so.
     State.FAILED: "FAILED",
     State.KILLED: "KILLED",
 }

@@ -41,7 +41,7 @@ def test_java_17_and_later_will_do(says: str, tmp_path: Path) -> None:
     [
         ('openjdk version "11.0.2" 2019-01-15', "is Java 11"),
         ('java version "1.8.0_202"', "is Java 8"),
-        ("nothing of use", "does not tell one"),
+        ("nothing of use", "does not print one"),
     ],
 )
 def test_an_older_java_is_one_sentence_with_the_way_out(says: str, words: str, tmp_path: Path) -> None:

@@ -98,4 +98,4 @@ def test_no_text_raises(text: str) -> None:
 
 def test_half_a_character_is_refused_with_its_line() -> None:
     problems = read('a: 1\nb: "x\\ud800"\n').problems
-    assert problems == [(2, "the text 'x\\ud800' is no Unicode text; write the characters themselves")]
+    assert problems == [(2, "the text 'x\\ud800' is not Unicode text; write the characters themselves")]

@@ -34,7 +34,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         home=Path(request["home"]),
         tags=environment_tags(),
         reached=_moment(request),
-        patience=request.get("patience", 20.0),
+        longest_wait=request.get("longest_wait", 20.0),
     )
     spec = check(SweepArguments(**{**DEFAULTS, **_arguments(request)}))
     result = run_sweep(spec, around)

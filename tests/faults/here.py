@@ -44,7 +44,7 @@ class Moments:
         self._at.get((moment, self.seen[moment]), lambda: None)()
 
 
-def sweep(home: Path, moments: Moments | None = None, patience: float = 20.0, **given: Any) -> SweepResult:
+def sweep(home: Path, moments: Moments | None = None, longest_wait: float = 20.0, **given: Any) -> SweepResult:
     """A sweep of 20 trials in threads of this process, unless told otherwise."""
     given = {
         **DEFAULTS,
@@ -54,5 +54,7 @@ def sweep(home: Path, moments: Moments | None = None, patience: float = 20.0, **
         **given,
     }
     data, listener = given.pop("data", {}), given.pop("listener", None)
-    around = Surroundings(home=home, data=data, reached=moments or Moments(), patience=patience, listener=listener)
+    around = Surroundings(
+        home=home, data=data, reached=moments or Moments(), longest_wait=longest_wait, listener=listener
+    )
     return run_sweep(check(SweepArguments(**given)), around)

@@ -67,7 +67,7 @@ def test_a_locked_database_is_waited_for_while_trials_go_on(home: Path, lock: Lo
 def test_a_database_that_stays_locked_is_a_clear_error_and_results_are_kept(home: Path, lock: Lock) -> None:
     moments = Moments().at("received", 2, lock.take)
     with pytest.raises(TrackingUnavailable, match=r"could not be published.*locked.*verify --repair"):
-        sweep(home, moments, patience=1.0, max_trials=10, objective=slow_square)
+        sweep(home, moments, longest_wait=1.0, max_trials=10, objective=slow_square)
     lock.release()
     name = only_sweep(home)
     assert sum(record.kind == "accepted" for record in read(home, name)) == 10

@@ -179,7 +179,7 @@ def test_the_first_signal_ends_the_wait_for_a_store_that_is_down(
     with monkeypatch.context() as patched:
         away(patched, **{kind: ask})
         with pytest.raises(error):
-            sweep(home, Moments().at("closing", 1, closing.set), patience=300.0, max_trials=4)
+            sweep(home, Moments().at("closing", 1, closing.set), longest_wait=300.0, max_trials=4)
     assert time.monotonic() - began < 60
     sweep_id = only_sweep(home)
     (told,) = (each.getMessage() for each in caplog.records if each.getMessage().startswith(f"{name}: "))
@@ -209,7 +209,7 @@ def test_a_signal_is_heard_while_the_store_takes_requests_and_never_answers(
         with monkeypatch.context() as patched:
             away(patched, **{kind: ask})
             with pytest.raises(KeyboardInterrupt):
-                sweep(home, Moments().at("closing", 1, closing.set), patience=300.0, max_trials=4)
+                sweep(home, Moments().at("closing", 1, closing.set), longest_wait=300.0, max_trials=4)
         assert time.monotonic() - began < 60
     finally:
         answered.set()

@@ -261,7 +261,7 @@ def test_a_thread_that_dies_ends_the_sweep_loudly_and_loses_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(Publisher, "_publish_all", broken)
         with pytest.raises(SparkmlError, match=r"the publisher's thread died: RuntimeError: a defect.*in the journal"):
-            sweep(home, max_trials=100_000, patience=1.0)
+            sweep(home, max_trials=100_000, longest_wait=1.0)
     name = newest(home)
     assert [r.kind for r in read(home, name)].count("accepted") >= 1
     found = verify(name, home=home, repair=True)

@@ -214,7 +214,7 @@ def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_b
             executor.submit(attempt(0))
             wait_until(lambda: (executor.events(0.1), (tmp_path / "running").exists())[1], 60)
             child = int((tmp_path / "running").read_text())
-            connection = executor._staff.slots[0].connection
+            connection = executor._pool.slots[0].connection
             assert connection is not None
             jvms = [jvm for name in ("worker-1", "worker-2") for jvm in two_hosts.executors(name)]
             frozen = next([jvm, *tree] for jvm in jvms if child in (tree := descendants(jvm)))
@@ -313,7 +313,7 @@ def test_no_executor_left_is_told_in_bounded_time(tmp_path_factory: pytest.TempP
         )
         try:
             executor.submit(attempt(0))
-            while not executor._staff.ready:
+            while not executor._pool.ready:
                 executor.events(0.5)
             jvms = [jvm for name in ("worker-1", "worker-2") for jvm in there.executors(name)]
             for pid in (there.pid("worker-1"), there.pid("worker-2"), *jvms):

@@ -66,7 +66,7 @@ def test_a_store_that_goes_away_delays_publishing_and_loses_nothing(
             server.start()
 
     moments = Moments().at("received", 2, begin).at("received", 10, end)
-    result = sweep(tmp_path, moments, patience=60.0, **through(proxy, f"away-{fault}"))
+    result = sweep(tmp_path, moments, longest_wait=60.0, **through(proxy, f"away-{fault}"))
     assert assert_accounting(tmp_path, result.sweep, server.uri)["finished"] == 12
 
 
@@ -76,7 +76,7 @@ def test_a_store_that_stays_away_is_named_after_a_bounded_wait_and_repaired_late
     moments = Moments().at("received", 4, lambda: setattr(proxy, "refuse", 503))
     began = time.monotonic()
     with pytest.raises(TrackingUnavailable, match=r"could not be published.*verify --repair away-for-good"):
-        sweep(tmp_path, moments, patience=2.0, **through(proxy, "away-for-good"))
+        sweep(tmp_path, moments, longest_wait=2.0, **through(proxy, "away-for-good"))
     assert time.monotonic() - began < 40
     name = only_sweep(tmp_path)
     found = verify(name, home=tmp_path, tracking_uri=server.uri)
@@ -96,7 +96,7 @@ def test_refused_credentials_end_the_asking_keep_results_and_let_the_sweep_go_on
     given = {**through(proxy, f"denied-{code}"), "max_trials": 40}
     moments = Moments().at("received", 4, lambda: setattr(proxy, "refuse", code))
     with pytest.raises(TrackingDenied, match=r"refused the credentials.*journal of sweep denied"):
-        sweep(tmp_path, moments, patience=2.0, **given)
+        sweep(tmp_path, moments, longest_wait=2.0, **given)
     assert 4 <= moments.seen["accepted"] < 40
     proxy.refuse = 0
     after = Moments()

@@ -143,7 +143,7 @@ def test_one_shuffle_is_enough_for_all_windows(spark: SparkSession) -> None:
         (Rolling(("k",), "at", ("1d",), means={"m": "k"}), "'k' is string: only booleans and numbers"),
         (Rolling(("k",), "at", ("1d",)), "at least one key, one window and one count or mean"),
         (Rolling((), "at", ("1d",), count="n"), "at least one key"),
-        (Rolling(("k",), "at", ("1 day",), count="n"), "'1 day' is no window"),
+        (Rolling(("k",), "at", ("1 day",), count="n"), "'1 day' is not a window"),
         (Rolling(("k",), "at", ("1d",), count="n", timestamp="K"), "two columns 'k'"),
         (Rolling(("k",), "at", ("1d",), count="V", means={"v": "v"}), "two columns 'v_1d'"),
     ],
@@ -168,5 +168,5 @@ def test_windows_are_read(text: str, length: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5h", "7 d", "7w"])
 def test_what_is_no_window_is_refused(text: str) -> None:
-    with pytest.raises(DataError, match="is no window"):
+    with pytest.raises(DataError, match="is not a window"):
         parse_window(text)

@@ -102,7 +102,7 @@ def test_written_rows_replace_those_of_the_same_key_and_time(filled: FeatureStor
 
 def test_what_is_no_feature_table_is_not_looked_up(store: FeatureStore, spark: SparkSession) -> None:
     store.tables.write("raw", planes(spark))
-    with pytest.raises(TableError, match="raw is no feature table"):
+    with pytest.raises(TableError, match="raw is not a feature table"):
         store.look_up(flights(spark), FeatureLookup("raw", "plane"))
 
 
@@ -194,7 +194,7 @@ def test_keys_stay_unique_when_rows_are_appended(filled: FeatureStore, spark: Sp
 def test_a_default_that_is_no_value_of_the_feature_is_refused(
     filled: FeatureStore, spark: SparkSession, value: object, kind: str
 ) -> None:
-    with pytest.raises(DataError, match=rf"the default {value!r} of 'seats' is no {kind}"):
+    with pytest.raises(DataError, match=rf"the default {value!r} of 'seats' is not a {kind}"):
         filled.look_up(flights(spark), replace(SEATS, default_values={"seats": value}))
 
 

@@ -1,6 +1,6 @@
 """MLflow as all families meet it.
 
-ambient      where the calling program has told MLflow to write
+ambient      where the calling program makes MLflow write
 errors       foreign errors become ours; log lines stay off the terminal
 experiments  found or made, and where they keep artifacts
 datasets     what a table is as a dataset

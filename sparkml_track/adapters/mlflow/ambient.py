@@ -1,4 +1,4 @@
-"""Where the calling program, or its environment, has told MLflow to write. MLflow is not imported to find that out."""
+"""Where the calling program, or its environment, makes MLflow write. MLflow is not imported to find that out."""
 
 from __future__ import annotations
 

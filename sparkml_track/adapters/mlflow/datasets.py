@@ -18,7 +18,7 @@ MAX_DIGEST, _MAX_TAG_KEY, _MAX_TAG_VALUE = 36, 255, 500
 
 
 def dataset_identity(ref: DataRef) -> tuple[str, str]:
-    """Name and digest of the dataset, by which MLflow tells one from another.
+    """Name and digest of the dataset, by which MLflow knows it.
 
     They come from the table's name, path and version alone; data without a table has its own name and digest.
     """

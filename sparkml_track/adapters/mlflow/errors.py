@@ -67,7 +67,7 @@ _BROKEN = (
     sqlalchemy.exc.DisconnectionError,
     sqlalchemy.exc.TimeoutError,
 )
-# What was asked for is no address: to ask again changes nothing.
+# What was asked for is not an address: to ask again changes nothing.
 _NO_ADDRESS = (
     InvalidUrlException,
     requests.exceptions.InvalidHeader,

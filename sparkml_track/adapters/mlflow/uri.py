@@ -64,17 +64,17 @@ def _environment() -> Iterator[str]:
 
 
 def _settings(uri: str, start: int) -> Iterator[tuple[int, int]]:
-    """Values of settings with telling names, behind any separator."""
+    """Values of settings whose names say that they are secret, behind any separator."""
     while start < len(uri):
         ends = [place for one in _SEPARATORS if (place := uri.find(one, start)) >= 0]
         end = min(ends, default=len(uri))
         name, equals, value = uri[start:end].partition("=")
-        if equals and value and (_tells(name) or _holds_setting(value)):
+        if equals and value and (_is_secret(name) or _holds_setting(value)):
             yield end - len(value), end
         start = end + 1
 
 
-def _tells(name: str) -> bool:
+def _is_secret(name: str) -> bool:
     plain = unquote_plus(name).lower()
     return any(word in plain for word in _WORDS)
 
@@ -82,7 +82,7 @@ def _tells(name: str) -> bool:
 def _holds_setting(value: str) -> bool:
     """Whether a value is settings itself, quoted, with a secret among them: ``odbc_connect=DRIVER%3D...%3BPWD%3Dx``."""
     plain = unquote_plus(unquote_plus(value))
-    return "=" in plain and any(_tells(part.partition("=")[0]) for part in plain.replace("&", ";").split(";"))
+    return "=" in plain and any(_is_secret(part.partition("=")[0]) for part in plain.replace("&", ";").split(";"))
 
 
 def _forms(uri: str) -> Iterator[str]:

@@ -35,7 +35,7 @@ def wait_for_server(address: tuple[str, int], longest: float = _AWAY) -> None:
         OSError: nothing does after ``longest`` seconds.
     """
     until = time.monotonic() + longest
-    told = False
+    logged = False
     while True:
         try:
             with socket.create_connection(address, 2.0):
@@ -43,7 +43,7 @@ def wait_for_server(address: tuple[str, int], longest: float = _AWAY) -> None:
         except OSError:
             if time.monotonic() > until:
                 raise
-        if not told:
-            told = True
+        if not logged:
+            logged = True
             _log.warning("the Spark Connect server at %s:%d is away; waiting %g s for it", *address, longest)
         time.sleep(_BETWEEN)

@@ -89,7 +89,7 @@ class Repair:
     def _publish(self, past: History, journal: Journal, run_id: str) -> None:
         stored = {child.number: child for child in self._tracker.children(run_id)}
         due = wanted(past, ended=True)
-        # What was published and is gone, somebody deleted: that is told, not undone.
+        # What was published and is gone, somebody deleted: that is reported, not undone.
         missing = [
             number
             for number in past.results

@@ -99,7 +99,7 @@ def _sweep_of(target: str, tracker: Tracker, root: Path) -> str:
     except TrackingError as error:
         if type(error) is not TrackingError:
             raise
-        raise TrackingError(f"{target!r} is no sweep in {root} and no parent run: {error}") from None
+        raise TrackingError(f"{target!r} is neither a sweep in {root} nor a parent run: {error}") from None
 
 
 def _kept_uri(target: str, kept: str | None) -> str | None:

@@ -165,7 +165,7 @@ class _Walk:
         try:
             self._note(kind.__qualname__, inspect.getsource(kind))
             note = False
-        except (OSError, TypeError):  # typed in: its methods tell
+        except (OSError, TypeError):  # typed in: its methods show it
             note = True
         for base in kind.__bases__:
             self.visit(base.__name__, base)

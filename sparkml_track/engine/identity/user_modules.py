@@ -58,7 +58,7 @@ def find(name: str) -> ModuleSpec | None:
 
 
 def user_module(name: str) -> UserModule | None:
-    """The module, None if it is no user's or has no text (a package without ``__init__.py``)."""
+    """The module, None if it is not a user's or has no text (a package without ``__init__.py``)."""
     spec = find(name)
     if spec is None or spec.origin is None or not spec.has_location or not _users(name, spec.origin):
         return None

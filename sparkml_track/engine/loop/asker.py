@@ -1,7 +1,7 @@
 """Asking: the user's own points first, then the sampler, up to the number of trials planned.
 
 With ``deterministic``, what a trial is asked with depends only on trials that lie ``parallelism`` behind, and they
-are told in the order of their numbers, so timing changes nothing.
+reach the sampler in the order of their numbers, so timing changes nothing.
 
 A sampler whose proposals depend on results and take milliseconds is called on another thread (``aside``). It is asked
 for one trial at a time; ahead of a free slot only where slots would else wait for it noticeably, and never by more than
@@ -40,7 +40,7 @@ class _Told:
 
 
 class Asker:
-    """Makes trials and tells the sampler how they ended. One thread calls it; whoever has it closes it.
+    """Makes trials and passes their ends on to the sampler. One thread calls it; whoever has it closes it.
 
     Args:
         sampler: proposes.
@@ -120,7 +120,7 @@ class Asker:
         return min(longest, LOOK)
 
     def close(self) -> None:
-        """Ends the thread; what ends from now on is told to nobody."""
+        """Ends the thread; what ends from now on reaches no sampler."""
         self._closed = True
         if self._aside is not None:
             self._aside.close()
@@ -144,7 +144,7 @@ class Asker:
         self._hungry = found is None and aside.asking
         if found is not None:
             self._pace.asked(aside.seconds)
-            self._pace.tell()
+            self._pace.warn_if_slow()
         return found
 
     def _ask_there(self, aside: Aside) -> None:
@@ -223,7 +223,7 @@ class Asker:
                 _log.warning("trial %d would be asked otherwise now; the sampler does not repeat itself", trial.number)
 
     def ended(self, trial: Trial, state: State, values: Sequence[float]) -> None:
-        """Tells the sampler, or keeps it until its turn; a value that is no number counts as a failure."""
+        """Tells the sampler, or keeps it until its turn; a value that is not a number counts as a failure."""
         good = all(math.isfinite(value) for value in values)
         told = _Told(trial, state if good else State.FAILED, tuple(values) if good else ())
         if self._behind is None:

@@ -1,4 +1,4 @@
-"""Why trials fail, told once for each kind of failure while the sweep runs, not only in its report."""
+"""Why trials fail, logged once for each kind of failure while the sweep runs, not only in its report."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.trial import State
 
-__all__ = ["Complaints"]
+__all__ = ["FailureLog"]
 
 _log = logging.getLogger(__name__)
-#: Kinds that are told; more would bury the progress.
+#: Kinds that are logged; more would bury the progress.
 _MOST = 5
 
 
-class Complaints:
+class FailureLog:
     """Logs the first failure of each kind: of one reason, and one type of error."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
         self._unread = False
 
     def unread(self, number: int, metric: str, metrics: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ class Complaints:
             return
         line = result.message.partition("\n")[0]
         kind = (result.reason, line.partition(":")[0])
-        if kind in self._told or len(self._told) >= _MOST:
+        if kind in self._logged or len(self._logged) >= _MOST:
             return
-        self._told.add(kind)
+        self._logged.add(kind)
         _log.warning("trial %d failed (%s): %s", result.number, result.reason, line[:300])

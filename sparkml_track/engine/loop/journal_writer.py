@@ -1,6 +1,6 @@
 """The journal as the loop writes it, and what may leave only once it is durable there: child runs.
 
-A result is told to the tracking store after the journal has it on disk, so a driver that dies has published nothing
+A result goes to the tracking store after the journal has it on disk, so a driver that dies has published nothing
 that its successor does not know.
 """
 
@@ -17,7 +17,7 @@ from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, un
 from sparkml_track.journals import Journal, Record
 from sparkml_track.trackers import ChildRun
 
-__all__ = ["Ledger"]
+__all__ = ["JournalWriter"]
 
 #: Seconds for which accepted results may be unsynced; results that come meanwhile share one fsync.
 SYNC_EVERY = 0.05
@@ -30,7 +30,7 @@ class Queue(Protocol):
         """Queues one."""
 
 
-class Ledger:
+class JournalWriter:
     """Writes records in groups; one thread.
 
     Args:

@@ -1,8 +1,8 @@
-"""The loop: asks, submits, takes events, and tells; in that order, journal first.
+"""The loop: asks, submits, takes events, and passes results on; in that order, journal first.
 
 Everything happens on the caller's thread but publishing and slow samplers. What an event changes is written to the
 journal before the sampler or the progress display learn of it; the tracking store learns of it when it is durable there
-(``ledger``).
+(``journal_writer``).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from sparkml_track.engine.loop.journal_writer import Ledger
+from sparkml_track.engine.loop.journal_writer import JournalWriter
 from sparkml_track.engine.loop.ports import Parts, Queue
-from sparkml_track.engine.loop.running_trial import Again, Live
-from sparkml_track.engine.loop.slot_watch import Slots
+from sparkml_track.engine.loop.running_trial import Again, RunningTrial
+from sparkml_track.engine.loop.slot_watch import SlotWatch
 from sparkml_track.engine.loop.tally import Tally
 from sparkml_track.engine.loop.unit_scheduler import UnitScheduler
 from sparkml_track.engine.records import types as records
-from sparkml_track.engine.results.records import accepted, told_values
+from sparkml_track.engine.results.records import accepted, losses_of
 from sparkml_track.engine.results.summary import Result, Summary, summarise
 from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
@@ -53,15 +53,15 @@ class Loop:
         self._spec = spec
         self._parts = parts
         self.results: list[Result] = []
-        self.live: dict[int, Live] = {}
+        self.live: dict[int, RunningTrial] = {}
         self.stopping = ""
         self.tally = Tally(spec)
         self.refused: TrackingError | None = None
         self.used, self.stale = 0.0, 0
-        self._slots = Slots("Spark" if spec.executor not in ("processes", "inline") else "this host")
+        self._slots = SlotWatch("Spark" if spec.executor not in ("processes", "inline") else "this host")
         self._stopped = False
-        self.ledger = Ledger(parts.journal, parts.publisher, parts.published, parts.reached)
-        self._units = UnitScheduler(parts.asker, self.ledger, spec.trial_timeout, parts.reached)
+        self.journal = JournalWriter(parts.journal, parts.publisher, parts.published, parts.reached)
+        self._units = UnitScheduler(parts.asker, self.journal, spec.trial_timeout, parts.reached)
         self._began = self._turned = time.monotonic()
 
     @property
@@ -101,7 +101,7 @@ class Loop:
         return summarise(self.results, planned, len(self.live), self._spec.goals)
 
     def restore(self, results: Iterable[Result], again: Iterable[Again]) -> None:
-        """Takes over what an earlier driver left; its asker and pruner are told by others.
+        """Takes over what an earlier driver left; others restore its asker and pruner.
 
         Args:
             results: accepted, in the order they came.
@@ -132,9 +132,9 @@ class Loop:
         self._turn()  # after it: a slot that is free does not wait for the disk
         if not self.live and (self.stopping or asker.exhausted):
             self._drop_again()
-            self.ledger.flush()
+            self.journal.flush()
             return True
-        wait = self.ledger.wait(TURN)
+        wait = self.journal.wait(TURN)
         if not self.stopping:
             wait = asker.pause(wait, idle=not self.live)
         for event in self._parts.executor.events(wait):
@@ -155,14 +155,14 @@ class Loop:
         for live in list(self.live.values()):
             self._accept(live, self._killed(live))
         self._drop_again()
-        self.ledger.flush()
+        self.journal.flush()
 
     def _drop_again(self) -> None:
         for live in self._units.drop():
             self.live[live.trial.number] = live
             self._accept(live, self._killed(live))
 
-    def _killed(self, live: Live) -> Outcome:
+    def _killed(self, live: RunningTrial) -> Outcome:
         return Outcome(State.KILLED, reason="cancelled", message=self.stopping, started=live.started or time.time())
 
     # -- starting
@@ -181,8 +181,8 @@ class Loop:
 
     def _submit(self, *attempts: Attempt) -> None:
         for attempt in attempts:
-            self.ledger.record(records.Submitted(attempt.attempt_id))
-        self.ledger.write()
+            self.journal.record(records.Submitted(attempt.attempt_id))
+        self.journal.write()
         self._parts.executor.submit(*attempts)
         for _ in attempts:
             self._parts.reached(Lifecycle.SUBMITTED)
@@ -201,21 +201,21 @@ class Loop:
         elif isinstance(event, Reported):
             self._reported(live, event)
         elif isinstance(event, Logged):
-            self.ledger.record(live.take_logged(event.log))
+            self.journal.record(live.take_logged(event.log))
         elif isinstance(event, Started):
             live.started, live.clock, live.host = event.time, time.monotonic(), event.host
         else:
             self._lost(live, event)
 
-    def _current(self, attempt: str) -> Live | None:
+    def _current(self, attempt: str) -> RunningTrial | None:
         """The trial whose current attempt this is; others are stale."""
         live = self.live.get(AttemptId.parse(attempt).trial)
         return live if live is not None and live.attempt.id == attempt else None
 
-    def _reported(self, live: Live, event: Reported) -> None:
+    def _reported(self, live: RunningTrial, event: Reported) -> None:
         report = event.report
         attempt = live.attempt.attempt_id
-        self.ledger.record(records.Reported(attempt, report.step, report.metrics, report.time))
+        self.journal.record(records.Reported(attempt, report.step, report.metrics, report.time))
         live.reports.append(report)
         value = report.metrics.get(self._spec.metric[0])
         pruner = self._parts.pruner
@@ -223,11 +223,11 @@ class Loop:
             live.pruned = pruner.report(live.trial.number, report.step, self._spec.goals[0].loss(value))
         elif pruner is not None and value is None:
             self.tally.unread(live.trial.number, report.metrics)
-        self.ledger.write()
+        self.journal.write()
         self._parts.executor.answer(event.attempt, event.index, live.pruned)
 
-    def _lost(self, live: Live, event: Lost) -> None:
-        self.ledger.record(live.lost(event))
+    def _lost(self, live: RunningTrial, event: Lost) -> None:
+        self.journal.record(live.lost(event))
         if self.stopping:
             self._accept(live, self._killed(live))
         elif live.charged > self._spec.failures.retries:
@@ -236,29 +236,29 @@ class Loop:
         else:
             self._retry(live)
 
-    def _retry(self, live: Live) -> None:
+    def _retry(self, live: RunningTrial) -> None:
         live.retry()
         if self._parts.pruner is not None:
             self._parts.pruner.restarted(live.trial.number)
         self._submit(live.attempt)
 
-    def _accept(self, live: Live, outcome: Outcome) -> None:
+    def _accept(self, live: RunningTrial, outcome: Outcome) -> None:
         self._parts.reached(Lifecycle.RECEIVED)
         outcome = live.with_losses(outcome)
         result = live.result(outcome, self._spec.metric, self.stopping)
-        self.ledger.record(accepted(result, outcome.log, outcome.artifacts))
-        self.ledger.write()
+        self.journal.record(accepted(result, outcome.log, outcome.artifacts))
+        self.journal.write()
         del self.live[live.trial.number]
         self.results.append(result)
-        self._tell(live, result, outcome)
+        self._pass_on(live, result, outcome)
 
-    def _tell(self, live: Live, result: Result, outcome: Outcome) -> None:
+    def _pass_on(self, live: RunningTrial, result: Result, outcome: Outcome) -> None:
         self._parts.reached(Lifecycle.ACCEPTED)
-        self._parts.asker.ended(live.trial, result.state, told_values(result, self._spec.goals))
+        self._parts.asker.ended(live.trial, result.state, losses_of(result, self._spec.goals))
         if self._parts.pruner is not None:
             self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
         if self._parts.publisher is not None:
-            self.ledger.hold(live.child_run(result, outcome))
+            self.journal.hold(live.child_run(result, outcome))
         self._count(result)
 
     def _count(self, result: Result) -> None:
@@ -269,13 +269,13 @@ class Loop:
     # -- clock
 
     def _turn(self) -> None:
-        self.ledger.turn()
+        self.journal.turn()
         now = time.monotonic()
         if now - self._turned < TURN:
             return
         self._turned = now
-        self.ledger.note_published()
-        self.ledger.note_late(self.stale + self._parts.executor.stale)
+        self.journal.note_published()
+        self.journal.note_late(self.stale + self._parts.executor.stale)
         if self._parts.publisher is not None:
             self._look_at(self._parts.publisher)
             self._show_running(self._parts.publisher, now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sparkml_track.engine.loop.asker import Asker
-from sparkml_track.engine.loop.running_trial import Live
+from sparkml_track.engine.loop.running_trial import RunningTrial
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
 from sparkml_track.executors import Executor
@@ -38,7 +38,7 @@ class SweepState(Protocol):
     """How far a loop is, for who watches it; ``Loop`` says what its members mean."""
 
     results: list[Result]
-    live: dict[int, Live]
+    live: dict[int, RunningTrial]
     stopping: str
 
     @property

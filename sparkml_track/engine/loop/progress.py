@@ -22,7 +22,7 @@ class Progress:
         best: the best value so far in the user's direction, None before the first.
         best_number: its trial.
         elapsed: seconds since the sweep began.
-        remaining: seconds to go as far as can be told, else None.
+        remaining: seconds to go as far as is known, else None.
         note: what the user should know now (tracking down, no slots), else empty.
         waiting: trials that are to be executed and have no slot yet.
     """

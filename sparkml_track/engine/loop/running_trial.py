@@ -14,11 +14,11 @@ from sparkml_track.executors import Lost
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Attempt, Outcome, Report, RunLog, Trial, Unit
 
-__all__ = ["Again", "Live"]
+__all__ = ["Again", "RunningTrial"]
 
 
 @dataclass
-class Live:
+class RunningTrial:
     """A trial that has not ended."""
 
     trial: Trial
@@ -104,8 +104,8 @@ class Again:
     attempts: int
     charged: int
 
-    def next(self, timeout: float | None) -> Live:
+    def next(self, timeout: float | None) -> RunningTrial:
         """The next attempt at it."""
         number = self.attempts + 1
         attempt = Attempt(self.trial, Unit(self.trial.number), number, timeout)
-        return Live(self.trial, attempt, charged=self.charged, attempts=number)
+        return RunningTrial(self.trial, attempt, charged=self.charged, attempts=number)

@@ -97,7 +97,7 @@ class Pace:
         self.cycle = 0.0
         self._handed = 0
         self._last = 0.0
-        self._told = False
+        self._warned = False
 
     def asked(self, seconds: float) -> None:
         """A proposal was made."""
@@ -119,11 +119,11 @@ class Pace:
         """
         return slots > 1 and self._handed >= slots and self.ask > 0.05 * self.cycle * slots
 
-    def tell(self) -> None:
+    def warn_if_slow(self) -> None:
         """Says once, in the log, that proposals are what the sweep waits for."""
-        if self._told or self._handed < _SOME or self.ask < 0.8 * self.cycle:
+        if self._warned or self._handed < _SOME or self.ask < 0.8 * self.cycle:
             return
-        self._told = True
+        self._warned = True
         _log.warning(
             "the sampler cannot keep up: a proposal takes %.0f ms and slots could take one every %.0f ms, so they wait "
             "for it. Fewer slots (parallelism=...) or a quicker sampler ('random', 'quasi-random') lose nothing then",

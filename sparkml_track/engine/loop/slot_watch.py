@@ -1,16 +1,16 @@
-"""What a person is told when trials wait because there are no slots."""
+"""What a person reads when trials wait because there are no slots."""
 
 from __future__ import annotations
 
 import time
 
-__all__ = ["Slots"]
+__all__ = ["SlotWatch"]
 
 #: Seconds without a slot that nobody needs to know of: workers take some to start.
 PATIENT = 10.0
 
 
-class Slots:
+class SlotWatch:
     """How many slots there are, and since when there are none.
 
     Args:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from sparkml_track.engine.loop.failure_log import Complaints
+from sparkml_track.engine.loop.failure_log import FailureLog
 from sparkml_track.engine.loop.stopping import Stopping
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Spec
@@ -30,7 +30,7 @@ class Tally:
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
         self._stopping = Stopping(spec.goals[0], spec.target, spec.patience)
-        self._complaints = Complaints()
+        self._complaints = FailureLog()
         self.counts: Counter[State] = Counter()
         self.best: Result | None = None
 

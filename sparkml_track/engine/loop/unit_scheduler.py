@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from sparkml_track.engine.loop.asker import Asker
-from sparkml_track.engine.loop.journal_writer import Ledger
-from sparkml_track.engine.loop.running_trial import Again, Live
+from sparkml_track.engine.loop.journal_writer import JournalWriter
+from sparkml_track.engine.loop.running_trial import Again, RunningTrial
 from sparkml_track.engine.records.types import Asked
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener
 from sparkml_track.trial import Attempt, Unit
@@ -24,14 +24,14 @@ class UnitScheduler:
 
     Args:
         asker: gives trials; owned by the loop.
-        ledger: records new ones.
+        writer: records new ones.
         timeout: of each attempt, in seconds; None for none.
         reached: hears of trials that were asked.
     """
 
-    def __init__(self, asker: Asker, ledger: Ledger, timeout: float | None, reached: LifecycleListener) -> None:
+    def __init__(self, asker: Asker, writer: JournalWriter, timeout: float | None, reached: LifecycleListener) -> None:
         self._asker = asker
-        self._ledger = ledger
+        self._writer = writer
         self._timeout = timeout
         self._reached = reached
         self._again: deque[Again] = deque()
@@ -40,13 +40,13 @@ class UnitScheduler:
         """Takes what an earlier driver had begun."""
         self._again.extend(again)
 
-    def next(self, most: int) -> list[Live]:
+    def next(self, most: int) -> list[RunningTrial]:
         """The next trials with their attempts, to be submitted together; empty if there are none, or none yet.
 
         Args:
             most: of them. One alone comes where a sampler takes long, since a slot may wait for it.
         """
-        found: list[Live] = []
+        found: list[RunningTrial] = []
         began = time.monotonic()
         while len(found) < most and not (found and time.monotonic() - began > _TOGETHER):
             live = self._one()
@@ -55,17 +55,17 @@ class UnitScheduler:
             found.append(live)
         return found
 
-    def _one(self) -> Live | None:
+    def _one(self) -> RunningTrial | None:
         if self._again:
             return self._again.popleft().next(self._timeout)
         trial = self._asker.next()
         if trial is None:
             return None
-        self._ledger.record(Asked(trial.number, trial.params, trial.seed))
+        self._writer.record(Asked(trial.number, trial.params, trial.seed))
         self._reached(Lifecycle.ASKED)
-        return Live(trial, Attempt(trial, Unit(trial.number), timeout=self._timeout))
+        return RunningTrial(trial, Attempt(trial, Unit(trial.number), timeout=self._timeout))
 
-    def drop(self) -> Iterator[Live]:
+    def drop(self) -> Iterator[RunningTrial]:
         """What an earlier driver had begun and nobody executes any more."""
         while self._again:
             live = self._again.popleft().next(self._timeout)

@@ -85,12 +85,12 @@ class TopPublisher:
         """Raises what stopped the publisher."""
         self._publisher.check()
 
-    def close(self, patience: float, hurry: Hurry = never) -> int:
+    def close(self, longest_wait: float, hurry: Hurry = never) -> int:
         """Publishes what the best get and all that is queued; how many child runs are missing after it."""
         for child in self._ended():
             # What waits for the store still is replaced by this, so it is whole.
             self._publisher.put(child)
-        return self._publisher.close(patience, hurry)
+        return self._publisher.close(longest_wait, hurry)
 
     def _ended(self) -> Iterable[ChildRun]:
         shown = self._published if self._wanted.runs is not None else None

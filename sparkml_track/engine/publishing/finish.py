@@ -26,11 +26,11 @@ from sparkml_track.journals import Journal
 from sparkml_track.trackers import Content, ParentEnd, Tracker
 from sparkml_track.trial import State
 
-__all__ = ["PATIENCE", "Ending", "close_parent", "ended_record", "finish", "parent_end", "pareto_tag"]
+__all__ = ["LONGEST_WAIT", "Ending", "close_parent", "ended_record", "finish", "parent_end", "pareto_tag"]
 
 _log = logging.getLogger(__name__)
 #: Seconds for which the end of a sweep waits for a tracking store that is down.
-PATIENCE = 60.0
+LONGEST_WAIT = 60.0
 _FRONT = 700  # numbers of up to 10 digits fit into a tag of 8,000 characters
 
 
@@ -48,7 +48,7 @@ class Ending:
         spec: as JSON, kept with the parent run.
         why: it did not finish.
         stale: late answers of attempts that had been given up; they were refused.
-        patience: seconds to wait for a tracking store that is down.
+        longest_wait: seconds to wait for a tracking store that is down.
         reached: is called at each point of the sweep's life.
         hurry: whether a signal came, which ends the waiting.
         config: the sweep was started from a config file; see ``way_on``.
@@ -63,7 +63,7 @@ class Ending:
     spec: Mapping[str, object] = field(default_factory=dict)
     why: str = ""
     stale: int = 0
-    patience: float = PATIENCE
+    longest_wait: float = LONGEST_WAIT
     reached: LifecycleListener = unheard
     hurry: Hurry = never
     config: bool = False
@@ -84,11 +84,11 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
         TrackingError: the store is away or refuses; the journal has all results, and the sweep can go on.
     """
     ending.reached(Lifecycle.CLOSING)
-    waiting = publisher.close(ending.patience, ending.hurry) if publisher is not None else 0
+    waiting = publisher.close(ending.longest_wait, ending.hurry) if publisher is not None else 0
     with suppress(OSError):  # not there, or it has what the store refused
         (ending.home / "spool" / ending.sweep).rmdir()
-    loop.ledger.note_published()
-    loop.ledger.flush()
+    loop.journal.note_published()
+    loop.journal.flush()
     results = sorted(loop.results, key=lambda each: each.number)
     summary = loop.summary()
     end = parent_end(ending, summary, results)
@@ -132,7 +132,7 @@ def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd) -> None:
     Raises:
         TrackingError: it could not be ended.
     """
-    until = time.monotonic() + ending.patience
+    until = time.monotonic() + ending.longest_wait
     while True:
         try:
             _asked(ending, lambda: tracker.finish(ending.run_id, end))
@@ -163,7 +163,7 @@ def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publishers, wai
         text = f"{loop.refused} {waiting} child runs are not published. {_way_out(ending)}"
         raise type(loop.refused)(text) from loop.refused
     if waiting:
-        when = "before the signal came" if ending.hurry() else f"within {ending.patience:g} s"
+        when = "before the signal came" if ending.hurry() else f"within {ending.longest_wait:g} s"
         raise TrackingUnavailable(
             f"{waiting} child runs could not be published {when}"
             f"{': ' + publisher.trouble if publisher is not None and publisher.trouble else ''}. {_way_out(ending)}"

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 _EVERY = 1.0
 #: Seconds between tries while the store is away, at most.
 _LONGEST = 30.0
-#: Seconds for which a call that hangs is waited for at the end, beyond the patience.
+#: Seconds for which a call that hangs is waited for at the end, beyond that.
 _GRACE = 30.0
 #: Seconds between looks at whether there is a hurry, and those that a round under way has then.
 _LOOK, _LAST = 0.1, 3.0
@@ -78,11 +78,11 @@ class Publisher:
                 "This is a defect: please report it with the traceback"
             ) from error
 
-    def close(self, patience: float, hurry: Hurry = never) -> int:
-        """Publishes what is queued, trying for at most ``patience`` seconds.
+    def close(self, longest_wait: float, hurry: Hurry = never) -> int:
+        """Publishes what is queued, trying for at most ``longest_wait`` seconds.
 
         Args:
-            patience: in seconds.
+            longest_wait: in seconds.
             hurry: ends the waiting.
 
         Returns:
@@ -90,7 +90,7 @@ class Publisher:
         """
         with self._wake:
             self._closing = True
-            self._until = time.monotonic() + patience
+            self._until = time.monotonic() + longest_wait
             self._wake.notify_all()
         until = self._until + _GRACE
         while self._thread.is_alive() and time.monotonic() < until and not hurry():
@@ -110,7 +110,7 @@ class Publisher:
                 wait = self._publish_all(wait)
                 if closing and (not self._queue or time.monotonic() >= self._until):
                     return
-        except BaseException as error:  # noqa: BLE001 - told by ``check`` on the loop's thread
+        except BaseException as error:  # noqa: BLE001 - raised by ``check`` on the loop's thread
             self._error = error
 
     def _pause(self, seconds: float) -> bool:

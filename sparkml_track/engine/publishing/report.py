@@ -65,7 +65,7 @@ def write_report(
 
 
 def report(path: Path, page: Page) -> Content:
-    """Writes the report where that can be done: results do not depend on it, so what fails is told in the log alone.
+    """Writes the report where that can be done: results do not depend on it, so failures are only logged.
 
     Args:
         path: of the HTML file; its folder is made.

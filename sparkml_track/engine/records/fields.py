@@ -1,4 +1,4 @@
-"""Fields of a JSON object, with their types checked. What is wrong is told by the name of the field."""
+"""Fields of a JSON object, with their types checked. Errors name the field that is wrong."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def rebuilt(spec: Spec, home: Path, prints: Fingerprint) -> tuple[int, list[Jour
 def _refuse_another(parent: StoredParent, spec: Spec, prints: Fingerprint, seed: int) -> None:
     was = json.loads(parent.tags.get(schema.TAG_FINGERPRINT, "{}"))
     now = {**prints, "spec": {**prints["spec"], "seed": prints["spec"]["seed"]}}
-    # As in a journal, a part that an earlier release did not know is no difference.
+    # As in a journal, a part that an earlier release did not know is not a difference.
     digests: dict[str, str] = json.loads(part_digests(now))
     other = [part for part, digest in digests.items() if was.get(part, "" if not was else digest) != digest]
     if not spec.seed_drawn and seed != spec.seed:

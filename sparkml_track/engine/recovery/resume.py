@@ -28,7 +28,7 @@ from sparkml_track.engine.records.types import (
 )
 from sparkml_track.engine.recovery.rebuild import rebuilt
 from sparkml_track.engine.results.history import History
-from sparkml_track.engine.results.records import told_values
+from sparkml_track.engine.results.records import losses_of
 from sparkml_track.engine.spec.spec import Spec, id_prefix, new_sweep_id
 from sparkml_track.errors import JournalError, ResumeRefused
 from sparkml_track.journals import Journal, SweepEntry, last, open_journal, read, sweeps
@@ -95,11 +95,11 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
         spec: of the sweep.
     """
     ended = [
-        (past.trials[number], result.state, told_values(result, spec.goals)) for number, result in past.results.items()
+        (past.trials[number], result.state, losses_of(result, spec.goals)) for number, result in past.results.items()
     ]
     parts.asker.resume([trial for _, trial in sorted(past.trials.items())], ended)
     if parts.pruner is not None:
-        _tell_pruner(parts.pruner, parts.journal, past, spec)
+        _restore_pruner(parts.pruner, parts.journal, past, spec)
     again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
     loop.restore(past.results.values(), again)
     loop.used, loop.stale = past.used, past.stale
@@ -120,7 +120,7 @@ def clear_spool(folder: Path, past: History) -> None:
                 remove_tree(str(left))
 
 
-def _tell_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:
+def _restore_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec) -> None:
     """Every report again, in the order they came."""
     goal = spec.goals[0]
     for record in read_records(journal.replay()):
@@ -231,7 +231,7 @@ def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> 
 
 
 def _same_seed(plan: Plan, prints: Fingerprint) -> Fingerprint:
-    """A seed that is given now and equals the one that was drawn is no difference; nor is one that is left out now."""
+    """A seed that equals the one that was drawn is not a difference; nor is one that is left out now."""
     spec = dict(prints["spec"])
     was, now = plan.fingerprint["spec"].get("seed"), spec["seed"]
     if now is None or (was is None and now == plan.spec.seed):
@@ -244,7 +244,7 @@ def _same_seed(plan: Plan, prints: Fingerprint) -> Fingerprint:
 
 def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
     """The newest sweep of this name and fingerprint that has not ended, live ones too."""
-    told = False
+    logged = False
     for entry in _candidates(home, spec.name):
         try:
             # First what is cheap: most sweeps have ended.
@@ -259,8 +259,8 @@ def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
         found = differences(plan.fingerprint, prints)
         if not found:
             return entry.sweep
-        if not told and entry.holder is None:
-            told = True
+        if not logged and entry.holder is None:
+            logged = True
             text = "; ".join(found[:5])
             _log.warning("not going on with the unfinished sweep %s, which differs: %s", entry.sweep, text)
     return None

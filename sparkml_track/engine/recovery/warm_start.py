@@ -1,4 +1,4 @@
-"""Warm start: the finished trials of an earlier sweep, told to the sampler of a new one."""
+"""Warm start: the finished trials of an earlier sweep, given to the sampler of a new one."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def known(spec: Spec, home: Path, can: Capabilities) -> Sequence[Known]:
             f"warm_start is {spec.warm_start!r}, but none of its {len(trials)} finished trials can be used: they must "
             f"be of the space {list(spec.space.names)} and have the metric {', '.join(map(repr, spec.metric))}"
         )
-    _log.info("told %d of %d finished trials of %s to the sampler", len(found), len(trials), spec.warm_start)
+    _log.info("gave %d of %d finished trials of %s to the sampler", len(found), len(trials), spec.warm_start)
     return found
 
 

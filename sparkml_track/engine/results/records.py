@@ -12,7 +12,7 @@ from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Report, RunLog, State, Trial
 
-__all__ = ["accepted", "child_run", "last_reported", "result_of", "told_values", "values_of"]
+__all__ = ["accepted", "child_run", "last_reported", "losses_of", "result_of", "values_of"]
 
 
 def last_reported(reports: Sequence[Report], state: State) -> dict[str, float]:
@@ -88,8 +88,8 @@ def child_run(
     )
 
 
-def told_values(result: Result, goals: Sequence[Goal]) -> tuple[float, ...]:
-    """What the sampler is told of a result: lower is better; the last reported values of a pruned trial."""
+def losses_of(result: Result, goals: Sequence[Goal]) -> tuple[float, ...]:
+    """What the sampler learns of a result: lower is better; the last reported values of a pruned trial."""
     if result.value:
         return tuple(goal.loss(value) for goal, value in zip(goals, result.value, strict=True))
     reported = result.metrics if result.state is State.PRUNED else {}

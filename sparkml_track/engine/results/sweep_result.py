@@ -45,7 +45,7 @@ class SweepResult:
         experiment_id: of the experiment it is in.
         summary: counts, aggregates and digest, as on the parent run.
         trials: every started trial, by number.
-        report_path: the HTML report; not there if it could not be written, which the log then tells.
+        report_path: the HTML report; not there if it could not be written, which the log then says.
         seed: of sampler and trials, also if it was drawn.
     """
 
@@ -107,7 +107,7 @@ class SweepResult:
             last = f"; the last one: {failed[-1][:300]}" if failed else ""
             raise SparkmlError(
                 f"no trial finished with a finite value ({counts.failed} failed, {counts.pruned} pruned, "
-                f"{counts.killed} killed of {counts.planned}){last}; the report tells more: {self.report_path}"
+                f"{counts.killed} killed of {counts.planned}){last}; see the report: {self.report_path}"
             )
         return Best(best.number, best.params, dict(best.metrics), best.value[0])
 

@@ -74,7 +74,7 @@ class _Checker:
         if space is None or self.problems:
             return None
         self._stored(space)
-        _tell_of_lists(space)
+        _warn_of_lists(space)
         name = name or objectives.name_of(given.objective).rpartition(".")[2]
         fields |= {"points": self._points(space), "name": name, "experiment": experiment or name}
         return Spec(given.objective, space, goals=goals, **fields)  # type: ignore[arg-type]
@@ -87,14 +87,14 @@ class _Checker:
             self.problems.append(f"{name} is {value!r}; allowed is text, or None")
             return None
         if not is_unicode(value):
-            self.problems.append(f"{name} is {value!a}, which is no Unicode text; {_WHOLE}")
+            self.problems.append(f"{name} is {value!a}, which is not Unicode text; {_WHOLE}")
             return None
         if len(value) > _LONGEST:
             self.problems.append(f"{name} has {len(value)} characters; allowed are {_LONGEST}")
         return value
 
     def _search(self, space: spaces.Space, metric: Sequence[str]) -> None:
-        """What is wrong with sampler and pruner, to be told with the rest; else they tell it when they are made."""
+        """What is wrong with sampler and pruner, to be reported with the rest; else they raise it later."""
         builds: tuple[Callable[[], object], ...] = (
             lambda: samplers.build(self._given.sampler, space, seed=0, objectives=len(metric)),
             lambda: pruners.build(self._given.pruner, seed=0),
@@ -145,7 +145,7 @@ class _Checker:
         metric, direction = as_names(self._given.metric), as_names(self._given.direction)
         if not metric or not all(metric):
             self.problems.append(f"metric is {self._given.metric!r}; allowed is a name, or a sequence of names")
-        self.problems += [f"metric {name!a} is no Unicode text; {_WHOLE}" for name in metric if not is_unicode(name)]
+        self.problems += [f"metric {name!a} is not Unicode text; {_WHOLE}" for name in metric if not is_unicode(name)]
         if len(direction) == 1:
             direction *= len(metric)
         if len(direction) != len(metric) or not set(direction) <= set(DIRECTIONS):
@@ -271,7 +271,7 @@ class _Checker:
             self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
 
 
-def _tell_of_lists(space: spaces.Space) -> None:
+def _warn_of_lists(space: spaces.Space) -> None:
     """A list may be meant as a constant, or for a choice; both are common."""
     for name, value in space.constants:
         if isinstance(value, tuple | list):

@@ -10,7 +10,7 @@ __all__ = ["as_names", "is_finite", "is_unicode", "is_whole"]
 
 
 def is_unicode(text: str) -> bool:
-    """Whether it can be stored: bytes of a file name that are no UTF-8 become halves of characters in Python."""
+    """Whether it can be stored: bytes of a file name that are not UTF-8 become halves of characters in Python."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -68,7 +68,7 @@ class Spec:
         goals: one for each objective.
         target: in the user's direction.
         patience: trials without an improvement.
-        warm_start: id of an earlier sweep or of its parent run, whose finished trials the sampler is told.
+        warm_start: id of an earlier sweep or of its parent run, whose finished trials the sampler learns.
         points: the user's own first trials, shaped like the space.
         seed_drawn: whether the seed was drawn here; a resumed sweep then takes that of the first driver.
     """

@@ -41,7 +41,7 @@ def check_roots(checkpoint_root: str | None, artifact_root: str | None) -> None:
     """Makes roots that are missing and writes to each.
 
     Raises:
-        SpecError: the driver cannot write there; tells of both.
+        SpecError: the driver cannot write there; names both.
     """
     roots = {"failures.checkpoint_root": checkpoint_root, "tracking.artifact_root": artifact_root}
     found = [_unwritable(name, root) for name, root in roots.items() if root is not None]
@@ -80,7 +80,7 @@ class Roots:
         self._seen = self._done = 0
         self._gone: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._closed = threading.Event()
-        self._told = False
+        self._warned = False
         if self.checkpoints is not None:
             threading.Thread(target=self._serve, name="sparkml-checkpoints", daemon=True).start()
 
@@ -158,8 +158,8 @@ class Roots:
 
     def _remove(self, path: Path) -> None:
         left = remove_tree(str(path))
-        if left and not self._told:
-            self._told = True
+        if left and not self._warned:
+            self._warned = True
             _log.warning("%s cannot be removed, and maybe others (%s); remove it by hand", path, left)
 
 

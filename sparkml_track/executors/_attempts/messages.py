@@ -16,7 +16,7 @@ __all__ = ["not_loaded", "other_python", "run_message", "take_back"]
 
 
 def take_back(waiting: deque[Attempt], attempt: str, reason: str) -> list[Event]:
-    """Ends an attempt that has not begun; what is to be told of it, nothing if it does not wait."""
+    """Ends an attempt that has not begun; the events of it, none if it does not wait."""
     for one in waiting:
         if one.id == attempt:
             waiting.remove(one)

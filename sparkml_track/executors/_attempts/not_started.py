@@ -14,7 +14,7 @@ __all__ = ["HOLD", "NotStarted"]
 #: since with many slots one bad moment loses many at once.
 _NOT_BEGUN = 20
 _NONE_BEGAN = 60.0
-#: Seconds after which an attempt that did not begin is told: it is submitted again at once.
+#: Seconds after which an attempt that did not begin is reported: it is submitted again at once.
 HOLD = 1.0
 
 

@@ -1,4 +1,4 @@
-"""Events on their way to the loop, and the error that ends everything: attempts that have ended are told before it.
+"""Events on their way to the loop, and the error that ends everything: attempts that have ended are reported before it.
 
 Else their trials would count as running when the sweep stops, and resume would execute them again.
 """
@@ -17,7 +17,7 @@ class Outbox:
     """Of one executor and its one thread.
 
     Attributes:
-        events: to be told, the oldest first.
+        events: to be handed out, the oldest first.
         error: the first that ``keep`` met.
     """
 

@@ -14,7 +14,7 @@ class Packages:
     """Tells once of each package and version that differs."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
 
     def hear(self, host: str, versions: object) -> None:
         """Compares with what is imported here.
@@ -25,8 +25,8 @@ class Packages:
         """
         for name, theirs in sorted(versions.items()) if isinstance(versions, dict) else ():
             ours = getattr(sys.modules.get(str(name)), "__version__", theirs)
-            if ours != theirs and (str(name), str(theirs)) not in self._told:
-                self._told.add((str(name), str(theirs)))
+            if ours != theirs and (str(name), str(theirs)) not in self._logged:
+                self._logged.add((str(name), str(theirs)))
                 _log.warning(
                     "slots have %s %s (seen on %s), the driver has %s: results may differ from those of the driver; "
                     "install the same version on all hosts",

@@ -222,7 +222,7 @@ class DriverExecutor(Executor):
             self._error = error
 
     def _spoiled(self, event: Event) -> bool:
-        """Whether it tells of an attempt that failed since Spark is gone: the attempt is not to blame."""
+        """Whether an attempt failed since Spark is gone: the attempt is not to blame."""
         return self._error is not None and isinstance(event, Ended) and event.outcome.state is State.FAILED
 
     def _look(self) -> None:

@@ -56,7 +56,7 @@ _CHECK = 0.5
 class JobsExecutor(Executor):
     """See the module and ``Executor``.
 
-    Started is told when the job is submitted; with more attempts than free slots it waits in Spark's queue after it.
+    Started is reported when the job is submitted; with more attempts than free slots it still waits in Spark's queue.
 
     Args:
         work: what all attempts share.

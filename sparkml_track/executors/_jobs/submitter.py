@@ -39,7 +39,7 @@ class JobFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a job is told.
+    """What a job is given.
 
     Attributes:
         config: of a worker, without address and secret.

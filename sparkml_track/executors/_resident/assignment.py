@@ -10,21 +10,20 @@ from sparkml_track.executors._attempts.messages import run_message, take_back
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._base import Ended, Started
 from sparkml_track.executors._resident.slot import Slot
-from sparkml_track.slot.wire.messages import Message
 from sparkml_track.trial import Attempt, Outcome
 
-__all__ = ["Board"]
+__all__ = ["Assignment"]
 
 #: Seconds that a trial takes up to which attempts wait at the slots, so that the way to the driver does not show.
 _SHORT = 0.02
 
 
-class Board:
+class Assignment:
     """Gives attempts to slots.
 
     Args:
         send: messages to the worker that is in a slot.
-        out: takes what there is to tell.
+        out: takes the events.
     """
 
     def __init__(self, send: Callable[..., None], out: Outbox) -> None:
@@ -76,7 +75,7 @@ class Board:
             self._out.events.append(Started(slot.ahead[0].id, slot.host, time.time()))
 
     def ended(self, slot: Slot, attempt: str, outcome: Outcome) -> None:
-        """Tells how the attempt ended that was at this slot."""
+        """Reports how the attempt ended that was at this slot."""
         self._mean += 0.2 * (outcome.duration - self._mean)
         self._out.events.append(Ended(attempt, outcome))
         self.off(slot, attempt)

@@ -27,12 +27,12 @@ from sparkml_track.executors._base import (
     SlotsChanged,
     Work,
 )
-from sparkml_track.executors._resident.assignment import Board
+from sparkml_track.executors._resident.assignment import Assignment
 from sparkml_track.executors._resident.broker import Connection, Received
 from sparkml_track.executors._resident.early_template import EarlyTemplate
 from sparkml_track.executors._resident.launcher import Launcher
 from sparkml_track.executors._resident.slot import Limits, ListenAddress, Slot, open_broker
-from sparkml_track.executors._resident.worker_pool import Staff
+from sparkml_track.executors._resident.worker_pool import WorkerPool
 from sparkml_track.executors._shipping.artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.executors._shipping.worker_config import worker_config
@@ -71,7 +71,7 @@ class ResidentExecutor(Executor):
         self._limits = limits or Limits()
         self._host = Host(token, home=True)
         self._out, self._not_started = Outbox(), NotStarted()
-        self._board = Board(self._send, self._out)
+        self._assignment = Assignment(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
         self._apart: set[str] = set()
         self._judge = Judge(tuple(work.metric))
@@ -98,22 +98,22 @@ class ResidentExecutor(Executor):
         self._known, self._checked = set(packed.digests), time.monotonic()
         self._template = EarlyTemplate(self._host, config if shared else None)
         undo.callback(self._template.leave)
-        self._staff = Staff(launcher, config, self._limits, work.parallelism, self._dismiss)
+        self._pool = WorkerPool(launcher, config, self._limits, work.parallelism, self._dismiss)
 
     @property
     @override
     def slots(self) -> int:
-        return self._staff.expected
+        return self._pool.expected
 
     @property
     def room(self) -> int:
         """See ``Executor``; attempts wait at the slots only while trials are so short that the way would show."""
-        return self._board.room(self.slots) - len(self._not_started)
+        return self._assignment.room(self.slots) - len(self._not_started)
 
     @override
     def submit(self, *attempts: Attempt) -> None:
-        self._board.add(attempts)
-        self._board.give(self._staff.slots)
+        self._assignment.add(attempts)
+        self._assignment.give(self._pool.slots)
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
         """See ``Executor``.
@@ -134,7 +134,7 @@ class ResidentExecutor(Executor):
         if now - self._checked >= self._limits.check:
             self._checked = now
             self._check(now)
-        self._board.give(self._staff.slots)
+        self._assignment.give(self._pool.slots)
 
     def _hear_all(self, wait: float = 0.0) -> None:
         for received in self._broker.poll(wait):
@@ -142,17 +142,17 @@ class ResidentExecutor(Executor):
 
     @override
     def answer(self, attempt: str, index: int, stop: bool) -> None:
-        slot = self._board.at(attempt)
+        slot = self._assignment.at(attempt)
         if slot is not None:
             self._send(slot, wire.Answer(attempt, index, stop))
 
     @override
     def stop(self, attempt: str, reason: str) -> None:
-        slot = self._board.at(attempt)
+        slot = self._assignment.at(attempt)
         if slot is not None:
             self._send(slot, wire.Stop(attempt, reason))
         else:
-            self._board.take_back(attempt, reason)
+            self._assignment.take_back(attempt, reason)
 
     def _send(self, slot: Slot, *messages: wire.Message) -> None:
         if slot.connection is not None:
@@ -164,7 +164,7 @@ class ResidentExecutor(Executor):
             return
         self._closed = True
         self._template.leave()
-        for slot in self._staff.slots:
+        for slot in self._pool.slots:
             self._send(slot, wire.Bye(over=True))
         self._broker.poll(0)
         self._broker.close()  # workers that connect from now on find nobody and leave
@@ -212,7 +212,7 @@ class ResidentExecutor(Executor):
                 _log.warning("%s: %s", slot.host, message.message)
 
     def _hear_of(self, slot: Slot, message: wire.Report | wire.Logged | wire.Done | wire.Unbegun) -> None:
-        if self._board.at(message.attempt) is not slot:
+        if self._assignment.at(message.attempt) is not slot:
             self.stale += 1
         elif isinstance(message, wire.Report):
             self._report(slot, message)
@@ -228,10 +228,10 @@ class ResidentExecutor(Executor):
         if text:
             self._broker.send(connection, wire.Refuse(text))
             raise PreflightError(text)
-        if not 0 <= hello.slot < len(self._staff.slots):
+        if not 0 <= hello.slot < len(self._pool.slots):
             self._broker.drop(connection)
             return
-        slot = self._staff.slots[hello.slot]
+        slot = self._pool.slots[hello.slot]
         if slot.connection is None:
             self._welcome(slot, connection, hello.host)
         else:  # Spark started a copy of a slow or lost task: it takes over when the first is gone
@@ -245,10 +245,10 @@ class ResidentExecutor(Executor):
         self._broker.send(connection, wire.Welcome())
 
     def _ready(self, slot: Slot) -> None:
-        self._staff.came(slot)
+        self._pool.came(slot)
         self._template.leave()
-        self._out.events.append(SlotsChanged(self._staff.ready))
-        self._board.give(self._staff.slots)
+        self._out.events.append(SlotsChanged(self._pool.ready))
+        self._assignment.give(self._pool.slots)
 
     def _give(self, slot: Slot, wanted: wire.Get) -> None:
         assert slot.connection is not None
@@ -276,20 +276,20 @@ class ResidentExecutor(Executor):
     def _done(self, slot: Slot, done: wire.Done) -> None:
         outcome = with_artifacts(self._spool, done.attempt, self._judge.outcome(done, slot.host))
         self._not_started.began()
-        self._board.ended(slot, done.attempt, outcome)
+        self._assignment.ended(slot, done.attempt, outcome)
         self._freed(slot)
 
     def _not_begun(self, slot: Slot, unbegun: wire.Unbegun) -> None:
-        self._board.off(slot, unbegun.attempt)
+        self._assignment.off(slot, unbegun.attempt)
         self._freed(slot)
         self._not_started.lost(unbegun.attempt, f"worker on {slot.host}: {unbegun.message}")
 
     def _freed(self, slot: Slot) -> None:
         if not slot.ahead:
-            self._staff.freed(slot)
+            self._pool.freed(slot)
 
     def _file(self, slot: Slot, file: wire.File, blob: bytes) -> None:
-        if self._board.at(file.attempt) is slot:
+        if self._assignment.at(file.attempt) is slot:
             self._spool.take(file.attempt, file.path, file.at, blob)
 
     # -- losses
@@ -306,14 +306,14 @@ class ResidentExecutor(Executor):
             if not silent:
                 self._broker.drop(slot.connection)
         was_ready, slot.ready, slot.leaving, slot.connection = slot.ready, False, False, None
-        for place, attempt in enumerate(self._board.lost(slot)):
+        for place, attempt in enumerate(self._assignment.lost(slot)):
             self._spool.forget(attempt.id)
             self._judge.forget(attempt.id)
             charged = place == 0 and not slot.moving
             self._out.events.append(Lost(attempt.id, f"worker on {slot.host}: {why}", charged))
         if was_ready:
             _log.warning("lost the worker of slot %d on %s: %s", slot.number, slot.host, why)
-            self._out.events.append(SlotsChanged(self._staff.ready))
+            self._out.events.append(SlotsChanged(self._pool.ready))
         if slot.stands_by and slot.standby is not None:
             self._welcome(slot, *slot.standby)
 
@@ -322,21 +322,21 @@ class ResidentExecutor(Executor):
 
         Each worker has a template of its own from then on, so an attempt that does it again is alone and charged.
         """
-        beside = (each for each in self._staff.slots if each is not slot and each.host == slot.host and each.ahead)
+        beside = (each for each in self._pool.slots if each is not slot and each.host == slot.host and each.ahead)
         if slot.host in self._apart or next(beside, None) is not None:
             self._apart.add(slot.host)
             slot.moving = True
 
     def _check(self, now: float) -> None:
-        for slot in self._staff.slots:
+        for slot in self._pool.slots:
             # One that is not ready may wait for another one to fetch data, or for a long import.
             bound = self._limits.silent if slot.ready else self._limits.load
             if slot.connection is not None and now - slot.connection.heard > bound:
                 stands_by = slot.stands_by
                 self._lose(slot, f"no sign of life for {bound:g} s", silent=True)
                 if not stands_by:
-                    self._staff.lost(slot)
-        self._staff.check(now, self._board.waiting)
+                    self._pool.lost(slot)
+        self._pool.check(now, self._assignment.waiting)
 
     def _dismiss(self, slot: Slot) -> None:
         """Lets a worker go that has nothing to do; one that rests may never be called again."""
@@ -345,4 +345,4 @@ class ResidentExecutor(Executor):
             self._by_connection.pop(slot.connection, None)
             self._broker.drop(slot.connection)
         slot.ready, slot.leaving, slot.connection = False, False, None
-        self._out.events.append(SlotsChanged(self._staff.ready))
+        self._out.events.append(SlotsChanged(self._pool.ready))

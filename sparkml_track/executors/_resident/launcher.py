@@ -41,7 +41,7 @@ class Launcher(ABC):
     """Starts one worker in each slot.
 
     Ownership: of the executor, which closes it. Threads: one. A worker that ended may be launched again under the
-    same number; ``failure`` tells of a worker that ended without saying goodbye. Errors: every method but ``close``
+    same number; ``failure`` reports a worker that ended without saying goodbye. Errors: every method but ``close``
     raises ``SlotsLost`` once what workers live in is gone.
 
     Attributes:
@@ -71,11 +71,11 @@ class Launcher(ABC):
         """
 
     def others(self) -> Others:
-        """Who else wants slots; nobody, unless a member can tell."""
+        """Who else wants slots; nobody, unless a member knows."""
         return Others()
 
     def going(self) -> frozenset[int]:
-        """Numbers of workers that will be ended soon from outside; none, unless a member can tell."""
+        """Numbers of workers that will be ended soon from outside; none, unless a member knows."""
         return frozenset()
 
     @abstractmethod
@@ -91,8 +91,8 @@ class Launcher(ABC):
         """Ends one worker by force."""
 
     @abstractmethod
-    def close(self, patience: float) -> None:
-        """Waits ``patience`` seconds for all workers to leave, then ends them by force."""
+    def close(self, longest_wait: float) -> None:
+        """Waits ``longest_wait`` seconds for all workers to leave, then ends them by force."""
 
 
 class LocalLauncher(Launcher):
@@ -143,10 +143,10 @@ class LocalLauncher(Launcher):
             process.wait()
 
     @override
-    def close(self, patience: float) -> None:
+    def close(self, longest_wait: float) -> None:
         for slot, process in list(self._processes.items()):
             try:
-                process.wait(patience)
+                process.wait(longest_wait)
             except subprocess.TimeoutExpired:
                 self.cancel(slot)
         self._processes.clear()

@@ -17,13 +17,13 @@ from sparkml_track.executors._resident.launcher import Launcher
 from sparkml_track.executors._resident.slot import Limits, Slot
 from sparkml_track.slot.worker import UNREACHABLE, Config
 
-__all__ = ["Staff", "Unreachable"]
+__all__ = ["Unreachable", "WorkerPool"]
 
 _log = logging.getLogger(__name__)
 #: Starts in a row without a worker that became ready, after which a slot is given up.
 _STARTS = 5
-#: Seconds without any worker after which that is told, again and again.
-_TELL = 30.0
+#: Seconds without any worker after which that is logged, again and again.
+_LOG_EVERY = 30.0
 #: How the bounds of waiting are set; see ``_spark.limits_of``.
 _SETTING = "spark.sparkml.slots.timeout"
 
@@ -32,7 +32,7 @@ class Unreachable(PreflightError):
     """Slots cannot connect to the driver; attempts can still be sent to them as Spark jobs."""
 
 
-class Staff:
+class WorkerPool:
     """The slots of one executor.
 
     Args:
@@ -40,7 +40,7 @@ class Staff:
         config: of every worker, but for the slot.
         limits: bounds of waiting.
         parallelism: slots at most, None for all that the launcher has, also those that come later.
-        dismiss: tells a ready worker to go; called when it has nothing to do.
+        dismiss: sends a ready worker away; called when it has nothing to do.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Staff:
         self._parallelism = parallelism
         self._dismiss = dismiss
         self._came = False
-        self._alive = self._looked = self._told = self._manned = time.monotonic()
+        self._alive = self._looked = self._logged = self._manned = time.monotonic()
         self._last_failure = ""
         self.slots: list[Slot] = []
         self._grow()
@@ -103,11 +103,11 @@ class Staff:
             self._make_way(now)
             self._move()
         if any(slot.ready or slot.rests for slot in self.slots):
-            self._alive = self._told = self._manned = now
+            self._alive = self._logged = self._manned = now
         elif now - self._alive > self._bound:
             raise SlotsLost(self._nobody())
-        elif now - self._told >= _TELL:
-            self._told = now
+        elif now - self._logged >= _LOG_EVERY:
+            self._logged = now
             _log.warning("no worker for %.0f s: %s", now - self._manned, self._awaited())
 
     def lost(self, slot: Slot) -> None:

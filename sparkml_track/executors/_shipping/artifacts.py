@@ -1,6 +1,6 @@
 """Artifacts as they come from slots: files under one folder for each attempt, never outside of it.
 
-Where slots write to storage that the driver has too, they only tell that they left something.
+Where slots write to storage that the driver has too, they only report that they left something.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def check_running(context: Any) -> None:
 
 @contextmanager
 def telling_of_its_end(context: Any) -> Iterator[None]:
-    """What fails because the application has ended is told so: py4j has a dozen ways to say it.
+    """What fails because the application has ended says so: py4j has a dozen ways to say it.
 
     Raises:
         SlotsLost: it has ended. Other errors are left as they are.

@@ -284,7 +284,7 @@ def _speculates(conf: Callable[[str, str], str]) -> bool:
 def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
     """What the task calls. Nested, so that it is pickled by value: the slots have the zip, not this package.
 
-    A task that Spark repeats by itself is told as lost, because attempts are counted here; not so where it starts
+    A task that Spark repeats by itself is reported as lost, because attempts are counted here; not so where it starts
     copies of slow tasks (``again``), of which the first to end counts.
     """
     config = {name: getattr(request.config, name) for name in request.config.__dataclass_fields__}
@@ -312,7 +312,7 @@ def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
 
 
 def _failed(error: Exception) -> JobFailed:
-    """Why a job ended without an answer, in a line; tells what would befall every other job too."""
+    """Why a job ended without an answer, in a line; raises what would befall every other job too."""
     text = str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     for line in lines:
@@ -320,8 +320,8 @@ def _failed(error: Exception) -> JobFailed:
             return JobFailed(f"{line}; set PYSPARK_PYTHON to the same interpreter on all hosts", hopeless=True)
         if line.startswith(("ModuleNotFoundError", "ImportError")):
             return JobFailed(f"slots cannot execute attempts: {line}", hopeless=True)
-    told = [line for line in lines if not line.startswith(("at ", "File ", "Traceback"))]
-    return JobFailed((told or [type(error).__name__])[0][:500])
+    telling = [line for line in lines if not line.startswith(("at ", "File ", "Traceback"))]
+    return JobFailed((telling or [type(error).__name__])[0][:500])
 
 
 def _address(session: Any) -> tuple[str, int]:

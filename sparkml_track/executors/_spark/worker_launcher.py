@@ -150,17 +150,17 @@ class SparkLauncher(Launcher):
         with telling_of_its_end(self.context):
             self.context.cancelJobGroup(self._group(slot))
 
-    def close(self, patience: float) -> None:
+    def close(self, longest_wait: float) -> None:
         """See ``Launcher``; workers end with their application."""
         try:
             with telling_of_its_end(self.context):
-                self._close(patience)
+                self._close(longest_wait)
         except SlotsLost:
             _log.debug("the Spark application ended before its workers")
         self._threads.shutdown()
 
-    def _close(self, patience: float) -> None:
-        until = time.monotonic() + patience
+    def _close(self, longest_wait: float) -> None:
+        until = time.monotonic() + longest_wait
         while self._jobs and time.monotonic() < until:
             self._jobs = {slot: job for slot, job in self._jobs.items() if not _ended(job)}
             if self._jobs:
@@ -195,7 +195,7 @@ def limits_of(context: Any) -> Limits:
     """How long to wait for workers, by the settings of the module.
 
     Raises:
-        SpecError: the setting is no number of seconds.
+        SpecError: the setting is not a number of seconds.
     """
     text = conf_of(context).get("spark.sparkml.slots.timeout")
     if text is None:

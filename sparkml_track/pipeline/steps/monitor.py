@@ -62,7 +62,7 @@ def monitor(project: Project) -> Watched:
     assert section is not None
     assert features is not None
     found, built = project.kept(ScoresWritten), project.kept(FeaturesBuilt)
-    # The same version for both sides: a difference of models is no drift.
+    # The same version for both sides: a difference of models is not drift.
     baseline = score_split(project, section.baseline, f"{section.table}_baseline", found.version)
     period, watchable = getattr(features.split, section.baseline), watchable_columns(project)
     spec = monitoring.Monitoring(

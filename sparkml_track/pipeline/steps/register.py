@@ -35,8 +35,8 @@ class Registered:
 
     def facts(self) -> Facts:
         """For a person."""
-        told: Facts = {"model": f"{self.model}, alias {self.alias}", "because": self.reason}
-        return told | {"on the test split": self.measured}
+        facts: Facts = {"model": f"{self.model}, alias {self.alias}", "because": self.reason}
+        return facts | {"on the test split": self.measured}
 
     def to_json(self) -> dict[str, object]:
         """All of it."""

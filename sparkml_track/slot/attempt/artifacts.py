@@ -1,6 +1,6 @@
 """What an attempt left in its artifact folder, in pieces that travel ahead of its ``done`` message.
 
-Where the folder is on shared storage, only that something was left is told: the driver knows where.
+Where the folder is on shared storage, only that something was left is reported: the driver knows where.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Data(Mapping[str, object]):
     """The sweep's data by name, opened when first read; the process keeps what is mapped, an attempt its copies.
 
     Attributes:
-        threads: that opening data started; they stay and are no attempt's.
+        threads: that opening data started; they stay and belong to no attempt.
     """
 
     def __init__(self, entries: Mapping[str, tuple[str, Callable[[str], object]]], blobs: str) -> None:
@@ -124,5 +124,5 @@ class TrialContext:
 
     @property
     def pruned(self) -> bool:
-        """Whether it was told to stop."""
+        """Whether the decision was to stop."""
         return self._stop is True

@@ -45,7 +45,7 @@ def died(begun: Begun, status: int | None, log: str = "") -> Done:
 
 
 def garbled(begun: Begun, why: str, log: str = "") -> Done:
-    """Its process sent what is no message of ours: it, or something in it, wrote into our socket."""
+    """Its process sent what is not a message of ours: it, or something in it, wrote into our socket."""
     text = f"its process was ended, since what it sent cannot be read ({why})"
     return Done(begun.run.attempt, "failed", begun.since, begun.took, {}, "result", text, log)
 

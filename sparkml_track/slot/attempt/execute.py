@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..host.paths import Places
 from ..wire.messages import Done, Run
 from .context import Link, TrialContext
-from .returned import BadResult, metrics_of, tell
+from .returned import BadResult, describe_error, metrics_of
 
 __all__ = ["Stopped", "execute"]
 
@@ -50,7 +50,7 @@ def execute(
     except BadResult as error:
         reason, message = "result", str(error)
     except MemoryError as error:
-        reason, message = "memory", tell(error)
+        reason, message = "memory", describe_error(error)
     except BaseException as error:
-        message = tell(error)
+        message = describe_error(error)
     return Done(run.attempt, state, started, time.perf_counter() - clock, metrics, reason, message)

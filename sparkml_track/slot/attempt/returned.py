@@ -1,4 +1,4 @@
-"""What an objective may return, and how its failure is told in a few bounded words."""
+"""What an objective may return, and how its failure is described in a few bounded words."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = [
     "NAME_LIMIT",
     "BadResult",
     "clip",
+    "describe_error",
     "metrics_of",
     "named_numbers",
     "number_of",
     "show",
-    "tell",
     "whole_number",
 ]
 
@@ -31,7 +31,7 @@ _HERE = os.path.dirname(__file__)
 
 
 class BadResult(Exception):
-    """The objective returned, or reported, something that is no metric."""
+    """The objective returned, or reported, something that is not a metric."""
 
 
 def metrics_of(value: object, metric: Sequence[str]) -> dict[str, float]:
@@ -105,7 +105,7 @@ def number_of(value: object, what: str) -> float:
     """A float of a Python, numpy or decimal number, or of an array or tensor with one element; bool is none.
 
     Raises:
-        BadResult: it is no number.
+        BadResult: it is not a number.
     """
     if type(value) is float:
         return value
@@ -124,7 +124,7 @@ def _has_one(shape: object) -> bool:
     return isinstance(shape, tuple) and all(size == 1 for size in shape)
 
 
-def tell(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """The error and where it was raised, at most 4 KB, whatever the error's own methods do."""
     try:
         frames = traceback.extract_tb(error.__traceback__)

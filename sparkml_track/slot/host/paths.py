@@ -60,7 +60,7 @@ class Places:
         for folder in filter(None, (self.checkpoints, self.artifacts)):
             try:
                 os.stat(os.path.join(folder, MARK))
-                # Permission bits do not tell about read-only mounts and full disks.
+                # Permission bits do not show read-only mounts and full disks.
                 with tempfile.TemporaryFile(dir=folder) as probe:
                     probe.write(b"\0")
             except OSError as error:

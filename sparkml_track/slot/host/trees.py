@@ -24,7 +24,7 @@ def plain_files(folder: str) -> tuple[list[str], list[str]]:
         folder: not a link.
 
     Returns:
-        Relative paths of all that is no folder, sorted; and what is left out, each with the reason.
+        Relative paths of all that is not a folder, sorted; and what is left out, each with the reason.
     """
     found: list[str] = []
     left_out: list[str] = []

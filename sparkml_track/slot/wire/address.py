@@ -20,7 +20,7 @@ def cipher_of(certificate: str) -> Callable[[socket.socket], Cipher] | None:
 
 
 def nobody_listens(address: Address) -> bool:
-    """Whether the driver has ended, as far as can be told: a network in between may only be down for a while."""
+    """Whether the driver has ended, as far as is known: a network in between may only be down for a while."""
     family = socket.AF_UNIX if address[0] == "unix" else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as sock:

@@ -9,7 +9,8 @@
     task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged and Done; of one attempt
 
 A body of a frame is a head in JSON, the name of the message and its fields in order, and a blob behind it: both sides
-are of one release, which ships the slot's. Fields of type ``object`` are what a user's code may have made: the codec lets them pass, and who takes them checks them.
+are of one release, which ships the slot's. Fields of type ``object`` are what a user's code may have made: the codec
+lets them pass, and who takes them checks them.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def open_sqlite(uri: str, artifact_root: str | None) -> Lane:
 
     Raises:
         TrackingSchemaError: it is at another schema than the installed MLflow's.
-        TrackingError: it is no file, or no MLflow database.
+        TrackingError: it is not a file, or not an MLflow database.
     """
     with translated(uri):
         path, head = _path(uri), schema_head()
@@ -74,7 +74,7 @@ def schema_head() -> str:
 def _path(uri: str) -> Path:
     database = make_url(uri).database
     if not database or database == ":memory:" or database.startswith("file:"):
-        raise TrackingError(f"The tracking store {redacted(uri)} is no file. Use sqlite:/// and a path.")
+        raise TrackingError(f"The tracking store {redacted(uri)} is not a file. Use sqlite:/// and a path.")
     path = Path(database)
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

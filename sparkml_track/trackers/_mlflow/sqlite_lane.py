@@ -62,17 +62,17 @@ class SqliteLane(ClientLane):
         uri: of the database.
         artifact_root: where new experiments keep their artifacts.
         path: the database file.
-        patience: seconds to wait for another writer, as MLflow itself does.
+        longest_wait: seconds to wait for another writer, as MLflow itself does.
     """
 
     at_once = 10_000
 
-    def __init__(self, uri: str, artifact_root: str | None, path: Path, patience: float = 20.0) -> None:
+    def __init__(self, uri: str, artifact_root: str | None, path: Path, longest_wait: float = 20.0) -> None:
         super().__init__(uri, artifact_root)
         self._ids: dict[str, dict[int, str]] = {}
         self._waits = False
         with self.translated():
-            self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(path, timeout=longest_wait, isolation_level=None, check_same_thread=False)
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
 
     # What a sweep needs of its parent run; the client takes 5 to 35 ms for each of these.

@@ -155,7 +155,7 @@ class MlflowTracker(Tracker):
             run = self._lane.run(run_id)
             if schema.TAG_SWEEP not in run.tags:
                 raise TrackingError(
-                    f"The run {run_id!r} in {self.uri} is no sweep: it has no tag {schema.TAG_SWEEP!r}. "
+                    f"The run {run_id!r} in {self.uri} is not a sweep: it has no tag {schema.TAG_SWEEP!r}. "
                     "Give the run id that start() returned."
                 )
             self._parents[run_id] = _parent_of(run_id, run.experiment_id, run.tags)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import sparkml_track.engine.loop.slot_watch as slots_module
-from sparkml_track.engine.loop.slot_watch import Slots
+from sparkml_track.engine.loop.slot_watch import SlotWatch
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_nothing_is_said_in_the_first_seconds_while_there_are_slots_or_if_nobody_waits(clock: list[float]) -> None:
-    slots = Slots("Spark")
+    slots = SlotWatch("Spark")
     clock[0] += 9
     assert slots.note(12) == ""
     clock[0] += 90
@@ -26,13 +26,13 @@ def test_nothing_is_said_in_the_first_seconds_while_there_are_slots_or_if_nobody
 
 
 def test_after_ten_seconds_without_a_first_worker_it_says_who_is_waited_for_and_how_long(clock: list[float]) -> None:
-    slots = Slots("Spark")
+    slots = SlotWatch("Spark")
     clock[0] += 35
     assert slots.note(12).startswith("waiting for Spark to give slots (35 s); ")
 
 
 def test_slots_that_are_gone_are_waited_for_from_then_on(clock: list[float]) -> None:
-    slots = Slots("Spark")
+    slots = SlotWatch("Spark")
     slots.changed(2)
     clock[0] += 500
     slots.changed(0)

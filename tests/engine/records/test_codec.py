@@ -199,7 +199,7 @@ def test_kinds_of_later_releases_are_none() -> None:
     [
         ("asked", {"n": True}, r"'asked' .*\(n is True; allowed is a whole number\)"),
         ("asked", {"params": [1]}, r"params is \[1\]; allowed is a mapping"),
-        ("submitted", {"a": "7.0"}, r"'submitted' .*\(a: '7.0' is no attempt's id"),
+        ("submitted", {"a": "7.0"}, r"'submitted' .*\(a: '7.0' is not an attempt's id"),
         ("reported", {"metrics": {"loss": "low"}}, "'reported' .*loss is 'low'; allowed is a number"),
         ("reported", {"t": 10**400}, "t is 1000.*; allowed is a number"),
         ("lost", {"charged": "yes"}, "charged is 'yes'; allowed is true or false"),

@@ -74,7 +74,7 @@ def test_the_sampler_is_told_what_an_earlier_sweep_found(home: Path, by: str, jo
     second = search(sampler=sampler, warm_start=getattr(first, by), max_trials=2)
     assert sampler.known == expected(first)
     assert sampler.told[:4] == sampler.known, "before anything else"
-    assert [trial.number for trial in second.trials] == [0, 1], "they are no trials of this sweep"
+    assert [trial.number for trial in second.trials] == [0, 1], "they are not trials of this sweep"
 
 
 def test_what_is_better_turns_round_with_the_direction(home: Path) -> None:

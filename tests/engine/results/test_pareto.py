@@ -102,7 +102,7 @@ def test_a_stopped_trial_counts_as_pruned_in_result_tracking_store_and_verify(
         for step in range(20):
             trial.report({"loss": sign * float(trial.params["x"])}, step=step)  # type: ignore[arg-type]
             if trial.should_stop():
-                return sign * 1000.0  # what a stopped trial returns is no result
+                return sign * 1000.0  # what a stopped trial returns is not a result
         return sign * float(trial.params["x"])  # type: ignore[arg-type]
 
     points = [{"x": 0.5}, *({"x": 1.0 + number / 10} for number in range(1, 12))]

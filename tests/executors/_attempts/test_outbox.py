@@ -37,7 +37,7 @@ def test_a_result_that_comes_with_the_end_of_everything_is_told_before_it(tmp_pa
         executor.submit(attempt(number, {"go": str(tmp_path / str(number))}))
         while True:
             if any(isinstance(event, Started) for event in executor.events(0.5)):
-                return executor._board.at(f"{number}.0.1")
+                return executor._assignment.at(f"{number}.0.1")
 
     executor = ResidentExecutor(Work(objective), Gone(2), f"test-{os.urandom(4).hex()}")
     try:

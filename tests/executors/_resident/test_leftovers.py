@@ -37,7 +37,7 @@ for turn in range(1 if stays else int(sys.argv[2])):
     if stays:
         while not any(type(event).__name__ == "Started" for event in executor.events(1.0)):
             pass
-        blob = executor._host.blob_path(executor._staff._config.data[0])
+        blob = executor._host.blob_path(executor._pool._config.data[0])
         print(executor._host.folder, os.path.getsize(blob), flush=True)
         time.sleep(60)
     assert {n: o.metrics["loss"] for n, o in outcomes(executor, 4).items()} == dict.fromkeys(range(4), 65536.0)

@@ -471,8 +471,8 @@ class Gone(LocalLauncher):
             raise SlotsLost("Spark is gone")
         return 1
 
-    def close(self, patience: float) -> None:
-        super().close(patience)
+    def close(self, longest_wait: float) -> None:
+        super().close(longest_wait)
         if self.at == "close":
             raise RuntimeError("not closed")
 

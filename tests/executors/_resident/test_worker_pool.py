@@ -9,7 +9,7 @@ import pytest
 from sparkml_track.errors import ExecutorError, SlotsLost
 from sparkml_track.executors._resident.launcher import Launcher, LocalLauncher, Others
 from sparkml_track.executors._resident.slot import Limits, Slot
-from sparkml_track.executors._resident.worker_pool import Staff
+from sparkml_track.executors._resident.worker_pool import WorkerPool
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt, Trial, Unit
 
@@ -46,17 +46,17 @@ class Scripted(Launcher):
 
     def cancel(self, slot: int) -> None: ...
 
-    def close(self, patience: float) -> None: ...
+    def close(self, longest_wait: float) -> None: ...
 
 
 class World:
-    """Staff whose workers are as the test says; dismissed ones leave in good order."""
+    """WorkerPool whose workers are as the test says; dismissed ones leave in good order."""
 
     def __init__(self, slots: int, parallelism: int | None = None, first: float = 10.0, most: int = 0) -> None:
         self.launcher = Scripted(slots)
         self.launcher.dynamic = most
         limits = Limits(first=first, none=5, idle=3, look=0)
-        self.staff = Staff(self.launcher, CONFIG, limits, parallelism, self._dismiss)
+        self.staff = WorkerPool(self.launcher, CONFIG, limits, parallelism, self._dismiss)
         self.dismissed: list[int] = []
         self.clock = self.staff._alive
 

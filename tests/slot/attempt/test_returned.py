@@ -6,7 +6,7 @@ import pytest
 from sparkml_track.slot.attempt.context import TrialContext
 from sparkml_track.slot.attempt.execute import execute
 from sparkml_track.slot.attempt.log import HEAD, TAIL, HeadTail
-from sparkml_track.slot.attempt.returned import MESSAGE_LIMIT, BadResult, clip, metrics_of, tell
+from sparkml_track.slot.attempt.returned import MESSAGE_LIMIT, BadResult, clip, describe_error, metrics_of
 from sparkml_track.slot.wire.messages import Run
 
 RUN = Run("0.0.1", 0, {}, 1, "0.0", 1)
@@ -54,7 +54,7 @@ def test_an_error_is_told_with_its_place() -> None:
     try:
         raise ValueError("no luck")
     except ValueError as error:
-        said = tell(error)
+        said = describe_error(error)
     assert said.startswith("ValueError: no luck")
     assert __file__ in said
 

@@ -57,7 +57,9 @@ def test_a_length_over_the_limit_is_refused_before_it_is_read() -> None:
         Opener(KEY).feed(b"\xff\xff\xff\xff")
 
 
-@pytest.mark.parametrize("body", [b"", b"\x05\0\0\0[1]", b"\x02\0\0\0{}", b"\x02\0\0\0[]", b"\xff\0\0\0[1]", b"\x02\0\0\0[x"])
+@pytest.mark.parametrize(
+    "body", [b"", b"\x05\0\0\0[1]", b"\x02\0\0\0{}", b"\x02\0\0\0[]", b"\xff\0\0\0[1]", b"\x02\0\0\0[x"]
+)
 def test_a_body_that_is_no_list_is_refused(body: bytes) -> None:
     with pytest.raises(WireError):
         unpack(body)

@@ -240,7 +240,7 @@ def test_a_batch_that_fails_half_way_leaves_nothing(home: Path) -> None:
 
 def test_a_locked_database_is_waited_for_then_named(home: Path) -> None:
     uri = default_uri(home)
-    tracker = MlflowTracker(SqliteLane(uri, str(home / "artifacts"), home / "mlflow.db", patience=0.2))
+    tracker = MlflowTracker(SqliteLane(uri, str(home / "artifacts"), home / "mlflow.db", longest_wait=0.2))
     parent, _ = tracker.start(sample_parent())
     other = sqlite3.connect(home / "mlflow.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -311,7 +311,7 @@ def test_an_unknown_schema_goes_through_the_client_with_one_warning(
 
 
 def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("this is no database, whatever it is called, and long enough to be read")
+    (tmp_path / "mlflow.db").write_text("this is not a database, whatever it is called, and long enough to be read")
     with pytest.raises(TrackingError, match="not a database"):
         open_tracker(None, tmp_path)
     other = tmp_path / "other.db"
@@ -319,7 +319,7 @@ def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
         db.execute("CREATE TABLE mine (a)")
     with pytest.raises(TrackingError, match="none of MLflow's"):
         open_tracker(f"sqlite:///{other}", tmp_path)
-    with pytest.raises(TrackingError, match="is no file"):
+    with pytest.raises(TrackingError, match="is not a file"):
         open_tracker("sqlite:///:memory:", tmp_path)
 
 
