@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sparkml_track.api.sweep import sweep
+    from sparkml_track.engine.audit.load import load_sweep
     from sparkml_track.engine.audit.verify import Verification, verify
     from sparkml_track.engine.results.sweep_result import Best, SweepResult
     from sparkml_track.engine.spec.spec import Failures, Tracking
@@ -41,6 +42,7 @@ __all__ = [
     "Trial",
     "Verification",
     "choice",
+    "load_sweep",
     "lognormal",
     "loguniform",
     "normal",
@@ -64,6 +66,7 @@ _HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
     "Tracking": "sparkml_track.engine.spec.spec",
     "Trial": "sparkml_track.objective",
     "Verification": "sparkml_track.engine.audit.verify",
+    "load_sweep": "sparkml_track.engine.audit.load",
     "sweep": "sparkml_track.api.sweep",
     "verify": "sparkml_track.engine.audit.verify",
 }

@@ -8,12 +8,13 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from types import CodeType
 from typing import Protocol
 
 from sparkml_track.errors import ObjectiveError
 
-__all__ = ["Trial", "find_code", "name_of", "problems", "resolve", "source_digest"]
+__all__ = ["Trial", "find_code", "name_of", "problems", "resolve", "source", "source_digest"]
 
 Function = Callable[..., object]
 
@@ -107,6 +108,18 @@ def name_of(function: object) -> str:
     """``module.name``, for messages and tags."""
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", type(function).__name__)
     return f"{module}.{name}" if module and module != "__main__" else name
+
+
+def source(function: object) -> str:
+    """Its source, that of its class for an object that can be called; empty where there is none."""
+    while isinstance(function, partial):
+        function = function.func
+    for whole in (function, type(function)):
+        try:
+            return inspect.getsource(whole)  # type: ignore[arg-type]
+        except (OSError, TypeError):
+            continue
+    return ""
 
 
 def source_digest(function: object) -> str:

@@ -8,8 +8,12 @@ from __future__ import annotations
 __all__ = [
     "ARTIFACT_LOG",
     "ARTIFACT_LOG_BESIDE",
+    "ARTIFACT_OBJECTIVE",
+    "ARTIFACT_PACKAGES",
     "ARTIFACT_PARETO",
     "ARTIFACT_REPORT",
+    "ARTIFACT_SPACE",
+    "ARTIFACT_SPARK_CONF",
     "ARTIFACT_SPEC",
     "ARTIFACT_TRIALS",
     "COLUMN_ROLE",
@@ -130,6 +134,10 @@ REASONS = frozenset(
 
 # Artifacts of the parent run.
 ARTIFACT_SPEC = "sweep/spec.json"
+ARTIFACT_SPACE = "sweep/space.yaml"  # as a config file has it
+ARTIFACT_OBJECTIVE = "sweep/objective.py"  # its source, where there is one
+ARTIFACT_PACKAGES = "sweep/requirements.txt"  # what was installed where the sweep was started
+ARTIFACT_SPARK_CONF = "sweep/spark.conf"  # without secrets
 ARTIFACT_TRIALS = "sweep/trials.json"  # MLflow table format
 ARTIFACT_PARETO = "sweep/pareto.json"  # the same for the Pareto front, where there are several objectives
 ARTIFACT_REPORT = "sweep/report.html"

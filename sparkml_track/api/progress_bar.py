@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from sparkml_track.engine.loop.progress import Progress, ProgressListener
+from sparkml_track.readable import duration
 
-__all__ = ["display", "sentence"]
+__all__ = ["display", "ended", "sentence"]
 
 _log = logging.getLogger(__name__)
 #: Seconds between lines where output is not a terminal.
@@ -73,13 +74,22 @@ def sentence(progress: Progress) -> str:
     if progress.best is not None:
         parts.append(f"best {progress.best:.6g} (trial {progress.best_number})")
     if progress.remaining is not None:
-        parts.append(f"{_duration(progress.remaining)} left")
+        parts.append(f"{duration(progress.remaining)} left")
     if progress.note:
         parts.append(progress.note)
     return ", ".join(parts)
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+def ended(lines: Sequence[str], given: ProgressListener | bool | None) -> None:
+    """Says how a sweep ended where its progress was shown: on the terminal, else in the log."""
+    if given is False or (given is not None and given is not True):
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for line in lines:
+        if console.is_terminal:
+            with suppress(OSError, ValueError):
+                console.print(line, markup=False)
+        else:
+            _log.info("%s", line)

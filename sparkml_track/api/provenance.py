@@ -1,16 +1,21 @@
-"""What a run should say about where it came from: code version, environment, Spark. Best effort, never fails."""
+"""What a run says of where it came from: code version, environment, Spark. Best effort, never fails."""
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import subprocess
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.uri import redacted
 
-__all__ = ["code_tags", "environment_tags", "in_cluster_mode", "spark_tags"]
+__all__ = ["code_tags", "environment_files", "environment_tags", "in_cluster_mode", "spark_tags"]
 
 _PACKAGES = ("sparkml-track", "pyspark", "mlflow", "hyperopt", "optuna", "scikit-learn", "numpy", "pandas")
 
@@ -24,6 +29,27 @@ def environment_tags() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return tags
+
+
+def environment_files(session: object | None) -> dict[str, str]:
+    """Artifacts of the parent run: what is installed here, and how Spark is configured, by path."""
+    files = {schema.ARTIFACT_PACKAGES: "\n".join(sorted(_installed(), key=str.lower)) + "\n"}
+    try:
+        # One call to the JVM, which leaves out the secrets it knows; those in addresses it does not.
+        conf = str(session.sparkContext._conf._jconf.toDebugString())  # type: ignore[union-attr]  # noqa: SLF001
+    except Exception:  # noqa: BLE001 - no session, or Spark Connect, which raises one of several errors of its own
+        return files
+    return files | {schema.ARTIFACT_SPARK_CONF: "\n".join(map(redacted, conf.splitlines())) + "\n"}
+
+
+def _installed() -> set[str]:
+    """Names and versions by the folders that say so: to open each takes a second."""
+    found = set()
+    for folder in sys.path:
+        with suppress(OSError):
+            names = (re.fullmatch(r"(.+)-([^-]+)\.dist-info", entry.name) for entry in os.scandir(folder or "."))
+            found |= {f"{name[1]}=={name[2]}" for name in names if name is not None}
+    return found
 
 
 def code_tags(folders: Sequence[str | Path] = ()) -> dict[str, str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sparkml_track.adapters.mlflow.links import runs_link, server_of
+from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.adapters.spark.errors import check_session
-from sparkml_track.api.progress_bar import display
-from sparkml_track.api.provenance import code_tags, environment_tags, in_cluster_mode, spark_tags
+from sparkml_track.api.progress_bar import display, ended
+from sparkml_track.api.provenance import code_tags, environment_files, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.api.session import local_or_active
 from sparkml_track.api.tracked_where import tracked_where
 from sparkml_track.engine.loop.progress import ProgressListener
@@ -57,6 +59,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
     resources: Resources = _RESOURCES,
     failures: Failures = _FAILURES,
     tracking: Tracking = _TRACKING,
+    autolog: bool | Sequence[str] | Mapping[str, Mapping[str, object]] = False,
     spark: SparkSession | None = None,
     progress: ProgressListener | bool | None = None,
 ) -> SweepResult:
@@ -95,6 +98,9 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         resources: of one slot.
         failures: how much is put up with.
         tracking: where runs go.
+        autolog: what MLflow logs by itself in trials: True for every library it knows, names ("sklearn", "xgboost" ...)
+            or a mapping of names to options of their ``autolog``. Each is switched on when the trial imports it, by
+            default without models.
         spark: the session; the active one by default, else a local one.
         progress: called a few times a second with ``Progress``; by default shown on a terminal; False for none.
 
@@ -131,6 +137,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         resources=resources,
         failures=failures,
         tracking=tracking,
+        autolog=autolog,
     )
     home = Home.find()
     return run(given, home, lambda: spark or local_or_active(home=home), progress=progress)
@@ -164,4 +171,17 @@ def run(
     home.make()
     tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found), **nested}
     with display(spec.name, spec.max_trials, progress) as listener:
-        return run_sweep(spec, Surroundings(home.root, found, data, tags=tags, listener=listener, **more))
+        files = environment_files(found)
+        around = Surroundings(home.root, found, data, tags=tags, files=files, listener=listener, **more)
+        result = run_sweep(spec, around)
+    ended(_last_lines(result, spec.tracking.uri), progress)
+    return result
+
+
+def _last_lines(result: SweepResult, uri: str | None) -> list[str]:
+    """What it found, and where a person sees it."""
+    server, to_start = server_of(uri and redacted(uri))
+    link = runs_link(server, result.experiment_id, result.run_id)
+    shown = f"`sparkml-track ui` shows it at {link}" if to_start else f"MLflow shows it at {link}"
+    report = f"report: {result.report_path}"
+    return [repr(result).strip("<>"), report if uri == "memory:" else f"{shown}; {report}"]

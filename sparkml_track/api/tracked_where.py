@@ -29,6 +29,8 @@ def tracked_where(given: SweepArguments) -> tuple[SweepArguments, Mapping[str, s
     tracking = given.tracking
     if not isinstance(tracking, Tracking):  # refused later, with all else
         return given, {}
+    named = given.experiment_given and given.experiment is not None
+    given = replace(given, store_given=tracking.uri is not None, experiment_given=named)
     found = ambient()
     if tracking.uri is not None and tracking.uri != found.uri:
         return given, {}

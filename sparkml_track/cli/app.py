@@ -16,7 +16,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import guide, server, steps, sweeps
+from sparkml_track.cli import guide, runs, server, steps, sweeps
 
 __all__ = ["app", "job", "main"]
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 
 steps.register(app)
 sweeps.register(app)
+runs.register(app)
 server.register(app)
 guide.register(app)
 

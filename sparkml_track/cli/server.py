@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from sparkml_track.adapters.mlflow.links import UI_PORT, runs_link
 from sparkml_track.cli.guard import guarded
 from sparkml_track.config.settings import load
 from sparkml_track.errors import SetupError
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def ui(
     config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Names the home.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback.")] = UI_PORT,
 ) -> None:
     """Open MLflow's UI on what is in the home folder."""
     settings = load(config) if config else None
@@ -51,9 +52,8 @@ def _ways_in(home: Home, address: str) -> Iterator[str]:
     # Of some: the latest may be tracked elsewhere, or have no run yet.
     found = next((each for each in overview(home.root, 20) if each.run and not each.tracked), None)
     if found is not None:
-        runs = f"{address}/#/experiments/{found.experiment}/runs"
-        yield f"the latest sweep, {found.sweep}: {runs}/{found.run}"
-        yield f"its trials beside each other: {runs}"
+        yield f"the latest sweep, {found.sweep}: {runs_link(address, found.experiment, found.run)}"
+        yield f"its trials beside each other: {runs_link(address, found.experiment)}"
 
 
 def _in_use(port: int) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from sparkml_track.cli.console import print_table
 from sparkml_track.cli.guard import guarded
 from sparkml_track.cli.steps import run_steps
 from sparkml_track.config.settings import Settings, load
@@ -120,13 +120,7 @@ def _sweeps(
         numbers = ("finished", "pruned", "failed", "killed", "running", "not_started")
         figures = [str(getattr(counts, name)) if counts else "" for name in numbers]
         table.add_row(one.sweep, one.state, *figures, _age(one.age), "yes" if one.resumable else "no", one.note)
-    # Ids are for copying: never broken, also where the output is not a terminal.
-    Console(highlight=False, soft_wrap=True, width=_width(table)).print(table)
-
-
-def _width(table: Table) -> int:
-    wide = Console(width=10_000)
-    return max(wide.measure(table).maximum, 80)
+    print_table(table)
 
 
 def _home(settings: Settings | None) -> Home:

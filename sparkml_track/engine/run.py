@@ -14,6 +14,7 @@ from sparkml_track.engine.closing import close, leaving
 from sparkml_track.engine.garbage import collecting_new_only
 from sparkml_track.engine.identity.data_digest import materialised
 from sparkml_track.engine.identity.fingerprint import fingerprint, part_digests
+from sparkml_track.engine.identity.source import searched
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.publishing.best_trials import TopPublisher, Wanted
@@ -210,6 +211,7 @@ class _Run:
             spool=None if spec.tracking.child_runs == "none" else str(around.home / "spool" / self._sweep),
             checkpoints=None if roots.checkpoints is None else str(roots.checkpoints),
             artifacts=None if roots.artifacts is None else str(roots.artifacts),
+            autolog=spec.autolog,
         )
         return open_executor(spec.executor, work, around.session)
 
@@ -223,6 +225,7 @@ class _Run:
                 params=spec.params(),
                 tags={**around.tags, schema.TAG_FINGERPRINT: digests},
                 data=around.inputs,
+                artifacts={**searched(spec), **around.files},
                 started=time.time(),
             )
         )

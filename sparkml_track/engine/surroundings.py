@@ -28,6 +28,7 @@ class Surroundings:
         longest_wait: seconds for which the end of the sweep waits for a tracking store that is down.
         reached: is called at each point of the sweep's life.
         tags: for the parent run: code version, Spark facts.
+        files: the same as artifacts, by path.
         listener: gets the progress.
     """
 
@@ -37,6 +38,7 @@ class Surroundings:
     inputs: Sequence[DataRef] = ()
     code: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     listener: ProgressListener | None = None
     origin: Mapping[str, object] = field(default_factory=dict)
     longest_wait: float = LONGEST_WAIT

@@ -73,6 +73,7 @@ class Work:
         checkpoints: folder on storage that the driver and all slots have, made if missing, which takes a checkpoint
             folder for each unit; whoever gave it removes it. None for folders that stay on their host.
         artifacts: the same for each attempt's artifacts, which then are not sent: they stay where they were written.
+        autolog: MLflow's flavors that log by themselves, with the options of each.
     """
 
     objective: Callable[[object], object]
@@ -85,6 +86,7 @@ class Work:
     spool: str | None = None
     checkpoints: str | None = None
     artifacts: str | None = None
+    autolog: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

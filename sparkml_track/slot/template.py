@@ -25,6 +25,7 @@ from typing import Any
 
 from .attempt.returned import describe_error
 from .attempt.threads import thread_count
+from .autolog import VARIABLE, autolog_on_import
 from .child import Loaded, serve
 from .host.paths import NotShared, Places
 from .host.plugin import offer_mlflow_store
@@ -97,6 +98,7 @@ class Template:
     def _load(self) -> None:
         try:
             sys.path.append(offer_mlflow_store(str(self._config["folder"]), __package__ or ""))
+            autolog_on_import(os.environ.pop(VARIABLE, ""))
             with open(str(self._config["work"]), "rb") as file:
                 # From the driver, over the authenticated broker. The other direction never unpickles.
                 work = pickle.load(file)

@@ -11,6 +11,8 @@ registries       of registries
 samplers         of samplers
 tables           of tables
 trackers         of trackers
+_tracker_parents its part about parent runs
+_tracker_runs    runs for it
 accounting       the accounting invariants of a sweep
 """
 

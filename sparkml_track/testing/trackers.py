@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,91 +11,20 @@ import pytest
 
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
-from sparkml_track.refs import DataRef, TableRef
-from sparkml_track.trackers import ChildRun, ParentEnd, ParentRun, StoredChild, Tracker, differences
+from sparkml_track.testing._tracker_parents import ParentsCase
+from sparkml_track.testing._tracker_runs import START, sample_child, sample_parent
+from sparkml_track.trackers import ParentEnd, StoredChild, Tracker, differences
 from sparkml_track.trial import Report, State
 
 __all__ = ["TrackerCase", "sample_child", "sample_parent"]
 
-_START = 1_700_000_000.0
 
-
-def sample_parent(sweep: str = "sweep-1") -> ParentRun:
-    """A parent run with params, tags and data, with and without a table."""
-    table = TableRef("flights.train", "/tables/flights/train", 0)
-    return ParentRun(
-        sweep=sweep,
-        name=f"name of {sweep}",
-        experiment="conformance",
-        params={"metric": "loss", "space.lr.low": 0.001, "max_trials": 40},
-        tags={schema.TAG_PYTHON: "3.11"},
-        data=(DataRef("train", "d" * 64, 100, table), DataRef("valid", "e" * 8)),
-        started=_START,
-    )
-
-
-def sample_child(number: int, state: State = State.FINISHED) -> ChildRun:
-    """A trial with steps, odd numbers, a log and everything else a child run can have."""
-    at = _START + number
-    steps = tuple(Report({"loss": 1 / step, "odd": math.nan}, step, at + step / 10) for step in (1, 2, 3))
-    ended = state.terminal
-    return ChildRun(
-        number=number,
-        params={"lr": 0.1 * (number + 1), "model.kind": "forest", "model.depth": 7, "flag": True, "none": None},
-        state=state,
-        metrics={"loss": 0.25, "auc": 0.9, "worst": -math.inf, "undefined": math.nan} if ended else {},
-        reports=steps,
-        started=at,
-        duration=1.5 if ended else 0.0,
-        attempts=2,
-        reason="" if state in {State.FINISHED, State.RUNNING} else "exception",
-        message="ValueError: no" if state is State.FAILED else "",
-        log="line 1\nline 2 é\n" if ended else "",
-        host="127.0.0.1",
-    )
-
-
-class TrackerCase:
+class TrackerCase(ParentsCase):
     """What every tracker must do, read back through its own contract.
 
     ``open`` is called several times in a test and must open the same store each time; each test has a store of its
     own, or sweep ids that no other test of the store has (``sweep``).
     """
-
-    def open(self) -> Tracker:
-        """Opens the store under test."""
-        raise NotImplementedError
-
-    def sweep(self) -> str:
-        """A sweep id that is new in the store."""
-        return "sweep-1"
-
-    def test_start_makes_a_parent_that_is_found_by_its_sweep(self) -> None:
-        tracker, sweep = self.open(), self.sweep()
-        assert tracker.find(sweep) is None
-        run_id, experiment_id = tracker.start(sample_parent(sweep))
-        assert run_id
-        assert experiment_id
-        assert tracker.find(sweep) == run_id
-        assert list(tracker.children(run_id)) == []
-        tracker.close()
-
-    def test_start_again_finds_the_same_parent(self) -> None:
-        tracker, sweep = self.open(), self.sweep()
-        first = tracker.start(sample_parent(sweep))
-        assert tracker.start(sample_parent(sweep)) == first
-        other = self.open()
-        assert other.start(sample_parent(sweep)) == first
-        other.close()
-        tracker.close()
-
-    def test_a_parent_that_ended_is_started_again_by_a_resumed_sweep(self) -> None:
-        tracker, sweep = self.open(), self.sweep()
-        first = tracker.start(sample_parent(sweep))
-        tracker.finish(first[0], ParentEnd(State.KILLED, ended=_START + 5))
-        changed = replace(sample_parent(sweep), params={"metric": "loss", "max_trials": 80, "added": 1})
-        assert tracker.start(changed) == first
-        tracker.close()
 
     def test_children_are_stored_as_published(self) -> None:
         tracker, sweep = self.open(), self.sweep()
@@ -161,7 +89,7 @@ class TrackerCase:
     def test_reports_of_a_lost_attempt_do_not_outlive_it(self) -> None:
         tracker, sweep = self.open(), self.sweep()
         run_id, _ = tracker.start(sample_parent(sweep))
-        lost = tuple(Report({"loss": 0.01, "gone": 1.0}, step, _START + step) for step in range(50))
+        lost = tuple(Report({"loss": 0.01, "gone": 1.0}, step, START + step) for step in range(50))
         tracker.publish(run_id, [replace(sample_child(0, State.RUNNING), reports=lost)])
         tracker.publish(run_id, [sample_child(0)])
         metrics = _by_number(tracker, run_id)[0].metrics
@@ -188,7 +116,7 @@ class TrackerCase:
         run_id, _ = tracker.start(sample_parent(sweep))
         names = ["acc>0.5", "acc<0.5", "recall@10", "recall_10", "a//b", "a/b", "\U0001f600", "\U0001f601", "x" * 250]
         odd = replace(sample_child(0), reports=(), metrics={name: float(n) for n, name in enumerate(["loss", *names])})
-        end = ParentEnd(State.FINISHED, {f"{'x' * 250}.{part}": 1.0 for part in ("mean", "max")}, ended=_START + 9)
+        end = ParentEnd(State.FINISHED, {f"{'x' * 250}.{part}": 1.0 for part in ("mean", "max")}, ended=START + 9)
         tracker.publish(run_id, [odd])
         tracker.finish(run_id, end)
         stored, parent = _by_number(tracker, run_id)[0], tracker.parent(run_id)
@@ -276,22 +204,6 @@ class TrackerCase:
         tracker.close()
         again.close()
 
-    def test_finish_again_leaves_the_same_parent(self) -> None:
-        tracker, sweep = self.open(), self.sweep()
-        run_id, _ = tracker.start(sample_parent(sweep))
-        end = ParentEnd(
-            State.FINISHED,
-            metrics={"best_value": 0.25, "loss.mean": math.nan},
-            tags={schema.TAG_DIGEST: "d1"},
-            artifacts={"sweep/spec.json": "{}", "sweep/trials.json": '{"columns":[],"data":[]}'},
-            ended=_START + 9,
-        )
-        tracker.finish(run_id, end)
-        tracker.finish(run_id, end)
-        assert self.artifacts(tracker, run_id) == dict(end.artifacts)
-        assert tracker.find(sweep) == run_id
-        tracker.close()
-
     def test_an_unknown_run_is_refused(self) -> None:
         tracker = self.open()
         for call in (lambda: tracker.publish("0" * 32, [sample_child(0)]), lambda: tracker.finish("0" * 32, _END)):
@@ -303,22 +215,6 @@ class TrackerCase:
         tracker = self.open()
         tracker.close()
         tracker.close()
-
-    def artifacts(self, tracker: Tracker, run_id: str) -> Mapping[str, str]:
-        """All artifacts of a run: path to text."""
-        raise NotImplementedError
-
-    def test_a_parent_is_read_back_with_its_status_tags_and_metrics(self) -> None:
-        tracker, sweep = self.open(), self.sweep()
-        run_id, experiment_id = tracker.start(sample_parent(sweep))
-        tracker.finish(run_id, ParentEnd(State.FINISHED, {"best": 0.5}, {schema.TAG_DIGEST: "d"}, ended=_START + 9))
-        stored = tracker.parent(run_id)
-        assert (stored.run_id, stored.experiment_id, stored.sweep) == (run_id, experiment_id, sweep)
-        assert (stored.status, stored.metrics) == ("FINISHED", {"best": 0.5})
-        assert stored.tags[schema.TAG_DIGEST] == "d"
-        assert stored.params["metric"] == "loss"
-        with pytest.raises(TrackingError):
-            tracker.parent("f" * 32)
 
     def test_a_terminal_child_that_is_reopened_can_end_anew_under_the_same_run(self) -> None:
         tracker = self.open()
@@ -341,7 +237,7 @@ class TrackerCase:
         assert len(list(tracker.children(run_id))) == 2
 
 
-_END = ParentEnd(State.FINISHED, ended=_START)
+_END = ParentEnd(State.FINISHED, ended=START)
 
 
 def _by_number(tracker: Tracker, run_id: str) -> dict[int, StoredChild]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class ParentRun:
         params: the flattened spec, shown as the run's params.
         tags: code version, environment, Spark facts.
         data: logged as dataset inputs.
+        artifacts: artifact path to content: what is searched, by what code, in what environment.
         started: seconds since the epoch.
     """
 
@@ -35,6 +36,7 @@ class ParentRun:
     params: Mapping[str, object] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     data: Sequence[DataRef] = ()
+    artifacts: Mapping[str, Content] = field(default_factory=dict)
     started: float = 0.0
 
 
@@ -87,12 +89,17 @@ class ChildRun:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One child metric over all finished trials."""
+    """One child metric over all finished trials; p05 to p95 are percentiles, linear between two values."""
 
     count: int
     mean: float
     std: float
     min: float
+    p05: float
+    p25: float
+    p50: float
+    p75: float
+    p95: float
     max: float
 
 
@@ -106,6 +113,8 @@ class ParentEnd:
         tags: the digest, the best trial.
         artifacts: artifact path to content (JSON, HTML).
         ended: seconds since the epoch.
+        reports: metrics by step with true times, the curves of the sweep; for a metric that ``metrics`` has too the
+            last step has the same value.
     """
 
     state: State
@@ -113,6 +122,7 @@ class ParentEnd:
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Mapping[str, Content] = field(default_factory=dict)
     ended: float = 0.0
+    reports: Sequence[Report] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,10 @@ class StoredChild:
         attempts: as stored.
         reason: as stored, one of ``schema.REASONS`` or empty.
         artifacts: the folder that is named because its files stay where they are; else empty.
+        message: as stored, for a person.
+        host: as stored.
+        started: seconds since the epoch.
+        duration: seconds; 0 while running.
     """
 
     run_id: str
@@ -140,6 +154,10 @@ class StoredChild:
     attempts: int
     reason: str = ""
     artifacts: str = ""
+    message: str = ""
+    host: str = ""
+    started: float = 0.0
+    duration: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +225,10 @@ class Tracker(ABC):
         """All active child runs of a parent, by complete paging, in no given order; duplicates included."""
 
     @abstractmethod
+    def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
+        """The run ids of the child runs of some trials, by number; those without one are left out."""
+
+    @abstractmethod
     def find(self, sweep: str) -> str | None:
         """The parent run of a sweep id, None if there is none."""
 
@@ -227,6 +249,22 @@ class Tracker(ABC):
 
         Returns:
             How many were deleted.
+        """
+
+    @abstractmethod
+    def remove(self, run_id: str) -> int:
+        """Deletes a parent run and all of its child runs, the parent last; ``restore`` brings them back.
+
+        Returns:
+            How many runs were deleted.
+        """
+
+    @abstractmethod
+    def restore(self, run_id: str) -> int:
+        """Brings back what ``remove`` deleted.
+
+        Returns:
+            How many runs there are again.
         """
 
     @abstractmethod

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from typing_extensions import override
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.values import clipped, millis, point, user
+from sparkml_track.adapters.mlflow.values import clipped, millis, user
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
 from sparkml_track.slot.host.trees import remove_tree
@@ -17,12 +17,15 @@ from sparkml_track.trackers._content import read_content
 from sparkml_track.trackers._names import MAX_PARAM, key, renamed
 from sparkml_track.trackers._rows import (
     Parent,
+    StoredRow,
     child_params,
     child_points,
     child_tags,
     late_tags,
     latest,
+    parent_points,
     status,
+    stored_child,
 )
 from sparkml_track.trial import State
 
@@ -59,6 +62,7 @@ class MemoryTracker(Tracker):
     ) -> None:
         self.uri = "memory:"
         self.runs: dict[str, MemoryRun] = {} if runs is None else runs
+        self._removed: dict[str, list[MemoryRun]] = {}
         self._interrupt = interrupt or (lambda _moment: None)
 
     @override
@@ -69,6 +73,7 @@ class MemoryTracker(Tracker):
         run.status, run.data = "RUNNING", parent.data
         run.params = {key(name): clipped(value, MAX_PARAM) for name, value in parent.params.items()} | run.params
         own = {schema.TAG_KIND: "sweep", schema.TAG_SWEEP: parent.sweep, schema.TAG_STATE: State.RUNNING.value}
+        run.artifacts |= {path: read_content(one) for path, one in parent.artifacts.items()}
         run.tags.update({"mlflow.runName": parent.name, "mlflow.user": user(), **parent.tags, **own})
         self._interrupt("after start")
         return run_id, run.experiment
@@ -87,7 +92,7 @@ class MemoryTracker(Tracker):
     def finish(self, run_id: str, end: ParentEnd) -> None:
         self._interrupt("before finish")
         run = self._run(run_id)
-        points = latest(point(name, value, millis(end.ended), 0) for name, value in end.metrics.items())
+        points = latest(parent_points(end))
         run.metrics |= {name: one.number for name, one in points.items()}
         run.tags |= {**end.tags, schema.TAG_STATE: end.state.value, **renamed(end.metrics)}
         run.artifacts |= {path: read_content(one) for path, one in end.artifacts.items()}
@@ -97,17 +102,13 @@ class MemoryTracker(Tracker):
     @override
     def children(self, run_id: str) -> Iterator[StoredChild]:
         for run in list(self._children(run_id)):
-            yield StoredChild(
-                run_id=run.run_id,
-                number=int(run.tags[schema.TAG_NUMBER]),
-                state=State(run.tags[schema.TAG_STATE]),
-                status=run.status,
-                metrics=dict(run.metrics),
-                params=dict(run.params),
-                attempts=int(run.tags[schema.TAG_ATTEMPTS]),
-                reason=run.tags.get(schema.TAG_REASON, ""),
-                artifacts=run.tags.get(schema.TAG_FOLDER, ""),
-            )
+            row = StoredRow(run.status, run.started, run.ended, run.tags)
+            yield stored_child(run.run_id, row, dict(run.metrics), dict(run.params))
+
+    @override
+    def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
+        found = {int(run.tags[schema.TAG_NUMBER]): run.run_id for run in self._children(run_id)}
+        return {number: found[number] for number in numbers if number in found}
 
     @override
     def find(self, sweep: str) -> str | None:
@@ -134,6 +135,19 @@ class MemoryTracker(Tracker):
         """See ``Tracker.reconcile``; a dictionary loses no answers."""
         self._run(run_id)
         return 0
+
+    @override
+    def remove(self, run_id: str) -> int:
+        gone = [one.run_id for one in [*self._children(run_id), self._run(run_id)]]
+        self._removed[run_id] = [self.runs.pop(one) for one in gone]
+        return len(gone)
+
+    @override
+    def restore(self, run_id: str) -> int:
+        back = self._removed.pop(run_id, [])
+        self.runs.update((one.run_id, one) for one in reversed(back))
+        self._run(run_id)
+        return len(back)
 
     @override
     def close(self) -> None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.values import Point, clipped, millis, point
-from sparkml_track.trackers._base import ChildRun
+from sparkml_track.trackers._base import ChildRun, ParentEnd, StoredChild
 from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, key, renamed
 from sparkml_track.trial import State
 
 __all__ = [
     "OF_AN_END",
     "Parent",
+    "StoredRow",
     "child_params",
     "child_points",
     "child_tags",
     "late_tags",
     "latest",
+    "parent_points",
     "status",
+    "stored_child",
 ]
 
 #: Tags that say how a trial ended; they go when it is executed again.
@@ -51,6 +55,15 @@ class Parent:
     experiment_id: str
     user: str = "unknown"
     source: str = ""
+
+
+class StoredRow(NamedTuple):
+    """The row of a run, times in milliseconds; ``ended`` is None or 0 for one that runs."""
+
+    status: str
+    started: int
+    ended: int | None
+    tags: Mapping[str, str]
 
 
 def status(state: State) -> str:
@@ -93,10 +106,42 @@ def child_points(child: ChildRun) -> list[Point]:
     return list(points)
 
 
+def parent_points(end: ParentEnd) -> list[Point]:
+    """Every metric value that a parent run gets at its end; what a curve ends with is not written again."""
+    points = [
+        point(name, value, millis(report.time), report.step)
+        for report in end.reports
+        for name, value in report.metrics.items()
+    ]
+    have = {name: (one.value, one.is_nan) for name, one in latest(points).items()}
+    finals = [point(name, value, millis(end.ended), 0) for name, value in end.metrics.items()]
+    return points + [one for one in finals if have.get(one.key) != (one.value, one.is_nan)]
+
+
 def child_params(child: ChildRun) -> dict[str, str]:
     """The params as stored."""
     params = {**child.logged.params, **child.params}
     return {key(name): clipped(value, MAX_PARAM) for name, value in params.items()}
+
+
+def stored_child(run_id: str, run: StoredRow, metrics: Mapping[str, float], params: Mapping[str, str]) -> StoredChild:
+    """A child run as it was read."""
+    tags, ended = run.tags, run.ended or run.started
+    return StoredChild(
+        run_id=run_id,
+        number=int(tags[schema.TAG_NUMBER]),
+        state=State(tags[schema.TAG_STATE]),
+        status=run.status,
+        metrics=metrics,
+        params=params,
+        attempts=int(tags.get(schema.TAG_ATTEMPTS, "1")),
+        reason=tags.get(schema.TAG_REASON, ""),
+        artifacts=tags.get(schema.TAG_FOLDER, ""),
+        message=tags.get(schema.TAG_MESSAGE, ""),
+        host=tags.get(schema.TAG_HOST, ""),
+        started=run.started / 1000,
+        duration=max(0, ended - run.started) / 1000,
+    )
 
 
 def late_tags(parent: Parent, child: ChildRun) -> dict[str, str]:

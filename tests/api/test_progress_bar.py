@@ -26,7 +26,7 @@ def test_trials_that_wait_their_turn_behind_others_are_not_worth_saying() -> Non
 
 def test_best_time_left_and_the_note_come_last() -> None:
     said = sentence(progress(running=2, pruned=1, best=0.25, best_number=7, remaining=75.0, note="tracking is away"))
-    assert said == "2 running, 1 pruned, 0 failed, best 0.25 (trial 7), 1m15s left, tracking is away"
+    assert said == "2 running, 1 pruned, 0 failed, best 0.25 (trial 7), 1 min 15 s left, tracking is away"
 
 
 def test_false_shows_nothing(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

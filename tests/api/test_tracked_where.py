@@ -1,4 +1,4 @@
-"""Where a sweep is tracked: as arguments say, else where a run is active, else as MLflow was told, else in the home."""
+"""Where a sweep is tracked: arguments, else an active run, else as MLflow is configured, else the home."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @pytest.fixture(autouse=True)
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A home of its own; MLflow is told nothing, before and after."""
+    """A home of its own; MLflow is not configured, before and after."""
     monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"):
@@ -64,7 +64,7 @@ def test_an_argument_comes_before_the_environment(store: str, tmp_path: Path, mo
     assert experiment_of(store, sweep(experiment="mine")) == "mine"
 
 
-def test_what_the_program_told_mlflow_counts(store: str) -> None:
+def test_what_the_program_set_in_mlflow_counts(store: str) -> None:
     mlflow.set_tracking_uri(store)
     mlflow.set_experiment("set")
     assert experiment_of(store, sweep()) == "set"
@@ -106,3 +106,37 @@ def test_an_experiment_that_is_not_there_is_said_in_one_sentence(store: str, mon
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
     with pytest.raises(st.SparkmlError, match="77"):
         sweep()
+
+
+def test_a_resumed_sweep_stays_where_it_began_whatever_the_environment_says(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "named")
+    first = sweep()
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name)
+    again = sweep(resume=first.sweep)
+    assert (again.run_id, again.experiment_id) == (first.run_id, first.experiment_id)
+    assert not (tmp_path / "home" / "mlflow.db").exists()
+    assert st.verify(first.sweep).clean
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/another.db")
+    assert sweep(resume=first.sweep).run_id == first.run_id
+
+
+def test_a_resumed_sweep_goes_where_the_call_says(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    first = sweep()
+    other = f"sqlite:///{tmp_path}/other.db"
+    again = sweep(resume=first.sweep, tracking=st.Tracking(uri=other))
+    assert again.run_id != first.run_id
+    assert experiment_of(other, again) == "where"
+
+
+def test_the_experiment_that_the_program_set_comes_before_the_environment(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow.set_tracking_uri(store)
+    mlflow.set_experiment("set")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "named")
+    assert experiment_of(store, sweep()) == "set"

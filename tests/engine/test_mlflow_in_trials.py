@@ -145,6 +145,36 @@ def test_autologging_ends_in_the_child_run_and_a_param_of_the_space_keeps_its_va
     assert "training_score" in run.data.metrics
 
 
+def only_fits(trial: Any) -> float:
+    """Nothing of MLflow: the sweep switches it on."""
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    return float(LogisticRegression(C=2.0).fit(x, y).score(x, y))
+
+
+@pytest.mark.parametrize("how", [True, ["sklearn"], {"sklearn": {"log_post_training_metrics": False}}])
+def test_a_sweep_switches_autologging_on(swept: Any, how: object) -> None:
+    client, runs = swept(only_fits, executor="processes", autolog=how)
+    for run in runs:
+        assert run.data.params["C"] == "2.0"
+        assert "training_score" in run.data.metrics
+        assert run.outputs.model_outputs == [], "models are off unless they are asked for"
+    assert client.search_logged_models([runs[0].info.experiment_id]) == []
+
+
+def test_without_it_nothing_of_mlflow_is_imported(swept: Any) -> None:
+    def imports(_: Any) -> float:
+        import sys
+
+        import sklearn.linear_model  # noqa: F401
+
+        return float("mlflow" in sys.modules)
+
+    _, runs = swept(imports, executor="processes")
+    assert [run.data.metrics["loss"] for run in runs] == [0.0, 0.0]
+
+
 def models(trial: Any) -> float:
     import mlflow
     from sklearn.linear_model import LogisticRegression

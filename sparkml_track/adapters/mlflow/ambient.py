@@ -46,8 +46,11 @@ def ambient() -> Ambient:
 
 
 def _experiment_in(uri: str) -> str | None:
-    # mlflow.set_experiment sets the id.
     number = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    # mlflow.set_experiment sets both of these, and is the program's own word; the variable alone is not.
+    chosen = getattr(sys.modules.get("mlflow.tracking.fluent"), "_active_experiment_id", None)
+    if chosen:
+        return _name_of(uri, str(chosen))
     return os.environ.get("MLFLOW_EXPERIMENT_NAME") or (_name_of(uri, number) if number else None)
 
 

@@ -10,6 +10,8 @@ from sparkml_track.errors import TrackingError
 
 __all__ = ["artifact_location", "artifact_root", "find_experiment"]
 
+#: MLflow's UI shows runs and charts of an experiment of this kind, not an overview of traces.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _MAX_FOLDER = 60  # file systems take 255 bytes; letters may take four each
 
 
@@ -52,7 +54,8 @@ def find_experiment(client: Any, name: str, root: str | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return _id_in(client.create_experiment(name, artifact_location=artifact_location(root, name)), name)
+            made = client.create_experiment(name, artifact_location=artifact_location(root, name), tags=_KIND)
+            return _id_in(made, name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

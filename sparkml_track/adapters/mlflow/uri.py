@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-__all__ = ["has_secret", "redacted", "scrubbed"]
+from sparkml_track.errors import SpecError
+
+__all__ = ["has_secret", "redacted", "scrubbed", "whole_uri"]
 
 _HIDDEN = "***"
 #: What the name of a setting holds whose value is a secret; also of settings inside a value, as in odbc_connect.
@@ -39,6 +41,27 @@ def scrubbed(text: str, uri: str) -> str:
     for secret in sorted({*_forms(uri), *_environment()}, key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     return text
+
+
+def whole_uri(target: str, kept: str | None) -> str | None:
+    """The URI of a store that a journal names, with its secrets, which journals do not keep.
+
+    Args:
+        target: the sweep, for the message.
+        kept: as the journal has it; None for the home's own.
+
+    Raises:
+        SpecError: it had secrets, and ``MLFLOW_TRACKING_URI`` is another one.
+    """
+    if not kept or "***" not in kept:
+        return kept
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if given and redacted(given) == kept:
+        return given
+    raise SpecError(
+        f"sweep {target!r} is tracked in {kept}, and journals keep no secrets: give the whole URI with --tracking-uri "
+        "(in Python tracking_uri=...), or set MLFLOW_TRACKING_URI to it"
+    )
 
 
 def _secrets(uri: str) -> Iterator[tuple[int, int]]:

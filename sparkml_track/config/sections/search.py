@@ -80,6 +80,7 @@ class SweepSettings(Section):
     resume: Word = "auto"
     resources: ResourceSettings = ResourceSettings()
     failures: FailureSettings = FailureSettings()
+    autolog: bool | tuple[str, ...] | dict[str, Options] = False
 
 
 class TrackingSettings(Section):

@@ -4,4 +4,8 @@ verify      compares and recomputes
 repair      publishes what is missing and ends the parent run
 expected    what the store must have, by the journal
 sweep_list  the sweeps of a home, for a person
+load        a sweep of the past, whole
+facts       what there is to say of it, and of several beside each other
+export      its trials as a file
+removal     its runs are deleted, and restored
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sparkml_track.engine.audit.expected import best_of, publishes, summary_of, wanted
 from sparkml_track.engine.publishing.best_trials import without_files
-from sparkml_track.engine.publishing.finish import Ending, close_parent, ended_record, parent_end
+from sparkml_track.engine.publishing.finish import Ending, close_parent, described, ended_record, parent_end
 from sparkml_track.engine.records.entries import written
 from sparkml_track.engine.records.types import Published
 from sparkml_track.engine.results.history import History
@@ -132,7 +132,8 @@ class Repair:
             spec=past.begun.spec.described,
             stale=past.stale,
         )
-        close_parent(self._tracker, ending, parent_end(ending, summary, results))
+        end, about = parent_end(ending, summary, results), described(ending, summary, results)
+        close_parent(self._tracker, ending, end, about)
         journal.append([written(ended_record(ending, summary))])
         journal.flush()
         Roots.of(self._sweep, past.begun.spec).close(results, state)

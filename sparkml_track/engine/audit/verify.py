@@ -7,7 +7,6 @@ accepted record; planned is the sum of all states; a parent is FINISHED only if 
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -15,17 +14,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.uri import whole_uri
 from sparkml_track.engine.audit.expected import publishes, summary_of, wanted
 from sparkml_track.engine.audit.repair import Repair
 from sparkml_track.engine.publishing.finish import pareto_tag, result_metrics
 from sparkml_track.engine.records.entries import plan_of
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.summary import Result, Summary
-from sparkml_track.errors import JournalError, SpecError, TrackingError
+from sparkml_track.errors import JournalError, TrackingError
 from sparkml_track.home import Home
 from sparkml_track.journals import read, sweeps
 from sparkml_track.space import flatten
-from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, key, open_tracker, redacted
+from sparkml_track.trackers import ChildRun, StoredChild, StoredParent, Tracker, key, open_tracker
 from sparkml_track.trackers import differences as stored_otherwise
 from sparkml_track.trial import RunLog, State
 
@@ -80,7 +80,7 @@ def verify(
     root = Home.find(home).root
     sweep = target if _known(root, target) else None
     plan = plan_of(read(root, sweep)) if sweep else None
-    uri = tracking_uri or _kept_uri(target, plan.spec.tracking.uri if plan is not None else None)
+    uri = tracking_uri or whole_uri(target, plan.spec.tracking.uri if plan is not None else None)
     with closing(open_tracker(uri, root)) as tracker:
         if sweep is None:
             sweep = _sweep_of(target, tracker, root)
@@ -100,19 +100,6 @@ def _sweep_of(target: str, tracker: Tracker, root: Path) -> str:
         if type(error) is not TrackingError:
             raise
         raise TrackingError(f"{target!r} is neither a sweep in {root} nor a parent run: {error}") from None
-
-
-def _kept_uri(target: str, kept: str | None) -> str | None:
-    """The URI that the journal names, with its secrets."""
-    if not kept or "***" not in kept:
-        return kept
-    given = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if given and redacted(given) == kept:
-        return given
-    raise SpecError(
-        f"sweep {target!r} is tracked in {kept}, and journals keep no secrets: give the whole URI with --tracking-uri "
-        "(in Python tracking_uri=...), or set MLFLOW_TRACKING_URI to it"
-    )
 
 
 def _known(home: Path, target: str) -> bool:

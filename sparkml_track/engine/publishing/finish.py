@@ -13,10 +13,14 @@ from pathlib import Path
 from sparkml_track import schema
 from sparkml_track.engine.loop.loop import Loop
 from sparkml_track.engine.publishing.best_trials import TopPublisher
+from sparkml_track.engine.publishing.description import TOP, Described, description
 from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.publishing.report import Page, report
 from sparkml_track.engine.records.entries import written
 from sparkml_track.engine.records.types import BestTrial, Ended
+from sparkml_track.engine.results.best_so_far import best_so_far
+from sparkml_track.engine.results.costs import costs_of
+from sparkml_track.engine.results.ranking import best_numbers
 from sparkml_track.engine.results.summary import Result, Summary, trials_table
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
@@ -26,7 +30,7 @@ from sparkml_track.journals import Journal
 from sparkml_track.trackers import Content, ParentEnd, Tracker
 from sparkml_track.trial import State
 
-__all__ = ["LONGEST_WAIT", "Ending", "close_parent", "ended_record", "finish", "parent_end", "pareto_tag"]
+__all__ = ["LONGEST_WAIT", "Ending", "close_parent", "described", "ended_record", "finish", "parent_end", "pareto_tag"]
 
 _log = logging.getLogger(__name__)
 #: Seconds for which the end of a sweep waits for a tracking store that is down.
@@ -92,10 +96,11 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
     results = sorted(loop.results, key=lambda each: each.number)
     summary = loop.summary()
     end = parent_end(ending, summary, results)
+    about = described(ending, summary, results)
     _raise_if_unpublished(ending, loop, publisher, waiting)
     if publisher is not None and publisher.troubled:
         _asked(ending, lambda: tracker.reconcile(ending.run_id))
-    close_parent(tracker, ending, end)
+    close_parent(tracker, ending, end, about)
     ending.reached(Lifecycle.PARENT_ENDED)
     journal.append([written(ended_record(ending, summary))])
     journal.flush()
@@ -126,8 +131,14 @@ def ended_record(ending: Ending, summary: Summary) -> Ended:
     )
 
 
-def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd) -> None:
+def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd, about: Described) -> None:
     """Ends the parent run, trying for some time while the store is away.
+
+    Args:
+        tracker: of the store.
+        ending: what is ended.
+        end: how.
+        about: for its description, which links to the child runs.
 
     Raises:
         TrackingError: it could not be ended.
@@ -135,7 +146,7 @@ def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd) -> None:
     until = time.monotonic() + ending.longest_wait
     while True:
         try:
-            _asked(ending, lambda: tracker.finish(ending.run_id, end))
+            _asked(ending, lambda: _close(tracker, ending.run_id, end, about))
         except TrackingUnavailable as error:
             if time.monotonic() >= until or ending.hurry():
                 raise TrackingUnavailable(f"{error} {_way_out(ending)}") from error
@@ -143,6 +154,14 @@ def close_parent(tracker: Tracker, ending: Ending, end: ParentEnd) -> None:
             pause(min(1.0, until - time.monotonic()), ending.hurry)
         else:
             return
+
+
+def _close(tracker: Tracker, run_id: str, end: ParentEnd, about: Described) -> None:
+    best = about.summary.best
+    linked = {one.number for one in about.top} | (set() if best is None else {best.number})
+    runs = tracker.runs_of(run_id, linked)
+    note = description(replace(about, runs=runs))
+    tracker.finish(run_id, replace(end, tags={**end.tags, "mlflow.note.content": note}))
 
 
 def _asked(ending: Ending, call: Callable[[], object]) -> None:
@@ -188,7 +207,8 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> P
     facts = {"sweep": ending.sweep, "parent run": ending.run_id}
     page = report(ending.report_path, Page(ending.name, summary, results, facts))
     metrics = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
-    metrics |= {"attempts_stale": float(ending.stale), **result_metrics(summary)}
+    metrics |= {"attempts_stale": float(ending.stale), **costs_of(results).metrics(), **result_metrics(summary)}
+    curve = best_so_far(results, summary.goals[0]) if summary.pareto is None else ()
     tags = {schema.TAG_DIGEST: summary.digest, schema.TAG_STATE: ending.state.value}
     best = summary.best
     if best is not None and best.value is not None:
@@ -204,7 +224,26 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> P
         artifacts[schema.ARTIFACT_REPORT] = page
     if summary.pareto is not None:
         artifacts[schema.ARTIFACT_PARETO] = trials_table(summary.pareto)
-    return ParentEnd(ending.state, metrics, tags, artifacts, time.time())
+    return ParentEnd(ending.state, metrics, tags, artifacts, time.time(), curve)
+
+
+def described(ending: Ending, summary: Summary, results: Sequence[Result]) -> Described:
+    """What the description of the parent run is made of."""
+    top = summary.pareto
+    if top is None:
+        by_number = {one.number: one for one in results}
+        top = tuple(by_number[number] for number in best_numbers(results, TOP, summary.goals[0]))
+    return Described(
+        name=ending.name,
+        sweep=ending.sweep,
+        experiment_id=ending.experiment_id,
+        summary=summary,
+        results=results,
+        top=top[:TOP],
+        costs=costs_of(results),
+        spec=ending.spec,
+        why=ending.why,
+    )
 
 
 def _as_kept(result: Result) -> Result:
@@ -227,5 +266,4 @@ def result_metrics(summary: Summary) -> dict[str, float]:
         f"{metric}_{name}": value
         for metric, aggregate in summary.aggregates.items()
         for name, value in asdict(aggregate).items()
-        if name != "count"
     }

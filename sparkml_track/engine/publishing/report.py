@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sparkml_track import pages
+from sparkml_track.engine.results.failures import failures
 from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.plots import Plot, Plotted, PlotTrial, library, standard
+from sparkml_track.readable import clock_time, duration, number, short_text
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Content, write_content
 from sparkml_track.trial import State
@@ -21,7 +21,7 @@ from sparkml_track.trial import State
 __all__ = ["Page", "render", "report", "write_report"]
 
 _log = logging.getLogger(__name__)
-_TOP, _PARAMS, _EXAMPLES = 20, 8, 3
+_TOP, _PARAMS = 20, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _facts(page: Page) -> list[tuple[str, str]]:
     facts = {"Objective": objectives}
     if times:
         ended = max(one.started + one.duration for one in page.results)
-        facts |= {"Started": _time(min(times)), "Took": _seconds(ended - min(times))}
+        facts |= {"Started": clock_time(min(times)), "Took": duration(ended - min(times))}
     return list({**facts, **page.facts}.items())
 
 
@@ -146,9 +146,9 @@ def _best(summary: Summary) -> Mapping[str, object] | None:
     best = summary.best
     if best is None or best.value is None:
         return None
-    params = [(name, _text(value)) for name, value in flatten(best.params).items()]
-    metrics = [(name, _number(value)) for name, value in best.metrics.items()]
-    shown = {"number": best.number, "metric": summary.metric[0], "value": _number(best.value[0])}
+    params = [(name, short_text(value)) for name, value in flatten(best.params).items()]
+    metrics = [(name, number(value)) for name, value in best.metrics.items()]
+    shown = {"number": best.number, "metric": summary.metric[0], "value": number(best.value[0])}
     return {**shown, "params": params, "metrics": metrics}
 
 
@@ -183,8 +183,8 @@ def _top(page: Page) -> Mapping[str, object] | None:
 
 def _top_row(result: Result, objectives: int, names: Sequence[str]) -> tuple[str, ...]:
     params = flatten(result.params)
-    values = [_number(value) for value in result.value or [float("nan")] * objectives]
-    given = [_text(params[name]) if name in params else "" for name in names]
+    values = [number(value) for value in result.value or [float("nan")] * objectives]
+    given = [short_text(params[name]) if name in params else "" for name in names]
     return (str(result.number), *values, *given, f"{result.duration:.3g}", str(result.attempts))
 
 
@@ -198,55 +198,19 @@ def _ranked(page: Page) -> list[Result]:
 
 
 def _failures(results: Sequence[Result]) -> list[Mapping[str, object]]:
-    groups: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
-    for one in results:
-        if one.state in {State.FAILED, State.KILLED}:
-            groups[one.reason or "unknown"][_gist(one.message)].append(one)
-    reasons = sorted(groups.items(), key=lambda item: -sum(map(len, item[1].values())))
-    return [_reason(*item) for item in reasons]
-
-
-def _reason(reason: str, messages: Mapping[str, Sequence[Result]]) -> Mapping[str, object]:
-    common = sorted(messages.values(), key=len, reverse=True)
-    count, rest = sum(map(len, common)), sum(map(len, common[_EXAMPLES:]))
-    return {"name": reason, "count": count, "messages": [_message(ones) for ones in common[:_EXAMPLES]], "rest": rest}
-
-
-def _message(ones: Sequence[Result]) -> Mapping[str, str]:
-    numbers = ", ".join(str(one.number) for one in ones[:10]) + (", ..." if len(ones) > 10 else "")
-    return {"trials": numbers, "text": ones[0].message or "no message"}
+    return [
+        {
+            "name": one.name,
+            "count": one.count,
+            "messages": [{"trials": example.numbers, "text": example.message} for example in one.examples],
+            "rest": one.rest,
+        }
+        for one in failures(results)
+    ]
 
 
 def _aggregates(summary: Summary) -> list[tuple[str, ...]]:
     return [
-        (name, f"{a.count:,}", *map(_number, (a.mean, a.std, a.min, a.max))) for name, a in summary.aggregates.items()
+        (name, f"{a.count:,}", *map(number, (a.mean, a.std, a.min, a.p25, a.p50, a.p75, a.max)))
+        for name, a in summary.aggregates.items()
     ]
-
-
-# ------------------------------------------------------------------------------------------------------- pieces
-
-
-def _gist(message: str) -> str:
-    """What makes two messages one kind: the last line, which is where Python names the error."""
-    return message.strip().rsplit("\n", 1)[-1]
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}"
-
-
-def _text(value: object, most: int = 80) -> str:
-    text = _number(value) if isinstance(value, float) else str(value)
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sparkml_track.adapters.mlflow.uri import whole_uri
 from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.loop.running_trial import Again
@@ -174,7 +175,7 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
             _write_plan(journal, spec, prints, {})
             return Opening(journal, spec)
         _refuse_another(sweep, past.plan, spec, prints)
-        spec = _as_begun(spec, past.plan.spec)
+        spec = _as_begun(sweep, spec, past.plan.spec)
         retried = _retried(past, spec.failures.retry_failed)
         if retried:
             record = Retried(tuple(retried))
@@ -186,14 +187,20 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
         raise
 
 
-def _as_begun(spec: Spec, begun: PlannedSpec) -> Spec:
-    """With the first driver's seed, and its choice of child runs and artifacts: those of its trials follow it."""
+def _as_begun(sweep: str, spec: Spec, begun: PlannedSpec) -> Spec:
+    """With the first driver's seed, and its choice of child runs and artifacts: those of its trials follow it.
+
+    Where the call names no store and no experiment it goes on in those of the first driver, whatever the environment
+    says today: in another one all trials would be published again.
+    """
     kept = begun.tracking
     for name in ("child_runs", "keep"):
         if getattr(kept, name) != getattr(spec.tracking, name):
             _log.warning("%s stays %r, as the sweep began; resume='never' starts anew", name, getattr(kept, name))
-    tracking = replace(spec.tracking, child_runs=kept.child_runs, keep=kept.keep)
-    return replace(spec, seed=begun.seed, tracking=tracking)
+    uri = spec.tracking.uri if spec.store_given else whole_uri(sweep, kept.uri)
+    tracking = replace(spec.tracking, child_runs=kept.child_runs, keep=kept.keep, uri=uri)
+    experiment = spec.experiment if spec.experiment_given else str(begun.described.get("experiment", spec.experiment))
+    return replace(spec, seed=begun.seed, tracking=tracking, experiment=experiment)
 
 
 def _write_plan(journal: Journal, spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> None:

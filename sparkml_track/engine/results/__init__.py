@@ -5,5 +5,8 @@ history       what a journal says of a sweep
 summary       a pure function of accepted results
 pareto        the front, one point at a time
 ranking       the best trials of one objective
+best_so_far   the best value as the sweep went on
+failures      why trials did not finish
+costs         what the sweep took
 sweep_result  what ``sweep()`` gives back
 """

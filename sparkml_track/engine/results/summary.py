@@ -234,7 +234,18 @@ def _aggregate(values: array[float]) -> Aggregate:
     widest = max(abs(value / 2 - mean / 2) for value in values) * 2
     unit = widest if 0 < widest < math.inf else 1.0
     spread = [(value / unit - mean / unit) ** 2 for value in values] if widest < math.inf else [math.inf]
-    return Aggregate(len(values), mean, unit * math.sqrt(_mean(spread)), min(values), max(values))
+    ordered = sorted(values)
+    low, *inner, high = (_percentile(ordered, share) for share in (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0))
+    p05, p25, p50, p75, p95 = inner
+    return Aggregate(len(values), mean, unit * math.sqrt(_mean(spread)), low, p05, p25, p50, p75, p95, high)
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    """Linear between the two values beside it, as numpy's (Hyndman and Fan 1996, type 7)."""
+    place = share * (len(ordered) - 1)
+    below = math.floor(place)
+    low, high, part = ordered[below], ordered[min(below + 1, len(ordered) - 1)], place - below
+    return max(low, min(high, low * (1 - part) + high * part))
 
 
 def _mean(values: Sequence[float]) -> float:

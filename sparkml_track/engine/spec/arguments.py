@@ -16,6 +16,8 @@ class SweepArguments:
 
     Attributes:
         objective: and all others: see ``sparkml_track.sweep``.
+        store_given: the caller named the tracking store; else it was looked up.
+        experiment_given: likewise.
     """
 
     objective: object
@@ -43,3 +45,6 @@ class SweepArguments:
     resources: object = Resources()
     failures: object = Failures()
     tracking: object = Tracking()
+    autolog: object = False
+    store_given: bool = True
+    experiment_given: bool = True

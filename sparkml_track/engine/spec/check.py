@@ -13,6 +13,7 @@ from sparkml_track import objective as objectives
 from sparkml_track import pruners, samplers
 from sparkml_track import space as spaces
 from sparkml_track.engine.spec.arguments import SweepArguments
+from sparkml_track.engine.spec.autolog import autolog_flavors
 from sparkml_track.engine.spec.kinds import as_names, is_finite, is_unicode, is_whole
 from sparkml_track.engine.spec.roots import root_problems
 from sparkml_track.engine.spec.spec import COUNT, Failures, Spec, Tracking, number_in
@@ -62,10 +63,11 @@ class _Checker:
         fields |= {name: self._count(name) for name in ("max_trials", "parallelism", "patience")}
         fields |= {name: self._seconds(name) for name in ("timeout", "trial_timeout")}
         fields |= {"isolation": self._one_of("isolation", ("recycled", "fresh")), "target": self._target(metric)}
-        fields["warm_start"] = self._warm_start()
+        fields |= {"warm_start": self._warm_start(), "autolog": self._autolog()}
         fields |= {"executor": self._one_of("executor", NAMES), "tracking": self._tracking()}
         fields |= {"seed": self._seed(), "deterministic": bool(given.deterministic), "resume": str(given.resume)}
         fields["seed_drawn"] = given.seed is None
+        fields |= {"store_given": given.store_given, "experiment_given": given.experiment_given}
         self._limits()
         self._together()
         name, experiment = self._text("name"), self._text("experiment")
@@ -204,6 +206,11 @@ class _Checker:
             self.problems.append(f"seed is {seed!r}; allowed is a whole number of at least 0, or None")
             return 0
         return operator.index(seed)  # type: ignore[arg-type]
+
+    def _autolog(self) -> Mapping[str, Mapping[str, object]]:
+        flavors, problems = autolog_flavors(self._given.autolog, str(self._given.executor))
+        self.problems += problems
+        return flavors
 
     def _tracking(self) -> Tracking:
         tracking = self._given.tracking

@@ -70,7 +70,10 @@ class Spec:
         patience: trials without an improvement.
         warm_start: id of an earlier sweep or of its parent run, whose finished trials the sampler learns.
         points: the user's own first trials, shaped like the space.
+        autolog: MLflow's flavors that log by themselves in trials, with their options.
         seed_drawn: whether the seed was drawn here; a resumed sweep then takes that of the first driver.
+        store_given: whether the caller named the tracking store; else a resumed sweep stays where it began.
+        experiment_given: likewise of the experiment.
     """
 
     objective: Callable[..., object]
@@ -96,7 +99,10 @@ class Spec:
     resources: Resources = field(default_factory=Resources)
     failures: Failures = field(default_factory=Failures)
     tracking: Tracking = field(default_factory=Tracking)
+    autolog: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     seed_drawn: bool = False
+    store_given: bool = True
+    experiment_given: bool = True
 
     @property
     def metric(self) -> tuple[str, ...]:

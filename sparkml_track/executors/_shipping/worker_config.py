@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
 from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.work import Packed
+from sparkml_track.slot import autolog
 from sparkml_track.slot.config import Config
 from sparkml_track.slot.wire.frames import Address
 
@@ -43,7 +45,7 @@ def worker_config(
         packed.work,
         packed.data,
         tuple(dict.fromkeys([*work.code, *sys.path])) if shared_host else (),
-        _environment(work.resources.cpus),
+        _environment(work),
         fresh=work.isolation == "fresh",
         code=packed.code,
         artifacts=work.artifacts or "",
@@ -51,9 +53,10 @@ def worker_config(
     )
 
 
-def _environment(cpus: int) -> tuple[tuple[str, str], ...]:
+def _environment(work: Work) -> tuple[tuple[str, str], ...]:
     """Native thread pools are kept to the cores of a slot, and MLflow logs into the trial."""
-    return (*((name, str(cpus)) for name in _CAPS), *_MLFLOW)
+    caps = ((name, str(work.resources.cpus)) for name in _CAPS)
+    return (*caps, *_MLFLOW, (autolog.VARIABLE, json.dumps(work.autolog) if work.autolog else ""))
 
 
 def _own_folder() -> str:

@@ -68,7 +68,9 @@ def sweep(project: Project) -> Swept:
     if settings.features is not None:
         rows, inputs = splits(project, "train", "valid")
     origin = {"config": str(settings.file.absolute())}
-    given = replace(sweep_arguments(settings, function, rows), experiment=project.experiment)
+    given = sweep_arguments(settings, function, rows)
+    named = settings.tracking.experiment is not None
+    given = replace(given, experiment=project.experiment, experiment_given=named)
     result = run(given, settings.home, project.session, inputs=inputs, code=settings.code, origin=origin)
     params, found = _found(result, section.metric)
     return Swept(

@@ -22,7 +22,16 @@ from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow.lane import Entry, Lane, Place, StoredRun
-from sparkml_track.trackers._rows import OF_AN_END, Parent, child_params, child_points, child_tags, status
+from sparkml_track.trackers._rows import (
+    OF_AN_END,
+    Parent,
+    StoredRow,
+    child_params,
+    child_points,
+    child_tags,
+    status,
+    stored_child,
+)
 from sparkml_track.trial import State
 
 __all__ = ["ClientLane"]
@@ -129,6 +138,15 @@ class ClientLane(Lane):
         return written
 
     @override
+    def runs_of(self, parent: Parent, numbers: Collection[int]) -> Mapping[int, str]:
+        keys = {number: f"{parent.sweep}/{number}" for number in numbers}
+        found = {
+            number: next(self._search([parent.experiment_id], {schema.TAG_KEY: each}), None)
+            for number, each in keys.items()
+        }
+        return {number: run.info.run_id for number, run in found.items() if run is not None}
+
+    @override
     def children(self, parent: Parent) -> Iterator[StoredChild]:
         runs = self._search([parent.experiment_id], {schema.TAG_PARENT: parent.run_id})
         return (_stored(run) for run in runs if schema.TAG_NUMBER in run.data.tags)
@@ -149,6 +167,23 @@ class ClientLane(Lane):
         self._known.pop(parent.run_id, None)
         with self._known_children(parent) as known:
             return before - sum(not place.deleted for place in known.values())
+
+    @override
+    def remove(self, parent: Parent) -> int:
+        self._known.pop(parent.run_id, None)
+        active = [run.info.run_id for run in self._search([parent.experiment_id], {schema.TAG_SWEEP: parent.sweep})]
+        for run_id in sorted(active, key=lambda one: one == parent.run_id):
+            self._client.delete_run(run_id)
+        return len(active)
+
+    @override
+    def restore(self, parent: Parent) -> int:
+        tags = {schema.TAG_SWEEP: parent.sweep}
+        deleted = [run.info.run_id for run in self._search([parent.experiment_id], tags, ViewType.DELETED_ONLY)]
+        for run_id in deleted:
+            self._client.restore_run(run_id)
+        # What was deleted because it was there twice is so again.
+        return len(deleted) - self.reconcile(parent)
 
     @override
     def close(self) -> None:
@@ -236,18 +271,9 @@ class ClientLane(Lane):
 
 
 def _stored(run: Run) -> StoredChild:
-    tags = run.data.tags
-    return StoredChild(
-        run_id=run.info.run_id,
-        number=int(tags[schema.TAG_NUMBER]),
-        state=State(tags[schema.TAG_STATE]),
-        status=run.info.status,
-        metrics=dict(run.data.metrics),
-        params=dict(run.data.params),
-        attempts=int(tags.get(schema.TAG_ATTEMPTS, "1")),
-        reason=tags.get(schema.TAG_REASON, ""),
-        artifacts=tags.get(schema.TAG_FOLDER, ""),
-    )
+    info, data = run.info, run.data
+    row = StoredRow(info.status, info.start_time, info.end_time, data.tags)
+    return stored_child(info.run_id, row, dict(data.metrics), dict(data.params))
 
 
 def _quoted(value: str) -> str:

@@ -166,6 +166,10 @@ class Lane(ABC):
         """
 
     @abstractmethod
+    def runs_of(self, parent: Parent, numbers: Collection[int]) -> Mapping[int, str]:
+        """The run ids of active child runs of a few trials."""
+
+    @abstractmethod
     def children(self, parent: Parent) -> Iterator[StoredChild]:
         """All active child runs, in no given order; duplicates included."""
 
@@ -176,6 +180,14 @@ class Lane(ABC):
     @abstractmethod
     def reconcile(self, parent: Parent) -> int:
         """Leaves one child run for each trial; how many were deleted."""
+
+    @abstractmethod
+    def remove(self, parent: Parent) -> int:
+        """Deletes all active runs of a sweep, the parent last; how many. MLflow can restore them."""
+
+    @abstractmethod
+    def restore(self, parent: Parent) -> int:
+        """Restores what ``remove`` deleted; how many."""
 
     @abstractmethod
     def close(self) -> None:

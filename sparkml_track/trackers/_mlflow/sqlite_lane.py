@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from sparkml_track.trackers._mlflow.sqlite_rows import (
     by_chunks,
     metric_row,
 )
-from sparkml_track.trackers._rows import OF_AN_END, Parent
+from sparkml_track.trackers._rows import OF_AN_END, Parent, StoredRow, latest, stored_child
 from sparkml_track.trial import State
 
 __all__ = ["SqliteLane", "child_id"]
@@ -100,14 +101,16 @@ class SqliteLane(ClientLane):
     @override
     def log(self, run_id: str, params: Mapping[str, str], points: Iterable[Point], tags: Mapping[str, str]) -> None:
         # What is there already is of an earlier driver of this sweep.
+        points = list(points)
         metrics = [metric_row(one, run_id) for one in points]
+        newest = [metric_row(one, run_id) for one in latest(points).values()]
         with self._transaction():
             if not self._rows("SELECT 1 FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'", run_id):
                 raise TrackingError(f"There is no run {run_id!r} in {self.uri}, or it was deleted.")
             self._db.executemany(TAG, [(name, value, run_id) for name, value in tags.items()])
             self._db.executemany(PARAM, [(name, value, run_id) for name, value in params.items()])
             self._db.executemany(METRIC.replace("INSERT", "INSERT OR IGNORE"), metrics)
-            self._db.executemany(LATEST.replace("INSERT", "INSERT OR REPLACE"), metrics)
+            self._db.executemany(LATEST.replace("INSERT", "INSERT OR REPLACE"), newest)
 
     @override
     def end(self, run_id: str, status: str, ended: int | None) -> None:
@@ -151,6 +154,12 @@ class SqliteLane(ClientLane):
         return written
 
     @override
+    def runs_of(self, parent: Parent, numbers: Collection[int]) -> Mapping[int, str]:
+        ids = {self._id(parent.run_id, number): number for number in numbers}
+        query = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND run_uuid IN ({})"
+        return {ids[row[0]]: row[0] for row in by_chunks(self._db, query, list(ids))}
+
+    @override
     def children(self, parent: Parent) -> Iterator[StoredChild]:
         found = self._db.execute(_CHILDREN, (schema.TAG_NUMBER, schema.TAG_PARENT, parent.run_id)).fetchall()
         for start in range(0, len(found), CHUNK):
@@ -165,6 +174,22 @@ class SqliteLane(ClientLane):
             self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
             gone = [(name, *one) for one in ids for name in OF_AN_END]
             self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
+
+    @override
+    def remove(self, parent: Parent) -> int:
+        query = """UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE lifecycle_stage = 'active'
+            AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"""
+        with self._transaction():
+            return self._db.execute(query, (int(time.time() * 1000), schema.TAG_SWEEP, parent.sweep)).rowcount
+
+    @override
+    def restore(self, parent: Parent) -> int:
+        # At one time all of them were deleted; another time is that of what a person deleted by itself.
+        query = """UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE lifecycle_stage = 'deleted'
+            AND deleted_time = (SELECT deleted_time FROM runs WHERE run_uuid = ?)
+            AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"""
+        with self._transaction():
+            return self._db.execute(query, (parent.run_id, schema.TAG_SWEEP, parent.sweep)).rowcount
 
     @override
     def close(self) -> None:
@@ -218,22 +243,16 @@ class SqliteLane(ClientLane):
         ids = list(numbers)
         tags = _pairs(self._db, "SELECT run_uuid, key, value FROM tags", ids)
         params = _pairs(self._db, "SELECT run_uuid, key, value FROM params", ids)
-        statuses = _pairs(self._db, "SELECT run_uuid, 'status', status FROM runs", ids)
+        query = "SELECT run_uuid, status, start_time, end_time FROM runs WHERE run_uuid IN ({})"
+        rows = {row[0]: row for row in by_chunks(self._db, query, ids)}
         metrics = _pairs(
             self._db, "SELECT run_uuid, key, CASE is_nan WHEN 1 THEN 'nan' ELSE value END FROM latest_metrics", ids
         )
-        for run_id, number in numbers.items():
-            yield StoredChild(
-                run_id=run_id,
-                number=number,
-                state=State(tags[run_id][schema.TAG_STATE]),
-                status=statuses[run_id]["status"],
-                metrics={name: float(value) for name, value in metrics[run_id].items()},
-                params=params[run_id],
-                attempts=int(tags[run_id].get(schema.TAG_ATTEMPTS, "1")),
-                reason=tags[run_id].get(schema.TAG_REASON, ""),
-                artifacts=tags[run_id].get(schema.TAG_FOLDER, ""),
-            )
+        for run_id in numbers:
+            _, shown, started, ended = rows[run_id]
+            values = {name: float(value) for name, value in metrics[run_id].items()}
+            row = StoredRow(shown, int(started), int(ended or 0), tags[run_id])
+            yield stored_child(run_id, row, values, params[run_id])
 
 
 def _pairs(db: sqlite3.Connection, query: str, ids: list[str]) -> dict[str, dict[str, str]]:

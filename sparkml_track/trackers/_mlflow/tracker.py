@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.errors import tried_again
-from sparkml_track.adapters.mlflow.values import MAX_PARAM, clipped, millis, point
+from sparkml_track.adapters.mlflow.values import MAX_PARAM, clipped, millis
 from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
+from sparkml_track.trackers._content import Content
 from sparkml_track.trackers._mlflow.artifacts import store_child_files, store_files, trouble_with
 from sparkml_track.trackers._mlflow.client_lane import ClientLane
 from sparkml_track.trackers._mlflow.lane import Entry, Lane, Place
@@ -22,7 +23,7 @@ from sparkml_track.trackers._mlflow.models import store_models
 from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
 from sparkml_track.trackers._mlflow.parent import parent_end_tags, parent_tags
 from sparkml_track.trackers._names import key
-from sparkml_track.trackers._rows import Parent, child_tags, late_tags, status
+from sparkml_track.trackers._rows import Parent, child_tags, late_tags, parent_points, status
 
 __all__ = ["MlflowTracker", "open_mlflow"]
 
@@ -85,6 +86,10 @@ class MlflowTracker(Tracker):
             yield from self._lane.children(self._parent(run_id))
 
     @override
+    def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
+        return self._asked(lambda: self._lane.runs_of(self._parent(run_id), numbers))
+
+    @override
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
         if numbers:
             self._asked(lambda: self._lane.reopen(self._parent(run_id), numbers))
@@ -92,6 +97,14 @@ class MlflowTracker(Tracker):
     @override
     def reconcile(self, run_id: str) -> int:
         return self._asked(lambda: self._lane.reconcile(self._parent(run_id)))
+
+    @override
+    def remove(self, run_id: str) -> int:
+        return self._asked(lambda: self._lane.remove(self._parent(run_id)))
+
+    @override
+    def restore(self, run_id: str) -> int:
+        return self._asked(lambda: self._lane.restore(self._parent(run_id)))
 
     @override
     def close(self) -> None:
@@ -122,6 +135,7 @@ class MlflowTracker(Tracker):
             params.pop(name, None)
         lane.log(run_id, params, (), tags if run else {})
         lane.log_inputs(run_id, parent.data)
+        self._store(run_id, parent.artifacts)
         if run and run.status != "RUNNING":
             lane.end(run_id, "RUNNING", None)
         self._parents[run_id] = _parent_of(run_id, experiment, tags)
@@ -129,14 +143,18 @@ class MlflowTracker(Tracker):
 
     def _finish(self, run_id: str, end: ParentEnd) -> None:
         lane = self._lane
-        points = [point(name, value, millis(end.ended), 0) for name, value in end.metrics.items()]
-        lane.log(run_id, {}, points, parent_end_tags(end))
-        if end.artifacts:
+        lane.log(run_id, {}, parent_points(end), parent_end_tags(end))
+        self._store(run_id, end.artifacts)
+        lane.end(run_id, status(end.state), millis(end.ended))
+
+    def _store(self, run_id: str, artifacts: Mapping[str, Content]) -> None:
+        """Keeps files of a parent run; where that cannot be, a tag says why."""
+        lane = self._lane
+        if artifacts:
             location = lane.location(run_id)
-            trouble = trouble_with(lambda: store_files(location, lane.full_uri, end.artifacts))
+            trouble = trouble_with(lambda: store_files(location, lane.full_uri, artifacts))
             if trouble:
                 lane.log(run_id, {}, (), {schema.TAG_ARTIFACTS: trouble})
-        lane.end(run_id, status(end.state), millis(end.ended))
 
     def _stored_parent(self, run_id: str) -> StoredParent:
         parent, run = self._parent(run_id), self._lane.run(run_id)

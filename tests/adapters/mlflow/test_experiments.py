@@ -48,7 +48,7 @@ class Client:
     def get_experiment_by_name(self, name: str) -> object:
         return self.answers.pop(0)
 
-    def create_experiment(self, name: str, artifact_location: str | None) -> str:
+    def create_experiment(self, name: str, artifact_location: str | None, tags: dict[str, str]) -> str:
         raise MlflowException("no", self.code)
 
 

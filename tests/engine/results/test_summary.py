@@ -8,6 +8,7 @@ import statistics
 import time
 from dataclasses import replace
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,6 +97,14 @@ def test_aggregates_are_of_finite_values_of_finished_trials() -> None:
     one = summarise(results, 7, 0, *ONE).aggregates["loss"]
     assert (one.count, one.mean, one.min, one.max) == (4, 4.0, 1.0, 10.0)
     assert one.std == pytest.approx(statistics.pstdev(values))
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=40))
+def test_percentiles_are_those_of_numpy(values: list[float]) -> None:
+    one = summarise([finished(n, value) for n, value in enumerate(values)], len(values), 0, *ONE).aggregates["loss"]
+    ours = (one.min, one.p05, one.p25, one.p50, one.p75, one.p95, one.max)
+    assert ours == pytest.approx(numpy.percentile(values, [0, 5, 25, 50, 75, 95, 100]), rel=1e-9, abs=1e-9)
+    assert list(ours) == sorted(ours)
 
 
 def test_aggregates_of_the_largest_floats_do_not_overflow() -> None:

@@ -1,0 +1,25 @@
+"""Deep links into MLflow's UI, whose first page shows none of what a sweep leaves."""
+
+from __future__ import annotations
+
+__all__ = ["UI_PORT", "runs_link", "server_of"]
+
+#: On which ``sparkml-track ui`` listens, unless it is given another one.
+UI_PORT = 5000
+
+
+def server_of(uri: str | None, port: int = UI_PORT) -> tuple[str, bool]:
+    """The address of the UI of a store, and whether a person has to start it.
+
+    Args:
+        uri: of the store, without secrets; None for the home's own.
+        port: of ``sparkml-track ui``.
+    """
+    if uri is not None and uri.startswith(("http://", "https://")):
+        return uri.rstrip("/"), False
+    return f"http://127.0.0.1:{port}", True
+
+
+def runs_link(server: str, experiment_id: str, run_id: str = "") -> str:
+    """The page of a run, or that of all runs of an experiment."""
+    return f"{server}/#/experiments/{experiment_id}/runs" + (f"/{run_id}" if run_id else "")

@@ -1,0 +1,56 @@
+"""What a sweep took, from its accepted results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sparkml_track.engine.results.summary import Result
+from sparkml_track.trial import State
+
+__all__ = ["Costs", "costs_of"]
+
+_WASTED = {State.FAILED, State.KILLED}
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds, by the slots' clocks.
+
+    Attributes:
+        wall: from the first start of a trial to the last end.
+        used: of slots, over accepted attempts.
+        wasted: the part of that which went to failed and killed trials.
+        lost: attempts that ended because what they ran on went away; nobody knows how long they took.
+        slowest: the longest trial.
+    """
+
+    wall: float
+    used: float
+    wasted: float
+    lost: int
+    slowest: float
+
+    def metrics(self) -> dict[str, float]:
+        """As the parent run has them."""
+        return {
+            "seconds_wall": self.wall,
+            "slot_seconds_used": self.used,
+            "slot_seconds_wasted": self.wasted,
+            "trial_seconds_max": self.slowest,
+            "attempts_lost": float(self.lost),
+        }
+
+
+def costs_of(results: Collection[Result]) -> Costs:
+    """The costs of all results, in any order. Trials that never began have no times, and cost nothing."""
+    begun = [one for one in results if one.started]
+    ends = [one.started + one.duration for one in begun]
+    return Costs(
+        wall=max(ends) - min(one.started for one in begun) if begun else 0.0,
+        used=math.fsum(one.duration for one in begun),
+        wasted=math.fsum(one.duration for one in begun if one.state in _WASTED),
+        lost=sum(one.attempts - 1 for one in results),
+        slowest=max((one.duration for one in begun), default=0.0),
+    )
