@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from sparkml_track.adapters.mlflow.links import UI_PORT, runs_link, server_of
 from sparkml_track.cli.console import print_table
 from sparkml_track.cli.guard import guarded
 from sparkml_track.config.settings import load
-from sparkml_track.errors import SetupError
+from sparkml_track.errors import InvalidInput, SetupError
 from sparkml_track.home import Home
 from sparkml_track.readable import duration, number, short_text
 
@@ -38,7 +39,7 @@ _PARAMS = 8
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     for command in (show, compare, report, export, open_, delete):
-        app.command(command.__name__.rstrip("_"))(guarded(command))  # type: ignore[type-var]
+        app.command(command.__name__.rstrip("_"))(guarded(command))
 
 
 def show(
@@ -154,10 +155,16 @@ def delete(
         _say(as_json, {"sweep": run, "restored": count}, f"restored {count:,} runs of {run}")
         return
     if not yes:
-        typer.confirm(f"Delete the parent run and all child runs of {run}?", abort=True, err=True)
+        _ask(f"Delete the parent run and all child runs of {run}?")
     count = remove(run, home.root, uri)
     way_back = f"`sparkml-track delete --undo {run}` brings them back until MLflow's garbage collection removes them"
     _say(as_json, {"sweep": run, "deleted": count}, f"deleted {count:,} runs of {run}; {way_back}")
+
+
+def _ask(question: str) -> None:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise InvalidInput("nobody can be asked here whether to delete; give --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def _load(run: str, config: Path | None, tracking_uri: str | None) -> LoadedSweep:
@@ -246,7 +253,9 @@ def _print_failures(console: Console, sweep: LoadedSweep) -> None:
     for one in failures(sweep.result.trials):
         console.print(f"\n{one.count:,} trials: {one.name}")
         for each in one.examples:
-            console.print(f"  trial {each.numbers}: {escape(short_text(each.gist, 300))}")
+            console.print(
+                f"  trial{'s' if each.count > 1 else ''} {each.numbers}: {escape(short_text(each.gist, 300))}"
+            )
 
 
 def _cell(value: object) -> str:

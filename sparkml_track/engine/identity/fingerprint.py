@@ -41,6 +41,7 @@ def fingerprint(
     identity = {name: described(getattr(spec, name)) for name in _IDENTITY}
     identity |= {"warm_start": spec.warm_start} if spec.warm_start else {}
     identity |= {"deterministic": spec.deterministic, "seed": None if spec.seed_drawn else spec.seed}
+    identity |= {} if spec.experiment_given else {"experiment": None}
     packages = {name.removeprefix(_VERSION): text for name, text in tags.items() if name.startswith(_VERSION)}
     python = tags.get(schema.TAG_PYTHON)
     tables = {ref.name: f"{ref.table} {ref.digest}" for ref in inputs if ref.table is not None}

@@ -95,7 +95,7 @@ def _best(of: Described) -> str:
 
 def _failed(of: Described) -> list[str]:
     return [
-        f"{one.count:,} trials: {one.name}, such as trial {one.examples[0].trials[0]}: "
+        f"{one.count:,} trial{'s' if one.count > 1 else ''}: {one.name}, such as trial {one.examples[0].trials[0]}: "
         f"{_code(short_text(one.examples[0].gist, 200))}"
         for one in failures(of.results)[:3]
     ]

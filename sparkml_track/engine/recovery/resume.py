@@ -226,7 +226,7 @@ def _retried(past: History, failed_too: bool) -> list[int]:
 
 
 def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> None:
-    found = differences(plan.fingerprint, _same_seed(plan, prints))
+    found = differences(plan.fingerprint, _as_planned(plan, prints))
     if plan.name != spec.name:
         found.insert(0, f"name: was {plan.name!r}, is {spec.name!r}")
     if found:
@@ -237,12 +237,14 @@ def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> 
         )
 
 
-def _same_seed(plan: Plan, prints: Fingerprint) -> Fingerprint:
-    """A seed that equals the one that was drawn is not a difference; nor is one that is left out now."""
+def _as_planned(plan: Plan, prints: Fingerprint) -> Fingerprint:
+    """A seed or an experiment that is left out now is not a difference, nor one that was found for the first driver."""
     spec = dict(prints["spec"])
-    was, now = plan.fingerprint["spec"].get("seed"), spec["seed"]
-    if now is None or (was is None and now == plan.spec.seed):
-        spec["seed"] = was
+    found = {"seed": plan.spec.seed, "experiment": plan.spec.described.get("experiment")}
+    for name, first in found.items():
+        was, now = plan.fingerprint["spec"].get(name), spec[name]
+        if now is None or (was is None and now == first):
+            spec[name] = was
     return {**prints, "spec": spec}
 
 

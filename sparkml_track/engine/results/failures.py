@@ -30,7 +30,7 @@ class Example:
 
     @property
     def gist(self) -> str:
-        """What makes two messages one kind: the last line, which is where Python names the error."""
+        """What makes two messages one kind: the line that names the error."""
         return _gist(self.message)
 
     @property
@@ -83,4 +83,6 @@ def _example(alike: Sequence[Result]) -> Example:
 
 
 def _gist(message: str) -> str:
-    return message.strip().rsplit("\n", 1)[-1]
+    # The first line, as slots describe errors; the last one where somebody passes on a traceback of Python's.
+    lines = message.strip().splitlines() or [""]
+    return (lines[-1] if lines[0].startswith("Traceback") else lines[0]).strip()

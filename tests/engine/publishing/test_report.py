@@ -63,7 +63,7 @@ def drawn(page: Page, plots: Sequence[Plot]) -> str:
 
 def test_the_page_has_counts_best_plots_table_and_failures() -> None:
     results = [finished(number, 0.5 + number / 100) for number in range(8)]
-    results += [failed(8, "Traceback\nValueError: no rows"), failed(9, "other\nValueError: no rows")]
+    results += [failed(8, "Traceback\nValueError: no rows"), failed(9, "ValueError: no rows\n  elsewhere")]
     results += [failed(10, "took longer than 60 s", "timeout")]
     read = Reader(drawn(page(results, **{"Parent run": "abc"}), standard()))
     assert read.open == []

@@ -145,7 +145,8 @@ def test_the_arguments_are_those_of_sweep_with_its_defaults() -> None:
     given = {each.name: each.default for each in fields(SweepArguments)}
     public = {name: each.default for name, each in signature(st.sweep).parameters.items()}
     required = {name: MISSING if default is Parameter.empty else default for name, default in public.items()}
-    assert given == {name: default for name, default in required.items() if name not in {"spark", "progress"}}
+    found_out = {"store_given": True, "experiment_given": True}
+    assert given == {name: each for name, each in required.items() if name not in {"spark", "progress"}} | found_out
 
 
 def test_config_files_have_the_defaults_of_sweep() -> None:
