@@ -8,9 +8,6 @@ to the ideal and to the peers of the same run are what to compare.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import statistics
 import subprocess
 import sys
@@ -21,11 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rows import Row, main
+
 import sparkml_track as st
 from sparkml_track.executors import Ended, Executor, Reported, Work, open_executor
 from sparkml_track.trial import Attempt, Trial, Unit
-
-Row = dict[str, object]
 
 
 @contextmanager
@@ -343,43 +340,5 @@ PEERS: dict[str, Callable[[], Row]] = {
 }
 
 
-def main() -> None:
-    """Runs each row in a new process, prints JSON lines, then the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--row")
-    options = parser.parse_args()
-    rows = ROWS | PEERS
-    if options.row:
-        print("RESULT " + json.dumps(rows[options.row]()))
-        return
-    names = options.only or [*ROWS, *(PEERS if options.peers else ())]
-    found = {name: _in_new_process(name) for name in names}
-    print()
-    width = max(map(len, found))
-    for name, row in found.items():
-        budget = row.pop("budget", "")
-        shown = ", ".join(f"{key} {_short(value)}" for key, value in row.items())
-        print(f"{name:<{width}}  {shown}{f'   [{budget}]' if budget else ''}")
-
-
-def _in_new_process(name: str) -> Row:
-    with tempfile.TemporaryDirectory() as home:
-        environ = {**os.environ, "SPARKML_HOME": home, "PYSPARK_PYTHON": sys.executable}
-        command = [sys.executable, __file__, "--row", name]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600, check=False)
-    results = [line[7:] for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    row: Row = json.loads(results[0]) if results else {"failed": done.stderr.strip().splitlines()[-1:]}
-    print(json.dumps({"row": name, **row}), flush=True)
-    return row
-
-
-def _short(value: object) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, __file__, ROWS, PEERS)

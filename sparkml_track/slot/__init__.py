@@ -9,6 +9,7 @@
     template     one process for each host that has imported the objective; forks a child for each request
     strays       what dead children left running
     autolog      MLflow's autologging, switched on as libraries are imported
+    preload      what an objective imports when it is called, imported in the template
     _mlflow_store  MLflow's tracking store in a slot, for objectives that use it
     _mlflow_kept   what it keeps of a run
     child        executes attempts, one after another, in a forked process

@@ -30,6 +30,7 @@ from .child import Loaded, serve
 from .host.paths import NotShared, Places
 from .host.plugin import offer_mlflow_store
 from .host.share import Share, remove_left
+from .preload import preload
 from .strays import Strays, end_process, wait_for
 from .wire.frames import Opener, Sealer
 from .wire.messages import Broken, Exit, Fork, Kill, Message, NoFork, Ready, Rests, Warn, decode, encode
@@ -107,6 +108,7 @@ class Template:
             places = Places(str(self._config["folder"]), *work.pop("roots"))
             places.check()
             self._loaded = Loaded(places=places, **work)
+            preload(self._loaded.objective)
             for _, opener in self._loaded.data.values():
                 importlib.import_module(getattr(opener, "imports", "builtins"))
             self._state = [Ready(_versions())]

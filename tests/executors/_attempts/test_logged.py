@@ -65,7 +65,7 @@ def test_whatever_comes_is_a_log_or_refused(values: Any) -> None:
 
 
 def recorder(sent: list[Message]) -> Recorder:
-    return Recorder(Run("0.0.1", 0, {"x": 1, "model": {"depth": 3}}, 1, "0.0", 1), None, sent.append)  # type: ignore[arg-type]
+    return Recorder(Run("0.0.1", 0, {"x": 1, "model": {"depth": 3}}, 1, "0.0", 1), None, sent.append, "r1")  # type: ignore[arg-type]
 
 
 def test_values_are_sent_in_batches_and_the_last_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

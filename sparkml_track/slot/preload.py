@@ -1,0 +1,49 @@
+"""What an objective imports when it is called is imported in the template, once for each host and not in each process.
+
+Only libraries that are known to survive a fork: others are imported by the trial, as ever.
+"""
+
+from __future__ import annotations
+
+import dis
+import importlib
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from types import CodeType, FunctionType
+
+__all__ = ["preload"]
+
+_SAFE = frozenset({"lightgbm", "mlflow", "numpy", "pandas", "scipy", "sklearn", "statsmodels", "xgboost"})
+
+
+def preload(objective: object) -> None:
+    """Imports what the objective will; what fails there is left to the trial, which says so."""
+    for name in dict.fromkeys(_imports(objective, set())):
+        if name.partition(".")[0] in _SAFE:
+            with suppress(Exception):
+                importlib.import_module(name)
+
+
+def _imports(function: object, seen: set[int]) -> Iterator[str]:
+    """Names of modules, of a function and of functions of its module that it names."""
+    while isinstance(function, partial):
+        function = function.func
+    if not isinstance(function, FunctionType):
+        function = vars(type(function)).get("__call__")
+    if not isinstance(function, FunctionType) or id(function) in seen:
+        return
+    seen.add(id(function))
+    for code in _codes(function.__code__):
+        yield from (str(step.argval) for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME")
+        for name in code.co_names:
+            other = function.__globals__.get(name)
+            if isinstance(other, FunctionType) and other.__module__ == function.__module__:
+                yield from _imports(other, seen)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _codes(each)
