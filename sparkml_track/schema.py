@@ -35,6 +35,7 @@ __all__ = [
     "TAG_MODEL",
     "TAG_MODEL_RUN",
     "TAG_NAME",
+    "TAG_NESTED",
     "TAG_NUMBER",
     "TAG_PARENT",
     "TAG_PARETO",
@@ -57,9 +58,10 @@ __all__ = [
 
 # Run tags. TAG_PARENT is MLflow's own: its UI nests by it.
 TAG_PARENT = "mlflow.parentRunId"
-TAG_KIND = "sparkml.kind"  # sweep, trial, model, scoring, monitoring
+TAG_KIND = "sparkml.kind"  # sweep, trial, nested (inside a trial), model, scoring, monitoring
 TAG_SWEEP = "sparkml.sweep"  # the sweep id, on the parent run and each child run
 TAG_KEY = "sparkml.key"  # "<sweep id>/<trial number>": the identity of a child run
+TAG_NESTED = "sparkml.nested"  # on a run inside that of a trial: its id there, which no other one has
 TAG_NUMBER = "sparkml.number"  # the trial's number
 TAG_STATE = "sparkml.state"  # finished, pruned, failed, killed, running
 TAG_REASON = "sparkml.reason"  # one of REASONS

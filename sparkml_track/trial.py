@@ -13,10 +13,12 @@ from enum import Enum
 from typing import NamedTuple
 
 __all__ = [
+    "NESTED",
     "Attempt",
     "AttemptId",
     "Counts",
     "LoggedMetric",
+    "NestedRun",
     "Outcome",
     "Params",
     "Report",
@@ -26,6 +28,8 @@ __all__ = [
     "Unit",
 ]
 
+#: Nested runs that a trial may keep.
+NESTED = 100
 #: Parameters in the shape of the space: plain values and nested mappings.
 Params = Mapping[str, object]
 
@@ -189,6 +193,7 @@ class RunLog:
         tags: names to text; the last value of a name counts.
         inputs: data sets, with MLflow's names of their fields and of their tags.
         models: that it logged, as MLflow describes them; their files are among its artifacts.
+        nested: runs inside the trial's, in the order they began.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -196,10 +201,11 @@ class RunLog:
     tags: Mapping[str, str] = field(default_factory=dict)
     inputs: Sequence[Mapping[str, object]] = ()
     models: Sequence[Mapping[str, object]] = ()
+    nested: Sequence[NestedRun] = ()
 
     @classmethod
     def joined(cls, parts: Sequence[RunLog]) -> RunLog:
-        """All of them, in their order."""
+        """All of them, in their order; of nested runs those that began, up to ``NESTED``."""
         params: dict[str, str] = {}
         tags: dict[str, str] = {}
         for part in parts:
@@ -207,7 +213,43 @@ class RunLog:
             tags |= part.tags
         metrics = [one for part in parts for one in part.metrics]
         models = {one["id"]: one for part in parts for one in part.models}
-        return cls(params, metrics, tags, [one for part in parts for one in part.inputs], list(models.values()))
+        nested: dict[str, list[NestedRun]] = {}
+        for one in (one for part in parts for one in part.nested):
+            nested.setdefault(one.id, []).append(one)
+        runs = [run for run in map(NestedRun.joined, nested.values()) if run.parent][:NESTED]
+        inputs = [one for part in parts for one in part.inputs]
+        return cls(params, metrics, tags, inputs, list(models.values()), tuple(runs))
+
+
+@dataclass(frozen=True, slots=True)
+class NestedRun:
+    """A run that an attempt made inside its own, as ``GridSearchCV`` under autologging does; or what came of one.
+
+    Attributes:
+        id: as long as it is in the slot.
+        name: shown in the UI.
+        parent: the id of the run that it is in: the trial's, or another nested one; empty until that is known.
+        started: seconds since the epoch.
+        ended: likewise; 0 if it did not end.
+        status: MLflow's; empty if it did not end.
+        log: what it has.
+    """
+
+    id: str
+    name: str = ""
+    parent: str = ""
+    started: float = 0.0
+    ended: float = 0.0
+    status: str = ""
+    log: RunLog = field(default_factory=RunLog)
+
+    @classmethod
+    def joined(cls, parts: Sequence[NestedRun]) -> NestedRun:
+        """All that came of one run, at least one part; the first word on a field counts."""
+        name, parent, status = ("".join([getattr(one, each) for one in parts if getattr(one, each)][:1])
+                                for each in ("name", "parent", "status"))  # fmt: skip
+        started, ended = (max(getattr(one, each) for one in parts) for each in ("started", "ended"))
+        return cls(parts[0].id, name, parent, started, ended, status, RunLog.joined([one.log for one in parts]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,7 @@ class _Run:
             checkpoints=None if roots.checkpoints is None else str(roots.checkpoints),
             artifacts=None if roots.artifacts is None else str(roots.artifacts),
             autolog=spec.autolog,
+            nested=spec.tracking.nested,
         )
         return open_executor(spec.executor, work, around.session)
 

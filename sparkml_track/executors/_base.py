@@ -74,6 +74,7 @@ class Work:
             folder for each unit; whoever gave it removes it. None for folders that stay on their host.
         artifacts: the same for each attempt's artifacts, which then are not sent: they stay where they were written.
         autolog: MLflow's flavors that log by themselves, with the options of each.
+        nested: what becomes of runs that an attempt makes inside its own: "keep", "merge" or "refuse".
     """
 
     objective: Callable[[object], object]
@@ -87,6 +88,7 @@ class Work:
     checkpoints: str | None = None
     artifacts: str | None = None
     autolog: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    nested: str = "keep"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Kept:
         self.params = params
         self.history: dict[str, list[Metric]] = {}
         self.tags: dict[str, str] = {}
+        self.sent = False  # a nested run that the driver knows
 
     def latest(self) -> list[Metric]:
         """The current value of each metric."""

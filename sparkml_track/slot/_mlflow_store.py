@@ -7,6 +7,7 @@ the trial's ``artifact_dir``. What a run has is kept as long as the attempt, as 
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -40,6 +41,8 @@ _PARENT = "mlflow.parentRunId"
 #: Tags that the driver writes; a trial's own are left out.
 _OURS = ("sparkml", "mlflow.user", "mlflow.source.", _PARENT)
 _PREFIX = "logged."
+#: In the environment: what becomes of nested runs, "keep", "merge" or "refuse"; and how many a trial keeps.
+NESTED, _NESTED = "SPARKML_NESTED_RUNS", 100
 
 
 def registry(*_: object, **__: object) -> Any:
@@ -64,6 +67,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         self._of: Recorder | None = None
         self._runs: dict[str, Kept] = {}
         self._models: dict[str, LoggedModel] = {}
+        self._nested = os.environ.get(NESTED, "keep")
 
     def _trial(self) -> Recorder:
         """The attempt that executes now; a new one finds nothing of the last."""
@@ -110,23 +114,38 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         )
 
     def create_run(self, experiment_id: Any, user_id: Any, start_time: Any, tags: Any, run_name: Any) -> Run:
-        """The trial's own run, again and again; a nested one is kept for as long as the trial executes."""
+        """The trial's own run, again and again; or one nested in it, as the sweep wants such."""
         with self._lock:
             trial = self._trial()
             given = {tag.key: tag.value for tag in tags or ()}
             run_id = trial.run_id
-            if given.get(_PARENT) in self._runs:
-                run_id = uuid.uuid4().hex
-                self._runs[run_id] = Kept(run_id, run_name or "nested", time.time(), {})
+            if given.get(_PARENT) in self._runs and self._nested != "merge":
+                run_id = self._new_nested(given[_PARENT], run_name, start_time)
             self._tag(run_id, given)
             return self.get_run(run_id)
 
+    def _new_nested(self, parent: str, name: str | None, started: int | None) -> str:
+        if self._nested == "refuse":
+            raise refused("nest runs, since the sweep's tracking has nested='refuse'")
+        kept = Kept(uuid.uuid4().hex, name or "nested", started / 1000 if started else time.time(), {})
+        self._runs[kept.run_id] = kept
+        if len(self._runs) - 1 > _NESTED:
+            if len(self._runs) - 2 == _NESTED:
+                sys.stderr.write(f"sparkml: this trial nests more than {_NESTED} runs; the others are not kept\n")
+        else:
+            kept.sent = True
+            self._trial().add([["n", kept.run_id, kept.name, parent, int(kept.started * 1000)]])
+        return kept.run_id
+
     def update_run_info(self, run_id: str, run_status: Any, end_time: Any, run_name: str | None) -> RunInfo:
-        """How the trial ended is the driver's to say."""
+        """How the trial ended is the driver's to say; how a nested run did is its own."""
         with self._lock:
             kept = self._kept(run_id)
             if run_name:
                 kept.name = run_name
+            ended = None if run_status is None else RunStatus.to_string(run_status)
+            if kept.sent and ended is not None and RunStatus.is_terminated(run_status):
+                self._trial().add([["e", run_id, ended, int(end_time or time.time() * 1000)]])
             return self._info(kept)
 
     def delete_run(self, run_id: str) -> None:
@@ -200,6 +219,8 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         trial = self._trial()
         if values and run_id == trial.run_id:
             trial.add(values, text)
+        elif values and self._kept(run_id).sent:
+            trial.add([["r", run_id, value] for value in values], text)
 
     def get_metric_history(self, run_id: str, metric_key: str, max_results: Any = None, page_token: Any = None) -> Any:
         """See ``AbstractStore``."""

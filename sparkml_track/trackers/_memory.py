@@ -23,6 +23,7 @@ from sparkml_track.trackers._rows import (
     child_tags,
     late_tags,
     latest,
+    nested_runs,
     parent_points,
     status,
     stored_child,
@@ -165,12 +166,23 @@ class MemoryTracker(Tracker):
             run.artifacts = _texts(child)
             run.status = status(child.state)
             run.ended = millis(child.started + child.duration) if child.state.terminal else None
+            self._publish_nested(parent, child, run_id)
         elif child.artifacts is not None:
             run.tags |= late_tags(parent, child)
             run.artifacts |= _texts(replace(child, log=""))
         if child.state.terminal and child.artifacts is not None and not child.in_place:
             remove_tree(str(child.artifacts))
         return run_id
+
+    def _publish_nested(self, parent: Parent, child: ChildRun, child_id: str) -> None:
+        there = {run.tags.get(schema.TAG_NESTED): run.run_id for run in self.runs.values()}
+        ids = {"": child_id}
+        for one in nested_runs(parent, child):
+            run_id = ids[one.id] = there.get(one.id) or self._add(parent.experiment_id, millis(one.run.started))
+            run, points = self.runs[run_id], child_points(one.run)
+            run.tags, run.params = {**one.tags, schema.TAG_PARENT: ids[one.parent]}, child_params(one.run)
+            run.metrics = {name: each.number for name, each in latest(points).items()}
+            run.status, run.ended = status(one.run.state), millis(one.run.started + one.run.duration)
 
     def _add(self, experiment: str, started: int) -> str:
         run_id = f"{len(self.runs):032x}"
@@ -183,7 +195,8 @@ class MemoryTracker(Tracker):
         return self.runs[run_id]
 
     def _children(self, run_id: str) -> Iterator[MemoryRun]:
-        return (run for run in self.runs.values() if run.tags.get(schema.TAG_PARENT) == run_id)
+        inside = (run for run in self.runs.values() if run.tags.get(schema.TAG_PARENT) == run_id)
+        return (run for run in inside if schema.TAG_NUMBER in run.tags)
 
 
 def _texts(child: ChildRun) -> dict[str, str]:

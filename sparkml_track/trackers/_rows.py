@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +10,11 @@ from sparkml_track import schema
 from sparkml_track.adapters.mlflow.values import Point, clipped, millis, point
 from sparkml_track.trackers._base import ChildRun, ParentEnd, StoredChild
 from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, key, renamed
-from sparkml_track.trial import State
+from sparkml_track.trial import NestedRun, State
 
 __all__ = [
     "OF_AN_END",
+    "Nested",
     "Parent",
     "StoredRow",
     "child_params",
@@ -21,6 +22,7 @@ __all__ = [
     "child_tags",
     "late_tags",
     "latest",
+    "nested_runs",
     "parent_points",
     "status",
     "stored_child",
@@ -36,6 +38,11 @@ _STATUS = {
     State.FAILED: "FAILED",
     State.KILLED: "KILLED",
 }
+
+
+_STATES = {"FINISHED": State.FINISHED, "FAILED": State.FAILED, "KILLED": State.KILLED}
+#: How tags begin that a nested run cannot have of itself: trials are found by them.
+_OURS = ("sparkml.", "mlflow.parentRunId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,54 @@ def stored_child(run_id: str, run: StoredRow, metrics: Mapping[str, float], para
         host=tags.get(schema.TAG_HOST, ""),
         started=run.started / 1000,
         duration=max(0, ended - run.started) / 1000,
+    )
+
+
+class Nested(NamedTuple):
+    """A run inside that of a trial, as it is written.
+
+    Attributes:
+        id: as it was in the slot.
+        parent: that of the run it is in; empty for the trial's.
+        run: written like a trial.
+        name: shown in the UI.
+        tags: all but those that name other runs.
+        folder: of its artifacts, below those of the child run.
+    """
+
+    id: str
+    parent: str
+    run: ChildRun
+    name: str
+    tags: Mapping[str, str]
+    folder: str
+
+
+def nested_runs(parent: Parent, child: ChildRun) -> list[Nested]:
+    """The runs inside that of a trial that has ended; one that did not end, ended with it."""
+    known = {one.id for one in child.logged.nested}
+    return [_nested(parent, child, one, known) for one in child.logged.nested if child.state.terminal]
+
+
+def _nested(parent: Parent, child: ChildRun, one: NestedRun, known: Collection[str]) -> Nested:
+    end = one.ended or child.started + child.duration
+    state = _STATES.get(one.status, child.state)
+    run = ChildRun(child.number, {}, state, logged=one.log, started=one.started, duration=max(0.0, end - one.started))
+    logged = {key(name): clipped(value, MAX_TAG) for name, value in one.log.tags.items()}
+    tags = {
+        **{name: value for name, value in logged.items() if not name.startswith(_OURS)},
+        "mlflow.runName": one.name,
+        "mlflow.user": parent.user,
+        "mlflow.source.name": parent.source,
+        "mlflow.source.type": "LOCAL",
+        schema.TAG_KIND: "nested",
+        schema.TAG_SWEEP: parent.sweep,
+        schema.TAG_NESTED: one.id,
+        **renamed(metric.name for metric in one.log.metrics),
+    }
+    inside = one.parent if one.parent in known else ""
+    return Nested(
+        one.id, inside, run, one.name, {name: value for name, value in tags.items() if value}, f"nested/{one.id}"
     )
 
 

@@ -210,18 +210,77 @@ def grid(trial: Any) -> float:
     import warnings
 
     import mlflow
+    import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV
 
     warnings.simplefilter("ignore")
     mlflow.sklearn.autolog(log_models=False, silent=True)  # type: ignore[attr-defined]
-    x, y = [[0.0], [1.0], [2.0], [3.0]] * 3, [0, 0, 1, 1] * 3
+    # MLflow makes runs of the candidates for arrays alone, not for lists.
+    x, y = np.array([[0.0], [1.0], [2.0], [3.0]] * 3), np.array([0, 0, 1, 1] * 3)
     return float(GridSearchCV(LogisticRegression(), {"C": [0.5, 1.0]}, cv=2).fit(x, y).best_score_)
 
 
-def test_nested_runs_disturb_nobody(swept: Any) -> None:
-    _, (run, *_) = swept(grid, executor="processes", max_trials=1)
+def inside(client: MlflowClient, run: Run) -> list[Run]:
+    return list(client.search_runs([run.info.experiment_id], f"tags.`{schema.TAG_PARENT}` = '{run.info.run_id}'"))
+
+
+def test_runs_of_a_grid_search_are_grandchildren(swept: Any) -> None:
+    client, (run, *_) = swept(grid, executor="processes", max_trials=1)
     assert "best_C" in run.data.params
+    found = inside(client, run)
+    assert sorted(one.data.params["C"] for one in found) == ["0.5", "1.0"]
+    assert all("mean_test_score" in one.data.metrics for one in found)
+    assert {(one.info.status, one.data.tags[schema.TAG_KIND]) for one in found} == {("FINISHED", "nested")}
+
+
+def nests(_: Any) -> float:
+    import mlflow
+
+    with mlflow.start_run() as outer:
+        mlflow.log_metric("out", 1.0)
+        for index in range(2):
+            with mlflow.start_run(run_name=f"fold {index}", nested=True) as run:
+                assert run.info.run_id != outer.info.run_id
+                mlflow.log_params({"fold": index})
+                mlflow.log_metric("score", 0.5, step=index)
+                mlflow.log_text("of a fold", "fold.txt")
+                with mlflow.start_run(run_name="deep", nested=True):
+                    mlflow.set_tag("depth", "2")
+    return 0.5
+
+
+def test_nested_runs_keep_what_they_logged_each_below_its_own(swept: Any) -> None:
+    client, (run, *_) = swept(nests, executor="processes", max_trials=1)
+    folds = sorted(inside(client, run), key=lambda one: str(one.info.run_name))
+    assert [(one.info.run_name, one.data.params["fold"]) for one in folds] == [("fold 0", "0"), ("fold 1", "1")]
+    assert [point.step for point in client.get_metric_history(folds[1].info.run_id, "score")] == [1]
+    assert [each.path for each in client.list_artifacts(folds[0].info.run_id)] == ["fold.txt"]
+    (deep,) = inside(client, folds[0])
+    assert (deep.info.run_name, deep.data.tags["depth"]) == ("deep", "2")
+    assert "fold" not in run.data.params
+
+
+def test_nested_runs_can_be_merged(swept: Any) -> None:
+    def merges(_: Any) -> float:
+        import mlflow
+
+        with mlflow.start_run(), mlflow.start_run(nested=True):
+            mlflow.log_param("fold", 3)
+        return 0.5
+
+    client, (run, *_) = swept(merges, executor="processes", max_trials=1, tracking=st.Tracking(nested="merge"))
+    assert run.data.params["fold"] == "3"
+    assert inside(client, run) == []
+
+
+def test_nested_runs_can_be_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    tracking = st.Tracking(nested="refuse")
+    result = st.sweep(
+        nests, {"x": st.uniform(0, 1)}, max_trials=1, executor="processes", progress=False, tracking=tracking
+    )
+    assert "a trial cannot nest runs, since the sweep's tracking has nested='refuse'" in result.trials[0].message
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ class TrackingSettings(Section):
         child_runs: "all", "none" or "top:K".
         keep: whose artifacts: "all" or "best:K".
         artifact_root: folder on storage that all hosts have mounted, where artifacts stay; None sends them to the runs.
+        nested: runs that trials make inside their own: "keep", "merge" or "refuse".
     """
 
     uri: Text | None = None
@@ -99,3 +100,4 @@ class TrackingSettings(Section):
     child_runs: Annotated[str, matching("all|none|top:[1-9][0-9]{0,5}", "'all', 'none' or 'top:K'")] = "all"
     keep: Annotated[str, matching("all|best:[1-9][0-9]{0,5}", "'all' or 'best:K'")] = "all"
     artifact_root: Root | None = None
+    nested: Literal["keep", "merge", "refuse"] = "keep"

@@ -31,7 +31,7 @@ from sparkml_track.engine.records.types import (
 )
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.goal import goals_of
-from sparkml_track.trial import AttemptId, Counts, LoggedMetric, RunLog, State
+from sparkml_track.trial import AttemptId, Counts, LoggedMetric, NestedRun, RunLog, State
 
 __all__ = ["decode", "encode", "planned_spec"]
 
@@ -106,12 +106,17 @@ def _accepted_body(record: Accepted) -> dict[str, object]:
 
 
 def _logged_body(record: Logged) -> dict[str, object]:
-    log = record.log
-    body: dict[str, object] = {"a": str(record.attempt)}
+    return {"a": str(record.attempt)} | _log_body(record.log)
+
+
+def _log_body(log: RunLog) -> dict[str, object]:
     parts: dict[str, object] = {"params": dict(log.params), "tags": dict(log.tags), "inputs": list(log.inputs)}
     parts["models"] = list(log.models)
     parts["metrics"] = [list(one) for one in log.metrics]
-    return body | {name: part for name, part in parts.items() if part}
+    parts["nested"] = [
+        [one.id, one.name, one.parent, one.started, one.ended, one.status, _log_body(one.log)] for one in log.nested
+    ]
+    return {name: part for name, part in parts.items() if part}
 
 
 def _encode_of_sweep(record: OfSweep) -> tuple[str, dict[str, object]]:
@@ -198,6 +203,10 @@ def _asked(body: Body) -> Asked:
 
 
 def _logged(body: Body) -> Logged:
+    return Logged(_attempt(body), _log(body))
+
+
+def _log(body: Body) -> RunLog:
     def part(name: str) -> dict[str, str]:
         return {key: str(value) for key, value in get.mapping({name: {}, **body}, name).items()}
 
@@ -207,7 +216,10 @@ def _logged(body: Body) -> Logged:
         [dict(one) for one in get.items({name: [], **body}, name) if isinstance(one, dict)]
         for name in ("inputs", "models")
     )
-    return Logged(_attempt(body), RunLog(part("params"), metrics, part("tags"), inputs, models))
+    fields = (str, str, str, float, float, str, dict)
+    nested = [get.row(row, "nested", fields) for row in get.items({"nested": [], **body}, "nested")]
+    runs = tuple(NestedRun(*row[:6], log=_log(row[6])) for row in nested)
+    return RunLog(part("params"), metrics, part("tags"), inputs, models, runs)
 
 
 def _reported(body: Body) -> Reported:

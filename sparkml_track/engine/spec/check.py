@@ -16,7 +16,7 @@ from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.autolog import autolog_flavors
 from sparkml_track.engine.spec.kinds import as_names, is_finite, is_unicode, is_whole
 from sparkml_track.engine.spec.roots import root_problems
-from sparkml_track.engine.spec.spec import COUNT, Failures, Spec, Tracking, number_in
+from sparkml_track.engine.spec.spec import COUNT, NESTED, Failures, Spec, Tracking, number_in
 from sparkml_track.errors import InvalidInput, SpecError
 from sparkml_track.executors import NAMES, Resources
 from sparkml_track.goal import DIRECTIONS, Goal, goals_of
@@ -224,6 +224,8 @@ class _Checker:
         elif tracking.child_runs.startswith("top:") and len(as_names(self._given.metric)) > 1:
             self.problems.append(f"child_runs is {tracking.child_runs!r}, which takes one metric; take 'all' or 'none'")
         self._keep(tracking)
+        if tracking.nested not in NESTED:
+            self.problems.append(f"nested is {tracking.nested!r}; allowed are {', '.join(map(repr, NESTED))}")
         if tracking.uri == "memory":
             self.problems.append("tracking.uri is 'memory'; allowed is 'memory:', with a colon, or an MLflow URI")
         return tracking

@@ -16,10 +16,12 @@ from sparkml_track.goal import Goal
 from sparkml_track.trackers import redacted
 from sparkml_track.trial import Params
 
-__all__ = ["COUNT", "Failures", "Spec", "Tracking", "described", "id_prefix", "new_sweep_id", "number_in"]
+__all__ = ["COUNT", "NESTED", "Failures", "Spec", "Tracking", "described", "id_prefix", "new_sweep_id", "number_in"]
 
 #: The K of ``top:K`` and ``best:K``.
 COUNT = "[1-9][0-9]{0,5}"
+#: What becomes of runs that a trial makes inside its own.
+NESTED = ("keep", "merge", "refuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,15 @@ class Tracking:
             sweep ends; what other trials leave is removed while it runs. Logs are kept in any case.
         artifact_root: folder on storage that all hosts have mounted: artifacts are written there and stay, and child
             runs have the tag ``sparkml.artifact_folder``. None sends them to the child runs.
+        nested: runs that a trial makes inside its own through MLflow: "keep" (up to 100), "merge" into the trial's, or
+            "refuse".
     """
 
     uri: str | None = None
     child_runs: str = "all"
     keep: str = "all"
     artifact_root: str | None = None
+    nested: str = "keep"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def worker_config(
 def _environment(work: Work) -> tuple[tuple[str, str], ...]:
     """Native thread pools are kept to the cores of a slot, and MLflow logs into the trial."""
     caps = ((name, str(work.resources.cpus)) for name in _CAPS)
-    return (*caps, *_MLFLOW, (autolog.VARIABLE, json.dumps(work.autolog) if work.autolog else ""))
+    chosen = json.dumps(work.autolog) if work.autolog else ""
+    return (*caps, *_MLFLOW, ("SPARKML_NESTED_RUNS", work.nested), (autolog.VARIABLE, chosen))
 
 
 def _own_folder() -> str:

@@ -29,6 +29,7 @@ from sparkml_track.trackers._rows import (
     child_params,
     child_points,
     child_tags,
+    nested_runs,
     status,
     stored_child,
 )
@@ -127,7 +128,10 @@ class ClientLane(Lane):
             for entry in entries:
                 number, place = entry.child.number, entry.place
                 try:
-                    (self._write_tags if place.ended else self._write_child)(entry)
+                    if place.ended:
+                        self._write_tags(entry)
+                    else:
+                        self._write_child(parent, entry)
                 except MlflowException:
                     if not self._is_deleted(place):
                         raise
@@ -216,14 +220,36 @@ class ClientLane(Lane):
         known.pop(-1, None)
         return known
 
-    def _write_child(self, entry: Entry) -> None:
+    def _write_child(self, parent: Parent, entry: Entry) -> None:
         child, run_id = entry.child, entry.place.run_id
         terminal = child.state.terminal
         self._runs.log(run_id, child_params(child), child_points(child) if terminal else (), entry.tags)
         if terminal:
             if child.logged.inputs:
                 self._client.log_inputs(run_id, datasets=logged_inputs(child.logged.inputs))
+            self._write_nested(parent, child, run_id)
             self._runs.end(run_id, status(child.state), millis(child.started + child.duration))
+
+    def _write_nested(self, parent: Parent, child: ChildRun, child_id: str) -> None:
+        """The runs inside that of a trial; a repetition finds those that are there."""
+        ids, there = {"": child_id}, dict[str, dict[str, str]]()
+        for one in nested_runs(parent, child):
+            inside = ids[one.parent]
+            if inside not in there:
+                there[inside] = self._nested_in(parent, inside)
+            tags, run = {**one.tags, schema.TAG_PARENT: inside}, one.run
+            run_id = there[inside].get(one.id)
+            run_id = run_id or self._runs.create(parent.experiment_id, millis(run.started), tags)[0]
+            ids[one.id] = run_id
+            self._runs.log(run_id, child_params(run), child_points(run), tags)
+            if run.logged.inputs:
+                self._client.log_inputs(run_id, datasets=logged_inputs(run.logged.inputs))
+            self._runs.end(run_id, status(run.state), millis(run.started + run.duration))
+
+    def _nested_in(self, parent: Parent, run_id: str) -> dict[str, str]:
+        """Run ids by the ids that they had in the slot."""
+        found = self._search([parent.experiment_id], {schema.TAG_PARENT: run_id})
+        return {run.data.tags.get(schema.TAG_NESTED, ""): run.info.run_id for run in found}
 
     def _write_tags(self, entry: Entry) -> None:
         run_id = entry.place.run_id
@@ -233,7 +259,10 @@ class ClientLane(Lane):
             self._runs.log(run_id, {}, (), entry.tags)
 
     def _reopen(self, run_id: str) -> None:
-        for name in {*OF_AN_END} & {*self._runs.get(run_id).data.tags}:
+        run = self._runs.get(run_id)
+        for inside in self._search([run.info.experiment_id], {schema.TAG_PARENT: run_id}):
+            self._client.delete_run(inside.info.run_id)
+        for name in {*OF_AN_END} & {*run.data.tags}:
             self._client.delete_tag(run_id, name)
         self._client.set_tag(run_id, schema.TAG_STATE, State.RUNNING.value)
         self._runs.end(run_id, "RUNNING", None)

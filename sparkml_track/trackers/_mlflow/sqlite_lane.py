@@ -23,6 +23,7 @@ from sparkml_track.trackers._mlflow.sqlite_rows import (
     CHUNK,
     END,
     LATEST,
+    LEAVE,
     METRIC,
     PARAM,
     REOPEN,
@@ -172,6 +173,8 @@ class SqliteLane(ClientLane):
             self._db.executemany(REOPEN, ids)
             tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
             self._db.executemany(tag, [(State.RUNNING.value, schema.TAG_STATE, *one) for one in ids])
+            # Runs inside that of the attempt before; the next one has its own.
+            self._db.executemany(LEAVE, [(schema.TAG_PARENT, *one, schema.TAG_KIND) for one in ids])
             gone = [(name, *one) for one in ids for name in OF_AN_END]
             self._db.executemany("DELETE FROM tags WHERE key = ? AND run_uuid = ?", gone)
 

@@ -15,11 +15,25 @@ from sparkml_track import schema
 from sparkml_track.adapters.mlflow.datasets import logged_inputs
 from sparkml_track.adapters.mlflow.values import Point, millis
 from sparkml_track.trackers._base import ChildRun
-from sparkml_track.trackers._mlflow.lane import Entry
+from sparkml_track.trackers._mlflow.lane import Entry, Place
 from sparkml_track.trackers._mlflow.models import kept_models, model_location
-from sparkml_track.trackers._rows import Parent, child_params, child_points, latest, status
+from sparkml_track.trackers._rows import Nested, Parent, child_params, child_points, latest, nested_runs, status
 
-__all__ = ["CHUNK", "END", "LATEST", "METRIC", "PARAM", "REOPEN", "RUN", "TAG", "Rows", "by_chunks", "metric_row"]
+__all__ = [
+    "CHUNK",
+    "END",
+    "LATEST",
+    "LEAVE",
+    "METRIC",
+    "PARAM",
+    "REOPEN",
+    "RUN",
+    "TAG",
+    "Rows",
+    "by_chunks",
+    "metric_row",
+    "nested_id",
+]
 
 CHUNK = 500  # ids in one statement
 
@@ -33,6 +47,8 @@ PARAM = "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)"
 METRIC = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
 LATEST = "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
 
+LEAVE = """UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid IN (SELECT p.run_uuid FROM tags p
+    JOIN tags k ON k.run_uuid = p.run_uuid WHERE p.key = ? AND p.value = ? AND k.key = ? AND k.value = 'nested')"""
 _DATASET = """INSERT OR IGNORE INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type,
     dataset_source, dataset_schema, dataset_profile) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _INPUT = """INSERT OR IGNORE INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id, step)
@@ -72,11 +88,21 @@ class Rows:
         if entry.place.ended:
             self.late.append((schema.TAG_ARTIFACTS, run_id))  # an earlier try failed
             return
-        points, ended = child_points(child), None
-        if child.state.terminal:
-            ended = millis(child.started + child.duration)
-        run = (entry.tags["mlflow.runName"], parent.user, status(child.state), millis(child.started), ended)
-        self.runs.append((run_id, *run, entry.place.location, int(parent.experiment_id)))
+        self._add_run(parent, (run_id, entry.tags["mlflow.runName"], entry.place.location), child)
+        for one in nested_runs(parent, child) if child.logged.nested else ():
+            self._add_nested(parent, entry.place, one)
+
+    def _add_nested(self, parent: Parent, place: Place, one: Nested) -> None:
+        run_id, inside = (nested_id(place.run_id, each) if each else place.run_id for each in (one.id, one.parent))
+        self.tags += [(name, value, run_id) for name, value in {**one.tags, schema.TAG_PARENT: inside}.items()]
+        self._add_run(parent, (run_id, one.name, f"{place.location.rstrip('/')}/{one.folder}"), one.run)
+
+    def _add_run(self, parent: Parent, about: tuple[str, str, str], child: ChildRun) -> None:
+        run_id, name, location = about
+        points = child_points(child)
+        ended = millis(child.started + child.duration) if child.state.terminal else None
+        run = (name, parent.user, status(child.state), millis(child.started), ended)
+        self.runs.append((run_id, *run, location, int(parent.experiment_id)))
         self.params += [(name, value, run_id) for name, value in child_params(child).items()]
         self.metrics += [metric_row(one, run_id) for one in points]
         self.newest += [metric_row(one, run_id) for one in latest(points).values()]
@@ -125,6 +151,11 @@ class Rows:
         for kind, rows in self.model_values.items():
             db.executemany(f"INSERT OR REPLACE INTO logged_model_{kind}s VALUES (?, ?, ?, ?)", rows)  # noqa: S608
         db.executemany(_OUTPUT, self.outputs)
+
+
+def nested_id(child: str, nested: str) -> str:
+    """The id of a run inside that of a trial: the same for each repetition."""
+    return hashlib.sha256(f"{child} {nested}".encode()).hexdigest()[:32]
 
 
 def metric_row(one: Point, run_id: str) -> tuple[object, ...]:

@@ -29,7 +29,7 @@ from sparkml_track.engine.records.types import (
 )
 from sparkml_track.goal import DIRECTIONS
 from sparkml_track.journals import _lines
-from sparkml_track.trial import AttemptId, Counts, LoggedMetric, RunLog, State
+from sparkml_track.trial import AttemptId, Counts, LoggedMetric, NestedRun, RunLog, State
 
 WHOLE = some.integers(0, 2**53)
 NUMBER = some.floats()
@@ -64,14 +64,16 @@ SPEC = some.fixed_dictionaries(
     }
 ).map(planned_spec)
 
-LOG = some.builds(
-    RunLog,
+_LOG = (
     some.dictionaries(TEXT, TEXT, max_size=3),
     some.lists(some.builds(LoggedMetric, TEXT, NUMBER.map(float), WHOLE, NUMBER.map(float)), max_size=3),
     some.dictionaries(TEXT, TEXT, max_size=3),
     some.lists(OBJECT, max_size=2),
     some.lists(OBJECT, max_size=2),
 )
+FLOAT = NUMBER.map(float)
+NESTED = some.builds(NestedRun, TEXT, TEXT, TEXT, FLOAT, FLOAT, TEXT, some.builds(RunLog, *_LOG))
+LOG = some.builds(RunLog, *_LOG, some.lists(NESTED, max_size=2).map(tuple))
 
 RECORDS: dict[type, some.SearchStrategy[Any]] = {
     Asked: some.builds(Asked, WHOLE, OBJECT, WHOLE),

@@ -38,6 +38,7 @@ def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
         ({"space": [1]}, "space is a list"),
         ({"space": {"x": st.uniform}}, "space:"),
         ({"max_trials": 0}, "max_trials is 0"),
+        ({"tracking": st.Tracking(nested="some")}, "nested is 'some'; allowed are 'keep', 'merge', 'refuse'"),
         ({"autolog": "sklearn"}, "autolog is 'sklearn'; allowed are True, False, names"),
         ({"autolog": ["sclearn"]}, "autolog names 'sclearn'; allowed are"),
         ({"autolog": {"sklearn": {"x": object}}}, "autolog.sklearn is"),

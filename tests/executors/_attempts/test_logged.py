@@ -16,7 +16,7 @@ from sparkml_track.executors._attempts.received import BadMessage
 from sparkml_track.slot.attempt import run_log
 from sparkml_track.slot.attempt.run_log import Recorder
 from sparkml_track.slot.wire.messages import Logged, Message, Run
-from sparkml_track.trial import RunLog
+from sparkml_track.trial import NESTED, RunLog
 
 PARAM, TAG, METRIC = ["p", "a", "1"], ["t", "b", "2"], ["m", "c", 0.5, 1500, 3]
 DATA = ["d", "frame", "0c1d", "code", "{}", None, None, {"mlflow.data.context": "training"}]
@@ -35,9 +35,34 @@ def test_what_was_logged_arrives() -> None:
     assert (log.inputs[0]["name"], log.models[0]["name"]) == ("frame", "clf")
 
 
+def test_runs_inside_that_of_the_trial_arrive_by_their_ids() -> None:
+    one, two = "a" * 32, "b" * 32
+    values = [["n", one, "fold", "0" * 32, 1500], ["r", one, PARAM], ["r", one, METRIC], ["n", two, "deep", one, 1600]]
+    first = run_log_of(Logged("0.0.1", values))
+    last = run_log_of(Logged("0.0.1", [["r", one, DATA], ["r", two, TAG], ["e", one, "FAILED", 2500], PARAM]))
+    log = RunLog.joined([first, last])
+    fold, deep = log.nested
+    assert (fold.name, fold.parent, fold.started, fold.ended, fold.status) == ("fold", "0" * 32, 1.5, 2.5, "FAILED")
+    assert (fold.log.params, fold.log.metrics[0].name, fold.log.inputs[0]["name"]) == ({"a": "1"}, "c", "frame")
+    assert (deep.parent, deep.status, deep.log.tags) == (one, "", {"b": "2"})
+    assert log.params == {"a": "1"}
+
+
+def test_of_nested_runs_only_those_that_began_are_kept_and_not_without_end() -> None:
+    ids = [f"{index:032x}" for index in range(NESTED + 9)]
+    began = [["n", one, "n", "f" * 32, 1500] for one in ids]
+    log = RunLog.joined([run_log_of(Logged("0.0.1", [["r", "e" * 32, PARAM], *began]))])
+    assert [one.id for one in log.nested] == ids[:NESTED]
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        ([["n", "../up", "x", "0" * 32, 1]], "a run is '../up'"),
+        ([["n", "0" * 32, 7, "0" * 32, 1]], "a run's name is 7"),
+        ([["e", "0" * 32, "RUNNING", 1]], "a nested run ended as 'RUNNING'"),
+        ([["r", "0" * 32, MODEL]], "a value of a nested run is"),
+        ([["r", "0" * 32, ["r", "0" * 32, PARAM]]], "a value of a nested run is"),
         ("many", "allowed is a list"),
         ([["p", "a"]], "a logged value is a list of 2"),
         ([["q", "a", "b"]], "allowed are params, metrics"),
@@ -57,7 +82,10 @@ def test_what_cannot_be_is_refused_with_what_came(values: Any, said: str) -> Non
 
 
 @given(
-    some.lists(some.lists(some.sampled_from(["p", "t", "m", "d", "l"]) | ANYTHING, max_size=11), max_size=4) | ANYTHING
+    some.lists(
+        some.lists(some.sampled_from(["p", "t", "m", "d", "l", "n", "e", "r"]) | ANYTHING, max_size=11), max_size=4
+    )
+    | ANYTHING
 )
 def test_whatever_comes_is_a_log_or_refused(values: Any) -> None:
     with contextlib.suppress(BadMessage):
