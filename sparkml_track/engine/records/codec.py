@@ -218,7 +218,7 @@ def _log(body: Body) -> RunLog:
     )
     fields = (str, str, str, float, float, str, dict)
     nested = [get.row(row, "nested", fields) for row in get.items({"nested": [], **body}, "nested")]
-    runs = tuple(NestedRun(*row[:6], log=_log(row[6])) for row in nested)
+    runs = tuple(NestedRun(*row[:6], _log(row[6])) for row in nested)
     return RunLog(part("params"), metrics, part("tags"), inputs, models, runs)
 
 
