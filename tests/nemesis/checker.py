@@ -99,8 +99,13 @@ def _check_child(client: MlflowClient, run: Any, accepted: Mapping[str, Any]) ->
     number = accepted["n"]
     points = [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "loss")]
     assert len(points) == len(set(points)), f"trial {number}: reports that are there twice: {points}"
+    logged = [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "logged")]
+    assert len(logged) == len(set(logged)), f"trial {number}: values that are there twice: {logged}"
     if accepted["state"] != "finished":
         return
+    attempt = accepted["metrics"]["attempt"]
+    assert sorted(logged) == [(step, attempt) for step in range(3)], f"trial {number}: logged {logged}, not {attempt}"
+    assert run.data.params["began"] == str(int(attempt)), f"trial {number}: the param of another attempt"
     attempts = {m.value for m in client.get_metric_history(run.info.run_id, "attempt")}
     assert attempts == {accepted["metrics"]["attempt"]}, f"trial {number}: reports of other attempts: {attempts}"
     steps = {step for step, _ in points}

@@ -27,6 +27,8 @@ def objective_in(folder: str, pruned: bool) -> Any:
         import random
         import time
 
+        import mlflow
+
         def say(what: str) -> None:
             sent = os.path.basename(os.path.dirname(os.path.dirname(trial.artifact_dir)))
             file = os.open(os.path.join(folder, "executions"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -34,11 +36,13 @@ def objective_in(folder: str, pruned: bool) -> Any:
             os.close(file)
 
         say("begin")
+        mlflow.log_param("began", trial.attempt)
         loss = (trial.params["x"] - 1.0) ** 2 + trial.params["kind"]["c"]
         seconds = 0.3 + 1.7 * random.Random(trial.seed).random() ** 3
         for step in range(3):
             time.sleep(seconds / 3)
             trial.report({"loss": loss + 2 - step, "attempt": trial.attempt}, step=step)
+            mlflow.log_metric("logged", trial.attempt, step=step)
             if pruned and trial.should_stop():
                 say("end")
                 return {"loss": loss}

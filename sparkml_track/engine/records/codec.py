@@ -7,7 +7,7 @@ id, ``k`` how many attempts there were, ``t`` a time, ``d`` a duration. What is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import assert_never
 
 from sparkml_track.engine.records import fields as get
@@ -216,9 +216,9 @@ def _log(body: Body) -> RunLog:
         [dict(one) for one in get.items({name: [], **body}, name) if isinstance(one, dict)]
         for name in ("inputs", "models")
     )
-    fields = (str, str, str, float, float, str, dict)
-    nested = [get.row(row, "nested", fields) for row in get.items({"nested": [], **body}, "nested")]
-    runs = tuple(NestedRun(*row[:6], _log(row[6])) for row in nested)
+    kinds = (str, str, str, float, float, str, dict)
+    nested = [get.row(row, "nested", kinds) for row in get.items({"nested": [], **body}, "nested")]
+    runs = tuple(replace(NestedRun(*fields), log=_log(inner)) for *fields, inner in nested)
     return RunLog(part("params"), metrics, part("tags"), inputs, models, runs)
 
 
