@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sparkml_track.api.reproduce import reproduce
     from sparkml_track.api.sweep import sweep
     from sparkml_track.engine.audit.load import load_sweep
     from sparkml_track.engine.audit.verify import Verification, verify
@@ -49,6 +50,7 @@ __all__ = [
     "qloguniform",
     "quniform",
     "randint",
+    "reproduce",
     "sweep",
     "uniform",
     "verify",
@@ -67,6 +69,7 @@ _HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
     "Trial": "sparkml_track.objective",
     "Verification": "sparkml_track.engine.audit.verify",
     "load_sweep": "sparkml_track.engine.audit.load",
+    "reproduce": "sparkml_track.api.reproduce",
     "sweep": "sparkml_track.api.sweep",
     "verify": "sparkml_track.engine.audit.verify",
 }

@@ -17,6 +17,7 @@ __all__ = [
     "ARTIFACT_SPEC",
     "ARTIFACT_TRIALS",
     "COLUMN_ROLE",
+    "PREFIX",
     "REASONS",
     "RECORDS",
     "TAG_ARTIFACTS",
@@ -55,6 +56,8 @@ __all__ = [
     "TAG_VERDICT_WHY",
     "TAG_VERSION",
 ]
+
+PREFIX = "sparkml."  # of every tag of ours
 
 # Run tags. TAG_PARENT is MLflow's own: its UI nests by it.
 TAG_PARENT = "mlflow.parentRunId"
@@ -112,6 +115,7 @@ RECORDS = frozenset(
         "lost",  # an attempt ended without an outcome
         "accepted",  # the outcome of a trial: the accounting rests on these
         "retried",  # accepted trials that are executed again: interrupted ones, and failed ones if the user asks
+        "extended",  # a sweep that may have more trials than it was planned with
         "late",  # how many late answers were refused so far, by all drivers
         "published",  # child runs up to here are in the tracking store
         "ended",  # the sweep ended, with its counts

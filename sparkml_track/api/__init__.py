@@ -1,5 +1,6 @@
 """What a script calls.
 
+reproduce      a trial of a sweep of the past, executed again
 sweep          ``sweep()``: arguments, home and session come together
 session        the Spark session: the one that is there, else a local one
 progress_bar   progress on a terminal

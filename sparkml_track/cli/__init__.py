@@ -5,7 +5,7 @@ guard   how a command ends: one message and an exit code
 console  what a command says while it works
 steps   the commands of a config file
 runs     single sweeps: show, compare, report, export, open, delete
-sweeps  the accounting of sweeps: resume, verify, sweeps
+sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI
 guide   the pages of ``guides/``
 """

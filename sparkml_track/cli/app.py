@@ -1,7 +1,8 @@
 """The command line: ``sparkml-track run CONF``, a command for each step, for sweeps and for the tracking UI.
 
 Nothing heavy is imported before a command begins, so help and wrong input answer at once. Exit codes: 0 done, 1 an
-error, 2 wrong input (nothing was started), 3 ``verify`` found differences, 130 interrupted, 143 terminated.
+error, 2 wrong input (nothing was started), 3 ``verify`` or ``reproduce`` found differences, 130 interrupted, 143
+terminated.
 """
 
 from __future__ import annotations

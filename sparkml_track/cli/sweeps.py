@@ -1,7 +1,8 @@
-"""Commands about the accounting of sweeps: ``resume``, ``verify``, ``sweeps``."""
+"""Commands about the accounting of sweeps: ``resume``, ``extend``, ``reproduce``, ``verify``, ``sweeps``."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from sparkml_track.cli.console import print_table
 from sparkml_track.cli.guard import guarded
 from sparkml_track.cli.steps import run_steps
 from sparkml_track.config.settings import Settings, load
-from sparkml_track.errors import SparkmlError, SpecError
+from sparkml_track.errors import InvalidInput, SparkmlError, SpecError
 from sparkml_track.home import Home
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ DIFFERS = 3
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("resume")(guarded(_resume))
+    app.command("extend")(guarded(_extend))
+    app.command("reproduce")(guarded(_reproduce))
     app.command("verify")(guarded(_verify))
     app.command("sweeps")(guarded(_sweeps))
 
@@ -44,6 +47,50 @@ def _resume(
     failures = settings.sweep.failures.model_copy(update={"retry_failed": retry_failed})
     section = settings.sweep.model_copy(update={"resume": sweep, "failures": failures})
     run_steps(replace(settings, sweep=section), ["sweep"])
+
+
+def _extend(
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep id; see `sparkml-track sweeps`.")],
+    max_trials: Annotated[int, typer.Option("--max-trials", min=1, help="In all, more than it has.")],
+    config: _Config = None,
+) -> None:
+    """Go on with a sweep, also one that has finished, to more trials."""
+    from sparkml_track.engine.audit.load import loaded
+
+    has = loaded(sweep, Home.find().root).result.counts.planned
+    if max_trials <= has:
+        raise InvalidInput(f"--max-trials is {max_trials}; sweep {sweep} has {has}, allowed is more")
+    settings = load(config or _config_of(sweep))
+    section = settings.sweep.model_copy(update={"resume": sweep, "max_trials": max_trials})
+    run_steps(replace(settings, sweep=section), ["sweep"])
+
+
+def _reproduce(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A sweep id, or the id of its parent run.")],
+    trial: Annotated[int | None, typer.Option(min=0, help="Its number; the best one by default.")] = None,
+    config: _Config = None,
+    tolerance: Annotated[float, typer.Option(min=0.0, help="Relative, for metrics to be the same.")] = 1e-9,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Execute a trial again with its params and seed, and compare its metrics; exit 3 if any differs."""
+    from sparkml_track.pipeline.reproduce import reproduce
+
+    settings = load(config or _config_of(run))
+    again = reproduce(settings, run, trial)
+    rows = again.compared(tolerance)
+    if as_json:
+        typer.echo(json.dumps({"sweep": again.sweep, "trial": again.trial, "changed": again.changed, "metrics": rows}))
+    else:
+        for line in again.changed:
+            typer.echo(f"changed since: {line}")
+        table = Table("metric", "was", "is", "same", box=None)
+        for row in rows:
+            table.add_row(*(str(row[name]) for name in ("metric", "was", "is")), "yes" if row["same"] else "no")
+        print_table(table)
+    if not all(row["same"] for row in rows):
+        typer.echo(f"trial {again.trial} of sweep {again.sweep} gave other metrics", err=True)
+        raise SystemExit(DIFFERS)
+    typer.echo(f"trial {again.trial} of sweep {again.sweep} gave the same metrics", err=as_json)
 
 
 def _verify(

@@ -42,7 +42,7 @@ _STATUS = {
 
 _STATES = {"FINISHED": State.FINISHED, "FAILED": State.FAILED, "KILLED": State.KILLED}
 #: How tags begin that a nested run cannot have of itself: trials are found by them.
-_OURS = ("sparkml.", "mlflow.parentRunId")
+_OURS = (schema.PREFIX, schema.TAG_PARENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import sparkml_track as st
@@ -98,6 +100,62 @@ def test_a_sweep_of_a_config_file_is_resumed_with_its_failed_trials(
     capsys.readouterr()
     assert command("verify", one.sweep) == 0
     assert "4 trials, all as the journal says" in capsys.readouterr().out
+
+
+def test_a_finished_sweep_is_extended(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("sweep", "--config", config) == 0
+    home = config.parent / "state"
+    (one,) = overview(home)
+    assert command("extend", one.sweep, "--max-trials", 4) == 2
+    assert "sweep " + one.sweep + " has 4, allowed is more" in capsys.readouterr().err
+    assert command("extend", one.sweep, "--max-trials", 7) == 0
+    (again,) = overview(home)
+    assert again.counts is not None and (again.counts.planned, again.counts.finished) == (7, 6)
+    assert again.run == one.run
+    assert command("resume", one.sweep) == 0, "its config file still says 4"
+    assert command("verify", one.sweep) == 0
+    assert "7 trials, all as the journal says" in capsys.readouterr().out
+    assert command("extend", one.sweep, "--max-trials", 8) == 0
+    assert command("extend", "nobody", "--max-trials", 8) == 2
+
+
+def test_a_trial_is_reproduced_and_what_changed_is_said(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("sweep", "--config", config) == 0
+    (one,) = overview(config.parent / "state")
+    capsys.readouterr()
+    assert command("reproduce", one.sweep, "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["changed"] == []
+    assert [(row["metric"], row["same"], row["was"] == row["is"]) for row in again["metrics"]] == [("loss", True, True)]
+    assert command("reproduce", one.sweep, "--trial", 1) == 2
+    assert "trial 1 of sweep" in capsys.readouterr().err
+    (config.parent / "code" / "accounted.py").write_text(CODE.replace('params["x"]', 'params["x"] + 1'))
+    sys.modules.pop("accounted")
+    assert command("reproduce", one.sweep, "--trial", 0) == 3
+    said = capsys.readouterr()
+    assert "changed since: code.source: was" in said.out
+    assert "gave other metrics" in said.err
+
+
+def test_a_trial_is_reproduced_in_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+
+    def objective(trial: st.Trial) -> float:
+        trial.report({"loss": 1.0}, 0)  # type: ignore[attr-defined]
+        return float(trial.data["rows"][0]) + trial.seed % 97  # type: ignore[index]
+
+    given: dict[str, Any] = {"max_trials": 4, "sampler": "random", "executor": "inline", "progress": False}
+    data = {"rows": np.array([2.0, 3.0])}
+    result = st.sweep(objective, {"x": st.uniform(0, 1)}, data=data, **given)
+    again = st.reproduce(result.sweep, objective, data=data, trial=2)
+    assert again.changed == []
+    assert again.compared() == [
+        {"metric": "loss", "was": result.trials[2].metrics["loss"], "is": again.was["loss"], "same": True}
+    ]
+    other = st.reproduce(result.sweep, objective, data={"rows": np.array([9.0])})
+    assert other.trial == result.best.number
+    assert [line.split(":")[0] for line in other.changed] == ["data.rows"]
+    assert not other.compared()[0]["same"]
 
 
 def test_verify_exits_3_with_the_differences_and_repair_ends_what_was_left(

@@ -162,6 +162,19 @@ def test_never_starts_anew_and_an_ended_sweep_is_left_alone_by_auto(home: Path) 
     assert sweep(home).sweep not in (first, second)
 
 
+def test_a_sweep_is_extended_and_its_first_trials_stay_as_they_are(home: Path) -> None:
+    first = sweep(home, max_trials=10)
+    with pytest.raises(ResumeRefused, match="max_trials: was 10, is 5"):
+        sweep(home, resume=first.sweep, max_trials=5)
+    with pytest.raises(Stop):
+        sweep(home, Moments().at("received", 3, die), resume=first.sweep, max_trials=16)
+    last = sweep(home, resume=first.sweep, max_trials=10)  # as it was planned; it goes on to what it was extended to
+    assert (last.sweep, last.run_id, last.counts.planned) == (first.sweep, first.run_id, 16)
+    assert last.trials[:10] == first.trials
+    assert sweep(home, max_trials=16).sweep != first.sweep, "without its id another number is another sweep"
+    assert assert_accounting(home, first.sweep)["finished"] == 16
+
+
 def test_a_sweep_id_that_nobody_knows_is_refused_with_those_there_are(home: Path) -> None:
     name = half(home)
     with pytest.raises(ResumeRefused, match=f"no sweep 'other'.*{name}"):

@@ -8,4 +8,5 @@ load        a sweep of the past, whole
 facts       what there is to say of it, and of several beside each other
 export      its trials as a file
 removal     its runs are deleted, and restored
+reproduce   one of its trials is executed again
 """

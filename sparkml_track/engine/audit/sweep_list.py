@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sparkml_track.engine.recovery.resume import resumable
+from sparkml_track.engine.recovery.candidates import resumable
 from sparkml_track.engine.results.history import History
 from sparkml_track.errors import JournalError
 from sparkml_track.journals import SweepEntry, read, sweeps

@@ -15,7 +15,7 @@ from sparkml_track.engine.identity.objective_code import inner, plain, reached, 
 from sparkml_track.engine.spec.spec import Spec, described
 from sparkml_track.refs import DataRef
 
-__all__ = ["Fingerprint", "differences", "fingerprint", "part_digests"]
+__all__ = ["Fingerprint", "differences", "fingerprint", "ingredients", "part_digests"]
 
 #: Parts by name: mappings of names to JSON values.
 Fingerprint = Mapping[str, Mapping[str, object]]
@@ -42,15 +42,21 @@ def fingerprint(
     identity |= {"warm_start": spec.warm_start} if spec.warm_start else {}
     identity |= {"deterministic": spec.deterministic, "seed": None if spec.seed_drawn else spec.seed}
     identity |= {} if spec.experiment_given else {"experiment": None}
+    made_of = ingredients(spec.objective, data, inputs, tags)
+    return {"spec": identity, "space": spec.space.spec(), **made_of}
+
+
+def ingredients(
+    objective: object, data: Mapping[str, object], inputs: Sequence[DataRef], tags: Mapping[str, str]
+) -> Fingerprint:
+    """What a trial depends on beside its params and seed: data, code and packages; arguments as of ``fingerprint``."""
     packages = {name.removeprefix(_VERSION): text for name, text in tags.items() if name.startswith(_VERSION)}
     python = tags.get(schema.TAG_PYTHON)
     tables = {ref.name: f"{ref.table} {ref.digest}" for ref in inputs if ref.table is not None}
-    code = reached(spec.objective)
+    code = reached(objective)
     return {
-        "spec": identity,
-        "space": spec.space.spec(),
         "data": {name: tables.get(name) or data_digest(value) for name, value in data.items()},
-        "code": {"objective": objectives.name_of(inner(spec.objective)), "source": code_digest(spec.objective)},
+        "code": {"objective": objectives.name_of(inner(objective)), "source": code_digest(objective)},
         "code.names": code.names,
         "code.modules": code.modules,
         "packages": packages | ({"python": python} if python else {}),

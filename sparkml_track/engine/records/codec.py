@@ -7,15 +7,17 @@ id, ``k`` how many attempts there were, ``t`` a time, ``d`` a duration. What is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from typing import assert_never
 
 from sparkml_track.engine.records import fields as get
+from sparkml_track.engine.records.run_logs import log_body, log_of
 from sparkml_track.engine.records.types import (
     Accepted,
     Asked,
     BestTrial,
     Ended,
+    Extended,
     JournalRecord,
     Late,
     Logged,
@@ -31,7 +33,7 @@ from sparkml_track.engine.records.types import (
 )
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.goal import goals_of
-from sparkml_track.trial import AttemptId, Counts, LoggedMetric, NestedRun, RunLog, State
+from sparkml_track.trial import AttemptId, Counts, State
 
 __all__ = ["decode", "encode", "planned_spec"]
 
@@ -106,17 +108,7 @@ def _accepted_body(record: Accepted) -> dict[str, object]:
 
 
 def _logged_body(record: Logged) -> dict[str, object]:
-    return {"a": str(record.attempt)} | _log_body(record.log)
-
-
-def _log_body(log: RunLog) -> dict[str, object]:
-    parts: dict[str, object] = {"params": dict(log.params), "tags": dict(log.tags), "inputs": list(log.inputs)}
-    parts["models"] = list(log.models)
-    parts["metrics"] = [list(one) for one in log.metrics]
-    parts["nested"] = [
-        [one.id, one.name, one.parent, one.started, one.ended, one.status, _log_body(one.log)] for one in log.nested
-    ]
-    return {name: part for name, part in parts.items() if part}
+    return {"a": str(record.attempt)} | log_body(record.log)
 
 
 def _encode_of_sweep(record: OfSweep) -> tuple[str, dict[str, object]]:
@@ -125,6 +117,8 @@ def _encode_of_sweep(record: OfSweep) -> tuple[str, dict[str, object]]:
             return "published", {"n": list(record.numbers)}
         case Late():
             return "late", {"n": record.answers}
+        case Extended():
+            return "extended", {"max_trials": record.max_trials}
         case Retried():
             return "retried", {"n": list(record.numbers)}
         case Parent():
@@ -176,6 +170,7 @@ def planned_spec(described: Body) -> PlannedSpec:
             # Release 0.1.0 kept all, and did not say so; nor did it have roots.
             keep=get.optional_text(tracking, "keep") or "all",
             artifact_root=get.optional_text(tracking, "artifact_root"),
+            nested=get.optional_text(tracking, "nested") or "keep",
         ),
         checkpoint_root=get.optional_text(failures, "checkpoint_root"),
         described=described,
@@ -203,23 +198,7 @@ def _asked(body: Body) -> Asked:
 
 
 def _logged(body: Body) -> Logged:
-    return Logged(_attempt(body), _log(body))
-
-
-def _log(body: Body) -> RunLog:
-    def part(name: str) -> dict[str, str]:
-        return {key: str(value) for key, value in get.mapping({name: {}, **body}, name).items()}
-
-    rows = get.items({"metrics": [], **body}, "metrics")
-    metrics = [LoggedMetric(*get.row(row, "metrics", (str, float, int, float))) for row in rows]
-    inputs, models = (
-        [dict(one) for one in get.items({name: [], **body}, name) if isinstance(one, dict)]
-        for name in ("inputs", "models")
-    )
-    kinds = (str, str, str, float, float, str, dict)
-    nested = [get.row(row, "nested", kinds) for row in get.items({"nested": [], **body}, "nested")]
-    runs = tuple(replace(NestedRun(*fields), log=_log(inner)) for *fields, inner in nested)
-    return RunLog(part("params"), metrics, part("tags"), inputs, models, runs)
+    return Logged(_attempt(body), log_of(body))
 
 
 def _reported(body: Body) -> Reported:
@@ -291,6 +270,7 @@ _READERS: Mapping[str, Callable[[Body], JournalRecord]] = {
     "logged": _logged,
     "lost": _lost,
     "accepted": _accepted,
+    "extended": lambda body: Extended(get.whole(body, "max_trials")),
     "retried": lambda body: Retried(get.wholes(body, "n")),
     "late": lambda body: Late(get.whole(body, "n")),
     "published": lambda body: Published(get.wholes(body, "n")),

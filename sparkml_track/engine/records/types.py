@@ -14,6 +14,7 @@ __all__ = [
     "Asked",
     "BestTrial",
     "Ended",
+    "Extended",
     "JournalRecord",
     "Late",
     "Logged",
@@ -200,6 +201,13 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
+class Extended:
+    """From now on the sweep may have so many trials, more than its plan says."""
+
+    max_trials: int
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """The tracking store has the child runs of trials."""
 
@@ -247,5 +255,5 @@ class Ended:
 
 
 OfTrial = Asked | Submitted | Reported | Logged | Lost | Accepted
-OfSweep = Plan | Parent | Retried | Published | Late | Ended
+OfSweep = Plan | Parent | Retried | Extended | Published | Late | Ended
 JournalRecord = OfTrial | OfSweep

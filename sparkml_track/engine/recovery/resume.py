@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,28 +14,28 @@ from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
 from sparkml_track.engine.loop.loop import Loop, Parts
 from sparkml_track.engine.loop.running_trial import Again
 from sparkml_track.engine.records.codec import planned_spec
-from sparkml_track.engine.records.entries import plan_of, read_record, read_records, written
+from sparkml_track.engine.records.entries import read_records, written
 from sparkml_track.engine.records.types import (
     Accepted,
-    Ended,
-    JournalRecord,
+    Extended,
     Plan,
     PlannedSpec,
     Reported,
     Retried,
     Submitted,
 )
+from sparkml_track.engine.recovery.candidates import alone, newest
 from sparkml_track.engine.recovery.rebuild import rebuilt
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.records import losses_of
-from sparkml_track.engine.spec.spec import Spec, id_prefix, new_sweep_id
-from sparkml_track.errors import JournalError, ResumeRefused
-from sparkml_track.journals import Journal, SweepEntry, last, open_journal, read, sweeps
+from sparkml_track.engine.spec.spec import Spec, new_sweep_id
+from sparkml_track.errors import ResumeRefused
+from sparkml_track.journals import Journal, open_journal, sweeps
 from sparkml_track.pruners import Pruner
 from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trial import State
 
-__all__ = ["Opening", "clear_spool", "open_sweep", "restore", "resumable"]
+__all__ = ["Opening", "clear_spool", "open_sweep", "restore"]
 
 _log = logging.getLogger(__name__)
 
@@ -78,8 +76,8 @@ def open_sweep(spec: Spec, home: Path, prints: Fingerprint, origin: Mapping[str,
     if spec.resume != "auto":
         return _named(spec, home, prints, origin)
     # Two processes that start the same command at one time: the second one sees the sweep of the first.
-    with _alone(home):
-        found = _newest(spec, home, prints)
+    with alone(home):
+        found = newest(spec, home, prints)
         if found is None:
             return _new(spec, home, prints, origin)
         _log.info("going on with sweep %s; resume='never' starts anew", found)
@@ -135,14 +133,6 @@ def _restore_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec)
         pruner.restarted(trial.number)
 
 
-def resumable(end: JournalRecord | None, max_failed: int | None = None) -> bool:
-    """Whether "auto" goes on with a sweep, by its last record: it has no end, was interrupted, or lost its slots."""
-    if not isinstance(end, Ended):
-        return True
-    too_many = max_failed is not None and end.counts.failed > max_failed
-    return end.state is not State.FINISHED and not too_many
-
-
 # -- the three ways
 
 
@@ -176,6 +166,8 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
             return Opening(journal, spec)
         _refuse_another(sweep, past.plan, spec, prints)
         spec = _as_begun(sweep, spec, past.plan.spec)
+        if spec.max_trials is not None and spec.max_trials > (past.plan.spec.max_trials or 0):
+            _extend(journal, past, spec.max_trials)
         retried = _retried(past, spec.failures.retry_failed)
         if retried:
             record = Retried(tuple(retried))
@@ -200,7 +192,15 @@ def _as_begun(sweep: str, spec: Spec, begun: PlannedSpec) -> Spec:
     uri = spec.tracking.uri if spec.store_given else whole_uri(sweep, kept.uri)
     tracking = replace(spec.tracking, child_runs=kept.child_runs, keep=kept.keep, uri=uri)
     experiment = spec.experiment if spec.experiment_given else str(begun.described.get("experiment", spec.experiment))
-    return replace(spec, seed=begun.seed, tracking=tracking, experiment=experiment)
+    most = begun.max_trials if spec.max_trials is None else max(spec.max_trials, begun.max_trials or 0)
+    return replace(spec, seed=begun.seed, tracking=tracking, experiment=experiment, max_trials=most)
+
+
+def _extend(journal: Journal, past: History, max_trials: int) -> None:
+    record = Extended(max_trials)
+    journal.append([written(record)])
+    past.add(record)
+    _log.info("the sweep goes on to %d trials", max_trials)
 
 
 def _write_plan(journal: Journal, spec: Spec, prints: Fingerprint, origin: Mapping[str, object]) -> None:
@@ -226,7 +226,7 @@ def _retried(past: History, failed_too: bool) -> list[int]:
 
 
 def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> None:
-    found = differences(plan.fingerprint, _as_planned(plan, prints))
+    found = differences(plan.fingerprint, _as_planned(plan, prints, named=spec.resume == sweep))
     if plan.name != spec.name:
         found.insert(0, f"name: was {plan.name!r}, is {spec.name!r}")
     if found:
@@ -237,7 +237,7 @@ def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> 
         )
 
 
-def _as_planned(plan: Plan, prints: Fingerprint) -> Fingerprint:
+def _as_planned(plan: Plan, prints: Fingerprint, *, named: bool) -> Fingerprint:
     """A seed or an experiment that is left out now is not a difference, nor one that was found for the first driver."""
     spec = dict(prints["spec"])
     found = {"seed": plan.spec.seed, "experiment": plan.spec.described.get("experiment")}
@@ -245,54 +245,8 @@ def _as_planned(plan: Plan, prints: Fingerprint) -> Fingerprint:
         was, now = plan.fingerprint["spec"].get(name), spec[name]
         if now is None or (was is None and now == first):
             spec[name] = was
+    # A call that names the sweep may ask for more trials than it was planned with.
+    was, now = plan.fingerprint["spec"].get("max_trials"), spec["max_trials"]
+    if named and isinstance(was, int) and isinstance(now, int) and now > was:
+        spec["max_trials"] = was
     return {**prints, "spec": spec}
-
-
-# -- looking for one
-
-
-def _newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
-    """The newest sweep of this name and fingerprint that has not ended, live ones too."""
-    logged = False
-    for entry in _candidates(home, spec.name):
-        try:
-            # First what is cheap: most sweeps have ended.
-            if entry.holder is None and not resumable(_last(home, entry.sweep), spec.failures.max_failed):
-                continue
-            plan = plan_of(read(home, entry.sweep))
-            if plan is None or plan.name != spec.name:
-                continue
-        except JournalError as error:
-            _log.warning("sweep %s is passed over: %s", entry.sweep, error)
-            continue
-        found = differences(plan.fingerprint, prints)
-        if not found:
-            return entry.sweep
-        if not logged and entry.holder is None:
-            logged = True
-            text = "; ".join(found[:5])
-            _log.warning("not going on with the unfinished sweep %s, which differs: %s", entry.sweep, text)
-    return None
-
-
-def _last(home: Path, sweep: str) -> JournalRecord | None:
-    record = last(home, sweep)
-    return None if record is None else read_record(record)
-
-
-def _candidates(home: Path, name: str) -> list[SweepEntry]:
-    prefix = id_prefix(name)
-    return [entry for entry in sweeps(home) if entry.sweep.startswith(prefix)]
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One process of this host at a time."""
-    folder = home / "journal"
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

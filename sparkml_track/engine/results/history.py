@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparkml_track.engine.records.entries import read_records, unreadable
@@ -11,6 +11,7 @@ from sparkml_track.engine.records.types import (
     Accepted,
     Asked,
     Ended,
+    Extended,
     JournalRecord,
     Late,
     Logged,
@@ -39,7 +40,7 @@ class History:
     """The state after all records of a journal.
 
     Attributes:
-        plan: None if the first driver died before it was durable.
+        plan: with the trials that it was extended to; None if the first driver died before it was durable.
         parent: the newest one, None before the parent run was created.
         trials: asked, by number.
         results: accepted, by number, in the order of acceptance.
@@ -197,6 +198,8 @@ class History:
                 self._take_parent(record)
             case Retried():
                 self._take_retried(record)
+            case Extended():
+                self._take_extended(record)
             case Published():
                 self._take_published(record)
             case Late():
@@ -256,6 +259,12 @@ class History:
             self.logs[number] = record.log
         if record.artifacts:
             self.artifacts[number] = record.artifacts
+
+    def _take_extended(self, record: Extended) -> None:
+        """The fingerprint stays: by it the sweep is found as it was planned."""
+        self.ended = None
+        begun = self.begun
+        self.plan = replace(begun, spec=replace(begun.spec, max_trials=record.max_trials))
 
     def _take_retried(self, record: Retried) -> None:
         self.ended = None

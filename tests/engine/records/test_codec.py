@@ -16,6 +16,7 @@ from sparkml_track.engine.records.types import (
     Asked,
     BestTrial,
     Ended,
+    Extended,
     JournalRecord,
     Late,
     Logged,
@@ -87,6 +88,7 @@ RECORDS: dict[type, some.SearchStrategy[Any]] = {
     Plan: some.builds(Plan, TEXT, NUMBER, SPEC, some.dictionaries(TEXT, OBJECT, max_size=3), OBJECT),
     Parent: some.builds(Parent, TEXT, TEXT, some.none() | NUMBER, some.none() | WHOLE),
     Retried: some.builds(Retried, NUMBERS),
+    Extended: some.builds(Extended, WHOLE),
     Published: some.builds(Published, NUMBERS),
     Late: some.builds(Late, WHOLE),
     Ended: some.builds(Ended, STATE, TEXT, COUNTS, some.none() | BEST, TEXT, NUMBER, WHOLE, TEXT),
@@ -164,6 +166,7 @@ PINNED: list[tuple[JournalRecord, str, str]] = [
             '"why":"signal","message":"m","log":"l","artifacts":"/a","in_place":true}'
         ),
     ),
+    (Extended(40), "extended", '{"max_trials":40}'),
     (Retried((1, 2)), "retried", '{"n":[1,2]}'),
     (Published((1, 2)), "published", '{"n":[1,2]}'),
     (Late(3), "late", '{"n":3}'),

@@ -1,0 +1,77 @@
+"""Which unfinished sweep a call goes on with that names none."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
+from sparkml_track.engine.records.entries import plan_of, read_record
+from sparkml_track.engine.records.types import Ended, JournalRecord
+from sparkml_track.engine.spec.spec import Spec, id_prefix
+from sparkml_track.errors import JournalError
+from sparkml_track.journals import SweepEntry, last, read, sweeps
+from sparkml_track.trial import State
+
+__all__ = ["alone", "newest", "resumable"]
+
+_log = logging.getLogger(__name__)
+
+
+def resumable(end: JournalRecord | None, max_failed: int | None = None) -> bool:
+    """Whether "auto" goes on with a sweep, by its last record: it has no end, was interrupted, or lost its slots."""
+    if not isinstance(end, Ended):
+        return True
+    too_many = max_failed is not None and end.counts.failed > max_failed
+    return end.state is not State.FINISHED and not too_many
+
+
+def newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
+    """The newest sweep of this name and fingerprint that has not ended, live ones too."""
+    logged = False
+    for entry in _candidates(home, spec.name):
+        try:
+            # First what is cheap: most sweeps have ended.
+            if entry.holder is None and not resumable(_last(home, entry.sweep), spec.failures.max_failed):
+                continue
+            plan = plan_of(read(home, entry.sweep))
+            if plan is None or plan.name != spec.name:
+                continue
+        except JournalError as error:
+            _log.warning("sweep %s is passed over: %s", entry.sweep, error)
+            continue
+        found = differences(plan.fingerprint, prints)
+        if not found:
+            return entry.sweep
+        if not logged and entry.holder is None:
+            logged = True
+            text = "; ".join(found[:5])
+            _log.warning("not going on with the unfinished sweep %s, which differs: %s", entry.sweep, text)
+    return None
+
+
+def _last(home: Path, sweep: str) -> JournalRecord | None:
+    record = last(home, sweep)
+    return None if record is None else read_record(record)
+
+
+def _candidates(home: Path, name: str) -> list[SweepEntry]:
+    prefix = id_prefix(name)
+    return [entry for entry in sweeps(home) if entry.sweep.startswith(prefix)]
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """One process of this host at a time."""
+    folder = home / "journal"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
