@@ -1,8 +1,6 @@
 """The loop: asks, submits, takes events, and passes results on; in that order, journal first.
 
-Everything happens on the caller's thread but publishing and slow samplers. What an event changes is written to the
-journal before the sampler or the progress display learn of it; the tracking store learns of it when it is durable there
-(``journal_writer``).
+All is done on the caller's thread but publishing and slow samplers; the store learns of what is durable in the journal.
 """
 
 from __future__ import annotations
@@ -92,7 +90,7 @@ class Loop:
 
     @property
     def planned(self) -> int | None:
-        """How many trials there will be, as far as is known."""
+        """How many trials there will be, if known."""
         return self._parts.asker.planned
 
     def summary(self) -> Summary:
@@ -127,16 +125,15 @@ class Loop:
 
     def _turn_once(self) -> bool:
         """Whether every trial has ended."""
-        asker = self._parts.asker
         self._start_trials()
         self._turn()  # after it: a slot that is free does not wait for the disk
-        if not self.live and (self.stopping or asker.exhausted):
+        if not self.live and (self.stopping or self._parts.asker.exhausted):
             self._drop_again()
             self.journal.flush()
             return True
         wait = self.journal.wait(TURN)
         if not self.stopping:
-            wait = asker.pause(wait, idle=not self.live)
+            wait = self._parts.asker.pause(wait, idle=not self.live)
         for event in self._parts.executor.events(wait):
             self._handle(event)
         return False
@@ -168,16 +165,20 @@ class Loop:
     # -- starting
 
     def _start_trials(self) -> None:
-        while not self.stopping and (asked := self._units.next(self._room())):
-            self.live.update((live.trial.number, live) for live in asked)
-            self._submit(*[live.attempt for live in asked])
+        while not self.stopping:
+            asked: list[Attempt] = []
+            for live in self._units.next(self._room()):
+                self.live[live.trial.number] = live  # at once: to ask for the next one may raise
+                asked.append(live.attempt)
+            if not asked:
+                break
+            self._submit(*asked)
         if not self.stopping:
             self._parts.asker.ahead(self._parts.executor.slots)
 
     def _room(self) -> int:
-        executor = self._parts.executor
-        room = executor.room
-        return min(room, executor.slots - len(self.live)) if self._parts.asker.adaptive else room
+        executor, adaptive = self._parts.executor, self._parts.asker.adaptive
+        return min(executor.room, executor.slots - len(self.live)) if adaptive else executor.room
 
     def _submit(self, *attempts: Attempt) -> None:
         for attempt in attempts:

@@ -40,20 +40,18 @@ class UnitScheduler:
         """Takes what an earlier driver had begun."""
         self._again.extend(again)
 
-    def next(self, most: int) -> list[RunningTrial]:
-        """The next trials with their attempts, to be submitted together; empty if there are none, or none yet.
+    def next(self, most: int) -> Iterator[RunningTrial]:
+        """The next trials with their attempts, to be submitted together; none if there are none, or none yet.
 
         Args:
             most: of them. One alone comes where a sampler takes long, since a slot may wait for it.
         """
-        found: list[RunningTrial] = []
         began = time.monotonic()
-        while len(found) < most and not (found and time.monotonic() - began > _TOGETHER):
-            live = self._one()
-            if live is None:
-                break
-            found.append(live)
-        return found
+        for count in range(most):
+            trial = None if count and time.monotonic() - began > _TOGETHER else self._one()
+            if trial is None:
+                return
+            yield trial
 
     def _one(self) -> RunningTrial | None:
         if self._again:

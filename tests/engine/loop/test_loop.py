@@ -398,3 +398,20 @@ def test_an_executor_that_gives_up_leaves_what_ran_to_be_abandoned() -> None:
     world.loop.abandon("no slot is left")
     assert {result.state for result in world.loop.results} == {State.KILLED}
     assert not world.loop.live
+
+
+def test_trials_that_were_asked_before_a_sampler_raised_are_counted() -> None:
+    world = World(lambda attempt: [])
+    ask = world.sampler.ask
+
+    def raises(number: int) -> Params:
+        if number == 1:
+            raise ValueError("no more")
+        return ask(number)
+
+    world.sampler.ask = raises  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="no more"):
+        world.loop.run()
+    world.loop.abandon("the sweep ended: no more")
+    asked = [record.body["n"] for record in world.journal.records if record.kind == "asked"]
+    assert [result.number for result in world.loop.results] == asked == [0]
