@@ -145,6 +145,15 @@ class Away(Tracker):
     def reconcile(self, run_id: str) -> int:
         return self._inner.reconcile(run_id)
 
+    def runs_of(self, run_id: str, numbers: Any) -> Mapping[int, str]:
+        return self._inner.runs_of(run_id, numbers)
+
+    def remove(self, run_id: str) -> int:
+        return self._inner.remove(run_id)
+
+    def restore(self, run_id: str) -> int:
+        return self._inner.restore(run_id)
+
     def close(self) -> None:
         self._inner.close()
 
