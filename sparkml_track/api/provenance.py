@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sparkml_track import schema
@@ -22,18 +21,15 @@ _PACKAGES = ("sparkml-track", "pyspark", "mlflow", "hyperopt", "optuna", "scikit
 
 def environment_tags() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
+    there = {_normal(name): version for name, version in _installed().items()}
     tags = {schema.TAG_PYTHON: platform.python_version(), schema.TAG_PLATFORM: platform.platform()}
-    for name in _PACKAGES:
-        try:
-            tags[schema.TAG_VERSION + name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return tags
+    return tags | {schema.TAG_VERSION + name: there[name] for name in _PACKAGES if name in there}
 
 
 def environment_files(session: object | None) -> dict[str, str]:
     """Artifacts of the parent run: what is installed here, and how Spark is configured, by path."""
-    files = {schema.ARTIFACT_PACKAGES: "\n".join(sorted(_installed(), key=str.lower)) + "\n"}
+    lines = (f"{name}=={version}\n" for name, version in sorted(_installed().items(), key=lambda one: one[0].lower()))
+    files = {schema.ARTIFACT_PACKAGES: "".join(lines)}
     try:
         # One call to the JVM, which leaves out the secrets it knows; those in addresses it does not.
         conf = str(session.sparkContext._conf._jconf.toDebugString())  # type: ignore[union-attr]  # noqa: SLF001
@@ -42,14 +38,20 @@ def environment_files(session: object | None) -> dict[str, str]:
     return files | {schema.ARTIFACT_SPARK_CONF: "\n".join(map(redacted, conf.splitlines())) + "\n"}
 
 
-def _installed() -> set[str]:
-    """Names and versions by the folders that say so: to open each takes a second."""
-    found = set()
+def _installed() -> dict[str, str]:
+    """Versions by package, as the names of folders say: to open what is in each takes a second. The first one counts."""
+    found: dict[str, str] = {}
     for folder in sys.path:
         with suppress(OSError):
             names = (re.fullmatch(r"(.+)-([^-]+)\.dist-info", entry.name) for entry in os.scandir(folder or "."))
-            found |= {f"{name[1]}=={name[2]}" for name in names if name is not None}
+            for name in filter(None, names):
+                found.setdefault(name[1], name[2])
     return found
+
+
+def _normal(name: str) -> str:
+    """One spelling of a package's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def code_tags(folders: Sequence[str | Path] = ()) -> dict[str, str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from importlib.metadata import distributions, version
 from pathlib import Path
+from types import SimpleNamespace
 
-from sparkml_track.api.provenance import code_tags
+from sparkml_track import schema
+from sparkml_track.api.provenance import code_tags, environment_files, environment_tags
 
 
 def git(folder: Path, *words: str) -> str:
@@ -14,7 +17,7 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_commit_and_whether_there_are_changes_are_told(tmp_path: Path) -> None:
+def test_the_commit_and_whether_there_are_changes_are_recorded(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     assert code_tags([tmp_path]) == {}
     (tmp_path / "a.py").write_text("a = 1\n")
@@ -27,5 +30,23 @@ def test_the_commit_and_whether_there_are_changes_are_told(tmp_path: Path) -> No
     assert code_tags([tmp_path]) == {"mlflow.source.git.commit": commit, "sparkml.code.changed": "true"}
 
 
-def test_without_git_nothing_is_told(tmp_path: Path) -> None:
+def test_without_git_nothing_is_recorded(tmp_path: Path) -> None:
     assert code_tags([tmp_path]) == {}
+
+
+def test_versions_are_those_that_are_installed() -> None:
+    tags = environment_tags()
+    assert tags[f"{schema.TAG_VERSION}scikit-learn"] == version("scikit-learn")
+    assert tags[f"{schema.TAG_VERSION}sparkml-track"] == version("sparkml-track")
+    lines = environment_files(None)[schema.ARTIFACT_PACKAGES].splitlines()
+    assert f"numpy=={version('numpy')}" in lines
+    assert len(lines) >= len({one.name for one in distributions()}) - 2
+
+
+def test_the_configuration_of_spark_is_kept_without_secrets() -> None:
+    conf = "spark.app.name=a\nspark.hadoop.store=http://user:hunter2@host/x\nspark.ui.enabled=false"
+    inner = SimpleNamespace(_jconf=SimpleNamespace(toDebugString=lambda: conf))
+    kept = environment_files(SimpleNamespace(sparkContext=SimpleNamespace(_conf=inner)))[schema.ARTIFACT_SPARK_CONF]
+    assert "hunter2" not in kept
+    assert "spark.app.name=a\n" in kept
+    assert "spark.ui.enabled=false\n" in kept
