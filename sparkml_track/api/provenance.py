@@ -39,7 +39,7 @@ def environment_files(session: object | None) -> dict[str, str]:
 
 
 def _installed() -> dict[str, str]:
-    """Versions by package, as the names of folders say: to open what is in each takes a second. The first one counts."""
+    """Versions by package, as names of folders say: to open what is in each takes a second. The first one counts."""
     found: dict[str, str] = {}
     for folder in sys.path:
         with suppress(OSError):
