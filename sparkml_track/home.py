@@ -55,6 +55,18 @@ class Home:
         """HTML reports."""
         return self.root / "reports"
 
+    def report(self, sweep: str) -> Path:
+        """The report of a sweep."""
+        return self.reports / f"{sweep}.html"
+
+    def spool(self, sweep: str) -> Path:
+        """What attempts of a sweep left, until it is published."""
+        return self.root / "spool" / sweep
+
+    def step(self, project: str, step: str) -> Path:
+        """What a step of a project gave when it last ran."""
+        return self.root / "steps" / project / f"{step}.json"
+
     @property
     def spark(self) -> Path:
         """What Spark itself leaves behind: its warehouse and the like."""

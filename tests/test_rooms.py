@@ -112,3 +112,16 @@ def test_public_names_that_outlive_a_process_are_spelled_in_one_place() -> None:
         if name != "sparkml_track.schema"
     }
     assert {name: found for name, found in spelled.items() if found} == {}
+
+
+def test_paths_under_the_home_are_spelled_in_one_place() -> None:
+    names = {"journal", "spool", "reports", "steps", "mlflow.db"}
+    found = [
+        f"{name}:{node.lineno}"
+        for name, path in MODULES.items()
+        if name != "sparkml_track.home" and not name.startswith("sparkml_track.testing")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+        if isinstance(node.right, ast.Constant) and node.right.value in names
+    ]
+    assert found == []

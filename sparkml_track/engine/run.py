@@ -34,6 +34,7 @@ from sparkml_track.engine.surroundings import Surroundings
 from sparkml_track.engine.watch import Watch
 from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
+from sparkml_track.home import Home
 from sparkml_track.journals import Journal
 from sparkml_track.pruners import Pruner
 from sparkml_track.samplers import Sampler
@@ -126,7 +127,7 @@ class _Run:
         parts = Parts(*members, opening.journal, publisher, self._watch, published, around.reached)
         loop = Loop(spec, parts)
         if past is not None:
-            clear_spool(around.home / "spool" / self._sweep, past)
+            clear_spool(Home(around.home).spool(self._sweep), past)
             restore(loop, parts, past, spec)
             if publisher is not None:
                 # Those that are published take places among the best.
@@ -208,7 +209,7 @@ class _Run:
             resources=spec.resources,
             parallelism=spec.parallelism,
             # Without child runs nobody takes artifacts: they go with the executor.
-            spool=None if spec.tracking.child_runs == "none" else str(around.home / "spool" / self._sweep),
+            spool=None if spec.tracking.child_runs == "none" else str(Home(around.home).spool(self._sweep)),
             checkpoints=None if roots.checkpoints is None else str(roots.checkpoints),
             artifacts=None if roots.artifacts is None else str(roots.artifacts),
             autolog=spec.autolog,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sparkml_track.errors import JournalError, SpecError
+from sparkml_track.home import Home
 from sparkml_track.journals._base import Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._claims import live_holder, newest_lease
@@ -63,7 +64,7 @@ def _existing(home: Path, sweep: str) -> _FileStore:
 
 def list_sweeps(home: Path) -> list[SweepEntry]:
     """All sweeps under a home, the last modified first."""
-    root = home / "journal"
+    root = Home(home).journal
     if not root.is_dir():
         return []
     with translated("list", root):
@@ -80,7 +81,7 @@ def _entry(folder: Path) -> SweepEntry:
 
 
 def _folder(home: Path, sweep: str) -> Path:
-    return home / "journal" / check_sweep(sweep)
+    return Home(home).journal / check_sweep(sweep)
 
 
 def _make(folder: Path) -> None:

@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from sparkml_track.home import Home
+
 __all__ = ["problem_with_home"]
 
 
@@ -18,7 +20,7 @@ def problem_with_home(home: Path) -> str | None:
     Returns:
         One sentence with the way out.
     """
-    probe = home / "journal" / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+    probe = Home(home).journal / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         probe.parent.mkdir(parents=True, exist_ok=True)
         _write(probe)

@@ -93,4 +93,4 @@ class Project:
             ) from None
 
     def _path(self, step: str) -> Path:
-        return self.settings.home.root / "steps" / self.settings.name / f"{step}.json"
+        return self.settings.home.step(self.settings.name, step)

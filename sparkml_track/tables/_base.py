@@ -227,6 +227,6 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise TableError(
             f"{name!r} cannot name a table: allowed are one to three identifiers (letters, digits, underscore, not "
-            "starting with a digit, at most 128 characters) joined by dots, like flights or main.air.flights"
+            "starting with a digit, at most 128 characters) joined by dots, like sales or main.shop.sales"
         )
     return name

@@ -16,7 +16,7 @@ START = 1_700_000_000.0
 
 def sample_parent(sweep: str = "sweep-1") -> ParentRun:
     """A parent run with params, tags and data, with and without a table."""
-    table = TableRef("flights.train", "/tables/flights/train", 0)
+    table = TableRef("sales.train", "/tables/sales/train", 0)
     return ParentRun(
         sweep=sweep,
         name=f"name of {sweep}",

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sparkml_track.adapters.mlflow.experiments import artifact_root
 from sparkml_track.adapters.mlflow.uri import redacted
+from sparkml_track.home import Home
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import Content, write_content
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
@@ -45,7 +46,7 @@ __all__ = [
 
 def default_uri(home: Path) -> str:
     """Where runs are written unless a URI is given: a SQLite file in ``home``."""
-    return f"sqlite:///{home.absolute() / 'mlflow.db'}"
+    return Home(home.absolute()).tracking_uri
 
 
 def open_tracker(uri: str | None, home: Path) -> Tracker:
@@ -68,7 +69,7 @@ def open_tracker(uri: str | None, home: Path) -> Tracker:
     # MLflow reads this once, when it is first imported. A choice the user made stays.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     uri = uri or default_uri(home)
-    root = artifact_root(uri, home / "artifacts")
+    root = artifact_root(uri, Home(home).artifacts)
     from sparkml_track.trackers._mlflow.tracker import open_mlflow
 
     return open_mlflow(uri, root)

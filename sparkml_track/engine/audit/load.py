@@ -124,7 +124,7 @@ def _from_store(home: Path, tracker: Tracker, parent: StoredParent) -> LoadedSwe
 def _result(
     home: Path, sweep: str, ids: tuple[str, str], summary: Summary, results: Sequence[Result], seed: int
 ) -> SweepResult:
-    return SweepResult(sweep, *ids, summary, tuple(results), home / "reports" / f"{sweep}.html", seed)
+    return SweepResult(sweep, *ids, summary, tuple(results), Home(home).report(sweep), seed)
 
 
 def _goals(parent: StoredParent) -> tuple[Goal, ...]:

@@ -26,6 +26,7 @@ from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
 from sparkml_track.engine.storage.waiting import Hurried, Hurry, never, patiently, pause
 from sparkml_track.errors import TrackingError, TrackingUnavailable
+from sparkml_track.home import Home
 from sparkml_track.journals import Journal
 from sparkml_track.trackers import Content, ParentEnd, Tracker
 from sparkml_track.trial import State
@@ -75,7 +76,7 @@ class Ending:
     @property
     def report_path(self) -> Path:
         """Of the HTML report."""
-        return self.home / "reports" / f"{self.sweep}.html"
+        return Home(self.home).report(self.sweep)
 
 
 Publishers = Publisher | TopPublisher | None
@@ -90,7 +91,7 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
     ending.reached(Lifecycle.CLOSING)
     waiting = publisher.close(ending.longest_wait, ending.hurry) if publisher is not None else 0
     with suppress(OSError):  # not there, or it has what the store refused
-        (ending.home / "spool" / ending.sweep).rmdir()
+        Home(ending.home).spool(ending.sweep).rmdir()
     loop.journal.note_published()
     loop.journal.flush()
     results = sorted(loop.results, key=lambda each: each.number)

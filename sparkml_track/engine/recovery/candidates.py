@@ -14,6 +14,7 @@ from sparkml_track.engine.records.entries import plan_of, read_record
 from sparkml_track.engine.records.types import Ended, JournalRecord
 from sparkml_track.engine.spec.spec import Spec, id_prefix
 from sparkml_track.errors import JournalError
+from sparkml_track.home import Home
 from sparkml_track.journals import SweepEntry, last, read, sweeps
 from sparkml_track.trial import State
 
@@ -67,7 +68,7 @@ def _candidates(home: Path, name: str) -> list[SweepEntry]:
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
     """One process of this host at a time."""
-    folder = home / "journal"
+    folder = Home(home).journal
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -187,8 +187,8 @@ def test_the_parent_run_has_its_data_with_table_versions(home: Path) -> None:
     run = MlflowClient(default_uri(home)).get_run(parent)
     inputs = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
     source = mlflow.data.get_source(inputs["train"])
-    assert (source.path, source.delta_table_version) == ("/tables/flights/train", 0)
-    assert inputs["train"].name == "flights.train"
+    assert (source.path, source.delta_table_version) == ("/tables/sales/train", 0)
+    assert inputs["train"].name == "sales.train"
     assert [(tag.key, tag.value) for one in run.inputs.dataset_inputs for tag in one.tags[1:]] == [
         (f"{schema.TAG_ROWS}train", "100")
     ]
