@@ -19,6 +19,7 @@ from sparkml_track.slot.attempt.artifacts import pieces
 from sparkml_track.slot.attempt.context import Data, Link
 from sparkml_track.slot.attempt.execute import Stopped, execute
 from sparkml_track.slot.host.folder import Host
+from sparkml_track.slot.host.paths import HostPaths
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
 __all__ = ["InlineExecutor"]
@@ -43,7 +44,7 @@ class InlineExecutor(Executor, Link):
         self.stale = 0
         self._work = work
         self._host = Host(token, home=True)
-        self._data = Data(pack_work(work, self._host.folder).entries, f"{self._host.folder}/blobs")
+        self._data = Data(pack_work(work, self._host.folder).entries, HostPaths(self._host.folder).blobs)
         self._places = places_of(work, self._host.folder)
         self._spool = inbox_of(work, self._host.folder)
         self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()

@@ -19,7 +19,7 @@ from .attempt.returned import describe_error
 from .attempt.run_log import Recorder, executing, new_run_id
 from .attempt.threads import thread_count
 from .condition import LINUX, born_here
-from .host.paths import Places
+from .host.paths import HostPaths, Places
 from .host.temporary import make_temporary
 from .wire.frames import Opener, Sealer
 from .wire.messages import Answer, Ask, Done, Message, Report, Run, decode, encode
@@ -103,7 +103,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
     try:
         link.send(born_here())
         make_temporary(loaded.places.host)
-        data = Data(loaded.data, os.path.join(loaded.places.host, "blobs"))
+        data = Data(loaded.data, HostPaths(loaded.places.host).blobs)
         os.environ[_RUN_ID] = first_id = new_run_id()
         clean = _Clean()
         while True:

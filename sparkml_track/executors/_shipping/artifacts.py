@@ -15,7 +15,7 @@ from typing_extensions import override
 from sparkml_track.errors import PreflightError
 from sparkml_track.executors._base import Work
 from sparkml_track.slot.attempt.artifacts import LIMIT
-from sparkml_track.slot.host.paths import Places, make
+from sparkml_track.slot.host.paths import HostPaths, Places, make
 from sparkml_track.slot.host.trees import DEEPEST, MOST, remove_tree
 from sparkml_track.trial import Outcome
 
@@ -48,7 +48,7 @@ def inbox_of(work: Work, folder: str) -> Inbox:
     """The one that fits; ``folder`` is the host's, for what does not outlive the executor."""
     if work.artifacts is not None:
         return InPlace(work.artifacts)
-    return Spool(work.spool or os.path.join(folder, "received"))
+    return Spool(work.spool or HostPaths(folder).received)
 
 
 def places_of(work: Work, folder: str) -> Places:

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Callable
 from typing import IO, Any
 
+from sparkml_track.slot.host.paths import HostPaths
+
 __all__ = ["blob_path", "write_blob"]
 
 
@@ -21,7 +23,7 @@ def write_blob(folder: str, write: Callable[[Any], object]) -> str:
     Returns:
         Its digest.
     """
-    blobs = os.path.join(folder, "blobs")
+    blobs = HostPaths(folder).blobs
     with tempfile.NamedTemporaryFile(dir=blobs, delete=False) as file:
         hashing = _Hashing(file)
         write(hashing)
@@ -32,7 +34,7 @@ def write_blob(folder: str, write: Callable[[Any], object]) -> str:
 
 def blob_path(folder: str, digest: str) -> str:
     """Where a file lies."""
-    return os.path.join(folder, "blobs", digest)
+    return HostPaths(folder).blob(digest)
 
 
 class _Hashing:

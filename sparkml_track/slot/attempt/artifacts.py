@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from ..host.paths import artifacts_on
+from ..host.paths import HostPaths
 from ..host.trees import DEEPEST, MOST, plain_files, remove_tree
 from ..wire.messages import File
 
@@ -33,7 +33,7 @@ def pieces(host: str, attempt: str, shared: str = "", limit: int = LIMIT) -> Ite
         shared: the folder on shared storage that has one for each attempt; empty where there is none.
         limit: bytes in all.
     """
-    folder = artifacts_on(host, attempt)
+    folder = HostPaths(host).artifacts(attempt)
     if os.path.islink(folder):
         yield from _linked(folder, attempt, os.path.join(shared, attempt) if shared else "")
         return

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from .paths import HostPaths
 from .share import Share
 
 __all__ = ["Host", "package_root", "user_folder"]
@@ -69,7 +70,7 @@ class Host:
 
     def blob_path(self, digest: str) -> str:
         """Where a blob lies, or will."""
-        return os.path.join(self.folder, "blobs", digest)
+        return HostPaths(self.folder).blob(digest)
 
     def blob(self, digest: str, fetch: Callable[[], Iterator[bytes]]) -> str:
         """The path of a blob, fetched by the first who asks on this host.
@@ -92,11 +93,11 @@ class Host:
     @property
     def apart(self) -> bool:
         """Whether each worker is to have a template of its own, since the shared one has died with all attempts."""
-        return os.path.exists(os.path.join(self.folder, "apart"))
+        return os.path.exists(HostPaths(self.folder).apart)
 
     def part(self) -> None:
         """From now on workers share no template."""
-        with contextlib.suppress(OSError), open(os.path.join(self.folder, "apart"), "wb"):
+        with contextlib.suppress(OSError), open(HostPaths(self.folder).apart, "wb"):
             pass
 
     def join_template(
@@ -119,7 +120,7 @@ class Host:
             own: names one that is not shared; empty for that of the host.
             folder: in which it begins; empty for that of whoever starts it.
         """
-        name = os.path.join(self.folder, f"template{own}")
+        name = HostPaths(self.folder).template(own)
         sock = _try_connect(name)
         if sock is not None:
             return sock
@@ -149,7 +150,7 @@ class Host:
                 "share": share.fileno(),
                 "single": self._single,
             }
-            with open(os.path.join(self.folder, "template.log"), "ab") as log:
+            with open(HostPaths(self.folder).template_log, "ab") as log:
                 self._template = subprocess.Popen(
                     [sys.executable, "-c", _BOOT, json.dumps(config)],
                     pass_fds=[listener.fileno(), share.fileno()],

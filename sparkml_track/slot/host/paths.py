@@ -7,7 +7,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 
-__all__ = ["MARK", "NotShared", "Places", "artifacts_on", "make"]
+__all__ = ["MARK", "HostPaths", "NotShared", "Places", "make"]
 
 #: A file in each folder on shared storage: a host that does not see it has something else mounted there.
 MARK = ".sparkml"
@@ -32,9 +32,61 @@ def make(folder: str) -> None:
         file.write("made by the driver of a sweep; goes when the sweep has ended\n")
 
 
-def artifacts_on(host: str, attempt: str) -> str:
-    """Where an attempt's artifacts are on its host: a folder, or a link to the one on shared storage."""
-    return os.path.join(host, "artifacts", attempt)
+@dataclass(frozen=True)
+class HostPaths:
+    """What lies where in the folder that the slots of one host share.
+
+    Attributes:
+        root: the folder.
+    """
+
+    root: str
+
+    @property
+    def blobs(self) -> str:
+        """Of what is fetched once, each under its digest."""
+        return os.path.join(self.root, "blobs")
+
+    def blob(self, digest: str) -> str:
+        """Where a blob lies, or will."""
+        return os.path.join(self.blobs, digest)
+
+    @property
+    def checkpoints(self) -> str:
+        """Of the folders of units."""
+        return os.path.join(self.root, "checkpoints")
+
+    def artifacts(self, attempt: str) -> str:
+        """An attempt's artifacts: a folder, or a link to the one on shared storage."""
+        return os.path.join(self.root, "artifacts", attempt)
+
+    def temporary(self, pid: int) -> str:
+        """The temporary folder of a process."""
+        return os.path.join(self.root, f"t{pid}")
+
+    @property
+    def apart(self) -> str:
+        """There if each worker is to have a template of its own."""
+        return os.path.join(self.root, "apart")
+
+    def template(self, own: str) -> str:
+        """The socket of the template, and how the names of what belongs to it begin; ``own`` of one worker's."""
+        return os.path.join(self.root, f"template{own}")
+
+    @property
+    def template_log(self) -> str:
+        """What templates print."""
+        return os.path.join(self.root, "template.log")
+
+    @property
+    def mlflow_store(self) -> str:
+        """What MLflow finds its store of slots by."""
+        return os.path.join(self.root, "mlflow-store")
+
+    @property
+    def received(self) -> str:
+        """What attempts sent, on the driver, where nobody else keeps it."""
+        return os.path.join(self.root, "received")
 
 
 @dataclass(frozen=True)
@@ -69,7 +121,7 @@ class Places:
     def checkpoint_dir(self, unit: str) -> str:
         """The folder of a unit, made if missing; private, as it may hold what an attempt unpickles."""
         if self.checkpoints is None:
-            path = os.path.join(self.host, "checkpoints", unit)
+            path = os.path.join(HostPaths(self.host).checkpoints, unit)
             os.makedirs(path, mode=0o700, exist_ok=True)
             return path
         # One level only: where the storage went away there must be an error, not a folder beneath its mount point.
@@ -77,7 +129,7 @@ class Places:
 
     def artifact_dir(self, attempt: str) -> str:
         """The folder of an attempt, made if missing."""
-        path = artifacts_on(self.host, attempt)
+        path = HostPaths(self.host).artifacts(attempt)
         if self.artifacts is None:
             os.makedirs(path, mode=0o700, exist_ok=True)
             return path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from .paths import HostPaths
+
 __all__ = ["offer_mlflow_store"]
 
 _METADATA = "Metadata-Version: 2.1\nName: sparkml-trial\nVersion: 1\n"
@@ -25,7 +27,7 @@ def offer_mlflow_store(host: str, package: str) -> str:
     Returns:
         What belongs on ``sys.path``.
     """
-    folder = os.path.join(host, "mlflow-store")
+    folder = HostPaths(host).mlflow_store
     about = os.path.join(folder, "sparkml_trial-1.dist-info")
     os.makedirs(about, mode=0o700, exist_ok=True)
     for name, text in (("METADATA", _METADATA), ("entry_points.txt", _ENTRY_POINTS.format(package=package))):

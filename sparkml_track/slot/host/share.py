@@ -18,6 +18,7 @@ import os
 import time
 from contextlib import suppress
 
+from .paths import HostPaths
 from .trees import remove_tree
 
 __all__ = ["Share", "remove_left"]
@@ -83,8 +84,8 @@ class Share:
             return _set_aside(self.folder, user)
         if not self._single:
             return ""
-        kept = os.path.exists(os.path.join(self.folder, "checkpoints"))
-        return _set_aside(os.path.join(self.folder, "blobs") if kept else self.folder, user)
+        kept = os.path.exists(HostPaths(self.folder).checkpoints)
+        return _set_aside(HostPaths(self.folder).blobs if kept else self.folder, user)
 
     def remove(self) -> None:
         """Removes the folder, whoever else has a share in it."""
@@ -132,7 +133,7 @@ def _take(folder: str) -> int:
             continue
         fcntl.flock(fd, fcntl.LOCK_SH)
         if _is_named(fd, folder):
-            os.makedirs(os.path.join(folder, "blobs"), mode=0o700, exist_ok=True)
+            os.makedirs(HostPaths(folder).blobs, mode=0o700, exist_ok=True)
             return fd
         os.close(fd)
 

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from contextlib import suppress
 
+from .paths import HostPaths
 from .trees import remove_tree
 
 __all__ = ["make_temporary", "remove_temporary"]
@@ -41,4 +42,4 @@ def remove_temporary(host: str, pid: int) -> None:
 
 
 def _path(host: str, pid: int) -> str:
-    return os.path.join(host, f"t{pid}")
+    return HostPaths(host).temporary(pid)

@@ -13,7 +13,7 @@ from sparkml_track.executors._resident.executor import ResidentExecutor
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.executors._shipping.artifacts import Spool
 from sparkml_track.slot.attempt import artifacts
-from sparkml_track.slot.host.paths import artifacts_on
+from sparkml_track.slot.host.paths import HostPaths
 from sparkml_track.testing.executors import attempt, outcomes
 
 
@@ -63,7 +63,7 @@ def test_a_failed_attempt_leaves_its_artifacts_too_and_one_without_leaves_nothin
 
 
 def test_links_and_what_is_over_the_limit_are_left_out_and_told(tmp_path: Path) -> None:
-    folder = Path(artifacts_on(str(tmp_path), "0.0.1"))
+    folder = Path(HostPaths(str(tmp_path)).artifacts("0.0.1"))
     folder.mkdir(parents=True)
     (folder / "a-small").write_bytes(b"x" * 10)
     (folder / "b-large").write_bytes(b"x" * 100)
