@@ -54,6 +54,7 @@ class _Said:
     asked: Bodies = field(default_factory=dict)
     accepted: Bodies = field(default_factory=dict)
     submitted: Counter[int] = field(default_factory=Counter)
+    logged: dict[int, Mapping[str, str]] = field(default_factory=dict)
     published: set[int] = field(default_factory=set)
     early: set[int] = field(default_factory=set)
     ended: Mapping[str, Any] = field(default_factory=dict)
@@ -84,6 +85,12 @@ class _Said:
         assert number in self.asked, f"attempt {body['a']} of a trial that was not asked"
         assert number not in self.accepted, f"attempt {body['a']} after the outcome was accepted"
         self.submitted[number] += 1
+        self.logged.pop(number, None)
+
+    def _logged(self, body: Mapping[str, Any]) -> None:
+        """Params that the latest attempt logged through MLflow; the first value of a name counts."""
+        number = AttemptId.parse(body["a"]).trial
+        self.logged[number] = {**body.get("params", {}), **self.logged.get(number, {})}
 
     def _accepted(self, body: Mapping[str, Any]) -> None:
         assert body["n"] not in self.accepted, f"trial {body['n']} has two accepted outcomes"
@@ -125,19 +132,22 @@ def _check(tracker: Tracker, sweep: str, said: _Said) -> Mapping[str, int]:
     wanted = Counter(said.children())
     assert counts == wanted, f"child runs too many: {counts - wanted}, and missing: {wanted - counts}"
     for child in children:
-        _check_child(child, asked[child.number], accepted[child.number])
+        _check_child(child, asked[child.number], accepted[child.number], said.logged.get(child.number, {}))
     states = Counter(str(body["state"]) for body in accepted.values())
     _check_parent(parent, states, ended)
     _check_best(parent, said)
     return {**{state: states[state] for state in _STATES}, "attempts": sum(said.submitted.values())}
 
 
-def _check_child(child: StoredChild, asked: Mapping[str, Any], accepted: Mapping[str, Any]) -> None:
+def _check_child(
+    child: StoredChild, asked: Mapping[str, Any], accepted: Mapping[str, Any], logged: Mapping[str, str]
+) -> None:
     where = f"trial {child.number}"
     assert child.state.value == accepted["state"], where
     assert child.status == _STATUS[child.state.value], where
     assert child.attempts == accepted["k"], where
-    assert child.params == {name: str(value) for name, value in _flat(asked["params"])}, where
+    own = {name: str(value) for name, value in _flat(asked["params"])}
+    assert child.params == {**logged, **own}, where
     for name, value in accepted["metrics"].items():
         stored = child.metrics[name]
         assert stored == value or math.isnan(value) or math.isinf(value), f"{where}: {name} {stored} {value}"
