@@ -163,6 +163,30 @@ def test_a_sweep_switches_autologging_on(swept: Any, how: object) -> None:
     assert client.search_logged_models([runs[0].info.experiment_id]) == []
 
 
+def boosts(_: Any) -> float:
+    import numpy as np
+    import xgboost
+
+    x, y = np.array([[0.0], [1.0], [2.0], [3.0]] * 8), np.array([0, 0, 1, 1] * 8)
+    data = xgboost.DMatrix(x, y)
+    given = {"max_depth": 2, "objective": "binary:logistic", "eval_metric": "logloss", "nthread": 1}
+    booster = xgboost.train(given, data, 5, evals=[(data, "train")], verbose_eval=False)
+    return float(np.mean((booster.predict(data) > 0.5) != y))
+
+
+def test_xgboost_logs_each_round_and_a_model_that_predicts(swept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    client, (run, *_) = swept(boosts, executor="processes", max_trials=1, autolog={"xgboost": {"log_models": True}})
+    assert (run.data.params["max_depth"], run.data.params["num_boost_round"]) == ("2", "5")
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "train-logloss")] == [0, 1, 2, 3, 4]
+    (output,) = run.outputs.model_outputs
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", client.tracking_uri)
+    booster = mlflow.xgboost.load_model(f"models:/{output.model_id}")
+    low, high = booster.predict(xgboost.DMatrix([[0.0], [3.0]]))
+    assert low < 0.5 < high
+
+
 def test_without_it_nothing_of_mlflow_is_imported(swept: Any) -> None:
     def imports(_: Any) -> float:
         import sys
