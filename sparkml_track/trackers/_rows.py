@@ -173,8 +173,9 @@ class Nested(NamedTuple):
 
 def nested_runs(parent: Parent, child: ChildRun) -> list[Nested]:
     """The runs inside that of a trial that has ended; one that did not end, ended with it."""
-    known = {one.id for one in child.logged.nested}
-    return [_nested(parent, child, one, known) for one in child.logged.nested if child.state.terminal]
+    runs = child.logged.nested if child.state.terminal else ()
+    # Slots say what is inside what: only a run that came before can be around another.
+    return [_nested(parent, child, one, {each.id for each in runs[:place]}) for place, one in enumerate(runs)]
 
 
 def _nested(parent: Parent, child: ChildRun, one: NestedRun, known: Collection[str]) -> Nested:

@@ -155,6 +155,10 @@ def nested(tracker: MlflowTracker, home: Path) -> str:
             NestedRun(one, "first", trial, 1.7e9, 1.7e9 + 5, "FINISHED", log),
             NestedRun(two, "second", one, 1.7e9 + 1, 1.7e9 + 2, "FAILED"),
             NestedRun(three, "third", trial, 1.7e9 + 1, log=claims),
+            # Nothing is inside itself, or inside what began after it.
+            NestedRun("c" * 30 + f"{number}0", "round", "c" * 30 + f"{number}0", 1.7e9),
+            NestedRun("c" * 30 + f"{number}1", "circle", "c" * 30 + f"{number}2", 1.7e9),
+            NestedRun("c" * 30 + f"{number}2", "circle", "c" * 30 + f"{number}1", 1.7e9),
         ]
         child = replace(sample_child(number), logged=RunLog(nested=runs))
         tracker.publish(run_id, [child])
