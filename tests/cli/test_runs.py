@@ -171,6 +171,7 @@ def test_delete_asks_and_undo_brings_everything_back(
     monkeypatch.setattr("sys.stdin", None)
     code, _, err = command(capsys, "delete", sweep.sweep)
     assert (code, "give --yes" in err) == (2, True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home}/another.db")
     code, out, _ = command(capsys, "delete", sweep.sweep, "--yes")
     assert code == 0
     assert f"deleted 5 runs of {sweep.sweep}; `sparkml-track delete --undo {sweep.sweep}` brings them back" in out

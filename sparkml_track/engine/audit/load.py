@@ -78,7 +78,7 @@ def loaded(target: str, home: Path, tracking_uri: str | None = None) -> LoadedSw
             raise InvalidInput(
                 f"{target!r} is neither a sweep in {home}, {_others(entries)}, nor one in {tracker.uri}: {error}"
             ) from None
-        if parent.sweep in entries and tracking_uri is None:
+        if parent.sweep in entries:
             return _from_journal(home, entries[parent.sweep])
         return _from_store(home, tracker, parent)
 

@@ -22,7 +22,7 @@ def remove(target: str, home: Path, tracking_uri: str | None = None) -> int:
     Args:
         target: a sweep id, or the id of a parent run.
         home: the state folder.
-        tracking_uri: of the store; the one that its journal names by default.
+        tracking_uri: of the store, where its journal is elsewhere or does not keep the whole of it.
 
     Returns:
         How many runs were deleted.
@@ -47,7 +47,10 @@ def restore(target: str, home: Path, tracking_uri: str | None = None) -> int:
 def _store_of(target: str, home: Path, tracking_uri: str | None) -> Tracker:
     here = any(entry.sweep == target for entry in sweeps(home))
     plan = plan_of(read(home, target)) if here else None
-    return open_tracker(tracking_uri or whole_uri(target, plan.spec.tracking.uri if plan is not None else None), home)
+    kept = None if plan is None else plan.spec.tracking.uri
+    if plan is not None and not (kept and "***" in kept):  # an environment that names another store does not count
+        return open_tracker(kept, home)
+    return open_tracker(tracking_uri or whole_uri(target, kept), home)
 
 
 def _run_of(target: str, home: Path) -> str:
