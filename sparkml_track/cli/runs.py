@@ -206,10 +206,12 @@ def _head(sweep: LoadedSweep, facts: Mapping[str, Any]) -> Sequence[str]:
     costs = facts["costs"]
     worked, failed = duration(costs["slot_seconds_used"]), duration(costs["slot_seconds_wasted"])
     took = f"took {duration(costs['seconds_wall'])}; slots worked {worked}, {failed} of it for trials that failed"
+    trial = facts["slowest"]
+    slowest = "" if trial is None else f"; slowest trial {trial}: {duration(costs['trial_seconds_max'])}"
     lines = [
         f"[bold]{escape(facts['sweep'])}[/bold]: {facts['state']}{': ' + escape(sweep.why) if sweep.why else ''}",
         f"{escape(goals)}; {counts}",
-        f"{took}; {costs['attempts_lost']:.0f} attempts lost",
+        f"{took}; {costs['attempts_lost']:.0f} attempts lost{slowest}",
         f"parent run {facts['run_id'] or 'not made yet'} in {escape(sweep.tracked)}",
     ]
     return [*lines, f"report {escape(facts['report'])}"] if facts["report"] else lines

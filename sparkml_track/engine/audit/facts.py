@@ -30,7 +30,7 @@ def facts_of(sweep: LoadedSweep, top: int) -> dict[str, object]:
     """
     result = sweep.result
     summary = result.summary
-    best = summary.best
+    best, costs = summary.best, costs_of(result.trials)
     return {
         "sweep": result.sweep,
         "name": sweep.name,
@@ -47,7 +47,8 @@ def facts_of(sweep: LoadedSweep, top: int) -> dict[str, object]:
         "pareto": None if summary.pareto is None else [one.number for one in summary.pareto],
         "top": [_trial(one) for one in top_of(sweep, top)],
         "metrics": {name: _finite(asdict(one)) for name, one in summary.aggregates.items()},
-        "costs": _finite(costs_of(result.trials).metrics()),
+        "costs": _finite(costs.metrics()),
+        "slowest": costs.slowest_trial,
         "failures": [
             {
                 "reason": one.name,

@@ -72,11 +72,12 @@ def _counted(of: Described) -> list[str]:
     costs, lost = of.costs, ""
     if costs.lost:
         lost = f", {costs.lost:,} attempts lost with their workers"
+    slowest = "" if costs.slowest_trial is None else f"; slowest trial {costs.slowest_trial}: {duration(costs.slowest)}"
     took = f"took {duration(costs.wall)}; slots worked {duration(costs.used)}"
     wasted = f", {duration(costs.wasted)} of it for trials that failed" if costs.wasted else ""
     return [
         f"{of.summary.counts.planned:,} trials: {ended or 'none began'}",
-        f"{took}{wasted}{lost}; slowest trial {duration(costs.slowest)}",
+        f"{took}{wasted}{lost}{slowest}",
         f"it did not finish: {_plain(short_text(of.why, 300))}" if of.why else "",
     ]
 

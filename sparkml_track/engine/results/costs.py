@@ -24,6 +24,7 @@ class Costs:
         wasted: the part of that which went to failed and killed trials.
         lost: attempts that ended because what they ran on went away; nobody knows how long they took.
         slowest: the longest trial.
+        slowest_trial: its number; None if no trial began.
     """
 
     wall: float
@@ -31,6 +32,7 @@ class Costs:
     wasted: float
     lost: int
     slowest: float
+    slowest_trial: int | None = None
 
     def metrics(self) -> dict[str, float]:
         """As the parent run has them."""
@@ -46,11 +48,13 @@ class Costs:
 def costs_of(results: Collection[Result]) -> Costs:
     """The costs of all results, in any order. Trials that never began have no times, and cost nothing."""
     begun = [one for one in results if one.started]
+    slowest = max(begun, key=lambda one: (one.duration, -one.number), default=None)
     ends = [one.started + one.duration for one in begun]
     return Costs(
         wall=max(ends) - min(one.started for one in begun) if begun else 0.0,
         used=math.fsum(one.duration for one in begun),
         wasted=math.fsum(one.duration for one in begun if one.state in _WASTED),
         lost=sum(one.attempts - 1 for one in results),
-        slowest=max((one.duration for one in begun), default=0.0),
+        slowest=0.0 if slowest is None else slowest.duration,
+        slowest_trial=None if slowest is None else slowest.number,
     )

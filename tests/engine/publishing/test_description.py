@@ -38,7 +38,7 @@ def test_it_says_what_was_searched_what_came_out_and_what_it_took() -> None:
     text = described(results, spec={"sampler": "tpe", "max_trials": 3}, runs={1: "r1", 0: "r0"})
     assert "minimize `loss`, sampler `tpe`, max trials 3; sweep `bikes-1`" in text
     assert "3 trials: 2 finished, 1 failed" in text
-    assert "took 3.0 s; slots worked 4.0 s; slowest trial 2.0 s" in text
+    assert "took 3.0 s; slots worked 4.0 s; slowest trial 0: 2.0 s" in text
     assert "best: `loss` = **0.25** by [trial 1](#/experiments/7/runs/r1) with `depth=9`" in text
     assert "1 trial: exception, such as trial 2: `ValueError: no`" in text
     assert "[all trials beside each other](#/experiments/7/runs)" in text

@@ -15,7 +15,7 @@ def test_used_wasted_and_lost_are_apart() -> None:
         Result(3, {}, State.KILLED, started=104.0, duration=6.0, attempts=2),
         Result(4, {}, State.KILLED, reason="cancelled"),
     ]
-    assert costs_of(results) == Costs(wall=10.0, used=13.0, wasted=8.0, lost=3, slowest=6.0)
+    assert costs_of(results) == Costs(wall=10.0, used=13.0, wasted=8.0, lost=3, slowest=6.0, slowest_trial=3)
 
 
 def test_nothing_costs_nothing() -> None:
