@@ -4,6 +4,8 @@ _base         the contract
 _history      values in the order of the trials
 _importances  how much each parameter matters
 _parallel     parameters side by side
+_slices       the value against the parameters that matter most
+_timeline     when each trial ran
 _figure       figures as plotly.js takes them
 _drift        the drift of each column in each window
 _quality      the quality of scores, window by window
@@ -12,7 +14,7 @@ _scores       their distribution
 
 from __future__ import annotations
 
-from sparkml_track.plots._base import Plot, Plotted, PlotTrial
+from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
 from sparkml_track.plots._drift import draw_drift
 from sparkml_track.plots._figure import library
 from sparkml_track.plots._history import History
@@ -20,14 +22,20 @@ from sparkml_track.plots._importances import Importances
 from sparkml_track.plots._parallel import ParallelCoordinates
 from sparkml_track.plots._quality import draw_quality
 from sparkml_track.plots._scores import draw_scores
+from sparkml_track.plots._slices import Pair, Slices
+from sparkml_track.plots._timeline import Timeline
 
 __all__ = [
     "History",
     "Importances",
+    "Pair",
     "ParallelCoordinates",
     "Plot",
     "PlotTrial",
+    "PlotTrials",
     "Plotted",
+    "Slices",
+    "Timeline",
     "draw_drift",
     "draw_quality",
     "draw_scores",
@@ -38,4 +46,4 @@ __all__ = [
 
 def standard() -> tuple[Plot, ...]:
     """The plots of a report, in the order they are shown."""
-    return (History(), Importances(), ParallelCoordinates())
+    return (History(), Importances(), Slices(), Pair(), ParallelCoordinates(), Timeline())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkml_track.goal import Goal
 from sparkml_track.trial import State
 
-__all__ = ["Plot", "PlotTrial", "Plotted"]
+__all__ = ["Plot", "PlotTrial", "PlotTrials", "Plotted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,22 @@ class PlotTrial:
     value: float | None
     started: float
     duration: float
+
+
+class PlotTrials(tuple[PlotTrial, ...]):
+    """The trials of one sweep with the values of one goal; what one plot finds out is there for the next.
+
+    Attributes:
+        found: by name, filled by plots.
+    """
+
+    found: dict[str, object]
+
+    def __new__(cls, trials: Iterable[PlotTrial]) -> PlotTrials:
+        """Takes trials."""
+        made = super().__new__(cls, trials)
+        made.found = {}
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing_extensions import override
 
 from sparkml_track.goal import Goal
-from sparkml_track.plots._base import Plot, Plotted, PlotTrial
+from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
 from sparkml_track.plots._figure import BLUE, fragment, label, layout, sampled, sentence, valued
 
-__all__ = ["Importances", "importances"]
+__all__ = ["Importances", "importances", "shares_of"]
 
 _MOST_TRIALS, _MOST_PARAMS, _FEWEST = 2000, 20, 5
 _NOT_SET = "(not set)"
@@ -36,7 +36,7 @@ class Importances(Plot):
             return Plotted(
                 title, "", sentence(f"At least {_FEWEST} finished trials are needed; there are {len(finished)}.")
             )
-        found = importances(sampled(finished, _MOST_TRIALS, goal))
+        found = shares_of(trials, goal)
         if not found:
             return Plotted(title, "", sentence("All trials had the same parameters, or the same value."))
         top = list(found.items())[:_MOST_PARAMS][::-1]
@@ -58,6 +58,16 @@ class Importances(Plot):
         )
         caption = "How much of the differences between trials each parameter explains; the bars add up to 1."
         return Plotted(title, caption, fragment("importances", [bars], page, height=110 + 34 * len(top)))
+
+
+def shares_of(trials: Sequence[PlotTrial], goal: Goal) -> dict[str, float]:
+    """The same of all trials of a sweep; found out once for plots that are given the same ``PlotTrials``."""
+    known = trials.found if isinstance(trials, PlotTrials) else {}
+    shares = known.get("importances")
+    if not isinstance(shares, dict):
+        finished = sampled(valued(trials), _MOST_TRIALS, goal)
+        shares = known["importances"] = importances(finished) if len(finished) >= _FEWEST else {}
+    return shares
 
 
 def importances(trials: Sequence[PlotTrial]) -> dict[str, float]:

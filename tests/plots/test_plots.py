@@ -3,11 +3,24 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from sparkml_track.goal import Goal
-from sparkml_track.plots import History, Importances, ParallelCoordinates, Plot, library, standard
+from sparkml_track.plots import (
+    History,
+    Importances,
+    Pair,
+    ParallelCoordinates,
+    Plot,
+    PlotTrials,
+    Slices,
+    Timeline,
+    _importances,
+    library,
+    standard,
+)
 from sparkml_track.plots._figure import sampled
 from sparkml_track.plots._importances import importances
 from sparkml_track.testing.plots import PlotCase, figure, sample_trials
@@ -27,6 +40,71 @@ class TestImportances(PlotCase):
 class TestParallelCoordinates(PlotCase):
     def plot(self) -> Plot:
         return ParallelCoordinates()
+
+
+class TestSlices(PlotCase):
+    def plot(self) -> Plot:
+        return Slices()
+
+
+class TestPair(PlotCase):
+    def plot(self) -> Plot:
+        return Pair()
+
+
+class TestTimeline(PlotCase):
+    def plot(self) -> Plot:
+        return Timeline()
+
+
+def test_slices_show_what_explains_most_first_on_axes_that_fit() -> None:
+    trials = [one for one in sample_trials(200) if one.state is State.FINISHED]
+    data, page, _ = figure(Slices().draw(trials, Goal()))
+    axes = [page[f"xaxis{place or ''}"] for place in (0, 2, 3, 4, 5)]
+    titles = [axis["title"]["text"] for axis in axes]  # type: ignore[index]
+    assert titles[0] == "kind"
+    assert set(titles) == {"kind", "scale", "lr", "depth", "penalty"}
+    kinds = {title: axis.get("type") for title, axis in zip(titles, axes, strict=True)}  # type: ignore[attr-defined]
+    assert (kinds["kind"], kinds["lr"], kinds["depth"]) == ("category", "log", None)
+    depth = data[titles.index("depth")]
+    with_depth = [one for one in trials if "depth" in one.params]
+    assert (depth["x"], depth["y"]) == ([one.params["depth"] for one in with_depth], [one.value for one in with_depth])
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+def test_the_pair_is_of_the_two_that_matter_most_and_brighter_is_better(maximize: bool) -> None:
+    trials = PlotTrials(one for one in sample_trials(200) if one.state is State.FINISHED)
+    data, page, _ = figure(Pair().draw(trials, Goal(maximize=maximize)))
+    first, second, *_ = trials.found["importances"]  # type: ignore[misc]
+    assert (page["xaxis"]["title"]["text"], page["yaxis"]["title"]["text"]) == (first, second)  # type: ignore[index]
+    marker: Any = data[0]["marker"]
+    assert marker["reversescale"] is not maximize
+    assert len(marker["color"]) == sum(first in one.params and second in one.params for one in trials)
+
+
+def test_what_one_plot_found_out_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = PlotTrials(sample_trials(60))
+    first = [plot.draw(trials, Goal()) for plot in standard()]
+    monkeypatch.setattr(_importances, "importances", lambda _: pytest.fail("again"))
+    assert [plot.draw(trials, Goal()) for plot in standard()] == first
+
+
+def test_the_timeline_has_as_many_rows_as_trials_ran_at_one_time() -> None:
+    times = [(0.0, 4.0), (1.0, 1.0), (2.0, 1.0), (2.5, 9.0), (5.0, 1.0)]
+    trials = [
+        replace(one, number=n, state=State.FINISHED, started=100.0 + start, duration=long)
+        for n, (one, (start, long)) in enumerate(zip(sample_trials(5), times, strict=True))
+    ]
+    plotted = Timeline().draw(trials, Goal())
+    (bars,), _, _ = figure(plotted)
+    assert "3 ran at one time at most" in plotted.caption
+    assert bars["y"] == [0, 0, None, 1, 1, None, 1, 1, None, 2, 2, None, 0, 0, None]
+    assert bars["x"] == [0.0, 4.0, None, 1.0, 2.0, None, 2.0, 3.0, None, 2.5, 11.5, None, 5.0, 6.0, None]
+
+
+def test_trials_that_never_began_are_not_on_the_timeline() -> None:
+    never = [replace(one, started=0.0) for one in sample_trials(5)]
+    assert "No trial began." in Timeline().draw(never, Goal()).html
 
 
 def test_the_history_has_every_finished_trial_and_the_best_so_far() -> None:
@@ -101,4 +179,4 @@ def test_nothing_is_said_on_the_terminal_and_no_library_is_imported_early() -> N
 
 def test_the_library_is_plotly_js() -> None:
     assert "plotly.js v" in library().read_text(encoding="utf-8")[:200]
-    assert len({type(plot) for plot in standard()}) == 3
+    assert len({type(plot) for plot in standard()}) == 6

@@ -12,7 +12,7 @@ from pathlib import Path
 from sparkml_track import pages
 from sparkml_track.engine.results.failures import failures
 from sparkml_track.engine.results.summary import Result, Summary
-from sparkml_track.plots import Plot, Plotted, PlotTrial, library, standard
+from sparkml_track.plots import Plot, Plotted, PlotTrial, PlotTrials, library, standard
 from sparkml_track.readable import clock_time, duration, number, short_text
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Content, write_content
@@ -155,7 +155,7 @@ def _best(summary: Summary) -> Mapping[str, object] | None:
 def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[Plotted]:
     several = len(page.summary.goals) > 1
     for place, goal in enumerate(page.summary.goals):
-        trials = [_plot_trial(one, place, goal.metric) for one in page.results]
+        trials = PlotTrials(_plot_trial(one, place, goal.metric) for one in page.results)
         for plot in plots:
             drawn = plot.draw(trials, goal)
             yield replace(drawn, title=f"{drawn.title}: {goal.metric}") if several else drawn
