@@ -41,9 +41,10 @@ class Timeline(Plot):
         caption = f"Each bar is a trial, from start to end; {count} ran at one time at most.{more}"
         page = layout(
             xaxis={"title": {"text": "seconds since the first start"}},
-            yaxis={"title": {"text": "trials at one time"}, "showticklabels": False, "rangemode": "tozero"},
+            yaxis={"title": {"text": "slots"}, "showticklabels": False, "range": [-0.7, count - 0.3]},
+            legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
         )
-        return Plotted(title, caption, fragment("timeline", data, page, height=150 + min(16 * count, 420)))
+        return Plotted(title, caption, fragment("timeline", data, page, height=160 + min(16 * count, 420)))
 
 
 def _has_times(one: PlotTrial) -> bool:

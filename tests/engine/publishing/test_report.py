@@ -84,7 +84,7 @@ def test_the_page_needs_nothing_else_and_holds_the_library_once() -> None:
     read = Reader(html)
     assert read.links == []
     assert html.count("plotly.js v") == 1
-    assert read.tags.count("script") == 1 + html.count("Plotly.newPlot(\"")
+    assert read.tags.count("script") == 1 + html.count('Plotly.newPlot("')
     assert "link" not in read.tags
 
 
@@ -95,7 +95,7 @@ def test_all_text_is_escaped() -> None:
     html = drawn(Page(HOSTILE, summary, results, {HOSTILE: HOSTILE}), standard())
     read = Reader(html)
     assert "img" not in read.tags
-    assert read.tags.count("script") == 1 + html.count("Plotly.newPlot(\"")
+    assert read.tags.count("script") == 1 + html.count('Plotly.newPlot("')
     assert read.links == []
     assert "alert(1)" in read.text
 
