@@ -14,7 +14,7 @@ from sparkml_track.executors._jobs.executor import JobsExecutor
 from sparkml_track.executors._jobs.submitter import LocalSubmitter
 from sparkml_track.testing.executors import attempt, outcomes
 
-SAID = "slots have xgboost 9.9 (seen on {host}), the driver has 0.1: results may differ from those of the driver; "
+SAID = "slots have lightgbm 9.9 (seen on {host}), the driver has 0.1: results may differ from those of the driver; "
 
 
 def opened(name: str, work: Work) -> Executor:
@@ -25,19 +25,19 @@ def opened(name: str, work: Work) -> Executor:
 def test_another_version_on_the_slots_is_told_once(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "xgboost.py").write_text("__version__ = '9.9'\ndef objective(trial): return 1.0\n")
+    (tmp_path / "lightgbm.py").write_text("__version__ = '9.9'\ndef objective(trial): return 1.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    import xgboost
+    import lightgbm
 
-    monkeypatch.setattr(xgboost, "__version__", "0.1")
-    executor = opened(name, Work(xgboost.objective, parallelism=1))
+    monkeypatch.setattr(lightgbm, "__version__", "0.1")
+    executor = opened(name, Work(lightgbm.objective, parallelism=1))
     try:
         for number in range(2):
             executor.submit(attempt(number))
         host = outcomes(executor, 2)[0].host
     finally:
         executor.close()
-        del sys.modules["xgboost"]
+        del sys.modules["lightgbm"]
     assert caplog.text.count(SAID.format(host=host)) == 1
 
 
