@@ -23,12 +23,13 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from rows import Row, show
+
 import sparkml_track as st
 from sparkml_track.journals import Record, open_journal
 from sparkml_track.journals._lines import encode
 from sparkml_track.journals._segments import SegmentJournal
 
-Row = dict[str, object]
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROUNDS = 5
 BUDGET = 2.0
@@ -231,18 +232,7 @@ def main() -> None:
     for name, row in rows(options.folder, options.seconds):
         found[name] = row
         print(json.dumps({"row": name, **row}), flush=True)
-    print()
-    width = max(map(len, found))
-    for name, row in found.items():
-        budget = row.pop("budget", "")
-        shown = ", ".join(f"{key} {_short(value)}" for key, value in row.items())
-        print(f"{name:<{width}}  {shown}{f'   [{budget}]' if budget else ''}")
-
-
-def _short(value: object) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    show(found)
 
 
 if __name__ == "__main__":

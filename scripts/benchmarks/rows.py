@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 
-__all__ = ["Row", "main"]
+__all__ = ["Row", "main", "show"]
 
 Row = dict[str, object]
 
@@ -36,6 +36,11 @@ def main(
         return
     names = options.only or [*rows, *(peers if options.peers else ())]
     found = {name: _in_new_process(file, name) for name in names}
+    show(found)
+
+
+def show(found: Mapping[str, Row]) -> None:
+    """Prints rows by name as a table."""
     print()
     width = max(map(len, found))
     for name, row in found.items():

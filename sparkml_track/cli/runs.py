@@ -218,10 +218,10 @@ def _head(sweep: LoadedSweep, facts: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _print_top(console: Console, sweep: LoadedSweep, most: int) -> None:
-    from sparkml_track.engine.audit.facts import top_of
+    from sparkml_track.engine.results.ranking import top_trials
     from sparkml_track.space import flatten
 
-    top = top_of(sweep, most)
+    top = top_trials(sweep.result.summary, sweep.result.trials, most)
     if not top:
         return
     names = list(dict.fromkeys(name for one in top for name in flatten(one.params)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
+
+from sparkml_track.slot.host.lock import exclusive_lock
 
 __all__ = ["alone"]
 
@@ -21,9 +21,5 @@ def alone(uri: str) -> Iterator[None]:
     if not parts.scheme.startswith("sqlite") or not path or path == ":memory:":
         yield
         return
-    handle = os.open(path + _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with exclusive_lock(path + _LOCK):
         yield
-    finally:
-        os.close(handle)

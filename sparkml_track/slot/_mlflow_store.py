@@ -32,7 +32,7 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking.abstract_store import AbstractStore
 
 from ._mlflow_kept import Kept, end_runs, number, refused
-from .attempt.run_log import Recorder, current
+from .attempt.run_log import NESTED, NESTED_RUNS, Recorder, current
 
 __all__ = ["TrialStore", "registry"]
 
@@ -41,8 +41,6 @@ _PARENT = "mlflow.parentRunId"
 #: Tags that the driver writes; a trial's own are left out.
 _OURS = ("sparkml", "mlflow.user", "mlflow.source.", _PARENT)
 _PREFIX = "logged."
-#: In the environment: what becomes of nested runs, "keep", "merge" or "refuse"; and how many a trial keeps.
-NESTED, _NESTED = "SPARKML_NESTED_RUNS", 100
 
 
 def registry(*_: object, **__: object) -> Any:
@@ -67,7 +65,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         self._of: Recorder | None = None
         self._runs: dict[str, Kept] = {}
         self._models: dict[str, LoggedModel] = {}
-        self._nested = os.environ.get(NESTED, "keep")
+        self._nested = os.environ.get(NESTED_RUNS, "keep")
 
     def _trial(self) -> Recorder:
         """The attempt that executes now; a new one finds nothing of the last."""
@@ -129,9 +127,9 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
             raise refused("nest runs, since the sweep's tracking has nested='refuse'")
         kept = Kept(uuid.uuid4().hex, name or "nested", started / 1000 if started else time.time(), {})
         self._runs[kept.run_id] = kept
-        if len(self._runs) - 1 > _NESTED:
-            if len(self._runs) - 2 == _NESTED:
-                sys.stderr.write(f"sparkml: this trial nests more than {_NESTED} runs; the others are not kept\n")
+        if len(self._runs) - 1 > NESTED:
+            if len(self._runs) - 2 == NESTED:
+                sys.stderr.write(f"sparkml: this trial nests more than {NESTED} runs; the others are not kept\n")
         else:
             kept.sent = True
             self._trial().add([["n", kept.run_id, kept.name, parent, int(kept.started * 1000)]])

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from sparkml_track.engine.audit.load import LoadedSweep
 from sparkml_track.engine.results.costs import costs_of
 from sparkml_track.engine.results.failures import failures
-from sparkml_track.engine.results.ranking import best_numbers
+from sparkml_track.engine.results.ranking import top_trials
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.space import flatten
 
-__all__ = ["compared", "facts_of", "top_of"]
+__all__ = ["compared", "facts_of"]
 
 #: Of a spec: what is not compared, since it never is the same or says nothing of the search.
 _LEFT_OUT = frozenset(
@@ -45,7 +45,7 @@ def facts_of(sweep: LoadedSweep, top: int) -> dict[str, object]:
         "counts": asdict(summary.counts),
         "best": None if best is None else _trial(best),
         "pareto": None if summary.pareto is None else [one.number for one in summary.pareto],
-        "top": [_trial(one) for one in top_of(sweep, top)],
+        "top": [_trial(one) for one in top_trials(summary, result.trials, top)],
         "metrics": {name: _finite(asdict(one)) for name, one in summary.aggregates.items()},
         "costs": _finite(costs.metrics()),
         "slowest": costs.slowest_trial,
@@ -59,15 +59,6 @@ def facts_of(sweep: LoadedSweep, top: int) -> dict[str, object]:
         ],
         "digest": summary.digest,
     }
-
-
-def top_of(sweep: LoadedSweep, most: int) -> list[Result]:
-    """The best trials, best first; of several objectives the Pareto front by number."""
-    summary = sweep.result.summary
-    if summary.pareto is not None:
-        return list(summary.pareto[:most])
-    by_number = {one.number: one for one in sweep.result.trials}
-    return [by_number[number] for number in best_numbers(sweep.result.trials, most, summary.goals[0])]
 
 
 def compared(sweeps: Sequence[LoadedSweep]) -> tuple[list[dict[str, object]], dict[str, list[object]]]:

@@ -34,7 +34,9 @@ def remove(target: str, home: Path, tracking_uri: str | None = None) -> int:
     sweep = loaded(target, home, tracking_uri)
     if sweep.state == "running":
         raise LeaseHeld(f"sweep {sweep.result.sweep} is running; end it first, then delete it")
-    with closing(_store_of(target, home, tracking_uri)) as tracker:
+    if not sweep.result.run_id:
+        raise TrackingError(f"sweep {sweep.result.sweep} has no parent run, so there is nothing to delete")
+    with closing(_store_of(sweep.result.sweep, home, tracking_uri)) as tracker:
         return tracker.remove(sweep.result.run_id)
 
 

@@ -20,7 +20,7 @@ from sparkml_track.engine.records.entries import written
 from sparkml_track.engine.records.types import BestTrial, Ended
 from sparkml_track.engine.results.best_so_far import best_so_far
 from sparkml_track.engine.results.costs import costs_of
-from sparkml_track.engine.results.ranking import best_numbers
+from sparkml_track.engine.results.ranking import top_trials
 from sparkml_track.engine.results.summary import Result, Summary, trials_table
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.lifecycle import Lifecycle, LifecycleListener, unheard
@@ -230,17 +230,13 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> P
 
 def described(ending: Ending, summary: Summary, results: Sequence[Result]) -> Described:
     """What the description of the parent run is made of."""
-    top = summary.pareto
-    if top is None:
-        by_number = {one.number: one for one in results}
-        top = tuple(by_number[number] for number in best_numbers(results, TOP, summary.goals[0]))
     return Described(
         name=ending.name,
         sweep=ending.sweep,
         experiment_id=ending.experiment_id,
         summary=summary,
         results=results,
-        top=top[:TOP],
+        top=top_trials(summary, results, TOP),
         costs=costs_of(results),
         spec=ending.spec,
         why=ending.why,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from sparkml_track.engine.spec.spec import Spec, id_prefix
 from sparkml_track.errors import JournalError
 from sparkml_track.home import Home
 from sparkml_track.journals import SweepEntry, last, read, sweeps
+from sparkml_track.slot.host.lock import exclusive_lock
 from sparkml_track.trial import State
 
 __all__ = ["alone", "newest", "resumable"]
@@ -70,9 +69,5 @@ def alone(home: Path) -> Iterator[None]:
     """One process of this host at a time."""
     folder = Home(home).journal
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with exclusive_lock(folder):
         yield
-    finally:
-        os.close(handle)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.goal import Goal
 from sparkml_track.trial import State
 
-__all__ = ["Best", "best_numbers"]
+__all__ = ["Best", "best_numbers", "top_trials"]
 
 T = TypeVar("T")
 
@@ -47,6 +47,14 @@ class Best(Generic[T]):
         """The best first; afterwards there are none."""
         places, self._heap = self._heap, []
         return [place.what for place in sorted(places, reverse=True)]
+
+
+def top_trials(summary: Summary, results: Collection[Result], most: int) -> list[Result]:
+    """The best trials, best first; of several objectives the Pareto front, by number."""
+    if summary.pareto is not None:
+        return list(summary.pareto[:most])
+    by_number = {one.number: one for one in results}
+    return [by_number[number] for number in best_numbers(results, most, summary.goals[0])]
 
 
 def best_numbers(results: Iterable[Result], most: int, goal: Goal) -> list[int]:

@@ -9,6 +9,7 @@ import sys
 from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.work import Packed
 from sparkml_track.slot import autolog
+from sparkml_track.slot.attempt.run_log import NESTED_RUNS
 from sparkml_track.slot.config import Config
 from sparkml_track.slot.wire.frames import Address
 
@@ -57,7 +58,7 @@ def _environment(work: Work) -> tuple[tuple[str, str], ...]:
     """Native thread pools are kept to the cores of a slot, and MLflow logs into the trial."""
     caps = ((name, str(work.resources.cpus)) for name in _CAPS)
     chosen = json.dumps(work.autolog) if work.autolog else ""
-    return (*caps, *_MLFLOW, ("SPARKML_NESTED_RUNS", work.nested), (autolog.VARIABLE, chosen))
+    return (*caps, *_MLFLOW, (NESTED_RUNS, work.nested), (autolog.VARIABLE, chosen))
 
 
 def _own_folder() -> str:

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from ..host.paths import Places
 from ..wire.messages import Logged, Message, Run
 
-__all__ = ["MOST", "Recorder", "current", "executing", "new_run_id"]
+__all__ = ["MOST", "NESTED", "NESTED_RUNS", "Recorder", "current", "executing", "new_run_id"]
 
-#: Values that one attempt may log.
-MOST = 200_000
+#: Values that one attempt may log, and runs that it may nest in its own.
+MOST, NESTED = 200_000, 100
+#: In the environment of slots: what becomes of nested runs, "keep", "merge" or "refuse".
+NESTED_RUNS = "SPARKML_NESTED_RUNS"
 #: Values sent together, bytes of text in them, and seconds for which one waits for others.
 _BATCH, _TEXT, _WAIT = 500, 1 << 20, 0.1
 

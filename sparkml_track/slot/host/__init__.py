@@ -2,6 +2,7 @@
 
 folder     blobs that were fetched once, and the way to the template
 share      shares in that folder, and when it goes
+lock       the one lock that keeps other processes of this host out
 paths      where attempts leave files
 plugin     the store of slots, as MLflow finds it
 temporary  the temporary folder of each process that executes attempts

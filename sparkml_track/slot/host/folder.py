@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -11,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
+from .lock import exclusive_lock
 from .paths import HostPaths
 from .share import Share
 
@@ -163,11 +163,8 @@ class Host:
                 )
             share.hand_over()
 
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        with open(os.path.join(self.folder, f"{name}.lock"), "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _lock(self, name: str) -> AbstractContextManager[None]:
+        return exclusive_lock(os.path.join(self.folder, f"{name}.lock"))
 
     def leave(self) -> None:
         """Gives the share up."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import warnings
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sparkml_track.adapters.mlflow.errors import schema_error, translated
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
+from sparkml_track.slot.host.lock import exclusive_lock
 from sparkml_track.trackers._mlflow.client_lane import ClientLane
 from sparkml_track.trackers._mlflow.lane import Lane
 from sparkml_track.trackers._mlflow.sqlite_lane import SqliteLane
@@ -44,7 +42,8 @@ def open_sqlite(uri: str, artifact_root: str | None) -> Lane:
         # Without the lock only "done" counts: anything else may be a database that another process is making.
         found = _glimpsed(path)
         if found != head:
-            with _alone(path.parent):
+            # MLflow's migrations do not stand a second process.
+            with exclusive_lock(path.parent):
                 found = _revision(path)
                 if found is None:
                     SqlAlchemyStore(uri, artifact_root)
@@ -98,14 +97,3 @@ def _revision(path: Path) -> str | None:
             return "" if tables else None
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else ""
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time makes databases in a folder: MLflow's migrations do not stand a second one."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

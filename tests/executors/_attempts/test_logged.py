@@ -48,6 +48,10 @@ def test_runs_inside_that_of_the_trial_arrive_by_their_ids() -> None:
     assert log.params == {"a": "1"}
 
 
+def test_slots_send_as_many_nested_runs_as_the_driver_keeps() -> None:
+    assert run_log.NESTED == NESTED
+
+
 def test_of_nested_runs_only_those_that_began_are_kept_and_not_without_end() -> None:
     ids = [f"{index:032x}" for index in range(NESTED + 9)]
     began = [["n", one, "n", "f" * 32, 1500] for one in ids]
