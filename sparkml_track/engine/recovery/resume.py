@@ -226,7 +226,7 @@ def _retried(past: History, failed_too: bool) -> list[int]:
 
 
 def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> None:
-    found = differences(plan.fingerprint, _as_planned(plan, prints, named=spec.resume == sweep))
+    found = differences(plan.fingerprint, _as_planned(plan, prints))
     if plan.name != spec.name:
         found.insert(0, f"name: was {plan.name!r}, is {spec.name!r}")
     if found:
@@ -237,7 +237,7 @@ def _refuse_another(sweep: str, plan: Plan, spec: Spec, prints: Fingerprint) -> 
         )
 
 
-def _as_planned(plan: Plan, prints: Fingerprint, *, named: bool) -> Fingerprint:
+def _as_planned(plan: Plan, prints: Fingerprint) -> Fingerprint:
     """A seed or an experiment that is left out now is not a difference, nor one that was found for the first driver."""
     spec = dict(prints["spec"])
     found = {"seed": plan.spec.seed, "experiment": plan.spec.described.get("experiment")}
@@ -245,8 +245,8 @@ def _as_planned(plan: Plan, prints: Fingerprint, *, named: bool) -> Fingerprint:
         was, now = plan.fingerprint["spec"].get(name), spec[name]
         if now is None or (was is None and now == first):
             spec[name] = was
-    # A call that names the sweep may ask for more trials than it was planned with.
+    # A call may ask for more trials than were planned, if it names the sweep: another number is not found by "auto".
     was, now = plan.fingerprint["spec"].get("max_trials"), spec["max_trials"]
-    if named and isinstance(was, int) and isinstance(now, int) and now > was:
+    if isinstance(was, int) and isinstance(now, int) and now > was:
         spec["max_trials"] = was
     return {**prints, "spec": spec}

@@ -147,8 +147,9 @@ def nested(tracker: MlflowTracker, home: Path) -> str:
     """Runs inside those of trials, one of them inside another; one did not end, and one claims to be a trial."""
     run_id = started(tracker, home)
     log = RunLog({"C": "1"}, [LoggedMetric("score", 0.5, step, 1.7e9 + step) for step in range(3)], {"colour": "red"})
-    claims = RunLog(tags={schema.TAG_KEY: "sweep-1/0", schema.TAG_NUMBER: "0", schema.TAG_PARENT: "x"})
     for number in range(2):
+        mine = {schema.TAG_KEY: f"sweep-1/{number}", schema.TAG_NUMBER: str(number), schema.TAG_PARENT: "x"}
+        claims = RunLog(tags=mine)
         one, two, three = (f"{number}{index}" * 16 for index in range(3))
         trial = f"{number}f" * 16
         runs = [
@@ -161,8 +162,9 @@ def nested(tracker: MlflowTracker, home: Path) -> str:
             NestedRun("c" * 30 + f"{number}2", "circle", "c" * 30 + f"{number}1", 1.7e9),
         ]
         child = replace(sample_child(number), logged=RunLog(nested=runs))
-        tracker.publish(run_id, [child])
-        tracker.publish(run_id, [child])
+        ids = tracker.publish(run_id, [child])
+        assert tracker.publish(run_id, [child]) == ids
+        assert tracker.runs_of(run_id, [number]) == ids, "what claims to be a trial is not found as one"
     tracker.reopen(run_id, [1])
     tracker.publish(run_id, [replace(sample_child(1), logged=RunLog(nested=[NestedRun("a" * 32, "new", "x", 1.7e9)]))])
     assert len(list(tracker.children(run_id))) == 2
