@@ -54,21 +54,24 @@ class ExecutorCase(LimitsCase):
         assert 0 <= outcome.duration < 10
 
     def test_many_attempts_each_end_once_with_their_own_params_and_seed(self) -> None:
-        """Started comes before Ended."""
+        """Started comes once, before Ended; whether attempts are submitted together or one by one."""
 
         def objective(trial: object) -> dict[str, float]:
             return {"loss": trial.params["x"], "seed": trial.seed, "number": trial.number}  # type: ignore[attr-defined]
 
         with self.opened(objective) as executor:
-            for number in range(20):
+            # So many that short trials are seen to be short, and wait at the slots.
+            executor.submit(*(attempt(number, {"x": number / 4}) for number in range(50)))
+            events = list(events_until(executor, 50))
+            for number in range(50, 60):
                 executor.submit(attempt(number, {"x": number / 4}))
-            events = events_until(executor, 20)
+            events += events_until(executor, 10)
         ended = [event for event in events if isinstance(event, Ended)]
-        assert sorted(event.attempt for event in ended) == sorted(f"{n}.0.1" for n in range(20))
+        assert sorted(event.attempt for event in ended) == sorted(f"{n}.0.1" for n in range(60))
         for event in ended:
             number = int(event.attempt.split(".")[0])
             assert event.outcome.metrics == {"loss": number / 4, "seed": number + 7, "number": number}
-            started = next(i for i, e in enumerate(events) if isinstance(e, Started) and e.attempt == event.attempt)
+            (started,) = (i for i, e in enumerate(events) if isinstance(e, Started) and e.attempt == event.attempt)
             assert started < events.index(event)
 
     def test_slots_are_reported(self) -> None:
