@@ -162,13 +162,17 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
     def log_batch(self, run_id: str, metrics: Any, params: Any, tags: Any) -> None:
         """See ``AbstractStore``."""
         with self._lock:
-            self._param(run_id, {param.key: str(param.value) for param in params})
-            self._metric(run_id, metrics)
-            self._tag(run_id, {tag.key: str(tag.value) for tag in tags})
+            if params:
+                self._param(run_id, {param.key: str(param.value) for param in params})
+            if metrics:
+                self._metric(run_id, metrics)
+            if tags:
+                self._tag(run_id, {tag.key: str(tag.value) for tag in tags})
 
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """See ``AbstractStore``."""
-        self.log_batch(run_id, [metric], [], [])
+        with self._lock:
+            self._metric(run_id, [metric])
 
     def log_param(self, run_id: str, param: Param) -> None:
         """See ``AbstractStore``."""
