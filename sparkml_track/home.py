@@ -73,6 +73,11 @@ class Home:
         return self.root / "spark"
 
     @property
+    def server(self) -> Path:
+        """Accounts and keys of the tracking server."""
+        return self.root / "server"
+
+    @property
     def tracking_uri(self) -> str:
         """Of the SQLite file."""
         return f"sqlite:///{self.database}"

@@ -36,11 +36,12 @@ IMPORTERS = {
         "trackers/_mlflow*",
         "scoring*",
         "serving*",
+        "server/*",
     ),
     "optuna": ("samplers/_optuna*.py", "frontdoors/optuna.py", "plots/*"),
     "plotly": (),
     "py4j": ("adapters/spark/*", "api/session.py", "executors/_spark/*", "features/*", "tables/*"),
-    "pydantic": ("config/*",),
+    "pydantic": ("config/*", "trackers/_mlflow/bulk/*"),
     "pyspark": (
         "adapters/spark/*",
         "api/session.py",

@@ -1,4 +1,4 @@
-"""MLflow's UI on what is in the home folder."""
+"""The tracking server, and MLflow's UI on what is in the home folder."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ import typer
 from sparkml_track.adapters.mlflow.links import UI_PORT, runs_link
 from sparkml_track.cli.guard import guarded
 from sparkml_track.config.settings import load
-from sparkml_track.errors import SetupError
+from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.home import Home
+from sparkml_track.server.command import ServerSpec, command, environment, first_password, make_first_account, make_keys
 
 __all__ = ["register"]
 
+Config = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Names the home.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="On which it listens.")]
+
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the commands."""
     app.command()(guarded(ui))
+    app.command()(guarded(server))
 
 
-def ui(
-    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Names the home.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On loopback.")] = UI_PORT,
-) -> None:
+def ui(config: Config = None, port: Port = UI_PORT) -> None:
     """Open MLflow's UI on what is in the home folder."""
     settings = load(config) if config else None
     if settings and settings.tracking.uri:
@@ -36,13 +38,52 @@ def ui(
     home = settings.home if settings else Home.find()
     if not home.database.is_file():
         raise SetupError(f"nothing was tracked in {home.root} yet; run a job first, or name its home by SPARKML_HOME")
-    if _in_use(port):
-        raise SetupError(f"port {port} is in use; give another one with --port")
+    spec = ServerSpec(home, home.tracking_uri, port=port)
+    _check_port(spec)
     address = f"http://127.0.0.1:{port}"
     typer.echo(f"MLflow's UI on {home.root}: {address} (Ctrl-C ends it)")
     for line in _ways_in(home, address):
         typer.echo(line)
-    _serve(home, port)
+    _serve(spec)
+
+
+def server(  # noqa: PLR0913  # options of a command
+    config: Config = None,
+    host: Annotated[str, typer.Option(help="On which it listens; loopback reaches this machine alone.")] = "127.0.0.1",
+    port: Port = UI_PORT,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    store: Annotated[
+        str, typer.Option(metavar="URI", envvar="MLFLOW_BACKEND_STORE_URI", help="Database; by default the home's.")
+    ] = "",
+    artifacts: Annotated[str, typer.Option(metavar="URI", help="Where files go; by default into the home.")] = "",
+    auth: Annotated[bool | None, typer.Option("--auth/--no-auth", help="Accounts, by MLflow's basic-auth.")] = None,
+    allowed_hosts: Annotated[str, typer.Option(metavar="NAMES", help="By which browsers reach it.")] = "",
+) -> None:
+    """Start a tracking server: MLflow's, which also takes many child runs in one call."""
+    home = (load(config).home if config else Home.find()).make()
+    spec = ServerSpec(
+        home=home,
+        store=store or home.tracking_uri,
+        artifacts=artifacts or str(home.artifacts),
+        host=host,
+        port=port,
+        workers=workers,
+        auth=bool(auth),
+        allowed_hosts=allowed_hosts,
+    )
+    if auth is None and not spec.is_local:
+        raise SpecError(
+            f"on {host} anybody on the network could read, change and delete runs: add --auth for accounts, or "
+            "--no-auth if something else keeps strangers out"
+        )
+    _check_port(spec)
+    _make_store(spec)
+    typer.echo(f"tracking server on http://{host}:{port} (Ctrl-C ends it)")
+    if spec.auth:
+        make_keys(home)
+        if found := first_password(home, os.environ):
+            typer.echo(f"the first account is admin; its first password is in {found}")
+    _serve(spec)
 
 
 def _ways_in(home: Home, address: str) -> Iterator[str]:
@@ -56,20 +97,29 @@ def _ways_in(home: Home, address: str) -> Iterator[str]:
         yield f"its trials beside each other: {runs_link(address, found.experiment)}"
 
 
-def _in_use(port: int) -> bool:
-    with socket.socket() as probe:
-        # As the server binds: a port in TIME_WAIT is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
+def _check_port(spec: ServerSpec) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(spec.host, spec.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As the server binds: a port in TIME_WAIT is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror:
+        raise SetupError(f"the host {spec.host!r} is not known; give an address of this machine with --host") from None
+    except OSError as error:
+        text = f"port {spec.port} is in use" if error.errno == 98 else f"{spec.host}:{spec.port} cannot be had: {error}"
+        raise SetupError(f"{text}; give another one with --port") from None
 
 
-def _serve(home: Home, port: int) -> NoReturn:
-    # The server's job runner takes 250 MB and nothing here uses it.
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", home.tracking_uri, "--default-artifact-root", str(home.artifacts)]
-    os.execv(sys.executable, command)  # noqa: S606  # so that Ctrl-C reaches it and no process is left over
+def _make_store(spec: ServerSpec) -> None:
+    """Makes the tables once, before workers would do so at the same time, and says what is wrong with them."""
+    from sparkml_track.trackers.receiving import make_store
+
+    make_store(spec.store, spec.default_root)
+
+
+def _serve(spec: ServerSpec) -> NoReturn:
+    os.environ.update(environment(spec, os.environ))
+    if spec.auth:
+        make_first_account()
+    os.execv(sys.executable, command(spec))  # noqa: S606  # so that Ctrl-C reaches it and no process is left over

@@ -7,6 +7,7 @@ _rows     a trial as rows, the same for every member
 _names    what names and values a store takes
 _stored   what is stored, beside what should be
 _content  what a file of a run holds
+receiving what a tracking server does with a batch of child runs
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def serve() -> None:
     import sparkml_track.engine.run
     import sparkml_track.samplers._hyperopt
     import sparkml_track.samplers._optuna
-    import sparkml_track.trackers._mlflow.open_sqlite  # noqa: F401
+    import sparkml_track.trackers._mlflow.opening  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for line in sys.stdin:

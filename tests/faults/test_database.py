@@ -21,7 +21,7 @@ from sparkml_track.errors import JournalError, TrackingSchemaError, TrackingUnav
 from sparkml_track.journals import Record, open_journal, read
 from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.trackers import ChildRun, ParentRun, default_uri, open_tracker
-from sparkml_track.trackers._mlflow.client_lane import ClientLane
+from sparkml_track.trackers._mlflow.lanes.client import ClientLane
 from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trial import State
 from tests.faults.driver import Drivers

@@ -13,7 +13,7 @@ from sparkml_track.engine.audit.verify import verify
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import TrackingDenied, TrackingUnavailable
 from sparkml_track.testing.accounting import assert_accounting
-from tests.faults.conftest import Server
+from sparkml_track.testing.servers import TrackingServer
 from tests.faults.here import Moments, slow_square, sweep
 from tests.faults.proxy import Proxy
 
@@ -30,7 +30,7 @@ def only_sweep(home: Path) -> str:
 
 
 def test_lost_answers_to_create_and_log_batch_leave_one_run_and_one_row(
-    proxy: Proxy, server: Server, tmp_path: Path
+    proxy: Proxy, server: TrackingServer, tmp_path: Path
 ) -> None:
     def lose() -> None:
         proxy.lose.update({"runs/create": 2, "runs/log-batch": 2, "runs/update": 1})
@@ -50,7 +50,7 @@ def test_lost_answers_to_create_and_log_batch_leave_one_run_and_one_row(
 
 @pytest.mark.parametrize("fault", ["503", "429", "hole", "stopped"])
 def test_a_store_that_goes_away_delays_publishing_and_loses_nothing(
-    fault: str, proxy: Proxy, server: Server, tmp_path: Path
+    fault: str, proxy: Proxy, server: TrackingServer, tmp_path: Path
 ) -> None:
     def begin() -> None:
         if fault == "stopped":
@@ -71,7 +71,7 @@ def test_a_store_that_goes_away_delays_publishing_and_loses_nothing(
 
 
 def test_a_store_that_stays_away_is_named_after_a_bounded_wait_and_repaired_later(
-    proxy: Proxy, server: Server, tmp_path: Path
+    proxy: Proxy, server: TrackingServer, tmp_path: Path
 ) -> None:
     moments = Moments().at("received", 4, lambda: setattr(proxy, "refuse", 503))
     began = time.monotonic()
@@ -91,7 +91,7 @@ def test_a_store_that_stays_away_is_named_after_a_bounded_wait_and_repaired_late
 
 @pytest.mark.parametrize("code", [401, 403])
 def test_refused_credentials_end_the_asking_keep_results_and_let_the_sweep_go_on(
-    code: int, proxy: Proxy, server: Server, tmp_path: Path
+    code: int, proxy: Proxy, server: TrackingServer, tmp_path: Path
 ) -> None:
     given = {**through(proxy, f"denied-{code}"), "max_trials": 40}
     moments = Moments().at("received", 4, lambda: setattr(proxy, "refuse", code))
@@ -116,7 +116,7 @@ def test_a_closed_port_fails_in_seconds_before_any_trial(tmp_path: Path) -> None
 
 
 def test_a_child_run_that_a_person_deleted_is_reported_and_stays_deleted(
-    proxy: Proxy, server: Server, tmp_path: Path
+    proxy: Proxy, server: TrackingServer, tmp_path: Path
 ) -> None:
     result = sweep(tmp_path, **{**through(proxy, "deleted"), "max_trials": 3})
     client = MlflowClient(server.uri)

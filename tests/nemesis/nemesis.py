@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sparkml_track.journals import read, sweeps
+from sparkml_track.testing.servers import TrackingServer
 from tests.clusters import Cluster, command, wait_until
-from tests.faults.conftest import Server
 from tests.nemesis.executions import Execution, Executions
 from tests.nemesis.hosts import HOSTS, Known, executors, of_host, send, workers
 from tests.nemesis.schedule import SILENT, Fault
@@ -90,7 +90,7 @@ class Nemesis:
     """
 
     there: Cluster
-    server: Server
+    server: TrackingServer
     driver: Driver
     executions: Executions
     home: Path

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from sparkml_track.testing.servers import TrackingServer
 from tests.clusters import Cluster, cluster, command, wait_until
-from tests.faults.conftest import Server
 from tests.nemesis.checker import check
 from tests.nemesis.executions import Executions
 from tests.nemesis.hosts import HOSTS, with_environ
@@ -49,16 +49,15 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 
 @pytest.fixture
-def server(marked: bytes, tmp_path: Path) -> Iterator[Server]:
+def server(marked: bytes, tmp_path: Path) -> Iterator[TrackingServer]:
     from sparkml_track.trackers import open_tracker
 
     home = tmp_path / "server"
     home.mkdir()
     open_tracker(None, home).close()
-    server = Server(home)
-    server.start()
-    yield server
-    server.stop()
+    server = TrackingServer(home, bulk=True, environ={"SPARKML_HOME": str(home)})
+    with server:
+        yield server
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def hosts(marked: bytes, tmp_path: Path) -> Iterator[Cluster]:
         yield there
 
 
-def settings(made: Plan, hosts: Cluster, server: Server, folder: Path) -> Path:
+def settings(made: Plan, hosts: Cluster, server: TrackingServer, folder: Path) -> Path:
     path = folder / "settings.json"
     sweep = {name: getattr(made, name) for name in ("seed", "trials", "sampler", "pruner", "isolation")}
     # Whatever is lost can be tried again, so no trial fails by it.
@@ -79,7 +78,9 @@ def settings(made: Plan, hosts: Cluster, server: Server, folder: Path) -> Path:
 @pytest.mark.spark
 @pytest.mark.slow
 @pytest.mark.timeout(BOUND + 120)
-def test_whatever_dies_each_trial_counts_once(hosts: Cluster, server: Server, marked: bytes, tmp_path: Path) -> None:
+def test_whatever_dies_each_trial_counts_once(
+    hosts: Cluster, server: TrackingServer, marked: bytes, tmp_path: Path
+) -> None:
     made = plan(SEED, TRIALS, FAULTS)
     story, home = Story(tmp_path), tmp_path / "home"
     home.mkdir()
@@ -109,7 +110,7 @@ def test_whatever_dies_each_trial_counts_once(hosts: Cluster, server: Server, ma
             driver.kill()
 
 
-def left(marked: bytes, hosts: Cluster, server: Server) -> list[str]:
+def left(marked: bytes, hosts: Cluster, server: TrackingServer) -> list[str]:
     """What was started for the sweep and still runs: neither the standalone cluster nor the tracking server."""
     cluster = {hosts.pid(name) for name in ("master", *HOSTS)}
     found = {pid: command(pid) for pid in with_environ(marked) if pid not in cluster and pid != os.getpid()}

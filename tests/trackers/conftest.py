@@ -1,63 +1,40 @@
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sparkml_track.testing.servers import PostgresServer, TrackingServer
 from sparkml_track.trackers import open_tracker
 
 
 @pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with an empty, migrated database; made once, since that takes two seconds."""
-    home = tmp_path_factory.mktemp("pristine")
-    open_tracker(None, home).close()
-    return home
-
-
-@pytest.fixture
-def home(pristine: Path, tmp_path: Path) -> Path:
-    shutil.copy(pristine / "mlflow.db", tmp_path / "mlflow.db")
-    return tmp_path
+def server(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """MLflow's own server on loopback."""
+    home = tmp_path_factory.mktemp("server")
+    shutil.copy(pristine / "mlflow.db", home / "mlflow.db")
+    with TrackingServer(home) as one:
+        yield one.uri
 
 
 @pytest.fixture(scope="session")
-def server(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real MLflow server on loopback."""
-    home = tmp_path_factory.mktemp("server")
+def bulk_server(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Ours, with the bulk endpoint."""
+    home = tmp_path_factory.mktemp("bulk")
     shutil.copy(pristine / "mlflow.db", home / "mlflow.db")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--artifacts-destination", f"{home}/artifacts"]
-    env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=env, start_new_session=True)
-        try:
-            _wait(f"http://127.0.0.1:{port}/health", process, home / "server.log")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(process.pid, 15)
-            process.wait(20)
+    with TrackingServer(home, bulk=True, environ={"SPARKML_HOME": str(home)}) as one:
+        yield one.uri
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"The server did not answer: {log.read_text()}")
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Gives URIs of databases that have MLflow's tables and nothing in them."""
+    if PostgresServer.programs() is None:
+        pytest.skip("NO POSTGRESQL: install it (on Debian: sudo apt-get install postgresql) to test that lane")
+    with PostgresServer(tmp_path_factory.mktemp("postgres") / "cluster") as one:
+        pristine = one.database()
+        open_tracker(pristine, tmp_path_factory.mktemp("unused")).close()
+        yield partial(one.database, like=pristine)

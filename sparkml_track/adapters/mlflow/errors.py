@@ -116,7 +116,10 @@ def translation(error: BaseException, uri: str) -> TrackingError | SetupError:
     """The error of this package that a foreign one stands for."""
     where, said = redacted(uri), message_of(error, uri)
     if _is_missing_package(error):
-        return SetupError(f"The tracking store {where} needs a Python package that is missing: {said}. Install it.")
+        way = ": pip install 'sparkml-track[postgres]'" if "'psycopg'" in said else ""
+        return SetupError(
+            f"The tracking store {where} needs a Python package that is missing: {said}. Install it{way}."
+        )
     if _is_odd(error):
         return OddAnswer(
             f"The tracking store {where} answered what no MLflow server does: {said}. Accepted results are kept and "

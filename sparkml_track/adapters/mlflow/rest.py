@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from mlflow.utils.credentials import get_default_host_creds
@@ -11,7 +13,7 @@ from mlflow.utils.rest_utils import http_request, verify_rest_response
 from sparkml_track.adapters.mlflow.errors import OddAnswer
 from sparkml_track.adapters.mlflow.uri import redacted
 
-__all__ = ["check", "create_run", "end_run", "is_server"]
+__all__ = ["check", "create_run", "end_run", "get", "is_server", "post"]
 
 _CHECK_SECONDS = 10
 _Answer = dict[str, dict[str, dict[str, str]]]
@@ -30,6 +32,27 @@ def check(uri: str) -> None:
     verify_rest_response(
         http_request(creds, endpoint, "GET", max_retries=0, timeout=_CHECK_SECONDS, params=params), endpoint
     )
+
+
+def get(uri: str, endpoint: str) -> Mapping[str, Any]:
+    """The answer of an endpoint that a server may not have; empty without it, or if it is not JSON."""
+    response = http_request(get_default_host_creds(uri), endpoint, "GET", max_retries=0, timeout=_CHECK_SECONDS)
+    try:
+        answer = response.json() if response.status_code == HTTPStatus.OK else {}
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, Mapping) else {}
+
+
+def post(uri: str, endpoint: str, body: Mapping[str, object]) -> Mapping[str, Any] | None:
+    """The answer of an endpoint that a server may have lost; None without it. It is asked once."""
+    response = http_request(
+        get_default_host_creds(uri), endpoint, "POST", max_retries=0, raise_on_status=False, json=body
+    )
+    if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
+        return None
+    answer: Mapping[str, Any] = verify_rest_response(response, endpoint).json()
+    return answer
 
 
 def create_run(uri: str, experiment_id: str, started: int, tags: Mapping[str, str]) -> tuple[str, str]:

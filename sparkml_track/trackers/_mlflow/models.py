@@ -14,7 +14,7 @@ from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers._base import ChildRun
 from sparkml_track.trackers._mlflow.artifacts import store_files
 
-__all__ = ["kept_models", "model_location", "store_models"]
+__all__ = ["kept_models", "model_location", "place_of", "store_models"]
 
 _FOLDER = "models"
 
@@ -25,16 +25,13 @@ def kept_models(child: ChildRun) -> Iterator[Mapping[str, Any]]:
         yield from child.logged.models
 
 
-def model_location(child: ChildRun, model_id: str, root: str) -> str:
-    """Where the files of a model are.
+def place_of(child: ChildRun, model_id: str) -> str:
+    """Where the files of a model stay, on shared storage; empty where the store keeps them."""
+    return str(_within(child, model_id)) if child.in_place else ""
 
-    Args:
-        child: the trial that logged it.
-        model_id: MLflow's.
-        root: where the experiment keeps its artifacts; models on shared storage stay where they were written.
-    """
-    if child.in_place:
-        return str(_within(child, model_id))
+
+def model_location(root: str, model_id: str) -> str:
+    """Where the store keeps the files of a model, below the artifacts of its experiment."""
     return str(append_to_uri_path(root, _FOLDER, model_id, "artifacts"))
 
 
@@ -52,7 +49,8 @@ def store_models(child: ChildRun, run_id: str, root: str, tracking_uri: str) -> 
     """
     refused = ""
     for model in kept_models(child):
-        folder, location = _within(child, model["id"]), model_location(child, model["id"], root)
+        folder = _within(child, model["id"])
+        location = place_of(child, model["id"]) or model_location(root, model["id"])
         if _is_whole(folder, child.artifacts):  # else an earlier try has stored it, or a link lies in its place
             _rename(folder / "MLmodel", model["run_id"], run_id, location)
             if not child.in_place:

@@ -17,10 +17,9 @@ from sparkml_track.errors import TrackingError
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import Content
 from sparkml_track.trackers._mlflow.artifacts import store_child_files, store_files, trouble_with
-from sparkml_track.trackers._mlflow.client_lane import ClientLane
-from sparkml_track.trackers._mlflow.lane import Entry, Lane, Place
+from sparkml_track.trackers._mlflow.lanes.lane import Entry, Lane, Place
 from sparkml_track.trackers._mlflow.models import store_models
-from sparkml_track.trackers._mlflow.open_sqlite import open_sqlite
+from sparkml_track.trackers._mlflow.opening import open_lane
 from sparkml_track.trackers._mlflow.parent import parent_end_tags, parent_tags
 from sparkml_track.trackers._names import key
 from sparkml_track.trackers._rows import Parent, child_tags, late_tags, parent_points, status
@@ -38,14 +37,7 @@ def open_mlflow(uri: str, artifact_root: str | None) -> MlflowTracker:
     Raises:
         TrackingError: or one of its kinds; see ``open_tracker``.
     """
-    return MlflowTracker(open_sqlite(uri, artifact_root) if uri.startswith("sqlite:") else _client(uri, artifact_root))
-
-
-def _client(uri: str, artifact_root: str | None) -> Lane:
-    lane = ClientLane(uri, artifact_root)
-    with lane.translated():
-        tried_again(lane.check)
-    return lane
+    return MlflowTracker(open_lane(uri, artifact_root))
 
 
 class MlflowTracker(Tracker):

@@ -204,8 +204,9 @@ def test_what_happens_next_is_what_the_error_allows(foreign: BaseException, kind
 def test_a_database_whose_driver_is_missing_is_named() -> None:
     from mlflow import MlflowClient
 
-    with pytest.raises(SetupError, match="package that is missing: No module named") as caught, translated(URI):
-        MlflowClient(URI).search_experiments()
+    uri = URI.replace("postgresql", "postgresql+asyncpg")
+    with pytest.raises(SetupError, match="package that is missing: No module named") as caught, translated(uri):
+        MlflowClient(uri).search_experiments()
     assert_says_it_without_secrets(caught.value)
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,9 +29,11 @@ from sparkml_track.errors import TrackingDenied, TrackingError, TrackingSchemaEr
 from sparkml_track.testing.trackers import TrackerCase, sample_child, sample_parent
 from sparkml_track.trackers import ParentEnd, Tracker, default_uri
 from sparkml_track.trackers import open_tracker as really_open
-from sparkml_track.trackers._mlflow import open_sqlite as _mlflow_sqlite
-from sparkml_track.trackers._mlflow.client_lane import ClientLane
-from sparkml_track.trackers._mlflow.sqlite_lane import SqliteLane
+from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
+from sparkml_track.trackers._mlflow.lanes import tables
+from sparkml_track.trackers._mlflow.lanes.client import ClientLane
+from sparkml_track.trackers._mlflow.lanes.postgres import PostgresLane
+from sparkml_track.trackers._mlflow.lanes.sqlite import SqliteLane
 from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trial import State
 
@@ -131,6 +133,37 @@ class TestServer(MlflowCase):
 
     def open(self) -> Tracker:
         return open_tracker(self.uri, self.home)
+
+
+@pytest.mark.slow
+class TestEndpoint(MlflowCase):
+    @pytest.fixture(autouse=True)
+    def store(self, bulk_server: str, tmp_path: Path) -> None:
+        self.uri = bulk_server
+        self.home = tmp_path
+
+    def open(self) -> Tracker:
+        tracker = open_tracker(self.uri, self.home)
+        assert isinstance(tracker, MlflowTracker) and type(tracker._lane) is EndpointLane
+        return tracker
+
+
+@pytest.fixture(scope="module")
+def shared_postgres(postgres: Callable[[], str]) -> str:
+    return postgres()
+
+
+@pytest.mark.slow
+class TestPostgres(MlflowCase):
+    @pytest.fixture(autouse=True)
+    def store(self, shared_postgres: str, tmp_path: Path) -> None:
+        self.uri = shared_postgres
+        self.home = tmp_path
+
+    def open(self) -> Tracker:
+        tracker = open_tracker(self.uri, self.home)
+        assert isinstance(tracker, MlflowTracker) and type(tracker._lane) is PostgresLane
+        return tracker
 
 
 STATES = (State.FINISHED, State.PRUNED, State.FAILED, State.KILLED, State.RUNNING)
@@ -303,7 +336,7 @@ def test_a_database_of_another_schema_is_refused_with_the_command(home: Path) ->
 def test_an_unknown_schema_goes_through_the_client_with_one_warning(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_mlflow_sqlite, "KNOWN_REVISIONS", frozenset({"other"}))
+    monkeypatch.setattr(tables, "KNOWN_REVISIONS", frozenset({"other"}))
     with pytest.warns(UserWarning, match="does not know") as seen:
         tracker = open_tracker(None, home)
     assert len(seen) == 1

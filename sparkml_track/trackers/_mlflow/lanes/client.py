@@ -21,7 +21,7 @@ from sparkml_track.adapters.mlflow.values import Point, millis
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._base import ChildRun, StoredChild
-from sparkml_track.trackers._mlflow.lane import Entry, Lane, Place, StoredRun
+from sparkml_track.trackers._mlflow.lanes.lane import Entry, Lane, Place, StoredRun
 from sparkml_track.trackers._rows import (
     OF_AN_END,
     Parent,
@@ -115,8 +115,7 @@ class ClientLane(Lane):
             for child in children:
                 place = known.get(child.number)
                 if place is None:
-                    made = self._runs.create(parent.experiment_id, millis(child.started), child_tags(parent, child))
-                    known[child.number] = Place(*made)
+                    known[child.number] = self._made(parent, child)
                 elif place.ended and child.artifacts is not None and self._is_deleted(place):
                     known[child.number] = place._replace(deleted=True)
             return {child.number: known[child.number] for child in children}
@@ -192,6 +191,10 @@ class ClientLane(Lane):
     @override
     def close(self) -> None:
         self._known.clear()
+
+    def _made(self, parent: Parent, child: ChildRun) -> Place:
+        """Where the child run of a trial will be that has none."""
+        return Place(*self._runs.create(parent.experiment_id, millis(child.started), child_tags(parent, child)))
 
     @contextmanager
     def _known_children(self, parent: Parent) -> Iterator[dict[int, Place]]:

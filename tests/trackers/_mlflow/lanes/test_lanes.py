@@ -2,70 +2,127 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 from mlflow import MlflowClient
+from sqlalchemy import text
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.values import point
 from sparkml_track.errors import TrackingError
 from sparkml_track.testing.trackers import sample_child, sample_parent
 from sparkml_track.trackers import ChildRun, ParentEnd, default_uri
-from sparkml_track.trackers._mlflow.client_lane import ClientLane
-from sparkml_track.trackers._mlflow.lane import Entry, Lane
-from sparkml_track.trackers._mlflow.sqlite_lane import SqliteLane
+from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
+from sparkml_track.trackers._mlflow.bulk.message import received
+from sparkml_track.trackers._mlflow.bulk.receiver import Receiver
+from sparkml_track.trackers._mlflow.lanes.client import ClientLane
+from sparkml_track.trackers._mlflow.lanes.lane import Entry, Lane
+from sparkml_track.trackers._mlflow.lanes.postgres import PostgresLane
+from sparkml_track.trackers._mlflow.lanes.sqlite import SqliteLane
+from sparkml_track.trackers._mlflow.opening import open_sql
 from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trackers._rows import Parent, child_tags
 from sparkml_track.trial import LoggedMetric, NestedRun, RunLog, State
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 
-#: Every lane to a SQLite file; the first one is MLflow's own, which the others are compared with.
-LANES: dict[str, Callable[[Path], Lane]] = {
-    "client": lambda home: ClientLane(default_uri(home), str(home / "artifacts")),
-    "sqlite": lambda home: SqliteLane(default_uri(home), str(home / "artifacts"), home / "mlflow.db"),
+
+@dataclass(frozen=True)
+class Store:
+    """A database with MLflow's tables; artifacts below ``home``."""
+
+    home: Path
+    uri: str
+
+    @property
+    def artifacts(self) -> str:
+        return str(self.home / "artifacts")
+
+
+def endpoint(store: Store) -> Lane:
+    """The endpoint without a network: messages go through JSON to what the server does with them."""
+    opened = open_sql(store.uri, store.artifacts)
+    assert opened is not None
+    receiver = Receiver(opened)
+
+    class Lane(EndpointLane):
+        def close(self) -> None:
+            super().close()
+            opened.close()
+
+    return Lane(store.uri, store.artifacts, lambda sent: receiver.take(received(json.dumps(sent).encode())))
+
+
+#: Every lane; the first one is MLflow's own, which the others are compared with.
+LANES: dict[str, Callable[[Store], Lane]] = {
+    "client": lambda store: ClientLane(store.uri, store.artifacts),
+    "sqlite": lambda store: SqliteLane(store.uri, store.artifacts, store.home / "mlflow.db"),
+    "endpoint": endpoint,
+    "postgres": lambda store: PostgresLane(store.uri, store.artifacts),
 }
+
+
+@pytest.fixture
+def stores(pristine: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Store]:
+    """A new store that a lane leads to."""
+
+    def made(name: str) -> Store:
+        home = tmp_path / name
+        home.mkdir()
+        if name == "postgres":
+            return Store(home, request.getfixturevalue("postgres")())
+        shutil.copy(pristine / "mlflow.db", home / "mlflow.db")
+        return Store(home, default_uri(home))
+
+    return made
+
+
 TABLES = ("runs", "params", "metrics", "latest_metrics", "tags", "input_tags", "datasets")
 Rows = dict[str, list[tuple[object, ...]]]
+Story = Callable[[MlflowTracker, Path], str]
 
 # ------------------------------------------------------------------------------------------------------ rows
 
 
-def rows_of(home: Path) -> Rows:
+def rows_of(store: Store) -> Rows:
     """All columns of all rows, with trials for run ids; what a store makes up itself is left out."""
-    with closing(sqlite3.connect(home / "mlflow.db")) as db:
-        db.row_factory = sqlite3.Row
-        numbers = db.execute("SELECT run_uuid, value FROM tags WHERE key = ?", (schema.TAG_NUMBER,))
-        names = {row["run_uuid"]: f"<trial {row['value']}>" for row in numbers}
-        nested = db.execute("SELECT run_uuid, value FROM tags WHERE key = ?", (schema.TAG_NESTED,))
-        names |= {row["run_uuid"]: f"<nested {row['value']}>" for row in nested}
-        parents = db.execute("SELECT run_uuid, value FROM tags WHERE key = ?", (schema.TAG_KIND,))
-        names |= {row["run_uuid"]: "<parent>" for row in parents if row["value"] == "sweep"}
-        names[str(home)] = "<home>"
-        left_out = {"input_uuid", "dataset_uuid", "deleted_time"}
-        return {
-            table: sorted(
-                (_row(row, names, left_out) for row in db.execute(f"SELECT * FROM {table}")),
-                key=repr,
-            )
+    engine = sqlalchemy.create_engine(store.uri)
+    with engine.connect() as db:
+
+        def tagged(key: str) -> dict[str, str]:
+            return dict(map(tuple, db.execute(text("SELECT run_uuid, value FROM tags WHERE key = :key"), {"key": key})))
+
+        names = {run: f"<trial {value}>" for run, value in tagged(schema.TAG_NUMBER).items()}
+        names |= {run: f"<nested {value}>" for run, value in tagged(schema.TAG_NESTED).items()}
+        names |= {run: "<parent>" for run, value in tagged(schema.TAG_KIND).items() if value == "sweep"}
+        names[str(store.home)] = "<home>"
+        rows = {
+            table: sorted((_row(row, names) for row in db.execute(text(f"SELECT * FROM {table}")).mappings()), key=repr)
             for table in TABLES
         }
+    engine.dispose()
+    return rows
 
 
-def _row(row: sqlite3.Row, names: Mapping[str, str], left_out: set[str]) -> tuple[object, ...]:
+def _row(row: Mapping[str, object], names: Mapping[str, str]) -> tuple[object, ...]:
+    left_out = {"input_uuid", "dataset_uuid", "deleted_time"}
     # MLflow's client cannot say where files of a run are: those of a run inside a trial's stay below the trial's.
-    inside = "run_uuid" in row.keys() and names.get(row["run_uuid"], "").startswith("<nested")  # noqa: SIM118
+    inside = names.get(str(row.get("run_uuid")), "").startswith("<nested")
     gone = left_out | {"artifact_uri"} if inside else left_out
-    return tuple((key, _named(row[key], names)) for key in row.keys() if key not in gone)  # noqa: SIM118
+    return tuple((key, _named(value, names)) for key, value in row.items() if key not in gone)
 
 
 def _named(value: object, names: Mapping[str, str]) -> object:
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, str):
         for given, shown in names.items():
             value = value.replace(given, shown)
@@ -185,35 +242,50 @@ def ended(tracker: MlflowTracker, home: Path) -> str:
     return run_id
 
 
-@pytest.mark.parametrize(
-    "story",
-    [started, started_again, published, completed, reopened, odd_names, late_files, logged, nested, ended],
-    ids=lambda story: story.__name__,
-)
-def test_all_lanes_leave_the_same_rows(
-    pristine: Path, tmp_path: Path, story: Callable[[MlflowTracker, Path], str]
-) -> None:
-    left: dict[str, Rows] = {}
-    for name, opened in LANES.items():
-        home = tmp_path / name
-        home.mkdir()
+STORIES = [started, started_again, published, completed, reopened, odd_names, late_files, logged, nested, ended]
+
+
+@pytest.fixture(scope="module")
+def wanted(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Story], Rows]:
+    """What MLflow's client leaves, told once for all lanes."""
+
+    @cache
+    def told(story: Story) -> Rows:
+        home = tmp_path_factory.mktemp("wanted")
         shutil.copy(pristine / "mlflow.db", home / "mlflow.db")
-        with closing(MlflowTracker(opened(home))) as tracker:
-            story(tracker, home)
-        left[name] = rows_of(home)
-    wanted = left.pop("client")
-    assert wanted["runs"] and wanted["tags"]
-    for name, rows in left.items():
-        for table in TABLES:
-            assert rows[table] == wanted[table], f"{name} writes other rows to {table}"
+        return _told(Store(home, default_uri(home)), "client", story)
+
+    return told
+
+
+def _told(store: Store, lane: str, story: Story) -> Rows:
+    with closing(MlflowTracker(LANES[lane](store))) as tracker:
+        story(tracker, store.home)
+    return rows_of(store)
+
+
+@pytest.mark.parametrize("name", [name for name in LANES if name != "client"])
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_all_lanes_leave_the_same_rows(
+    stores: Callable[[str], Store], wanted: Callable[[Story], Rows], name: str, story: Story
+) -> None:
+    rows, should = _told(stores(name), name, story), wanted(story)
+    assert should["runs"] and should["tags"]
+    for table in TABLES:
+        assert rows[table] == should[table], f"{name} writes other rows to {table}"
 
 
 # -------------------------------------------------------------------------------------------------- contract
 
 
 @pytest.fixture(params=LANES)
-def lane(request: pytest.FixtureRequest, home: Path) -> Iterator[Lane]:
-    with closing(LANES[request.param](home)) as one:
+def store(request: pytest.FixtureRequest, stores: Callable[[str], Store]) -> Store:
+    return stores(request.param)
+
+
+@pytest.fixture
+def lane(store: Store, request: pytest.FixtureRequest) -> Iterator[Lane]:
+    with closing(LANES[request.node.callspec.params["store"]](store)) as one:
         yield one
 
 
@@ -270,23 +342,24 @@ def test_a_batch_is_written_and_says_which_trials_it_wrote(lane: Lane) -> None:
 
 
 def test_what_a_person_deleted_between_places_and_write_stays_so_and_is_not_among_the_written(
-    lane: Lane, home: Path
+    lane: Lane, store: Store
 ) -> None:
     parent = begun(lane)
     lane.write(parent, batch(lane, parent, sample_child(0, State.RUNNING), sample_child(1, State.RUNNING)))
     entries = batch(lane, parent, sample_child(0), sample_child(1))
-    MlflowClient(default_uri(home)).delete_run(entries[0].place.run_id)
+    MlflowClient(store.uri).delete_run(entries[0].place.run_id)
     assert set(lane.write(parent, entries)) == {1}
     assert [child.number for child in lane.children(parent)] == [1]
     assert lane.places(parent, [sample_child(0)])[0].deleted
 
 
-def test_another_lane_to_the_same_store_sees_the_same_places(lane: Lane, home: Path) -> None:
+def test_another_lane_to_the_same_store_sees_the_same_places(lane: Lane, store: Store) -> None:
     parent = begun(lane)
     lane.write(parent, batch(lane, parent, sample_child(0)))
     mine = lane.places(parent, [sample_child(0)])
-    for opened in LANES.values():
-        with closing(opened(home)) as other:
+    reach = {name: opened for name, opened in LANES.items() if (name == "postgres") is ("postgresql" in store.uri)}
+    for opened in (*reach.values(), LANES["client"]):
+        with closing(opened(store)) as other:
             assert other.places(parent, [sample_child(0)]) == mine
 
 

@@ -1,0 +1,6 @@
+"""The tracking server: MLflow's own, with an endpoint that takes many child runs in one call.
+
+app       the applications that MLflow's command starts: ``--app-name sparkml``, ``--app-name sparkml-auth``
+endpoint  the endpoint
+command   what starts a server: its arguments, its environment, its keys
+"""

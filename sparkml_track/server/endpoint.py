@@ -1,0 +1,62 @@
+"""The bulk endpoint: a batch of child runs in one call.
+
+A GET says which version of messages it takes. A POST writes a batch (see ``trackers/_mlflow/bulk/message.py``) and
+answers with the numbers of trials whose child runs have ended meanwhile. Errors are MLflow's: a code and a message.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, request
+from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
+
+from sparkml_track.errors import SpecError, TrackingError, TrackingUnavailable
+from sparkml_track.trackers.receiving import MAX_BYTES, VERSION, open_receiver, received
+
+__all__ = ["METHOD", "add_endpoint"]
+
+METHOD = "POST"
+#: One for each process.
+_opened = cache(open_receiver)
+
+
+def add_endpoint(app: Flask, path: str, store: str) -> None:
+    """Adds the endpoint to MLflow's application, once.
+
+    Args:
+        app: MLflow's.
+        path: of the endpoint.
+        store: the URI of the server's database.
+    """
+    if path not in {rule.rule for rule in app.url_map.iter_rules()}:
+        app.add_url_rule(path, "sparkml_child_runs", lambda: _answer(store), methods=["GET", METHOD])
+
+
+def _answer(store: str) -> Response | tuple[Response, int]:
+    # Rows of all workspaces are in the same tables, and which one a run is in is MLflow's to say.
+    try:
+        receiver = None if MLFLOW_ENABLE_WORKSPACES.get() else _opened(store)
+        if receiver is None:
+            return _refused(HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "this server takes child runs one by one")
+        if request.method == "GET":
+            return jsonify(version=VERSION)
+        if (request.content_length or 0) > MAX_BYTES:
+            raise SpecError(f"the batch has {request.content_length} bytes; {MAX_BYTES} are taken in one call")
+        sent = received(request.get_data())
+        # What the gate of basic-auth was shown, which reads JSON in its own way.
+        shown = request.get_json(silent=True)
+        if not isinstance(shown, dict) or (shown.get("run_id"), shown.get("experiment_id")) != sent.names:
+            raise SpecError("the batch names its parent run and its experiment once each")
+        return jsonify(receiver.take(sent))
+    except SpecError as error:
+        return _refused(HTTPStatus.BAD_REQUEST, "INVALID_PARAMETER_VALUE", str(error))
+    except TrackingUnavailable as error:
+        return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", str(error))
+    except TrackingError as error:
+        return _refused(HTTPStatus.BAD_REQUEST, "INVALID_STATE", str(error))
+
+
+def _refused(status: HTTPStatus, code: str, text: str) -> tuple[Response, int]:
+    return jsonify(error_code=code, message=text), status

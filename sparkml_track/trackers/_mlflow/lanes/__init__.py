@@ -1,0 +1,10 @@
+"""Lanes: the ways to write runs into a store.
+
+lane      the contract of lanes: batches of child runs in, what was written out, errors translated
+client    the public client: servers, and databases without a faster lane
+sql       rows of a database's tables, many in one transaction
+sqlite    that for a SQLite file, which is made and checked here
+postgres  that for PostgreSQL
+batch     a batch of child runs as rows
+tables    the tables they go to, and the schema revisions that have them
+"""

@@ -1,0 +1,140 @@
+"""MLflow in PostgreSQL: makes its tables, checks their schema, and writes to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import sqlalchemy
+from mlflow.store.db.utils import create_sqlalchemy_engine
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy import Connection
+from typing_extensions import override
+
+from sparkml_track.adapters.mlflow.errors import schema_error
+from sparkml_track.adapters.mlflow.uri import redacted
+from sparkml_track.errors import TrackingError
+from sparkml_track.trackers._mlflow.lanes.sql import Row, SqlLane
+from sparkml_track.trackers._mlflow.lanes.tables import Conflict, Table, schema_head
+
+__all__ = ["PostgresLane", "make_tables"]
+
+#: Of the lock under which tables are made: any number that nobody else takes.
+_MAKING = 7_305_114_092_001
+
+
+class PostgresLane(SqlLane):
+    """Runs in PostgreSQL, through the driver that the URI names.
+
+    Rows go as one array for each column: one statement, however many there are.
+
+    Args:
+        uri: of the database.
+        artifact_root: where new experiments keep their artifacts.
+    """
+
+    locking = " FOR NO KEY UPDATE"  # as an UPDATE does; rows that name these may be added
+
+    def __init__(self, uri: str, artifact_root: str | None) -> None:
+        super().__init__(uri, artifact_root)
+        self._open: Connection | None = None
+        with self.translated():
+            self._engine = create_sqlalchemy_engine(uri)
+
+    @override
+    def query(self, statement: str, *values: object) -> list[Row]:
+        with self._connected() as connection:
+            return list(connection.exec_driver_sql(statement.replace("?", "%s"), values).fetchall())
+
+    @override
+    def change(self, statement: str, *values: object) -> int:
+        with self._connected() as connection:
+            return connection.exec_driver_sql(statement.replace("?", "%s"), values).rowcount
+
+    @override
+    def add(self, table: Table, rows: Sequence[Row], conflict: Conflict | None = None) -> None:
+        if not rows:
+            return
+        if table.key and (conflict or table.conflict) is Conflict.REPLACE:
+            # One statement may not change a row twice.
+            places = [list(table.columns).index(name) for name in table.key]
+            rows = list({tuple(row[place] for place in places): row for row in rows}.values())
+        arrays = ", ".join(f"%s::{kind}[]" for kind in table.columns.values())
+        named = ", ".join(["given.*", *table.fixed.values()])
+        statement = table.insert(f"SELECT {named} FROM unnest({arrays}) AS given", conflict)  # noqa: S608
+        columns = tuple(_column(values) for values in zip(*rows, strict=True))
+        with self._connected() as connection:
+            connection.exec_driver_sql(statement, columns)
+
+    @override
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._engine.begin() as connection:
+            self._open = connection
+            try:
+                yield
+            finally:
+                self._open = None
+
+    @override
+    def close(self) -> None:
+        super().close()
+        self._engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        if self._open is not None:
+            yield self._open
+        else:
+            with self._engine.connect() as connection:
+                yield connection
+
+
+def make_tables(uri: str, artifact_root: str | None) -> None:
+    """Makes MLflow's tables in a database that has none (a few seconds), and checks the schema of those that are there.
+
+    Args:
+        uri: of the database.
+        artifact_root: where experiments keep their artifacts.
+
+    Raises:
+        TrackingSchemaError: they are at another schema than the installed MLflow's.
+        TrackingError: there are others.
+    """
+    engine, head = create_sqlalchemy_engine(uri), schema_head()
+    try:
+        with engine.connect() as connection:
+            found = _revision(connection)
+            if found is None:
+                # MLflow's migrations do not stand a second process.
+                connection.exec_driver_sql("SELECT pg_advisory_lock(%s)", (_MAKING,))
+                try:
+                    found = _revision(connection)
+                    if found is None:
+                        SqlAlchemyStore(uri, artifact_root)
+                        found = _revision(connection)
+                finally:
+                    with suppress(sqlalchemy.exc.SQLAlchemyError):
+                        connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (_MAKING,))
+    finally:
+        engine.dispose()
+    if not found:
+        raise TrackingError(
+            f"The database {redacted(uri)} has tables but none of MLflow's. Name another database for tracking."
+        )
+    if found != head:
+        raise schema_error(uri, f"found revision {found}, expected {head}")
+
+
+def _revision(connection: Connection) -> str | None:
+    """The schema revision; None for a database without tables, empty for one that is not MLflow's."""
+    connection.rollback()  # what others made meanwhile is seen by a new transaction
+    names = sqlalchemy.inspect(connection).get_table_names()
+    if "alembic_version" not in names:
+        return "" if names else None
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+
+
+def _column(values: Sequence[object]) -> list[object]:
+    """PostgreSQL's text holds any character but one."""
+    return [one.replace("\0", "\\x00") if isinstance(one, str) and "\0" in one else one for one in values]

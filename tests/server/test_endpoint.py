@@ -1,0 +1,168 @@
+"""The tracking server as people start it: who may write, what is refused, and that nothing of MLflow's is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from mlflow import MlflowClient
+from mlflow.entities import RunTag
+
+from sparkml_track import schema
+from sparkml_track.errors import TrackingDenied
+from sparkml_track.testing.servers import TrackingServer
+from sparkml_track.testing.trackers import sample_child, sample_parent
+from sparkml_track.trackers import Tracker, open_tracker
+from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
+from sparkml_track.trackers._mlflow.bulk.message import PATH
+from sparkml_track.trackers._mlflow.lanes.client import ClientLane
+from sparkml_track.trackers._mlflow.lanes.sql import child_id
+
+pytestmark = pytest.mark.slow
+
+ADMIN, PASSWORD = "admin", "only-for-this-test"
+ACCOUNTS = {"reader": "reads-only-here", "editor": "edits-also-here"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
+    """A server with accounts: a reader by default, an editor of the one experiment."""
+    home = tmp_path_factory.mktemp("guarded")
+    environ = {"SPARKML_HOME": str(home), "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD}
+    with TrackingServer(home, bulk=True, more=["--auth"], environ=environ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def experiment(guarded: TrackingServer) -> str:
+    """Made by the admin, with a parent run."""
+
+    def post(path: str, **body: object) -> Any:
+        answer = requests.post(f"{guarded.uri}/api/{path}", json=body, auth=(ADMIN, PASSWORD), timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    for name, password in ACCOUNTS.items():
+        post("2.0/mlflow/users/create", username=name, password=password)
+    number = post("2.0/mlflow/experiments/create", name="conformance")["experiment_id"]
+    grant = {"resource_type": "experiment", "resource_id": number}
+    post("3.0/mlflow/users/permissions/grant", username="editor", permission="EDIT", **grant)
+    return str(number)
+
+
+def opened(server: TrackingServer, account: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    if account:
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", account)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", {ADMIN: PASSWORD, **ACCOUNTS}[account])
+    return open_tracker(server.uri, home)
+
+
+def test_an_editor_writes_and_a_reader_and_a_stranger_do_not(
+    guarded: TrackingServer, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = opened(guarded, "editor", tmp_path, monkeypatch)
+    assert type(editor._lane) is EndpointLane  # type: ignore[attr-defined]
+    run_id, found = editor.start(sample_parent())
+    editor.publish(run_id, [sample_child(number) for number in range(3)])
+    assert found == experiment
+    with pytest.raises(TrackingDenied):
+        opened(guarded, "", tmp_path, monkeypatch)
+    reader = opened(guarded, "reader", tmp_path, monkeypatch)
+    with pytest.raises(TrackingDenied, match="refused the credentials"):
+        reader.publish(run_id, [sample_child(3)])
+    assert sorted(child.number for child in reader.children(run_id)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("account", "status"), [("", 401), ("reader", 403), ("editor", 200), (ADMIN, 200)])
+def test_a_batch_needs_what_its_runs_need_one_by_one(
+    guarded: TrackingServer,
+    experiment: str,
+    account: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parent, _ = opened(guarded, "editor", tmp_path, monkeypatch).start(sample_parent(f"of-{account}"))
+    known = {ADMIN: PASSWORD, **ACCOUNTS}
+    auth = (account, known[account]) if account else None
+    body = {"run_id": parent, "experiment_id": experiment, "children": []}
+    answer = requests.post(guarded.uri + PATH, json=body, auth=auth, timeout=20)
+    assert answer.status_code == status, answer.text
+    by_hand = {"run_id": parent, "key": "mine", "value": "yes"}
+    alone = requests.post(f"{guarded.uri}/api/2.0/mlflow/runs/set-tag", json=by_hand, auth=auth, timeout=20)
+    assert alone.status_code == status, "MLflow's own endpoint decides otherwise"
+
+
+def test_what_the_gate_is_shown_is_what_is_written(guarded: TrackingServer, experiment: str) -> None:
+    """JSON may say a thing twice, and two readers may believe two things."""
+    auth = ("editor", ACCOUNTS["editor"])
+    admin = requests.post(
+        f"{guarded.uri}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}, auth=(ADMIN, PASSWORD), timeout=20
+    )
+    foreign = admin.json()["run"]["info"]["run_id"]
+    plain = json.dumps({"run_id": foreign, "experiment_id": "0", "children": [], "tags": []})
+    answer = requests.post(
+        guarded.uri + PATH, data=plain, auth=auth, timeout=20, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 403
+    # Not called JSON, the gate sees nothing.
+    answer = requests.post(guarded.uri + PATH, data=plain, auth=auth, timeout=20)
+    assert answer.status_code in {400, 403}
+    for twice in (
+        f'{{"experiment_id": "{experiment}", ' + plain[1:],
+        plain[:-1] + f', "experiment_id": "{experiment}"}}',
+    ):
+        answer = requests.post(
+            guarded.uri + PATH, data=twice, auth=auth, timeout=20, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code in {400, 403}, answer.text
+
+
+def test_what_is_wrong_is_answered_with_a_sentence(guarded: TrackingServer) -> None:
+    answer = requests.post(guarded.uri + PATH, json={"run_id": 1}, auth=(ADMIN, PASSWORD), timeout=20)
+    assert answer.status_code == 400
+    assert answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
+    assert answer.json()["message"].startswith("run_id: ")
+
+
+def test_accounts_and_keys_are_the_users_alone(guarded: TrackingServer) -> None:
+    folder = guarded.home / "server"
+    assert {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir() if path.suffix != ".db"} == {
+        "secret-key": 0,
+        "admin-password": 0,
+        "auth.ini": 0,
+    }
+    assert PASSWORD not in guarded.log and (folder / "secret-key").read_text() not in guarded.log
+
+
+def test_a_server_started_again_without_the_endpoint_goes_on(pristine: Path, tmp_path: Path) -> None:
+    """MLflow's own server on the same database: the client writes, and nothing is there twice."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    shutil.copy(pristine / "mlflow.db", folder / "mlflow.db")
+    ours = TrackingServer(folder, bulk=True, environ={"SPARKML_HOME": str(folder)})
+    with ours:
+        tracker = open_tracker(ours.uri, tmp_path)
+        run_id, _ = tracker.start(sample_parent())
+        tracker.publish(run_id, [sample_child(0)])
+    theirs = TrackingServer(folder)
+    with theirs:
+        other = open_tracker(theirs.uri, tmp_path)
+        assert type(other._lane) is ClientLane  # type: ignore[attr-defined]
+        other.publish(run_id, [sample_child(0), sample_child(1)])
+        client = MlflowClient(theirs.uri)
+        client.log_batch(child_id(run_id, 0), tags=[RunTag("note", "seen")])
+    with ours:
+        assert tracker.publish(run_id, [sample_child(2)])
+        assert sorted(child.number for child in tracker.children(run_id)) == [0, 1, 2]
+        assert tracker.reconcile(run_id) == 0
+        client = MlflowClient(ours.uri)
+        runs = client.search_runs([client.get_run(run_id).info.experiment_id], f"tags.`{schema.TAG_SWEEP}` != ''")
+        assert len(runs) == 4
