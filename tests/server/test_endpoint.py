@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 from mlflow import MlflowClient
 from mlflow.entities import RunTag
 
 from sparkml_track import schema
 from sparkml_track.errors import TrackingDenied
+from sparkml_track.server.endpoint import add_endpoint
 from sparkml_track.testing.servers import TrackingServer
 from sparkml_track.testing.trackers import sample_child, sample_parent
 from sparkml_track.trackers import Tracker, open_tracker
@@ -123,6 +125,20 @@ def test_what_the_gate_is_shown_is_what_is_written(guarded: TrackingServer, expe
             guarded.uri + PATH, data=twice, auth=auth, timeout=20, headers={"Content-Type": "application/json"}
         )
         assert answer.status_code in {400, 403}, answer.text
+
+
+def test_a_gate_that_reads_other_names_than_the_writer_lets_nothing_through(
+    pristine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Flask("alone")
+    add_endpoint(app, PATH, f"sqlite:///{pristine}/mlflow.db")
+    sent = {"run_id": "a" * 32, "experiment_id": "0", "children": []}
+    monkeypatch.setattr("flask.Request.get_json", lambda *_, **__: {**sent, "experiment_id": "1"})
+    answer = app.test_client().post(PATH, json=sent)
+    assert (answer.status_code, answer.json["message"]) == (
+        400,
+        "the batch names its parent run and its experiment once each",
+    )
 
 
 def test_what_is_wrong_is_answered_with_a_sentence(guarded: TrackingServer) -> None:
