@@ -6,12 +6,12 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sparkml_track.refs import DataRef
 from sparkml_track.schema import TAG_ROWS
 
-__all__ = ["MAX_DIGEST", "dataset_identity", "dataset_inputs", "logged_inputs"]
+__all__ = ["MAX_DIGEST", "Input", "dataset_identity", "dataset_inputs", "inputs_of", "logged_inputs"]
 
 # Of mlflow.utils.validation; what is longer is refused.
 MAX_DIGEST, _MAX_TAG_KEY, _MAX_TAG_VALUE = 36, 255, 500
@@ -28,48 +28,66 @@ def dataset_identity(ref: DataRef) -> tuple[str, str]:
     return ref.table.name, f"v{ref.table.version}-{where[:12]}"
 
 
-def dataset_inputs(data: Sequence[DataRef]) -> list[Any]:
-    """The data of a run as MLflow's ``DatasetInput``, one for each dataset.
+class Input(NamedTuple):
+    """A dataset that a run read, with the tags of its use; as MLflow's ``DatasetInput``."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None
+    profile: str | None
+    tags: Mapping[str, str]
+
+
+def inputs_of(data: Sequence[DataRef]) -> list[Input]:
+    """The data of a run, one for each dataset.
 
     A run may read several parts of one table version. MLflow keeps one input for them: its context lists their names,
     and a tag for each says how many rows it had.
     """
-    from mlflow.entities import DatasetInput
-
     groups: dict[tuple[str, str], list[DataRef]] = {}
     for ref in data:
         groups.setdefault(dataset_identity(ref), []).append(ref)
-    return [DatasetInput(_dataset(refs[0]), _tags(refs)) for refs in groups.values()]
+    return [_input(refs) for refs in groups.values()]
 
 
-def logged_inputs(inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Data sets that a trial logged through MLflow as its ``DatasetInput``."""
+def logged_inputs(inputs: Sequence[Mapping[str, Any]]) -> list[Input]:
+    """Data sets that a trial logged through MLflow."""
+    return [
+        Input(
+            one["name"],
+            one["digest"][:MAX_DIGEST],
+            one["source_type"],
+            one["source"],
+            one["schema"] or None,
+            one["profile"] or None,
+            one["tags"],
+        )
+        for one in inputs
+    ]
+
+
+def dataset_inputs(inputs: Sequence[Input]) -> list[Any]:
+    """The same as MLflow's client takes them."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    def given(one: Mapping[str, Any]) -> Any:
-        fields = {name: one[name] or None for name in ("schema", "profile")}
-        return Dataset(one["name"], one["digest"][:MAX_DIGEST], one["source_type"], one["source"], **fields)
-
-    return [DatasetInput(given(one), [InputTag(*tag) for tag in one["tags"].items()]) for one in inputs]
+    return [DatasetInput(Dataset(*one[:-1]), [InputTag(*tag) for tag in one.tags.items()]) for one in inputs]
 
 
-def _tags(refs: Sequence[DataRef]) -> list[Any]:
-    from mlflow.entities import InputTag
-
+def _tags(refs: Sequence[DataRef]) -> dict[str, str]:
     names = ", ".join(dict.fromkeys(ref.name for ref in refs))
     rows = {f"{TAG_ROWS}{ref.name}"[:_MAX_TAG_KEY]: str(ref.rows) for ref in refs if ref.rows is not None}
-    tags = {"mlflow.data.context": names[:_MAX_TAG_VALUE], **rows}
-    return [InputTag(name, value) for name, value in tags.items()]
+    return {"mlflow.data.context": names[:_MAX_TAG_VALUE], **rows}
 
 
-def _dataset(ref: DataRef) -> Any:
-    from mlflow.entities import Dataset
-
+def _input(refs: Sequence[DataRef]) -> Input:
+    ref, tags = refs[0], _tags(refs)
     name, digest = dataset_identity(ref)
     if ref.table is None:
         source: dict[str, object] = {"tags": {"mlflow.source.name": sys.argv[0], "mlflow.source.type": "LOCAL"}}
         profile = None if ref.rows is None else json.dumps({"num_rows": ref.rows})
-        return Dataset(name, digest, "code", json.dumps(source), profile=profile)
+        return Input(name, digest, "code", json.dumps(source), None, profile, tags)
     # As DeltaDatasetSource.to_dict() writes it, which however leaves version 0 out. Rows are of the part that was read.
     source = {"path": ref.table.path, "delta_table_version": ref.table.version}
-    return Dataset(name, digest, "delta_table", json.dumps(source))
+    return Input(name, digest, "delta_table", json.dumps(source), None, None, tags)

@@ -1,4 +1,8 @@
-"""The way to MLflow: its errors become ours and its log lines stay off the terminal."""
+"""The way to MLflow: its errors become ours and its log lines stay off the terminal.
+
+Nothing of it is imported here: a library that is not imported has raised nothing, and a sweep that needs no MLflow
+starts two seconds sooner.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,12 @@ import re
 import socket
 import sqlite3
 import ssl
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
-
-import requests
-import sqlalchemy.exc
-import urllib3.exceptions
-from google.protobuf.json_format import ParseError  # type: ignore[import-untyped]
-from mlflow.exceptions import InvalidUrlException, MlflowException, RestException
-from mlflow.utils.logging_utils import suppress_logs_in_thread
+from typing import Any, TypeVar
 
 from sparkml_track.adapters.mlflow.uri import has_secret, redacted, scrubbed
 from sparkml_track.errors import (
@@ -33,6 +32,7 @@ from sparkml_track.errors import (
 
 __all__ = [
     "OddAnswer",
+    "hush",
     "is_refusal",
     "message_of",
     "schema_error",
@@ -54,7 +54,7 @@ _LATER = {
     "TEMPORARILY_UNAVAILABLE",
 }
 # Connections end in these; whoever answers at the address may do so later.
-_BROKEN = (
+_BROKEN: tuple[type[BaseException], ...] = (
     ConnectionError,
     TimeoutError,
     InterruptedError,
@@ -63,25 +63,31 @@ _BROKEN = (
     socket.herror,
     ssl.SSLError,
     http.client.HTTPException,
-    urllib3.exceptions.HTTPError,
-    sqlalchemy.exc.DisconnectionError,
-    sqlalchemy.exc.TimeoutError,
 )
+_BROKEN_OF = ("urllib3.exceptions.HTTPError", "sqlalchemy.exc.DisconnectionError", "sqlalchemy.exc.TimeoutError")
 # What was asked for is not an address: to ask again changes nothing.
-_NO_ADDRESS = (
-    InvalidUrlException,
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.URLRequired,
-    urllib3.exceptions.LocationValueError,
+_NO_ADDRESS_OF = (
+    "mlflow.exceptions.InvalidUrlException",
+    "requests.exceptions.InvalidHeader",
+    "requests.exceptions.InvalidSchema",
+    "requests.exceptions.InvalidURL",
+    "requests.exceptions.MissingSchema",
+    "requests.exceptions.URLRequired",
+    "urllib3.exceptions.LocationValueError",
 )
-_FOREIGN = (MlflowException, sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, ParseError, OSError, ImportError, *_BROKEN)
+_MLFLOW, _REST = "mlflow.exceptions.MlflowException", "mlflow.exceptions.RestException"
+_OPERATIONAL = "sqlalchemy.exc.OperationalError"
+_PARSE, _SQLALCHEMY = "google.protobuf.json_format.ParseError", "sqlalchemy.exc.SQLAlchemyError"
+_FOREIGN: tuple[type[BaseException], ...] = (sqlite3.Error, OSError, ImportError, *_BROKEN)
+_FOREIGN_OF = (_MLFLOW, _SQLALCHEMY, _PARSE, *_BROKEN_OF)
 _REFUSED = re.compile(r"password authentication failed|no pg_hba\.conf entry|access denied for user", re.IGNORECASE)
 _ERRNO = re.compile(r"\[Errno -?\d+\] [^\"')\n]+")
 _BODY = re.compile(r"\.? Response (text|body):")
 _OURS = str(Path(__file__).parents[2])
+
+
+#: The blocks that threads are in.
+_blocks = threading.local()
 
 
 class OddAnswer(TrackingUnavailable):
@@ -101,8 +107,10 @@ def translated(uri: str) -> Iterator[None]:
         TrackingError: or one of its kinds, for anything foreign.
         SetupError: a package is missing that the store needs.
     """
-    with suppress_logs_in_thread():
+    with ExitStack() as block:
+        around, _blocks.now = getattr(_blocks, "now", None), block
         try:
+            hush()
             yield
         except SparkmlError:
             raise
@@ -110,6 +118,16 @@ def translated(uri: str) -> Iterator[None]:
             if not _is_foreign(error):
                 raise
             raise translation(error, uri) from shown_cause(error, uri)
+        finally:
+            _blocks.now = around
+
+
+def hush() -> None:
+    """Keeps MLflow's log lines off the terminal until the block ends; for who imports it inside of one."""
+    logs: Any = sys.modules.get("mlflow.utils.logging_utils")
+    block: ExitStack | None = getattr(_blocks, "now", None)
+    if logs is not None and block is not None:
+        block.enter_context(logs.suppress_logs_in_thread())
 
 
 def translation(error: BaseException, uri: str) -> TrackingError | SetupError:
@@ -171,8 +189,8 @@ def is_refusal(error: BaseException) -> bool:
         code = _http_code(one)
         if code is not None:
             return 400 <= code < 500
-        if isinstance(one, MlflowException) and _error_code(one):
-            return 400 <= int(one.get_http_status_code()) < 500
+        if _is_a(one, _MLFLOW) and _error_code(one):
+            return 400 <= _status(one) < 500
     return False
 
 
@@ -186,7 +204,7 @@ def schema_error(uri: str, found: str) -> TrackingSchemaError:
 
 def _is_foreign(error: BaseException) -> bool:
     """Whether an error is of a library: known to be one, or raised in code that is not ours."""
-    if isinstance(error, _FOREIGN):
+    if isinstance(error, _FOREIGN) or _is_a(error, *_FOREIGN_OF):
         return True
     if isinstance(error, MemoryError):
         return False
@@ -216,26 +234,29 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _is_missing_package(error: BaseException) -> bool:
     """A database driver, mostly: MLflow brings none but SQLite's."""
-    kinds = (ImportError, getattr(sqlalchemy.exc, "NoDBAPILoaded", ImportError))
-    return isinstance(error, kinds) or isinstance(error.__cause__, kinds)
+    both = (error, error.__cause__)
+    return any(isinstance(one, ImportError) or _is_a(one, "sqlalchemy.exc.NoDBAPILoaded") for one in both)
 
 
 def _is_odd(error: BaseException) -> bool:
-    kinds = (OddAnswer, json.JSONDecodeError, requests.exceptions.InvalidJSONError, ParseError)
-    return isinstance(error, kinds) or "response body was not in a valid JSON format" in str(error)
+    if isinstance(error, OddAnswer | json.JSONDecodeError):
+        return True
+    if _is_a(error, "requests.exceptions.InvalidJSONError", _PARSE):
+        return True
+    return "response body was not in a valid JSON format" in str(error)
 
 
 def _denied(error: BaseException) -> bool:
     if _error_code(error) in _DENIED:
         return True
-    if any(isinstance(one, sqlalchemy.exc.DBAPIError) and _REFUSED.search(str(one)) for one in _chain(error)):
+    if any(_is_a(one, "sqlalchemy.exc.DBAPIError") and _REFUSED.search(str(one)) for one in _chain(error)):
         return True
     return _http_code(error) in {401, 403} or _said_code(error, ("401", "403"))
 
 
 def _error_code(error: BaseException) -> str:
     # Some of MLflow's own errors forget theirs.
-    return str(getattr(error, "error_code", "")) if isinstance(error, MlflowException) else ""
+    return str(getattr(error, "error_code", "")) if _is_a(error, _MLFLOW) else ""
 
 
 def _http_code(error: BaseException) -> int | None:
@@ -249,28 +270,42 @@ def _said_code(error: BaseException, codes: tuple[str, ...]) -> bool:
 
 def _later(error: BaseException) -> bool:
     for one in _chain(error):
-        if isinstance(one, _NO_ADDRESS):
+        if _is_a(one, *_NO_ADDRESS_OF):
             return False
-        if isinstance(one, requests.RequestException):
+        if _is_a(one, "requests.exceptions.RequestException"):
             return (_http_code(one) or 503) >= 500 or _http_code(one) in {408, 429}
         if _error_code(one) in _LATER:
             return True
-        if isinstance(one, RestException) and one.get_http_status_code() >= 500:
+        if _is_a(one, _REST) and _status(one) >= 500:
             return True
-        if isinstance(one, _BROKEN) or _is_passing(one):
+        if isinstance(one, _BROKEN) or _is_a(one, *_BROKEN_OF) or _is_passing(one):
             return True
     return _said_code(error, ("429", "500", "502", "503", "504"))
 
 
 def _is_passing(error: BaseException) -> bool:
     """Whether a database failed for what may pass."""
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        origin = error.orig
-        if error.connection_invalidated or (isinstance(origin, OSError) and origin.errno != errno.EACCES):
+    if _is_a(error, "sqlalchemy.exc.DBAPIError"):
+        origin = getattr(error, "orig", None)
+        invalidated = bool(getattr(error, "connection_invalidated", False))
+        if invalidated or (isinstance(origin, OSError) and origin.errno != errno.EACCES):
             return True
         # SQLite says "operational" of whatever is wrong with a statement; servers say it of themselves.
-        if isinstance(error, sqlalchemy.exc.OperationalError) and not isinstance(origin, sqlite3.Error):
+        if _is_a(error, _OPERATIONAL) and not isinstance(origin, sqlite3.Error):
             return True
     hints = ("locked", "busy", "is full", "connection", "could not connect", "timeout", "closed")
-    kinds = (sqlite3.OperationalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-    return isinstance(error, kinds) and any(hint in str(error) for hint in hints)
+    known = isinstance(error, sqlite3.OperationalError) or _is_a(error, _OPERATIONAL, "sqlalchemy.exc.InterfaceError")
+    return known and any(hint in str(error) for hint in hints)
+
+
+def _status(error: BaseException) -> int:
+    """The HTTP status that MLflow gives its errors."""
+    said: Any = error
+    return int(said.get_http_status_code())
+
+
+def _is_a(error: BaseException | None, *names: str) -> bool:
+    """Whether an error is of one of these classes. What is not imported raised nothing."""
+    parts = (name.rpartition(".") for name in names)
+    kinds = (getattr(sys.modules.get(module), kind, None) for module, _, kind in parts)
+    return any(isinstance(error, kind) for kind in kinds if kind is not None)

@@ -8,10 +8,10 @@ from typing import Any
 
 from sparkml_track.errors import TrackingError
 
-__all__ = ["artifact_location", "artifact_root", "find_experiment"]
+__all__ = ["KIND", "artifact_location", "artifact_root", "find_experiment"]
 
 #: MLflow's UI shows runs and charts of an experiment of this kind, not an overview of traces.
-_KIND = {"mlflow.experimentKind": "custom_model_development"}
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 _MAX_FOLDER = 60  # file systems take 255 bytes; letters may take four each
 
 
@@ -54,7 +54,7 @@ def find_experiment(client: Any, name: str, root: str | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            made = client.create_experiment(name, artifact_location=artifact_location(root, name), tags=_KIND)
+            made = client.create_experiment(name, artifact_location=artifact_location(root, name), tags=KIND)
             return _id_in(made, name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":

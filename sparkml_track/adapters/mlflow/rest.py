@@ -7,10 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request, verify_rest_response
-
-from sparkml_track.adapters.mlflow.errors import OddAnswer
+from sparkml_track.adapters.mlflow.errors import OddAnswer, hush
 from sparkml_track.adapters.mlflow.uri import redacted
 
 __all__ = ["check", "create_run", "end_run", "get", "is_server", "post"]
@@ -28,15 +25,12 @@ def check(uri: str) -> None:
     """Asks the server one thing, once: MLflow's own retries would take minutes to say that it is away."""
     endpoint = "/api/2.0/mlflow/experiments/search"
     params = {"max_results": 1}
-    creds = get_default_host_creds(uri)
-    verify_rest_response(
-        http_request(creds, endpoint, "GET", max_retries=0, timeout=_CHECK_SECONDS, params=params), endpoint
-    )
+    _verified(_request(uri, endpoint, "GET", timeout=_CHECK_SECONDS, params=params), endpoint)
 
 
 def get(uri: str, endpoint: str) -> Mapping[str, Any]:
     """The answer of an endpoint that a server may not have; empty without it, or if it is not JSON."""
-    response = http_request(get_default_host_creds(uri), endpoint, "GET", max_retries=0, timeout=_CHECK_SECONDS)
+    response = _request(uri, endpoint, "GET", timeout=_CHECK_SECONDS)
     try:
         answer = response.json() if response.status_code == HTTPStatus.OK else {}
     except ValueError:
@@ -46,12 +40,10 @@ def get(uri: str, endpoint: str) -> Mapping[str, Any]:
 
 def post(uri: str, endpoint: str, body: Mapping[str, object]) -> Mapping[str, Any] | None:
     """The answer of an endpoint that a server may have lost; None without it. It is asked once."""
-    response = http_request(
-        get_default_host_creds(uri), endpoint, "POST", max_retries=0, raise_on_status=False, json=body
-    )
+    response = _request(uri, endpoint, "POST", raise_on_status=False, json=body)
     if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
         return None
-    answer: Mapping[str, Any] = verify_rest_response(response, endpoint).json()
+    answer: Mapping[str, Any] = _verified(response, endpoint).json()
     return answer
 
 
@@ -85,6 +77,20 @@ def end_run(uri: str, run_id: str, status: str, ended: int) -> None:
 
 def _post(uri: str, path: str, body: Mapping[str, object], retries: int | None = 0) -> _Answer:
     endpoint = f"/api/2.0/mlflow/{path}"
-    response = http_request(get_default_host_creds(uri), endpoint, "POST", max_retries=retries, json=body)
-    answer: _Answer = verify_rest_response(response, endpoint).json()
+    response = _request(uri, endpoint, "POST", max_retries=retries, json=body)
+    answer: _Answer = _verified(response, endpoint).json()
     return answer
+
+
+def _request(uri: str, endpoint: str, method: str, max_retries: int | None = 0, **more: Any) -> Any:
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    hush()
+    return http_request(get_default_host_creds(uri), endpoint, method, max_retries=max_retries, **more)
+
+
+def _verified(response: Any, endpoint: str) -> Any:
+    from mlflow.utils.rest_utils import verify_rest_response
+
+    return verify_rest_response(response, endpoint)

@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 
 from sparkml_track.adapters.mlflow import rest
-from sparkml_track.adapters.mlflow.datasets import dataset_inputs
+from sparkml_track.adapters.mlflow.datasets import dataset_inputs, inputs_of
 from sparkml_track.adapters.mlflow.errors import OddAnswer
 from sparkml_track.adapters.mlflow.values import Point
 from sparkml_track.refs import DataRef
@@ -75,7 +75,7 @@ class RunWriter:
     def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
         """Adds data as dataset inputs."""
         if data:
-            self._client.log_inputs(run_id, datasets=dataset_inputs(data))
+            self._client.log_inputs(run_id, datasets=dataset_inputs(inputs_of(data)))
 
     def end(self, run_id: str, status: str, ended: int | None) -> None:
         """Sets the status, and with a time in milliseconds the end."""

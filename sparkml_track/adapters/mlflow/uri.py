@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from sparkml_track.errors import SpecError
 
-__all__ = ["has_secret", "redacted", "scrubbed", "whole_uri"]
+__all__ = ["below", "has_secret", "redacted", "scrubbed", "whole_uri"]
 
 _HIDDEN = "***"
 #: What the name of a setting holds whose value is a secret; also of settings inside a value, as in odbc_connect.
@@ -28,6 +28,15 @@ def redacted(uri: str) -> str:
         made += [uri[end:start], _HIDDEN]
         end = stop
     return "".join([*made, uri[end:]])
+
+
+def below(root: str, *parts: str) -> str:
+    """The place of something below the artifacts of an experiment, as MLflow itself names it."""
+    if root.startswith("/"):
+        return "/".join([root.rstrip("/"), *parts])
+    from mlflow.utils.uri import append_to_uri_path
+
+    return str(append_to_uri_path(root, *parts))
 
 
 def has_secret(uri: str) -> bool:

@@ -9,13 +9,10 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.uri import is_local_uri
+from urllib.request import url2pathname
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.errors import is_refusal
+from sparkml_track.adapters.mlflow.errors import hush, is_refusal
 from sparkml_track.slot.host.trees import plain_files, remove_tree
 from sparkml_track.trackers._base import ChildRun
 from sparkml_track.trackers._content import Content, write_content
@@ -37,13 +34,27 @@ def store_files(location: str, tracking_uri: str, texts: Mapping[str, Content], 
     Returns:
         What the store refused to take, empty for nothing: one bad name must not keep the rest from it.
     """
-    if is_local_uri(location):
-        _write(Path(local_file_uri_to_path(location)), texts, folder)
+    local = _local_path(location)
+    if local is not None:
+        _write(local, texts, folder)
         return ""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    hush()
     repository = get_artifact_repository(location, tracking_uri=tracking_uri)
     with tempfile.TemporaryDirectory(prefix="sparkml-") as staged:
         _write(Path(staged), texts, folder)
         return _send(repository, staged)
+
+
+def _local_path(location: str) -> Path | None:
+    """The folder of artifacts that are on this machine, as MLflow itself finds it."""
+    if location.startswith("/"):
+        return Path(url2pathname(location))
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    return Path(local_file_uri_to_path(location)) if is_local_uri(location) else None
 
 
 def _send(repository: Any, staged: str) -> str:

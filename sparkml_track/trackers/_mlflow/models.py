@@ -8,8 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mlflow.utils.uri import append_to_uri_path
-
+from sparkml_track.adapters.mlflow.uri import below
 from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers._base import ChildRun
 from sparkml_track.trackers._mlflow.artifacts import store_files
@@ -32,7 +31,7 @@ def place_of(child: ChildRun, model_id: str) -> str:
 
 def model_location(root: str, model_id: str) -> str:
     """Where the store keeps the files of a model, below the artifacts of its experiment."""
-    return str(append_to_uri_path(root, _FOLDER, model_id, "artifacts"))
+    return below(root, _FOLDER, model_id, "artifacts")
 
 
 def store_models(child: ChildRun, run_id: str, root: str, tracking_uri: str) -> str:

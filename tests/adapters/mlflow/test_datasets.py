@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.datasets import dataset_identity, dataset_inputs
+from sparkml_track.adapters.mlflow.datasets import dataset_identity, dataset_inputs, inputs_of
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.registries import MlflowRegistry, Run
 from sparkml_track.testing.trackers import sample_parent
@@ -43,7 +43,7 @@ def test_another_table_or_version_is_another_dataset(change: dict[str, object]) 
 
 
 def test_parts_of_one_table_are_one_input_that_names_them() -> None:
-    (one,) = dataset_inputs(REFS)
+    (one,) = dataset_inputs(inputs_of(REFS))
     assert {tag.key: tag.value for tag in one.tags} == {
         "mlflow.data.context": "train, valid, source, training",
         f"{schema.TAG_ROWS}train": "100",
@@ -54,7 +54,7 @@ def test_parts_of_one_table_are_one_input_that_names_them() -> None:
 
 
 def test_data_without_a_table_keeps_its_own_name_digest_and_rows() -> None:
-    (one,) = dataset_inputs([DataRef("valid", "e" * 64, 7)])
+    (one,) = dataset_inputs(inputs_of([DataRef("valid", "e" * 64, 7)]))
     assert (one.dataset.name, one.dataset.digest, one.dataset.profile) == ("valid", "e" * 36, '{"num_rows": 7}')
     assert [tag.value for tag in one.tags] == ["valid", "7"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 from mlflow.exceptions import MlflowException, RestException
+from mlflow.store.artifact import artifact_repository_registry
 
 from sparkml_track import schema
 from sparkml_track.testing.trackers import sample_child
@@ -51,7 +52,7 @@ def test_a_file_that_the_store_refuses_is_set_aside_and_the_rest_is_kept(
     left: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     store = Store(error)
-    monkeypatch.setattr(artifacts, "get_artifact_repository", lambda *_, **__: store)
+    monkeypatch.setattr(artifact_repository_registry, "get_artifact_repository", lambda *_, **__: store)
     child = replace(sample_child(0), artifacts=left)
     tags = artifacts.store_child_files(child, "mlflow-artifacts:/1/2", "http://127.0.0.1:1")
     assert store.kept == {"a.txt", "deep/z.txt", "log.txt"}
@@ -67,7 +68,7 @@ def test_a_file_that_the_store_refuses_is_set_aside_and_the_rest_is_kept(
 def test_a_store_that_is_away_or_refuses_who_asks_is_an_error(
     left: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(artifacts, "get_artifact_repository", lambda *_, **__: Store(error))
+    monkeypatch.setattr(artifact_repository_registry, "get_artifact_repository", lambda *_, **__: Store(error))
     with pytest.raises((requests.RequestException, MlflowException)):
         artifacts.store_files("mlflow-artifacts:/1/2", "http://127.0.0.1:1", {}, left)
 

@@ -336,7 +336,7 @@ def test_a_database_of_another_schema_is_refused_with_the_command(home: Path) ->
 def test_an_unknown_schema_goes_through_the_client_with_one_warning(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "KNOWN_REVISIONS", frozenset({"other"}))
+    monkeypatch.setattr(tables, "KNOWN_REVISIONS", {"other": 1})
     with pytest.warns(UserWarning, match="does not know") as seen:
         tracker = open_tracker(None, home)
     assert len(seen) == 1
@@ -559,3 +559,36 @@ def test_a_database_that_another_process_is_making_is_waited_for(tmp_path: Path)
     os.close(folder)
     assert len(opened) == 1
     opened[0].close()
+
+
+def test_a_sweep_into_a_file_that_is_there_imports_no_mlflow(home: Path) -> None:
+    """It takes two seconds and 150 MB, which nobody wants to wait for before the first trial."""
+    code = """
+import sys
+from pathlib import Path
+from sparkml_track.testing.trackers import sample_child, sample_parent
+from sparkml_track.trackers import ParentEnd, open_tracker
+from sparkml_track.trial import State
+tracker = open_tracker(None, Path(sys.argv[1]))
+run_id, _ = tracker.start(sample_parent())
+tracker.publish(run_id, [sample_child(number) for number in range(3)])
+tracker.finish(run_id, ParentEnd(State.FINISHED, {"best": 1.0}, {"a": "b"}, {"sweep/x.txt": "text"}, 1.7e9))
+assert tracker.find("sweep-1") == run_id and len(list(tracker.children(run_id))) == 3
+tracker.close()
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"mlflow", "sqlalchemy", "requests", "pandas"}))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(home)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_schema_that_files_tell_is_that_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    tables.schema_head.cache_clear()
+    assert tables.schema_head() == _get_latest_schema_revision()
+    assert tables.schema_head() in tables.KNOWN_REVISIONS
+    # Of another release there may be one file more.
+    monkeypatch.setattr(tables, "KNOWN_REVISIONS", {"dc11669786a5": 1})
+    tables.schema_head.cache_clear()
+    assert tables.schema_head() == _get_latest_schema_revision()
+    tables.schema_head.cache_clear()

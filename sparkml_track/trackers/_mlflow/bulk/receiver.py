@@ -53,7 +53,7 @@ class Receiver:
         """Where the files of each child run are, all of which are of this parent run."""
         root = self._lane.root_of(sent.experiment_id)
         ids = [run_id for _, run_id, *_ in sent.children]
-        there = {row[0]: row[1:] for row in self._lane.of_runs(_CHILD, ids, schema.TAG_PARENT, schema.TAG_NUMBER)}
+        there = {row[0]: row[1:] for row in self._lane.query_for(_CHILD, ids, schema.TAG_PARENT, schema.TAG_NUMBER)}
         found = {}
         for number, run_id, late, _ in sent.children:
             made = run_id == child_id(sent.run_id, number)

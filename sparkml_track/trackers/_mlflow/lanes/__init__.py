@@ -5,6 +5,8 @@ client    the public client: servers, and databases without a faster lane
 sql       rows of a database's tables, many in one transaction
 sqlite    that for a SQLite file, which is made and checked here
 postgres  that for PostgreSQL
+database  what databases have in common
 batch     a batch of child runs as rows
+batch_writer  writes one into the tables
 tables    the tables they go to, and the schema revisions that have them
 """

@@ -109,9 +109,7 @@ class Batch:
         self.params += [(key, value, run_id) for key, value in child_params(child).items()]
         self.add_points(child_points(child), run_id)
         for one in logged_inputs(child.logged.inputs) if child.logged.inputs else ():
-            data, tags = one.dataset, [(tag.key, tag.value) for tag in one.tags]
-            about_it = (data.name, data.digest, data.source_type, data.source, data.schema, data.profile)
-            self.data.append(Data(*about_it, tags, run_id))
+            self.data.append(Data(*one[:-1], list(one.tags.items()), run_id))
 
     def _add_models(self, run_id: str, child: ChildRun) -> None:
         for one in kept_models(child):

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run, ViewType
-from mlflow.exceptions import MlflowException
 from typing_extensions import override
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow import rest
-from sparkml_track.adapters.mlflow.datasets import logged_inputs
-from sparkml_track.adapters.mlflow.errors import tried_again
+from sparkml_track.adapters.mlflow.datasets import dataset_inputs, logged_inputs
+from sparkml_track.adapters.mlflow.errors import hush, tried_again
 from sparkml_track.adapters.mlflow.experiments import find_experiment
-from sparkml_track.adapters.mlflow.runs import RunWriter
 from sparkml_track.adapters.mlflow.values import Point, millis
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
@@ -35,9 +32,15 @@ from sparkml_track.trackers._rows import (
 )
 from sparkml_track.trial import State
 
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment, Run
+
+    from sparkml_track.adapters.mlflow.runs import RunWriter
+
 __all__ = ["ClientLane"]
 
 _PAGE = 1000
+_ACTIVE_ONLY, _DELETED_ONLY, _ALL = 1, 2, 3  # MLflow's ViewType
 
 
 class ClientLane(Lane):
@@ -54,9 +57,20 @@ class ClientLane(Lane):
         super().__init__(uri)
         self._root = artifact_root
         self._known: dict[str, dict[int, Place]] = {}
-        with self.translated():
-            self._client = MlflowClient(tracking_uri=uri)
-            self._runs = RunWriter(uri, self._client)
+
+    @cached_property
+    def _client(self) -> Any:
+        """MLflow's, whose import takes two seconds; lanes that need it for what is rare alone do without for long."""
+        from mlflow import MlflowClient
+
+        hush()
+        return MlflowClient(tracking_uri=self.full_uri)
+
+    @cached_property
+    def _runs(self) -> RunWriter:
+        from sparkml_track.adapters.mlflow.runs import RunWriter
+
+        return RunWriter(self.full_uri, self._client)
 
     @override
     def check(self) -> None:
@@ -122,6 +136,8 @@ class ClientLane(Lane):
 
     @override
     def write(self, parent: Parent, entries: Sequence[Entry]) -> Collection[int]:
+        from mlflow.exceptions import MlflowException
+
         written = set()
         with self._known_children(parent) as known:
             for entry in entries:
@@ -182,7 +198,7 @@ class ClientLane(Lane):
     @override
     def restore(self, parent: Parent) -> int:
         tags = {schema.TAG_SWEEP: parent.sweep}
-        deleted = [run.info.run_id for run in self._search([parent.experiment_id], tags, ViewType.DELETED_ONLY)]
+        deleted = [run.info.run_id for run in self._search([parent.experiment_id], tags, _DELETED_ONLY)]
         for run_id in deleted:
             self._client.restore_run(run_id)
         # What was deleted because it was there twice is so again.
@@ -209,7 +225,7 @@ class ClientLane(Lane):
 
     def _find_children(self, parent: Parent) -> dict[int, Place]:
         known: dict[int, Place] = {}
-        for run in self._search([parent.experiment_id], {schema.TAG_PARENT: parent.run_id}, ViewType.ALL):
+        for run in self._search([parent.experiment_id], {schema.TAG_PARENT: parent.run_id}, _ALL):
             number = int(run.data.tags.get(schema.TAG_NUMBER, "-1"))
             deleted = run.info.lifecycle_stage == "deleted"
             one = Place(run.info.run_id, run.info.artifact_uri, deleted or run.info.status != "RUNNING", deleted)
@@ -229,7 +245,7 @@ class ClientLane(Lane):
         self._runs.log(run_id, child_params(child), child_points(child) if terminal else (), entry.tags)
         if terminal:
             if child.logged.inputs:
-                self._client.log_inputs(run_id, datasets=logged_inputs(child.logged.inputs))
+                self._client.log_inputs(run_id, datasets=dataset_inputs(logged_inputs(child.logged.inputs)))
             self._write_nested(parent, child, run_id)
             self._runs.end(run_id, status(child.state), millis(child.started + child.duration))
 
@@ -246,7 +262,7 @@ class ClientLane(Lane):
             ids[one.id] = run_id
             self._runs.log(run_id, child_params(run), child_points(run), tags)
             if run.logged.inputs:
-                self._client.log_inputs(run_id, datasets=logged_inputs(run.logged.inputs))
+                self._client.log_inputs(run_id, datasets=dataset_inputs(logged_inputs(run.logged.inputs)))
             self._runs.end(run_id, status(run.state), millis(run.started + run.duration))
 
     def _nested_in(self, parent: Parent, run_id: str) -> dict[str, str]:
@@ -275,9 +291,7 @@ class ClientLane(Lane):
 
     # ----------------------------------------------------------------------------------------------------- search
 
-    def _search(
-        self, experiments: Sequence[str], tags: Mapping[str, str], view: int = ViewType.ACTIVE_ONLY
-    ) -> Iterator[Run]:
+    def _search(self, experiments: Sequence[str], tags: Mapping[str, str], view: int = _ACTIVE_ONLY) -> Iterator[Run]:
         query = " AND ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items())
         token = None
         while experiments:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy
-from mlflow.store.db.utils import create_sqlalchemy_engine
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import Connection
 from typing_extensions import override
 
-from sparkml_track.adapters.mlflow.errors import schema_error
+from sparkml_track.adapters.mlflow.errors import hush, schema_error
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
-from sparkml_track.trackers._mlflow.lanes.sql import Row, SqlLane
+from sparkml_track.trackers._mlflow.lanes.database import Row
+from sparkml_track.trackers._mlflow.lanes.sql import SqlLane
 from sparkml_track.trackers._mlflow.lanes.tables import Conflict, Table, schema_head
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 __all__ = ["PostgresLane", "make_tables"]
 
@@ -39,7 +40,7 @@ class PostgresLane(SqlLane):
         super().__init__(uri, artifact_root)
         self._open: Connection | None = None
         with self.translated():
-            self._engine = create_sqlalchemy_engine(uri)
+            self._engine = _engine(uri)
 
     @override
     def query(self, statement: str, *values: object) -> list[Row]:
@@ -101,7 +102,10 @@ def make_tables(uri: str, artifact_root: str | None) -> None:
         TrackingSchemaError: they are at another schema than the installed MLflow's.
         TrackingError: there are others.
     """
-    engine, head = create_sqlalchemy_engine(uri), schema_head()
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.exc import SQLAlchemyError
+
+    engine, head = _engine(uri), schema_head()
     try:
         with engine.connect() as connection:
             found = _revision(connection)
@@ -114,7 +118,7 @@ def make_tables(uri: str, artifact_root: str | None) -> None:
                         SqlAlchemyStore(uri, artifact_root)
                         found = _revision(connection)
                 finally:
-                    with suppress(sqlalchemy.exc.SQLAlchemyError):
+                    with suppress(SQLAlchemyError):
                         connection.exec_driver_sql("SELECT pg_advisory_unlock(%s)", (_MAKING,))
     finally:
         engine.dispose()
@@ -128,11 +132,20 @@ def make_tables(uri: str, artifact_root: str | None) -> None:
 
 def _revision(connection: Connection) -> str | None:
     """The schema revision; None for a database without tables, empty for one that is not MLflow's."""
+    from sqlalchemy import inspect
+
     connection.rollback()  # what others made meanwhile is seen by a new transaction
-    names = sqlalchemy.inspect(connection).get_table_names()
+    names = inspect(connection).get_table_names()
     if "alembic_version" not in names:
         return "" if names else None
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+
+
+def _engine(uri: str) -> Any:
+    from mlflow.store.db.utils import create_sqlalchemy_engine
+
+    hush()
+    return create_sqlalchemy_engine(uri)
 
 
 def _column(values: Sequence[object]) -> list[object]:

@@ -5,31 +5,30 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
-from mlflow.utils.uri import append_to_uri_path
 from typing_extensions import override
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.datasets import inputs_of
+from sparkml_track.adapters.mlflow.experiments import KIND, artifact_location
+from sparkml_track.adapters.mlflow.uri import below
 from sparkml_track.adapters.mlflow.values import Point
 from sparkml_track.errors import TrackingError
+from sparkml_track.refs import DataRef
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow.lanes import tables
-from sparkml_track.trackers._mlflow.lanes.batch import Batch
+from sparkml_track.trackers._mlflow.lanes.batch import Batch, Data
+from sparkml_track.trackers._mlflow.lanes.batch_writer import write_batch, write_data
 from sparkml_track.trackers._mlflow.lanes.client import ClientLane
+from sparkml_track.trackers._mlflow.lanes.database import Database, chunks
 from sparkml_track.trackers._mlflow.lanes.lane import Entry, Place
-from sparkml_track.trackers._mlflow.lanes.tables import Conflict, Table
-from sparkml_track.trackers._mlflow.models import model_location
+from sparkml_track.trackers._mlflow.lanes.tables import Conflict
 from sparkml_track.trackers._rows import OF_AN_END, Parent, StoredRow, stored_child
 from sparkml_track.trial import State
 
 __all__ = ["SqlLane", "child_id", "child_location"]
-
-_CHUNK = 500  # ids in one statement
-Row = Sequence[Any]
 
 _CHILDREN = """SELECT r.run_uuid, r.status, n.value FROM tags p
     JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
@@ -50,53 +49,45 @@ def child_id(parent: str, number: int) -> str:
 
 def child_location(root: str, run_id: str) -> str:
     """Where the artifacts of a run are, below those of its experiment."""
-    return str(append_to_uri_path(root, run_id, "artifacts"))
+    return below(root, run_id, "artifacts")
 
 
-class SqlLane(ClientLane):
+class SqlLane(ClientLane, Database):
     """Runs by SQL, child runs many in one transaction; by the client what is rare.
 
-    The tables are those of the schema revisions in ``KNOWN_REVISIONS``; nothing else may construct this. Statements are
-    of the SQL that all members speak, with ``?`` for values.
+    The tables are those of the schema revisions in ``KNOWN_REVISIONS``; nothing else may construct this.
     """
 
     at_once = 10_000
-    #: What makes a SELECT keep others from its rows until the transaction ends.
-    locking = ""
 
     def __init__(self, uri: str, artifact_root: str | None) -> None:
         super().__init__(uri, artifact_root)
         self._foreign: dict[str, dict[int, str]] = {}
 
-    # --------------------------------------------------------------------------------------------------- dialect
-
-    @abstractmethod
-    def query(self, statement: str, *values: object) -> list[Row]:
-        """The rows of a SELECT, in the transaction that is open."""
-
-    @abstractmethod
-    def change(self, statement: str, *values: object) -> int:
-        """Changes rows in a transaction; how many."""
-
-    @abstractmethod
-    def add(self, table: Table, rows: Sequence[Row], conflict: Conflict | None = None) -> None:
-        """Adds rows to a table in a transaction."""
-
-    @abstractmethod
-    def transaction(self) -> AbstractContextManager[object]:
-        """The block in which rows change; an error takes all of it back. Not to be nested."""
-
     # What a sweep needs of its parent run; the client takes 5 to 35 ms for each of these.
 
     @override
     def find_experiment(self, name: str) -> str:
-        found = self.query("SELECT experiment_id FROM experiments WHERE name = ? AND lifecycle_stage = 'active'", name)
-        return str(found[0][0]) if len(found) == 1 else super().find_experiment(name)
+        query = "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?"
+        location = artifact_location(self._root, name)
+        if location is not None and not self.query(query, name):
+            now = int(time.time() * 1000)
+            with self.transaction():
+                # Another process may have been quicker.
+                self.add(tables.EXPERIMENTS, [(name, location, now, now)])
+                made = self.query(query, name)[0][0]
+                self.add(tables.EXPERIMENT_TAGS, [(*tag, made) for tag in KIND.items()])
+        found = self.query(query, name)
+        return str(found[0][0]) if len(found) == 1 and found[0][1] == "active" else super().find_experiment(name)
 
     @override
     def search(self, sweep: str, experiment_id: str | None = None) -> str | None:
-        there = self.query("SELECT 1 FROM tags WHERE key = ? AND value = ? LIMIT 1", schema.TAG_SWEEP, sweep)
-        return super().search(sweep, experiment_id) if there else None
+        query = """SELECT r.run_uuid, r.experiment_id FROM tags s
+            JOIN tags k ON k.run_uuid = s.run_uuid AND k.key = ? AND k.value = 'sweep'
+            JOIN runs r ON r.run_uuid = s.run_uuid AND r.lifecycle_stage = 'active'
+            WHERE s.key = ? AND s.value = ? ORDER BY r.start_time DESC"""
+        found = self.query(query, schema.TAG_KIND, schema.TAG_SWEEP, sweep)
+        return next((row[0] for row in found if experiment_id in {None, str(row[1])}), None)
 
     @override
     def create_run(self, experiment_id: str, started: int, tags: Mapping[str, str]) -> str:
@@ -122,6 +113,14 @@ class SqlLane(ClientLane):
             self.add(tables.LATEST, batch.newest)
 
     @override
+    def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
+        if data:
+            batch = Batch(data=[Data(*one[:-1], list(one.tags.items()), run_id) for one in inputs_of(data)])
+            with self.transaction():
+                query = "SELECT experiment_id FROM runs WHERE run_uuid = ?"
+                write_data(self, batch, int(self.query(query, run_id)[0][0]))
+
+    @override
     def end(self, run_id: str, status: str, ended: int | None) -> None:
         statement = "UPDATE runs SET status = ?, end_time = coalesce(?, end_time) WHERE run_uuid = ?"
         with self.transaction():
@@ -142,7 +141,7 @@ class SqlLane(ClientLane):
         before, _, after = child_location(self.root_of(parent.experiment_id), "\0").partition("\0")
         ids = {child.number: self._id(parent.run_id, child.number) for child in children}
         query = "SELECT run_uuid, status, lifecycle_stage, artifact_uri FROM runs WHERE run_uuid IN ({})"
-        there = {row[0]: row for row in self.of_runs(query, ids.values())}
+        there = {row[0]: row for row in self.query_for(query, ids.values())}
         made = {}
         for number, run_id in ids.items():
             _, status, stage, location = there.get(run_id) or ("", "RUNNING", "active", None)
@@ -177,19 +176,19 @@ class SqlLane(ClientLane):
         with self.transaction():
             self._check_parent(parent)
             ended = self._ended(open_runs)
-            self._write(made(ended), int(parent.experiment_id), self.root_of(parent.experiment_id))
+            write_batch(self, made(ended), int(parent.experiment_id), self.root_of(parent.experiment_id))
         return ended
 
     @override
     def runs_of(self, parent: Parent, numbers: Collection[int]) -> Mapping[int, str]:
         ids = {self._id(parent.run_id, number): number for number in numbers}
         query = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND run_uuid IN ({})"
-        return {ids[row[0]]: row[0] for row in self.of_runs(query, ids)}
+        return {ids[row[0]]: row[0] for row in self.query_for(query, ids)}
 
     @override
     def children(self, parent: Parent) -> Iterator[StoredChild]:
         found = self.query(_CHILDREN, schema.TAG_NUMBER, schema.TAG_PARENT, parent.run_id)
-        for some in _chunks([row[0] for row in found]):
+        for some in chunks([row[0] for row in found]):
             yield from self._stored(some)
 
     @override
@@ -197,14 +196,14 @@ class SqlLane(ClientLane):
         ids = [self._id(parent.run_id, number) for number in numbers]
         active = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND run_uuid IN ({})"
         with self.transaction():
-            ids = [row[0] for row in self.of_runs(active + self.locking, ids)]
-            self.for_runs("UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid IN ({})", ids)
+            ids = [row[0] for row in self.query_for(active + self.locking, ids)]
+            self.change_for("UPDATE runs SET status = 'RUNNING', end_time = NULL WHERE run_uuid IN ({})", ids)
             tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid IN ({})"
-            self.for_runs(tag, ids, State.RUNNING.value, schema.TAG_STATE)
+            self.change_for(tag, ids, State.RUNNING.value, schema.TAG_STATE)
             # Runs inside that of the attempt before; the next one has its own.
-            self.for_runs(_NESTED, ids, schema.TAG_KIND, schema.TAG_PARENT)
+            self.change_for(_NESTED, ids, schema.TAG_KIND, schema.TAG_PARENT)
             for name in OF_AN_END:
-                self.for_runs("DELETE FROM tags WHERE key = ? AND run_uuid IN ({})", ids, name)
+                self.change_for("DELETE FROM tags WHERE key = ? AND run_uuid IN ({})", ids, name)
 
     @override
     def remove(self, parent: Parent) -> int:
@@ -224,16 +223,6 @@ class SqlLane(ClientLane):
 
     # ------------------------------------------------------------------------------------------------------ parts
 
-    def of_runs(self, query: str, ids: Iterable[str], *values: object) -> Iterator[Row]:
-        """Rows of a query over run ids, which goes in parts: a statement takes only so many."""
-        for some in _chunks(list(ids)):
-            yield from self.query(query.format(",".join("?" * len(some))), *values, *some)
-
-    def for_runs(self, statement: str, ids: Iterable[str], *values: object) -> None:
-        """Changes rows of some runs."""
-        for some in _chunks(list(ids)):
-            self.change(statement.format(",".join("?" * len(some))), *values, *some)
-
     def root_of(self, experiment_id: str) -> str:
         """Where an experiment keeps its artifacts."""
         query = "SELECT artifact_location FROM experiments WHERE experiment_id = ?"
@@ -252,7 +241,7 @@ class SqlLane(ClientLane):
     def _ended(self, ids: Sequence[str]) -> set[str]:
         # One that a person deleted stays deleted: ``verify`` reports it.
         query = "SELECT run_uuid, status, lifecycle_stage FROM runs WHERE run_uuid IN ({})"
-        rows = self.of_runs(query + self.locking, ids)
+        rows = self.query_for(query + self.locking, ids)
         return {run_id for run_id, status, stage in rows if status != "RUNNING" or stage != "active"}
 
     def _check_parent(self, parent: Parent) -> None:
@@ -266,71 +255,18 @@ class SqlLane(ClientLane):
                 "Restore it in MLflow and resume the sweep."
             )
 
-    def _write(self, batch: Batch, experiment: int, root: str) -> None:
-        """Writes all rows; inside a transaction."""
-        known = [row[0] for row in self.of_runs("SELECT run_uuid FROM runs WHERE run_uuid IN ({})", _runs_in(batch))]
-        for table in ("params", "metrics", "latest_metrics"):
-            # What a run had while it was RUNNING may be of an attempt that was lost.
-            self.for_runs(f"DELETE FROM {table} WHERE run_uuid IN ({{}})", known)  # noqa: S608
-        self.for_runs("DELETE FROM tags WHERE key = ? AND run_uuid IN ({})", batch.late, schema.TAG_ARTIFACTS)
-        self.add(tables.RUNS, [(*row[:-1], experiment, row.run_id) for row in batch.runs])
-        self.add(tables.TAGS, batch.tags)
-        self.add(tables.PARAMS, batch.params)
-        self.add(tables.METRICS, batch.metrics)
-        self.add(tables.LATEST, batch.newest)
-        if batch.data:
-            self._write_data(batch, experiment)
-        if batch.models:
-            self._write_models(batch, experiment, root)
-
-    def _write_data(self, batch: Batch, experiment: int) -> None:
-        """Ids are made of what they name, so that a repetition makes no second row."""
-        made = {(one.name, one.digest): one for one in batch.data}
-        rows = [(_made_id(experiment, *names), experiment, *one[:6]) for names, one in made.items()]
-        self.add(tables.DATASETS, rows)
-        query = "SELECT name, digest, dataset_uuid FROM datasets WHERE digest IN ({}) AND experiment_id = "
-        digests = {one.digest for one in batch.data}
-        known = {(row[0], row[1]): row[2] for row in self.of_runs(f"{query}{experiment}", digests)}
-        uses = [(_made_id(experiment, one.run_id, one.name, one.digest), one) for one in batch.data]
-        self.add(tables.INPUTS, [(use, known[one.name, one.digest], one.run_id) for use, one in uses])
-        self.add(tables.INPUT_TAGS, [(*tag, use) for use, one in uses for tag in one.tags])
-
-    def _write_models(self, batch: Batch, experiment: int, root: str) -> None:
-        rows = [
-            (one.id, experiment, one.name, one.location or model_location(root, one.id), *one[2:6], one.run_id)
-            for one in batch.models
-        ]
-        self.add(tables.MODELS, rows)
-        query = "SELECT model_id, source_run_id FROM logged_models WHERE model_id IN ({})"
-        owners = {row[0]: row[1] for row in self.of_runs(query, [one.id for one in batch.models])}
-        ours = [one for one in batch.models if owners[one.id] == one.run_id]
-        for table, field in ((tables.MODEL_TAGS, "tags"), (tables.MODEL_PARAMS, "params")):
-            self.add(table, [(*each, one.id, experiment) for one in ours for each in getattr(one, field)])
-        self.add(tables.OUTPUTS, [(_made_id(one.run_id, one.id), one.run_id, one.id) for one in ours])
-
     def _stored(self, ids: Sequence[str]) -> Iterator[StoredChild]:
         tags = self._pairs("SELECT run_uuid, key, value FROM tags WHERE run_uuid IN ({})", ids)
         params = self._pairs("SELECT run_uuid, key, value FROM params WHERE run_uuid IN ({})", ids)
         metrics = self._pairs("SELECT run_uuid, key, value, is_nan FROM latest_metrics WHERE run_uuid IN ({})", ids)
-        for row in self.of_runs("SELECT run_uuid, status, start_time, end_time FROM runs WHERE run_uuid IN ({})", ids):
+        query = "SELECT run_uuid, status, start_time, end_time FROM runs WHERE run_uuid IN ({})"
+        for row in self.query_for(query, ids):
             run_id, shown, started, ended = row
             stored = StoredRow(shown, int(started), int(ended or 0), tags[run_id])
             yield stored_child(run_id, stored, metrics[run_id], params[run_id])
 
     def _pairs(self, query: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {one: {} for one in ids}
-        for run_id, name, value, *is_nan in self.of_runs(query, ids):
+        for run_id, name, value, *is_nan in self.query_for(query, ids):
             found[run_id][name] = float("nan") if any(is_nan) else value
         return found
-
-
-def _runs_in(batch: Batch) -> list[str]:
-    return [row.run_id for row in batch.runs]
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
-
-
-def _made_id(*names: object) -> str:
-    return hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
-
-from mlflow.store.db.utils import _get_latest_schema_revision
+from importlib.util import find_spec
+from pathlib import Path
 
 __all__ = [
     "DATASETS",
+    "EXPERIMENTS",
+    "EXPERIMENT_TAGS",
     "INPUTS",
     "INPUT_TAGS",
     "KNOWN_REVISIONS",
@@ -28,8 +30,9 @@ __all__ = [
     "schema_head",
 ]
 
-#: Schema revisions that the SQL lanes passed their conformance cases on. MLflow 3.17.
-KNOWN_REVISIONS = frozenset({"dc11669786a5"})
+#: Schema revisions that the SQL lanes passed their conformance cases on, with how many migrations lead there.
+KNOWN_REVISIONS = {"dc11669786a5": 68}  # MLflow 3.17
+_MIGRATIONS = "store/db_migrations/versions"
 
 
 class Conflict(Enum):
@@ -90,6 +93,15 @@ _VALUE = {"key": _TEXT, "value": _TEXT}
 _METRIC = {"key": _TEXT, "value": _FLOAT, "timestamp": _BIG, "step": _BIG, "is_nan": _BOOL}
 _INPUT = {"input_uuid": _TEXT, "source_id": _TEXT, "destination_id": _TEXT}
 
+EXPERIMENTS = Table(
+    "experiments",
+    {"name": _TEXT, "artifact_location": _TEXT, "creation_time": _BIG, "last_update_time": _BIG},
+    fixed={"lifecycle_stage": "'active'"},
+    conflict=Conflict.IGNORE,
+)
+EXPERIMENT_TAGS = Table(
+    "experiment_tags", {"key": _TEXT, "value": _TEXT, "experiment_id": _INT}, conflict=Conflict.IGNORE
+)
 RUNS = Table(
     "runs",
     {
@@ -177,5 +189,14 @@ OUTPUTS = Table(
 
 @cache
 def schema_head() -> str:
-    """The schema revision of the installed MLflow, which reads 67 files to find it."""
+    """The schema revision of the installed MLflow: of its files where they are known, else by asking it."""
+    spec = find_spec("mlflow")
+    folders = (spec.submodule_search_locations if spec is not None else None) or ()
+    names = [path.name for folder in folders for path in (Path(folder) / _MIGRATIONS).glob("*.py")]
+    for head, count in KNOWN_REVISIONS.items():
+        # A later revision would be one file more.
+        if len(names) == count and any(name.startswith(f"{head}_") for name in names):
+            return head
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
     return str(_get_latest_schema_revision())

@@ -85,7 +85,17 @@ def stores(pristine: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Ca
     return made
 
 
-TABLES = ("runs", "params", "metrics", "latest_metrics", "tags", "input_tags", "datasets")
+TABLES = (
+    "experiments",
+    "experiment_tags",
+    "runs",
+    "params",
+    "metrics",
+    "latest_metrics",
+    "tags",
+    "input_tags",
+    "datasets",
+)
 Rows = dict[str, list[tuple[object, ...]]]
 Story = Callable[[MlflowTracker, Path], str]
 
@@ -104,6 +114,8 @@ def rows_of(store: Store) -> Rows:
         names |= {run: f"<nested {value}>" for run, value in tagged(schema.TAG_NESTED).items()}
         names |= {run: "<parent>" for run, value in tagged(schema.TAG_KIND).items() if value == "sweep"}
         names[str(store.home)] = "<home>"
+        # But for the experiment that each store is born with.
+        db.execute(text("DELETE FROM experiments WHERE experiment_id = 0"))
         rows = {
             table: sorted((_row(row, names) for row in db.execute(text(f"SELECT * FROM {table}")).mappings()), key=repr)
             for table in TABLES
@@ -113,7 +125,7 @@ def rows_of(store: Store) -> Rows:
 
 
 def _row(row: Mapping[str, object], names: Mapping[str, str]) -> tuple[object, ...]:
-    left_out = {"input_uuid", "dataset_uuid", "deleted_time"}
+    left_out = {"input_uuid", "dataset_uuid", "deleted_time", "creation_time", "last_update_time"}
     # MLflow's client cannot say where files of a run are: those of a run inside a trial's stay below the trial's.
     inside = names.get(str(row.get("run_uuid")), "").startswith("<nested")
     gone = left_out | {"artifact_uri"} if inside else left_out

@@ -1,0 +1,68 @@
+"""Writes a batch into the tables, inside a transaction that is open."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sparkml_track import schema
+from sparkml_track.trackers._mlflow.lanes import tables
+from sparkml_track.trackers._mlflow.lanes.batch import Batch
+from sparkml_track.trackers._mlflow.lanes.database import Database
+from sparkml_track.trackers._mlflow.models import model_location
+
+__all__ = ["write_batch", "write_data"]
+
+
+def write_batch(db: Database, batch: Batch, experiment: int, root: str) -> None:
+    """Writes all rows.
+
+    Args:
+        db: where.
+        batch: the rows.
+        experiment: of all runs.
+        root: where the experiment keeps its artifacts.
+    """
+    ids = [row.run_id for row in batch.runs]
+    known = [row[0] for row in db.query_for("SELECT run_uuid FROM runs WHERE run_uuid IN ({})", ids)]
+    for table in ("params", "metrics", "latest_metrics"):
+        # What a run had while it was RUNNING may be of an attempt that was lost.
+        db.change_for(f"DELETE FROM {table} WHERE run_uuid IN ({{}})", known)  # noqa: S608
+    db.change_for("DELETE FROM tags WHERE key = ? AND run_uuid IN ({})", batch.late, schema.TAG_ARTIFACTS)
+    db.add(tables.RUNS, [(*row[:-1], experiment, row.run_id) for row in batch.runs])
+    db.add(tables.TAGS, batch.tags)
+    db.add(tables.PARAMS, batch.params)
+    db.add(tables.METRICS, batch.metrics)
+    db.add(tables.LATEST, batch.newest)
+    if batch.data:
+        write_data(db, batch, experiment)
+    if batch.models:
+        _write_models(db, batch, experiment, root)
+
+
+def write_data(db: Database, batch: Batch, experiment: int) -> None:
+    """Writes data sets and who read them. Ids are made of what they name, so that a repetition makes no second row."""
+    made = {(one.name, one.digest): one for one in batch.data}
+    db.add(tables.DATASETS, [(_made_id(experiment, *names), experiment, *one[:6]) for names, one in made.items()])
+    query = f"SELECT name, digest, dataset_uuid FROM datasets WHERE experiment_id = {experiment} AND digest IN ({{}})"  # noqa: S608
+    known = {(row[0], row[1]): row[2] for row in db.query_for(query, {one.digest for one in batch.data})}
+    uses = [(_made_id(experiment, one.run_id, one.name, one.digest), one) for one in batch.data]
+    db.add(tables.INPUTS, [(use, known[one.name, one.digest], one.run_id) for use, one in uses])
+    db.add(tables.INPUT_TAGS, [(*tag, use) for use, one in uses for tag in one.tags])
+
+
+def _write_models(db: Database, batch: Batch, experiment: int, root: str) -> None:
+    rows = [
+        (one.id, experiment, one.name, one.location or model_location(root, one.id), *one[2:6], one.run_id)
+        for one in batch.models
+    ]
+    db.add(tables.MODELS, rows)
+    query = "SELECT model_id, source_run_id FROM logged_models WHERE model_id IN ({})"
+    owners = {row[0]: row[1] for row in db.query_for(query, [one.id for one in batch.models])}
+    ours = [one for one in batch.models if owners[one.id] == one.run_id]
+    for table, field in ((tables.MODEL_TAGS, "tags"), (tables.MODEL_PARAMS, "params")):
+        db.add(table, [(*each, one.id, experiment) for one in ours for each in getattr(one, field)])
+    db.add(tables.OUTPUTS, [(_made_id(one.run_id, one.id), one.run_id, one.id) for one in ours])
+
+
+def _made_id(*names: object) -> str:
+    return hashlib.sha256(repr(names).encode("utf-8", "surrogatepass")).hexdigest()[:32]
