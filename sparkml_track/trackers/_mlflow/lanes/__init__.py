@@ -3,7 +3,8 @@
 lane      the contract of lanes: batches of child runs in, what was written out, errors translated
 client    the public client: servers, and databases without a faster lane
 sql       rows of a database's tables, many in one transaction
-sqlite    that for a SQLite file, which is made and checked here
+sqlite    that for a SQLite file, which is checked here
+empty_file  makes one
 postgres  that for PostgreSQL
 database  what databases have in common
 batch     a batch of child runs as rows

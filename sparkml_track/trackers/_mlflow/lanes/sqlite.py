@@ -10,11 +10,12 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from sparkml_track.adapters.mlflow.errors import hush, schema_error
+from sparkml_track.adapters.mlflow.errors import schema_error
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
 from sparkml_track.slot.host.lock import exclusive_lock
 from sparkml_track.trackers._mlflow.lanes.database import Row
+from sparkml_track.trackers._mlflow.lanes.empty_file import make_empty
 from sparkml_track.trackers._mlflow.lanes.sql import SqlLane
 from sparkml_track.trackers._mlflow.lanes.tables import Conflict, Table, schema_head
 
@@ -83,7 +84,7 @@ class SqliteLane(SqlLane):
 
 
 def made_file(uri: str, artifact_root: str | None) -> Path:
-    """The database file at the schema of the installed MLflow, made if it is missing or empty (about 2 s).
+    """The database file at the schema of the installed MLflow, made if it is missing or empty.
 
     Args:
         uri: ``sqlite:///`` and a path.
@@ -101,10 +102,7 @@ def made_file(uri: str, artifact_root: str | None) -> Path:
         with exclusive_lock(path.parent):
             found = _revision(path)
             if found is None:
-                from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-                hush()
-                SqlAlchemyStore(uri, artifact_root)
+                make_empty(uri, path, artifact_root or "", head)
                 found = _revision(path)
     if not found:
         raise TrackingError(

@@ -1,0 +1,78 @@
+"""A new SQLite file is what MLflow itself would have made, also where it is a copy."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+from sparkml_track.trackers._mlflow.lanes import empty_file
+from sparkml_track.trackers._mlflow.lanes.empty_file import make_empty
+from sparkml_track.trackers._mlflow.lanes.tables import schema_head
+
+
+def all_of(path: Path, root: str) -> list[str]:
+    """All tables, indexes and rows, without times; the root by a name."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE experiments SET creation_time = 0, last_update_time = 0")
+        return sorted(line.replace(root, "<root>") for line in db.iterdump())
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "user"
+    folder.mkdir()
+    monkeypatch.setattr(empty_file, "user_folder", lambda: str(folder))
+    return folder
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    make_empty(f"sqlite:///{folder}/mlflow.db", folder / "mlflow.db", f"{folder}/artifacts", schema_head())
+    return folder / "mlflow.db"
+
+
+def test_the_first_and_its_copies_are_what_mlflow_makes(tmp_path: Path, own_folder: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    SqlAlchemyStore(f"sqlite:///{tmp_path}/theirs/mlflow.db", f"{tmp_path}/theirs/artifacts")
+    wanted = all_of(tmp_path / "theirs" / "mlflow.db", f"{tmp_path}/theirs")
+    for name in ("first", "second"):
+        assert all_of(made(tmp_path / name), f"{tmp_path}/{name}") == wanted
+    assert len(list(own_folder.iterdir())) == 1
+    mode = (tmp_path / "second" / "mlflow.db").stat().st_mode & 0o777
+    assert mode == (tmp_path / "first" / "mlflow.db").stat().st_mode & 0o777
+
+
+def test_a_copy_needs_no_mlflow(tmp_path: Path, own_folder: Path) -> None:
+    made(tmp_path / "first")
+    code = f"""
+import sys
+from pathlib import Path
+from sparkml_track.trackers._mlflow.lanes import empty_file
+empty_file.user_folder = lambda: {str(own_folder)!r}
+empty_file.make_empty("", Path({str(tmp_path)!r}, "second.db"), "/x", {schema_head()!r})
+print("mlflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False" and (tmp_path / "second.db").is_file()
+
+
+def test_where_none_can_be_kept_each_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> str:
+        raise PermissionError("open to others")
+
+    monkeypatch.setattr(empty_file, "user_folder", refused)
+    assert made(tmp_path / "first").is_file()
+
+
+def test_one_that_is_broken_is_not_believed(tmp_path: Path, own_folder: Path) -> None:
+    made(tmp_path / "first")
+    (kept,) = own_folder.iterdir()
+    kept.write_bytes(b"not a database")
+    assert made(tmp_path / "second").is_file()
+    assert all_of(tmp_path / "second" / "mlflow.db", f"{tmp_path}/second")
