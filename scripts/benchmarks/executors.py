@@ -153,6 +153,21 @@ def first_result() -> Row:
     return {"seconds": statistics.median(seconds), "budget": "<= 3 s"}
 
 
+def first_sweep() -> Row:
+    """The first sweep of a process on a session: from the call to the first trial, from the last trial to the end."""
+    with session(2) as spark:
+        called = time.time()
+        result = st.sweep(nap(0.1), {"x": st.uniform(0, 1), "y": st.uniform(0, 1)}, max_trials=40, spark=spark,
+                          name="bench", progress=lambda _: None)  # fmt: skip
+        returned = time.time()
+    ends = [trial.started + trial.duration for trial in result.trials]
+    return {
+        "first_trial_s": min(trial.started for trial in result.trials) - called,
+        "end_s": returned - max(ends),
+        "budget": "<= 2.5 s, <= 0.25 s",
+    }
+
+
 def report_to_stop() -> Row:
     """From report() to the return of should_stop(), seen by the objective."""
 
@@ -290,6 +305,20 @@ def spark_trials() -> Row:
         return _peer(time.perf_counter() - start)
 
 
+def first_spark_trials() -> Row:
+    """The first ``fmin`` of a process with hyperopt's SparkTrials."""
+    import hyperopt
+    import numpy
+
+    with session(2) as spark:
+        called = time.time()
+        trials = hyperopt.SparkTrials(parallelism=2, spark_session=spark)
+        hyperopt.fmin(lambda _: time.time(), hyperopt.hp.uniform("x", 0, 1), hyperopt.tpe.suggest, 4, trials=trials,
+                      rstate=numpy.random.default_rng(0), show_progressbar=False)  # fmt: skip
+        returned = time.time()
+    return {"first_trial_s": min(trials.losses()) - called, "end_s": returned - max(trials.losses())}
+
+
 def mlflow_study() -> Row:
     """MLflow's Spark study for Optuna, SQLite, random sampler."""
     import mlflow
@@ -327,6 +356,7 @@ ROWS: dict[str, Callable[[], Row]] = {
     "empty trials, tracked, fresh": lambda: {**empty("fresh", 1_000), "budget": ">= 150/s"},
     "2,000 x 0.2 s on 16 slots": wide,
     "first result on 16 slots": first_result,
+    "first sweep of a process": first_sweep,
     "report to stop": report_to_stop,
     "timeout to next attempt": timeout_to_next,
     "1 GB of data, 8 slots": data,
@@ -336,6 +366,7 @@ PEERS: dict[str, Callable[[], Row]] = {
     "peer: joblib/loky": loky,
     "peer: joblib-spark": joblib_spark,
     "peer: hyperopt SparkTrials": spark_trials,
+    "peer: hyperopt SparkTrials, first of a process": first_spark_trials,
     "peer: MlflowSparkStudy": mlflow_study,
 }
 

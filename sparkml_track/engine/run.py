@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from threading import Thread
 
-from sparkml_track import pages, pruners, samplers, schema
+from sparkml_track import pages, plots, pruners, samplers, schema
 from sparkml_track.engine.closing import close, leaving
 from sparkml_track.engine.garbage import collecting_new_only
 from sparkml_track.engine.identity.data_digest import materialised
@@ -136,6 +137,7 @@ class _Run:
         return _Running(loop, publisher, opening.journal.sweep, parent)
 
     def _through(self, running: _Running, executor: Executor, tracker: Tracker, journal: Journal) -> SweepResult:
+        self._load_late()
         error = self._loop(running.loop)
         # Before the executor closes, which takes seconds: a signal that comes then ends no trial any more.
         ending = self._ending(running, error, executor.stale)
@@ -252,6 +254,11 @@ class _Run:
             past.recall(journal.replay())
         if self._spec.tracking.child_runs != "none":
             tracker.reopen(run_id, [trial.number for trial in past.unfinished])
+
+    def _load_late(self) -> None:
+        """Imports what the report needs while trials run; drawing it waits for what is left."""
+        if (self._spec.max_trials or plots.FEWEST) >= plots.FEWEST:
+            Thread(target=plots.load, name="sparkml-load", daemon=True).start()
 
     def _loop(self, loop: Loop) -> BaseException | None:
         try:

@@ -18,7 +18,7 @@ from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
 from sparkml_track.plots._drift import draw_drift
 from sparkml_track.plots._figure import library
 from sparkml_track.plots._history import History
-from sparkml_track.plots._importances import Importances
+from sparkml_track.plots._importances import FEWEST, Importances, load
 from sparkml_track.plots._parallel import ParallelCoordinates
 from sparkml_track.plots._quality import draw_quality
 from sparkml_track.plots._scores import draw_scores
@@ -26,6 +26,7 @@ from sparkml_track.plots._slices import Pair, Slices
 from sparkml_track.plots._timeline import Timeline
 
 __all__ = [
+    "FEWEST",
     "History",
     "Importances",
     "Pair",
@@ -40,6 +41,7 @@ __all__ = [
     "draw_quality",
     "draw_scores",
     "library",
+    "load",
     "standard",
 ]
 

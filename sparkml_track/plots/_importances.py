@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from typing_extensions import override
 
@@ -13,9 +13,12 @@ from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
 from sparkml_track.plots._figure import BLUE, fragment, label, layout, sampled, sentence, valued
 
-__all__ = ["Importances", "importances", "shares_of"]
+__all__ = ["FEWEST", "Importances", "importances", "load", "shares_of"]
 
-_MOST_TRIALS, _MOST_PARAMS, _FEWEST = 2000, 20, 5
+#: Fewer trials have no importances.
+FEWEST = 5
+
+_MOST_TRIALS, _MOST_PARAMS = 2000, 20
 _NOT_SET = "(not set)"
 #: Of the forest that importances are read from; more cost more than they show.
 _TREES = 24
@@ -32,9 +35,9 @@ class Importances(Plot):
     def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
         title = "Parameter importances"
         finished = valued(trials)
-        if len(finished) < _FEWEST:
+        if len(finished) < FEWEST:
             return Plotted(
-                title, "", sentence(f"At least {_FEWEST} finished trials are needed; there are {len(finished)}.")
+                title, "", sentence(f"At least {FEWEST} finished trials are needed; there are {len(finished)}.")
             )
         found = shares_of(trials, goal)
         if not found:
@@ -60,13 +63,19 @@ class Importances(Plot):
         return Plotted(title, caption, fragment("importances", [bars], page, height=110 + 34 * len(top)))
 
 
+def load() -> None:
+    """Imports what importances are found out by, which takes a second; for who has the time."""
+    with suppress(ImportError):
+        import sklearn.ensemble  # noqa: F401
+
+
 def shares_of(trials: Sequence[PlotTrial], goal: Goal) -> dict[str, float]:
     """The same of all trials of a sweep; found out once for plots that are given the same ``PlotTrials``."""
     known = trials.found if isinstance(trials, PlotTrials) else {}
     shares = known.get("importances")
     if not isinstance(shares, dict):
         finished = sampled(valued(trials), _MOST_TRIALS, goal)
-        shares = known["importances"] = importances(finished) if len(finished) >= _FEWEST else {}
+        shares = known["importances"] = importances(finished) if len(finished) >= FEWEST else {}
     return shares
 
 
@@ -81,6 +90,8 @@ def importances(trials: Sequence[PlotTrial]) -> dict[str, float]:
     values = [one.value for one in trials if one.value is not None]
     if not columns or min(values) == max(values):
         return {}
+    if len(columns) == 1:
+        return dict.fromkeys(columns, 1.0)
     return _by_optuna(columns, values)
 
 
