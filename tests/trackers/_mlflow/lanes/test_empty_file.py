@@ -15,12 +15,25 @@ from sparkml_track.trackers._mlflow.lanes import empty_file
 from sparkml_track.trackers._mlflow.lanes.empty_file import make_empty
 from sparkml_track.trackers._mlflow.lanes.tables import schema_head
 
+_PARTS = {
+    "columns": "SELECT * FROM pragma_table_info('{}')",
+    "indexes": "SELECT name, \"unique\", origin FROM pragma_index_list('{}') WHERE origin = 'c'",
+    "keys": 'SELECT "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(\'{}\')',
+    "rows": "SELECT * FROM {}",
+}
+
 
 def all_of(path: Path, root: str) -> list[str]:
-    """All tables, indexes and rows, without times; the root by a name."""
+    """All columns, indexes and rows, without times; the root by a name. The order of constraints is MLflow's whim."""
     with closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE experiments SET creation_time = 0, last_update_time = 0")
-        return sorted(line.replace(root, "<root>") for line in db.iterdump())
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        parts = {
+            f"{name} {what}": sorted(map(str, db.execute(query.format(name))))
+            for name in names
+            for what, query in _PARTS.items()
+        }
+        return [f"{part}: {rows}".replace(root, "<root>") for part, rows in parts.items()]
 
 
 @pytest.fixture(autouse=True)
