@@ -98,14 +98,14 @@ def report(
     as_json: _Json = False,
 ) -> None:
     """Draw the report of a sweep anew, also of one that runs or was interrupted."""
-    from sparkml_track.engine.publishing.report import write_report
+    from sparkml_track.engine.publishing.report import Page, write_report
 
     sweep = _load(run, config, tracking_uri)
     path = output or sweep.result.report_path
     result = sweep.result
     facts = {"sweep": result.sweep, "parent run": result.run_id, "state": sweep.state}
     try:
-        write_report(path, sweep.name, result.summary, result.trials, facts)
+        write_report(path, Page(sweep.name, result.summary, result.trials, facts, sweep.curves))
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error.strerror or error}") from None
     _say(as_json, {"report": str(path)}, str(path))

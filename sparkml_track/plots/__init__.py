@@ -6,6 +6,8 @@ _importances  how much each parameter matters
 _parallel     parameters side by side
 _slices       the value against the parameters that matter most
 _timeline     when each trial ran
+_pareto       two objectives against each other
+_curves       what trials reported, step by step
 _figure       figures as plotly.js takes them
 _drift        the drift of each column in each window
 _quality      the quality of scores, window by window
@@ -15,11 +17,13 @@ _scores       their distribution
 from __future__ import annotations
 
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
+from sparkml_track.plots._curves import PlotCurve, draw_curves
 from sparkml_track.plots._drift import draw_drift
 from sparkml_track.plots._figure import library
 from sparkml_track.plots._history import History
 from sparkml_track.plots._importances import FEWEST, Importances, load
 from sparkml_track.plots._parallel import ParallelCoordinates
+from sparkml_track.plots._pareto import draw_pareto
 from sparkml_track.plots._quality import draw_quality
 from sparkml_track.plots._scores import draw_scores
 from sparkml_track.plots._slices import Pair, Slices
@@ -32,12 +36,15 @@ __all__ = [
     "Pair",
     "ParallelCoordinates",
     "Plot",
+    "PlotCurve",
     "PlotTrial",
     "PlotTrials",
     "Plotted",
     "Slices",
     "Timeline",
+    "draw_curves",
     "draw_drift",
+    "draw_pareto",
     "draw_quality",
     "draw_scores",
     "library",

@@ -111,3 +111,21 @@ def test_the_report_draws_its_plots(swept: st.SweepResult, opened: Open) -> None
     page = opened(swept.report_path.as_uri())
     assert page.count("main-svg") >= 3
     assert "11 finished" in texts(page)
+
+
+def test_the_report_draws_the_front_and_learning_curves(home: Path, opened: Open) -> None:
+    def objective(trial: Any) -> dict[str, float]:
+        x = float(trial.params["x"])
+        for step in range(5):
+            trial.report({"loss": x + 1 / (step + 1)}, step)
+        return {"loss": x, "size": 1 - x}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARKML_HOME", str(home))
+        given: Any = {"max_trials": 6, "sampler": "random", "executor": "inline", "progress": False}
+        path = st.sweep(objective, {"x": st.uniform(0, 1)}, name="two", metric=["loss", "size"], **given).report_path
+    page = opened(path.as_uri())
+    for name in ("pareto", "curves"):
+        (plot,) = re.findall(rf'<div id="plot-{name}-[^>]*>(.*?)<script>', page, re.DOTALL)
+        assert "main-svg" in plot
+        assert re.search(r'<path class="(js-line|point)', plot), f"{name} has an axis and nothing in it"

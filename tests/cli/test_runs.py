@@ -140,6 +140,25 @@ def test_report_is_drawn_anew(first: st.SweepResult, tmp_path: Path, capsys: pyt
     assert first.sweep in path.read_text()
 
 
+def reporting(trial: st.Trial) -> dict[str, float]:
+    for step in range(3):
+        trial.report({"loss": 1.0 / (step + 1)}, step)
+    return {"loss": 0.5, "size": float(trial.number)}
+
+
+def test_the_report_that_is_drawn_anew_has_the_curves_of_the_first(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = {"x": st.uniform(-1, 1)}
+    given: Any = {"executor": "inline", "sampler": "random", "max_trials": 4, "progress": False}
+    result = st.sweep(reporting, space, name="curves", metric=["loss", "size"], **given)
+    command(capsys, "report", result.sweep, "-o", tmp_path / "again.html")
+    for path in (result.report_path, tmp_path / "again.html"):
+        page = path.read_text()
+        assert "<h2>Learning curves</h2><p>loss by step, lower is better" in page
+        assert "<h2>Pareto front: loss and size</h2>" in page
+
+
 def test_open_prints_deep_links(first: st.SweepResult, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = command(capsys, "open", first.sweep, "--port", 5555)
     runs = f"http://127.0.0.1:5555/#/experiments/{first.experiment_id}/runs"

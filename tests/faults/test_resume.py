@@ -80,6 +80,20 @@ def test_a_resumed_sweep_has_the_trials_of_an_uninterrupted_one(
     assert first == second
 
 
+def reporting(trial: Any) -> float:
+    trial.report({"loss": 1.0 / (trial.number + 1)}, 0)
+    return 1.0 / (trial.number + 1)
+
+
+def test_the_report_of_a_resumed_sweep_has_the_curves_of_both_drivers(home: Path) -> None:
+    half(home, 4, objective=reporting)
+    result = sweep(home, objective=reporting)
+    drawn = result.report_path.read_text()
+    assert "<h2>Learning curves</h2>" in drawn
+    for trial in (0, len(result.trials) - 1):
+        assert f'"trial {trial}, finished"' in drawn
+
+
 def test_signals_end_runs_as_killed_and_the_same_command_goes_on(drivers: Drivers) -> None:
     arguments = {"seconds": 0.4, "max_trials": 10}
     for number, error in ((signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")):

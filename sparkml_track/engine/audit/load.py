@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sparkml_track import schema
 from sparkml_track.engine.audit.expected import summary_of
+from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.records import values_of
 from sparkml_track.engine.results.summary import Result, Summary, summarise
@@ -34,6 +35,7 @@ class LoadedSweep:
         tracked: the URI of its store without secrets.
         why: it did not finish, for a person.
         spec: as JSON, as far as it is known.
+        curves: what some of the trials reported; None where the store alone knows the sweep.
     """
 
     result: SweepResult
@@ -42,6 +44,7 @@ class LoadedSweep:
     tracked: str
     why: str = ""
     spec: Mapping[str, object] = field(default_factory=dict)
+    curves: Curves | None = None
 
 
 def load_sweep(sweep: str, *, home: str | Path | None = None, tracking_uri: str | None = None) -> SweepResult:
@@ -101,6 +104,7 @@ def _from_journal(home: Path, entry: SweepEntry) -> LoadedSweep:
         tracked=spec.tracking.uri or Home.find(home).tracking_uri,
         why="" if past.ended is None else past.ended.why,
         spec=spec.described,
+        curves=past.curves,
     )
 
 

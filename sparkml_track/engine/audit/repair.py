@@ -132,7 +132,7 @@ class Repair:
             spec=past.begun.spec.described,
             stale=past.stale,
         )
-        end, about = parent_end(ending, summary, results), described(ending, summary, results)
+        end, about = parent_end(ending, summary, results, past.curves), described(ending, summary, results)
         close_parent(self._tracker, ending, end, about)
         journal.append([written(ended_record(ending, summary))])
         journal.flush()

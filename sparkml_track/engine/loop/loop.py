@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sparkml_track.engine.loop.journal_writer import JournalWriter
 from sparkml_track.engine.loop.ports import Parts, Queue
@@ -24,7 +24,7 @@ from sparkml_track.errors import TrackingError
 from sparkml_track.executors import Ended, Event, Logged, Lost, Reported, SlotsChanged, Started
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, AttemptId, Outcome, State
+from sparkml_track.trial import Attempt, AttemptId, Outcome, Report, State
 
 __all__ = ["Loop", "Parts"]
 
@@ -260,10 +260,10 @@ class Loop:
             self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
         if self._parts.publisher is not None:
             self.journal.hold(live.child_run(result, outcome))
-        self._count(result)
+        self._count(result, live.reports)
 
-    def _count(self, result: Result) -> None:
-        why = self.tally.add(result)
+    def _count(self, result: Result, reports: Sequence[Report] = ()) -> None:
+        why = self.tally.add(result, reports)
         if why and not self.stopping:
             self.stop(why)
 

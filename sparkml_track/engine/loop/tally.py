@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sparkml_track.engine.loop.failure_log import FailureLog
 from sparkml_track.engine.loop.stopping import Stopping
+from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.errors import SweepStopped
-from sparkml_track.trial import State
+from sparkml_track.trial import Report, State
 
 __all__ = ["Tally"]
 
@@ -25,6 +26,7 @@ class Tally:
     Attributes:
         counts: accepted trials, by state.
         best: of them, by the first objective; never one whose value is not finite.
+        curves: what some of them reported.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -33,10 +35,12 @@ class Tally:
         self._complaints = FailureLog()
         self.counts: Counter[State] = Counter()
         self.best: Result | None = None
+        self.curves = Curves(spec.goals[0])
 
-    def add(self, result: Result) -> str:
-        """Takes an accepted trial; why the sweep ends with it, empty if it does not."""
+    def add(self, result: Result, reports: Sequence[Report] = ()) -> str:
+        """Takes an accepted trial and what it reported; why the sweep ends with it, empty if it does not."""
         self.counts[result.state] += 1
+        self.curves.add(result, reports)
         self._complaints.hear(result)
         if self._is_better(result):
             self.best = result

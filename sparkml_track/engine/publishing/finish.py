@@ -20,6 +20,7 @@ from sparkml_track.engine.records.entries import written
 from sparkml_track.engine.records.types import BestTrial, Ended
 from sparkml_track.engine.results.best_so_far import best_so_far
 from sparkml_track.engine.results.costs import costs_of
+from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.ranking import top_trials
 from sparkml_track.engine.results.summary import Result, Summary, trials_table
 from sparkml_track.engine.results.sweep_result import SweepResult
@@ -96,7 +97,7 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
     loop.journal.flush()
     results = sorted(loop.results, key=lambda each: each.number)
     summary = loop.summary()
-    end = parent_end(ending, summary, results)
+    end = parent_end(ending, summary, results, loop.tally.curves)
     about = described(ending, summary, results)
     _raise_if_unpublished(ending, loop, publisher, waiting)
     if publisher is not None and publisher.troubled:
@@ -203,10 +204,10 @@ def _way_out(ending: Ending) -> str:
     )
 
 
-def parent_end(ending: Ending, summary: Summary, results: Sequence[Result]) -> ParentEnd:
+def parent_end(ending: Ending, summary: Summary, results: Sequence[Result], curves: Curves) -> ParentEnd:
     """What the parent run gets at the end; a function of its arguments, but for the time. Writes the report."""
     facts = {"sweep": ending.sweep, "parent run": ending.run_id}
-    page = report(ending.report_path, Page(ending.name, summary, results, facts))
+    page = report(ending.report_path, Page(ending.name, summary, results, facts, curves))
     metrics = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
     metrics |= {"attempts_stale": float(ending.stale), **costs_of(results).metrics(), **result_metrics(summary)}
     curve = best_so_far(results, summary.goals[0]) if summary.pareto is None else ()

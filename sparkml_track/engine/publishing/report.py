@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 from sparkml_track import pages
+from sparkml_track.engine.results.curves import Curve, Curves
 from sparkml_track.engine.results.failures import failures
+from sparkml_track.engine.results.pareto import Front
 from sparkml_track.engine.results.summary import Result, Summary
-from sparkml_track.plots import Plot, Plotted, PlotTrial, PlotTrials, library, standard
+from sparkml_track.plots import (
+    Plot,
+    PlotCurve,
+    Plotted,
+    PlotTrial,
+    PlotTrials,
+    draw_curves,
+    draw_pareto,
+    library,
+    standard,
+)
 from sparkml_track.readable import clock_time, duration, number, short_text
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Content, write_content
@@ -22,6 +36,8 @@ __all__ = ["Page", "render", "report", "write_report"]
 
 _log = logging.getLogger(__name__)
 _TOP, _PARAMS = 20, 8
+#: Objectives whose pairs have a front each.
+_OBJECTIVES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +49,22 @@ class Page:
         summary: of the results.
         results: every trial that ended, by number.
         facts: what else to show at the top, such as sweep id and run id; name to text.
+        curves: what some of the trials reported, None if that is not known.
     """
 
     title: str
     summary: Summary
     results: Sequence[Result]
     facts: Mapping[str, str] = field(default_factory=dict)
+    curves: Curves | None = None
 
 
-def write_report(
-    path: Path, title: str, summary: Summary, results: Sequence[Result], facts: Mapping[str, str] | None = None
-) -> Content:
+def write_report(path: Path, page: Page) -> Content:
     """Writes the report to a file; a reader sees the old page or the new one, never half of one.
 
     Args:
         path: of the HTML file; its folder is made.
-        title: the sweep's name.
-        summary: of the results.
-        results: every trial that ended.
-        facts: see ``Page``.
+        page: what to show.
 
     Returns:
         The page.
@@ -59,7 +72,7 @@ def write_report(
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    text = render(Page(title, summary, results, facts or {}), standard())
+    text = render(page, standard())
     _save(path, text)
     return text
 
@@ -105,7 +118,7 @@ def render(page: Page, plots: Sequence[Plot]) -> Content:
 
     Args:
         page: what to show.
-        plots: drawn for each objective.
+        plots: drawn for each objective; none leaves out what belongs to all of them, too.
     """
     summary = page.summary
     return pages.render(
@@ -117,7 +130,7 @@ def render(page: Page, plots: Sequence[Plot]) -> Content:
         counts=_counts(summary),
         front=None if summary.pareto is None else len(summary.pareto),
         best=_best(summary),
-        plots=list(_plots(page, plots)),
+        plots=[*_fronts(page), *_plots(page, plots), *_curves(page)] if plots else [],
         top=_top(page),
         failures=_failures(page.results),
         aggregates=_aggregates(summary),
@@ -166,6 +179,30 @@ def _plot_trial(result: Result, place: int, metric: str) -> PlotTrial:
     if result.state is State.PRUNED:
         value = result.metrics.get(metric)
     return PlotTrial(result.number, result.state, flatten(result.params), value, result.started, result.duration)
+
+
+def _fronts(page: Page) -> Iterable[Plotted]:
+    """One for each pair of the first objectives."""
+    for first, second in combinations(range(min(len(page.summary.goals), _OBJECTIVES)), 2):
+        goals = page.summary.goals[first], page.summary.goals[second]
+        pairs, front = [], Front[int](2)
+        for one in page.results:
+            if one.state is State.FINISHED and one.value and all(map(math.isfinite, one.value)):
+                front.add((goals[0].loss(one.value[first]), goals[1].loss(one.value[second])), one.number, one.number)
+                pairs.append((_plot_trial(one, first, goals[0].metric), one.value[second]))
+        yield draw_pareto(pairs, goals, set(front))
+
+
+def _curves(page: Page) -> Iterable[Plotted]:
+    """Nothing where no trial reported."""
+    if page.curves is not None and page.curves.reported:
+        best, others = page.curves.best(), page.curves.others()
+        shown = [_plot_curve(one, best=True) for one in best] + [_plot_curve(one, best=False) for one in others]
+        yield draw_curves(shown, page.summary.goals[0], page.curves.reported)
+
+
+def _plot_curve(one: Curve, *, best: bool) -> PlotCurve:
+    return PlotCurve(one.number, one.state, best, one.steps, one.values)
 
 
 def _top(page: Page) -> Mapping[str, object] | None:

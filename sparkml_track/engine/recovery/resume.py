@@ -101,7 +101,7 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
         _restore_pruner(parts.pruner, parts.journal, past, spec)
     again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
     loop.restore(past.results.values(), again)
-    loop.used, loop.stale = past.used, past.stale
+    loop.used, loop.stale, loop.tally.curves = past.used, past.stale, past.curves
 
 
 def clear_spool(folder: Path, past: History) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from sparkml_track.engine.records.types import (
     Retried,
     Submitted,
 )
+from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.records import child_run, result_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Tracking
@@ -55,6 +57,7 @@ class History:
         logged: through MLflow, likewise.
         logs: of the accepted attempt, likewise.
         artifacts: folders that accepted attempts left, by trial.
+        curves: what some of the trials reported, also of those that are published.
         keep: whether reports and logs of published trials are kept.
         keep_logged: whether what they logged through MLflow is.
     """
@@ -74,6 +77,7 @@ class History:
     logged: dict[int, list[RunLog]] = field(default_factory=dict)
     logs: dict[int, str] = field(default_factory=dict)
     artifacts: dict[int, str] = field(default_factory=dict)
+    curves: Curves = field(default_factory=lambda: Curves(Goal()))
     _began: float = 0.0
     _last: float = 0.0
     keep: bool = False
@@ -162,17 +166,10 @@ class History:
     @property
     def counts(self) -> Counts:
         """Trials by state, those without an outcome as running."""
-        states = [result.state for result in self.results.values()]
+        states = Counter(result.state for result in self.results.values())
+        ended = {state.value: states[state] for state in State if state.terminal}
         running = len(self.trials) - len(self.results)
-        return Counts(
-            planned=self.planned,
-            finished=states.count(State.FINISHED),
-            pruned=states.count(State.PRUNED),
-            failed=states.count(State.FAILED),
-            killed=states.count(State.KILLED),
-            running=running,
-            not_started=self.planned - len(self.trials),
-        )
+        return Counts(self.planned, running=running, not_started=self.planned - len(self.trials), **ended)
 
     def child(self, number: int) -> ChildRun:
         """The child run of an accepted trial; whole only if it was kept."""
@@ -193,7 +190,7 @@ class History:
     def _add_of_sweep(self, record: OfSweep) -> None:
         match record:
             case Plan():
-                self.plan = record
+                self.plan, self.curves = record, Curves(record.spec.goals[0])
             case Parent():
                 self._take_parent(record)
             case Retried():
@@ -254,6 +251,7 @@ class History:
             self.results[number] = result_of(record, self.trials[number], [goal.metric for goal in self.goals])
         except KeyError as error:
             raise unreadable(f"the accepted outcome of trial {number} lacks the metric {error}") from error
+        self.curves.add(self.results[number], self.reports.get(number, ()))
         self._last = max(self._last, record.started + record.duration)
         if record.log:
             self.logs[number] = record.log
@@ -273,6 +271,7 @@ class History:
             self.published.discard(number)
             self.charged.pop(number, None)
             self.artifacts.pop(number, None)
+            self.curves.drop(number)
             self._forget(number)
 
     def _take_published(self, record: Published) -> None:

@@ -340,6 +340,15 @@ def test_each_report_is_answered_and_a_retry_starts_with_a_clean_pruner() -> Non
     assert len(world.publisher.children[0].reports) == 3, "those of the lost attempt are gone"
 
 
+def test_curves_are_those_of_accepted_attempts() -> None:
+    def script(attempt: Attempt) -> Sequence[Event]:
+        reports = [Reported(attempt.id, step, Report({"loss": attempt.number}, step, 6.0)) for step in range(2)]
+        return [*reports, Lost(attempt.id, "gone") if attempt.number == 1 else done(attempt)]
+
+    (curve,) = World(script, trials=1).run().loop.tally.curves.best()
+    assert (list(curve.steps), list(curve.values)) == ([0, 1], [2.0, 2.0])
+
+
 def test_what_a_lost_attempt_logged_is_not_in_the_child_run() -> None:
     def script(attempt: Attempt) -> Sequence[Event]:
         log = Logged(attempt.id, RunLog(params={"alpha": str(attempt.number)}))

@@ -3,17 +3,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from sparkml_track.engine.publishing.report import Page, render, write_report
+from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.summary import Result, summarise
 from sparkml_track.goal import Goal
 from sparkml_track.plots import Plot, standard
 from sparkml_track.trackers._content import read_content
-from sparkml_track.trial import State
+from sparkml_track.trial import Report, State
 
 HOSTILE = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>"
 ONE = ((Goal("auc", maximize=True),),)
@@ -134,6 +136,37 @@ def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "reports" / "sweep.html"
     results = [finished(number, 0.5) for number in range(3)]
     for title in ("first", "second"):
-        write_report(path, title, summarise(results, 3, 0, *ONE), results)
+        write_report(path, Page(title, summarise(results, 3, 0, *ONE), results))
         assert f"<h1>{title}</h1>" in path.read_text(encoding="utf-8")
     assert [one.name for one in path.parent.iterdir()] == ["sweep.html"]
+
+
+def reported(*numbers: int) -> Curves:
+    curves = Curves(ONE[0][0])
+    for number in numbers:
+        curves.add(finished(number, 0.5 + number / 100), [Report({"auc": step / 10}, step, 1.7e9) for step in range(3)])
+    return curves
+
+
+def test_learning_curves_are_drawn_where_trials_reported() -> None:
+    results = [finished(number, 0.5 + number / 100) for number in range(8)]
+    whole = page(results)
+    text = Reader(drawn(replace(whole, curves=reported(1, 2)), standard())).text
+    assert "Learning curves" in text
+    for without in (whole, replace(whole, curves=reported())):
+        assert "Learning curves" not in Reader(drawn(without, standard())).text
+
+
+def test_one_objective_has_no_front_and_three_have_one_for_each_pair() -> None:
+    assert "Pareto" not in Reader(drawn(page([finished(0, 0.5), finished(1, 0.6)]), standard())).text
+    goals = (Goal("a"), Goal("b", maximize=True), Goal("c"))
+    results = [
+        Result(n, {"x": n}, State.FINISHED, {}, (float(n), float(n * 5 % 4), math.nan if n == 3 else 1.0))
+        for n in range(4)
+    ]
+    html = drawn(Page("three", summarise(results, 4, 0, goals), results), standard())
+    text = re.sub(r"\s+", " ", Reader(html).text)
+    for pair in ("a and b", "a and c", "b and c"):
+        assert f"Pareto front: {pair}" in text
+    assert "no trial beats the 3 on the line" in text, "0, 1 and 2 rise in both, and trial 3 has no value for c"
+    assert html.count('name":"Pareto front') == 3

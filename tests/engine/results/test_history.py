@@ -33,11 +33,12 @@ from sparkml_track.engine.results.history import History
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.errors import JournalError
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Started
+from sparkml_track.executors import Reported as Said
 from sparkml_track.journals import Journal, Record
 from sparkml_track.samplers import build
 from sparkml_track.space import flatten, parse
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, AttemptId, Counts, Outcome, RunLog, State
+from sparkml_track.trial import Attempt, AttemptId, Counts, Outcome, Report, RunLog, State
 
 SPEC = Spec(lambda _: 0.0, parse({"x": st.uniform(0, 9)}), "s", "e", max_trials=5)
 PLAN = Plan("s", 1.0, planned_spec(SPEC.plan()), {"spec": {}}, {})
@@ -134,6 +135,27 @@ def test_a_retried_trial_is_open_again_and_its_end_is_void() -> None:
     assert [trial.number for trial in past.unfinished] == [0]
 
 
+def test_curves_are_of_accepted_attempts_outlive_publication_and_go_with_a_retried_trial() -> None:
+    said: list[JournalRecord] = [
+        PLAN,
+        asked(0),
+        submitted("0.0.1"),
+        reported("0.0.1", 7),
+        submitted("0.0.2"),
+        reported("0.0.2", 0),
+        reported("0.0.2", 1),
+        asked(1),
+        submitted("1.0.1"),
+        reported("1.0.1", 0),
+        accepted(0),
+        Published((0,)),
+    ]
+    past = history(said)
+    assert [(one.number, list(one.steps)) for one in past.curves.best()] == [(0, [0, 1])]
+    assert past.reports.keys() == {1}
+    assert history([*said, Retried((0,))]).curves.reported == 0
+
+
 def test_late_answers_are_known_also_of_a_driver_that_did_not_end() -> None:
     said: list[JournalRecord] = [PLAN, asked(0), Late(2)]
     assert history(said).stale == 2
@@ -205,9 +227,10 @@ class _Quick(Executor):
     name = "quick"
     capabilities = Capabilities(kills=True, streams=True, isolates=True)
 
-    def __init__(self) -> None:
+    def __init__(self, reports: int = 0) -> None:
         self.stale = 0
         self._events: list[Event] = []
+        self._reports = reports
 
     @property
     def slots(self) -> int:
@@ -215,12 +238,14 @@ class _Quick(Executor):
 
     @property
     def room(self) -> int:
-        return 64 - len(self._events) // 2
+        return 64 - len(self._events) // (2 + self._reports)
 
     def submit(self, *attempts: Attempt) -> None:
         outcome = Outcome(State.FINISHED, {"loss": 0.5}, log="x" * 2000, started=5.0, duration=0.1, host="h")
         for attempt in attempts:
-            self._events += [Started(attempt.id, "h", 5.0), Ended(attempt.id, outcome)]
+            reports = [Report({"loss": step / 7}, step, 5.0) for step in range(self._reports)]
+            said = [Said(attempt.id, index, one) for index, one in enumerate(reports)]
+            self._events += [Started(attempt.id, "h", 5.0), *said, Ended(attempt.id, outcome)]
 
     def events(self, timeout: float | None = None) -> Sequence[Event]:
         events, self._events = self._events, []
@@ -256,10 +281,10 @@ class _Published:
     def check(self) -> None: ...
 
 
-def _bytes_held(trials: int) -> int:
+def _bytes_held(trials: int, reports: int = 0) -> int:
     spec = Spec(lambda _: 0.0, SPEC.space, "s", "e", sampler="random", max_trials=trials)
     asker = Asker(build("random", spec.space, seed=1), (), trials, 1)
-    parts = Parts(asker, None, _Quick(), _Nowhere(), _Published(), lambda loop: None, deque())
+    parts = Parts(asker, None, _Quick(reports), _Nowhere(), _Published(), lambda loop: None, deque())
     tracemalloc.start()
     try:
         loop = Loop(spec, parts)
@@ -273,3 +298,8 @@ def _bytes_held(trials: int) -> int:
 def test_a_sweep_holds_less_than_a_kilobyte_a_trial_logs_and_reports_are_let_go() -> None:
     grown = _bytes_held(6000) - _bytes_held(2000)
     assert grown / 4000 < 1000, f"{grown / 4000:.0f} bytes a trial: 100,000 trials would take {grown / 40:.0f} kB"
+
+
+def test_curves_are_of_a_bounded_number_of_trials() -> None:
+    grown = _bytes_held(1500, reports=20) - _bytes_held(500, reports=20)
+    assert grown / 1000 < 1200, f"{grown / 1000:.0f} bytes a trial that reported 20 times"
