@@ -206,6 +206,9 @@ def _head(sweep: LoadedSweep, facts: Mapping[str, Any]) -> Sequence[str]:
     costs = facts["costs"]
     worked, failed = duration(costs["slot_seconds_used"]), duration(costs["slot_seconds_wasted"])
     took = f"took {duration(costs['seconds_wall'])}; slots worked {worked}, {failed} of it for trials that failed"
+    took += f", and were idle for {duration(costs['slot_seconds_idle'])}" if costs.get("slot_seconds_idle") else ""
+    price = facts["slot_hour_price"]
+    cost = "" if price is None else f"cost {number(costs['cost'])}, at {number(price)} for a slot's hour"
     trial = facts["slowest"]
     slowest = "" if trial is None else f"; slowest trial {trial}: {duration(costs['trial_seconds_max'])}"
     lines = [
@@ -214,7 +217,7 @@ def _head(sweep: LoadedSweep, facts: Mapping[str, Any]) -> Sequence[str]:
         f"{took}; {costs['attempts_lost']:.0f} attempts lost{slowest}",
         f"parent run {facts['run_id'] or 'not made yet'} in {escape(sweep.tracked)}",
     ]
-    return [*lines, f"report {escape(facts['report'])}"] if facts["report"] else lines
+    return [*lines, *filter(None, (cost, facts["report"] and f"report {escape(facts['report'])}"))]
 
 
 def _print_top(console: Console, sweep: LoadedSweep, most: int) -> None:

@@ -160,6 +160,8 @@ class _Run:
             reached=self._around.reached,
             hurry=self._interrupts.later(),
             config=self._config,
+            idle=loop.slots.idle,
+            price=self._spec.tracking.slot_hour_price,
         )
 
     def _end(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,45 @@ def test_a_sweep_whose_journal_is_elsewhere_is_read_from_its_store(
     loaded = st.load_sweep(first.sweep, home=tmp_path / "other", tracking_uri=uri)
     assert loaded.best_value == first.best_value
     assert not (tmp_path / "other").exists(), "to look makes nothing"
+
+
+def pausing(trial: st.Trial) -> float:
+    time.sleep(0.02)
+    return float(trial.number)
+
+
+def test_a_price_gives_a_cost_on_the_parent_run_and_to_whoever_asks(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracking, uri = st.Tracking(slot_hour_price=36_000.0), Home.find(home).tracking_uri
+    given: Any = {"executor": "inline", "sampler": "random", "max_trials": 3, "progress": False}
+    result = st.sweep(pausing, {"x": st.uniform(0, 1)}, name="priced", tracking=tracking, **given)
+    with closing(open_tracker(None, home)) as tracker:
+        parent = tracker.parent(result.run_id)
+    used, idle = (parent.metrics[f"slot_seconds_{name}"] for name in ("used", "idle"))
+    assert used == pytest.approx(sum(one.duration for one in result.trials))
+    assert used > 0.06
+    assert idle > 0, "the loop did more than wait for one slot"
+    assert parent.metrics["cost"] == pytest.approx(10 * (used + idle))
+    assert "at 36000 for a slot's hour" in parent.tags["mlflow.note.content"]
+    _, out, _ = command(capsys, "show", result.sweep)
+    assert f"cost {parent.metrics['cost']:.6g}, at 36000 for a slot's hour" in out.splitlines()
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "other"))
+    _, out, _ = command(capsys, "show", result.run_id, "--tracking-uri", uri, "--json")
+    costs = json.loads(out)["costs"]
+    assert costs["cost"] == pytest.approx(parent.metrics["cost"], rel=0.5), "times there are milliseconds"
+    assert costs["slot_seconds_idle"] == pytest.approx(idle)
+
+
+def test_without_a_price_nothing_is_said_of_a_cost(
+    first: st.SweepResult, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(open_tracker(None, home)) as tracker:
+        parent = tracker.parent(first.run_id)
+    assert "cost" not in parent.metrics
+    assert "slot_hour_price" not in parent.params
+    _, out, _ = command(capsys, "show", first.sweep)
+    assert "cost" not in out
 
 
 def test_a_sweep_is_loaded_as_it_was_returned(first: st.SweepResult, home: Path) -> None:

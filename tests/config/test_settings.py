@@ -239,6 +239,14 @@ def test_whose_artifacts_are_kept_reaches_the_arguments_of_sweep(tmp_path: Path)
     ]
 
 
+def test_the_price_of_a_slot_reaches_the_arguments_of_sweep(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, SMALL + "tracking: {slot_hour_price: 2}\n"), {})
+    assert Tracking(**settings.tracking.model_dump(exclude={"experiment"})) == Tracking(slot_hour_price=2.0)
+    (found,) = problems(tmp_path, SMALL + "tracking: {slot_hour_price: -1}\n")
+    assert found.startswith("7: tracking.slot_hour_price: ")
+    assert "-1" in found
+
+
 @pytest.mark.parametrize(
     ("lines", "metric", "direction"),
     [

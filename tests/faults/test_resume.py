@@ -16,6 +16,8 @@ import pandas
 import pytest
 
 import sparkml_track as st
+from sparkml_track.engine.audit.facts import facts_of
+from sparkml_track.engine.audit.load import loaded
 from sparkml_track.engine.audit.verify import verify
 from sparkml_track.engine.publishing.publisher import Publisher
 from sparkml_track.engine.spec.spec import Failures, Tracking
@@ -92,6 +94,20 @@ def test_the_report_of_a_resumed_sweep_has_the_curves_of_both_drivers(home: Path
     assert "<h2>Learning curves</h2>" in drawn
     for trial in (0, len(result.trials) - 1):
         assert f'"trial {trial}, finished"' in drawn
+
+
+def test_a_resumed_sweep_keeps_its_price_and_counts_idle_slots_of_all_drivers(home: Path) -> None:
+    priced = {"tracking": Tracking(slot_hour_price=7200.0)}
+    first = sweep(home, max_trials=5, **priced)
+    before: Any = list(read(home, first.sweep))[-1].body
+    sweep(home, resume=first.sweep, max_trials=8, tracking=Tracking())
+    (*_, after) = read(home, first.sweep)
+    assert after.kind == "ended"
+    assert 0 < before["idle"] < after.body["idle"]
+    facts = facts_of(loaded(first.sweep, home), 0)
+    costs: Any = facts["costs"]
+    assert (facts["slot_hour_price"], costs["slot_seconds_idle"]) == (7200.0, after.body["idle"])
+    assert costs["cost"] == pytest.approx(2 * (costs["slot_seconds_used"] + costs["slot_seconds_idle"]))
 
 
 def test_signals_end_runs_as_killed_and_the_same_command_goes_on(drivers: Drivers) -> None:

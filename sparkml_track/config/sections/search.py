@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from sparkml_track import executors, samplers
 from sparkml_track.config.sections.fields import (
     Function,
@@ -93,6 +95,7 @@ class TrackingSettings(Section):
         keep: whose artifacts: "all" or "best:K".
         artifact_root: folder on storage that all hosts have mounted, where artifacts stay; None sends them to the runs.
         nested: runs that trials make inside their own: "keep", "merge" or "refuse".
+        slot_hour_price: what an hour of one slot costs, in any currency; None for no price.
     """
 
     uri: Text | None = None
@@ -101,3 +104,4 @@ class TrackingSettings(Section):
     keep: Annotated[str, matching("all|best:[1-9][0-9]{0,5}", "'all' or 'best:K'")] = "all"
     artifact_root: Root | None = None
     nested: Literal["keep", "merge", "refuse"] = "keep"
+    slot_hour_price: Annotated[float, Field(ge=0)] | None = None

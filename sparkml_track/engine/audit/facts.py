@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from sparkml_track.engine.audit.load import LoadedSweep
-from sparkml_track.engine.results.costs import costs_of
 from sparkml_track.engine.results.failures import failures
 from sparkml_track.engine.results.ranking import top_trials
 from sparkml_track.engine.results.summary import Result
@@ -30,7 +29,7 @@ def facts_of(sweep: LoadedSweep, top: int) -> dict[str, object]:
     """
     result = sweep.result
     summary = result.summary
-    best, costs = summary.best, costs_of(result.trials)
+    best, costs = summary.best, sweep.costs
     return {
         "sweep": result.sweep,
         "name": sweep.name,
@@ -49,6 +48,7 @@ def facts_of(sweep: LoadedSweep, top: int) -> dict[str, object]:
         "metrics": {name: _finite(asdict(one)) for name, one in summary.aggregates.items()},
         "costs": _finite(costs.metrics()),
         "slowest": costs.slowest_trial,
+        "slot_hour_price": costs.price,
         "failures": [
             {
                 "reason": one.name,
@@ -76,7 +76,7 @@ def compared(sweeps: Sequence[LoadedSweep]) -> tuple[list[dict[str, object]], di
 
 
 def _row(sweep: LoadedSweep) -> dict[str, object]:
-    summary, costs = sweep.result.summary, costs_of(sweep.result.trials)
+    summary, costs = sweep.result.summary, sweep.costs
     metric = summary.goals[0].metric
     aggregate = summary.aggregates.get(metric)
     best = summary.best

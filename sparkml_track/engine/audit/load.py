@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sparkml_track import schema
 from sparkml_track.engine.audit.expected import summary_of
+from sparkml_track.engine.results.costs import Costs, costs_of
 from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.records import values_of
@@ -30,6 +31,7 @@ class LoadedSweep:
 
     Attributes:
         result: as ``sweep()`` gave it, or would give it if the sweep ended now.
+        costs: of the results.
         name: of the sweep.
         state: "running", "unfinished", "finished", "failed" or "killed".
         tracked: the URI of its store without secrets.
@@ -39,6 +41,7 @@ class LoadedSweep:
     """
 
     result: SweepResult
+    costs: Costs
     name: str
     state: str
     tracked: str
@@ -99,6 +102,7 @@ def _from_journal(home: Path, entry: SweepEntry) -> LoadedSweep:
     state = "unfinished" if past.ended is None else past.ended.state.value
     return LoadedSweep(
         result=_result(home, entry.sweep, (run_id, experiment), summary_of(past), results, spec.seed),
+        costs=costs_of(results, None if past.ended is None else past.ended.idle, spec.tracking.slot_hour_price),
         name=past.begun.name,
         state="running" if entry.holder is not None else state,
         tracked=spec.tracking.uri or Home.find(home).tracking_uri,
@@ -116,8 +120,10 @@ def _from_store(home: Path, tracker: Tracker, parent: StoredParent) -> LoadedSwe
     planned = max(int(parent.metrics.get("trials_planned", 0)), len(children))
     ids, seed = (parent.run_id, parent.experiment_id), int(parent.params.get("seed", 0))
     summary = summarise(results, planned, running, goals)
+    price = float(parent.params["slot_hour_price"]) if "slot_hour_price" in parent.params else None
     return LoadedSweep(
         result=_result(home, parent.sweep, ids, summary, results, seed),
+        costs=costs_of(results, parent.metrics.get("slot_seconds_idle"), price),
         name=parent.tags.get("mlflow.runName", parent.sweep),
         state="unfinished" if parent.status == "RUNNING" else parent.tags.get(schema.TAG_STATE, "unfinished"),
         tracked=redacted(tracker.uri),

@@ -131,6 +131,8 @@ class Repair:
             state=state,
             spec=past.begun.spec.described,
             stale=past.stale,
+            idle=None if past.ended is None else past.ended.idle,
+            price=past.tracking.slot_hour_price,
         )
         end, about = parent_end(ending, summary, results, past.curves), described(ending, summary, results)
         close_parent(self._tracker, ending, end, about)

@@ -22,8 +22,6 @@ from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.errors import TrackingError
 from sparkml_track.executors import Ended, Event, Logged, Lost, Reported, SlotsChanged, Started
-from sparkml_track.space import flatten
-from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Attempt, AttemptId, Outcome, Report, State
 
 __all__ = ["Loop", "Parts"]
@@ -43,6 +41,7 @@ class Loop:
         live: trials that have not ended, by number.
         stopping: why no more trials are started, empty while they are.
         refused: the tracking store's refusal for good; no more trials are started then, and those that run may end.
+        slots: how many there are, and what they did not use.
         used: seconds that earlier drivers worked at the sweep.
         stale: late answers that were refused by earlier drivers and here; the executor counts its own.
     """
@@ -56,7 +55,7 @@ class Loop:
         self.tally = Tally(spec)
         self.refused: TrackingError | None = None
         self.used, self.stale = 0.0, 0
-        self._slots = SlotWatch("Spark" if spec.executor not in ("processes", "inline") else "this host")
+        self.slots = SlotWatch("Spark" if spec.executor not in ("processes", "inline") else "this host")
         self._stopped = False
         self.journal = JournalWriter(parts.journal, parts.publisher, parts.published, parts.reached)
         self._units = UnitScheduler(parts.asker, self.journal, spec.trial_timeout, parts.reached)
@@ -81,7 +80,7 @@ class Loop:
     def note(self) -> str:
         """What a person should know now, else empty."""
         trouble = self._parts.publisher.trouble if self._parts.publisher is not None else ""
-        return self.stopping or trouble or self._slots.note(len(self.live) - self.running)
+        return self.stopping or trouble or self.slots.note(len(self.live) - self.running)
 
     @property
     def running(self) -> int:
@@ -192,7 +191,7 @@ class Loop:
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, SlotsChanged):
-            self._slots.changed(event.slots)
+            self.slots.changed(event.slots)
             return
         live = self._current(event.attempt)
         if live is None:
@@ -250,6 +249,7 @@ class Loop:
         self.journal.record(accepted(result, outcome.log, outcome.artifacts))
         self.journal.write()
         del self.live[live.trial.number]
+        self.slots.worked(result.duration)
         self.results.append(result)
         self._pass_on(live, result, outcome)
 
@@ -296,5 +296,4 @@ class Loop:
         for live in self.live.values():
             if live.clock and not live.shown and now - live.clock > SHOWN_AFTER:
                 live.shown = True
-                params = flatten(live.trial.params)
-                publisher.put(ChildRun(live.trial.number, params, State.RUNNING, started=live.started, host=live.host))
+                publisher.put(live.running_run())

@@ -11,8 +11,9 @@ from sparkml_track.engine.records import types as records
 from sparkml_track.engine.results.records import child_run, last_reported, values_of
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.executors import Lost
+from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, Outcome, Report, RunLog, Trial, Unit
+from sparkml_track.trial import Attempt, Outcome, Report, RunLog, State, Trial, Unit
 
 __all__ = ["Again", "RunningTrial"]
 
@@ -84,6 +85,11 @@ class RunningTrial:
     def child_run(self, result: Result, outcome: Outcome) -> ChildRun:
         """The child run of its end."""
         return child_run(result, self.reports, outcome.log, outcome.artifacts, RunLog.joined(self.logged))
+
+    def running_run(self) -> ChildRun:
+        """The child run while it runs."""
+        params = flatten(self.trial.params)
+        return ChildRun(self.trial.number, params, State.RUNNING, started=self.started, host=self.host)
 
     def with_losses(self, outcome: Outcome) -> Outcome:
         """The outcome with the log of the child run: what became of earlier attempts, then that of the last one."""

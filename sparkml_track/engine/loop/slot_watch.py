@@ -1,4 +1,4 @@
-"""What a person reads when trials wait because there are no slots."""
+"""How many slots there are: what a person reads when trials wait for one, and how long slots had nothing to do."""
 
 from __future__ import annotations
 
@@ -11,20 +11,44 @@ PATIENT = 10.0
 
 
 class SlotWatch:
-    """How many slots there are, and since when there are none.
+    """How many slots there are, since when there are none, and what they did not use.
 
     Args:
         giver: who gives them, for a person.
+
+    Attributes:
+        before: slot seconds that were idle under earlier drivers.
     """
 
     def __init__(self, giver: str) -> None:
         self._giver = giver
         self._there = 0
         self._had = False
-        self._since = time.monotonic()
+        self._since = self._counted = time.monotonic()
+        self._there_for = self._worked = self.before = 0.0
+
+    @property
+    def idle(self) -> float:
+        """Slot seconds so far in which no attempt ran whose outcome was accepted, those of earlier drivers among them.
+
+        A slot counts while it can take attempts. What attempts took that were lost is idle: nobody knows how long they
+        worked.
+        """
+        self._count()
+        return self.before + max(0.0, self._there_for - self._worked)
+
+    def worked(self, seconds: float) -> None:
+        """Takes how long an accepted attempt was in a slot."""
+        self._worked += seconds
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        self._there_for += self._there * (now - self._counted)
+        self._counted = now
 
     def changed(self, slots: int) -> None:
         """Takes how many there are now."""
+        self._count()
         if self._there and not slots:
             self._since = time.monotonic()
         self._there, self._had = slots, self._had or slots > 0

@@ -75,9 +75,12 @@ def _counted(of: Described) -> list[str]:
     slowest = "" if costs.slowest_trial is None else f"; slowest trial {costs.slowest_trial}: {duration(costs.slowest)}"
     took = f"took {duration(costs.wall)}; slots worked {duration(costs.used)}"
     wasted = f", {duration(costs.wasted)} of it for trials that failed" if costs.wasted else ""
+    idle = f", and were idle for {duration(costs.idle)}" if costs.idle else ""
+    cost = "" if costs.cost is None else f"cost {number(costs.cost)}, at {number(costs.price or 0.0)} for a slot's hour"
     return [
         f"{of.summary.counts.planned:,} trials: {ended or 'none began'}",
-        f"{took}{wasted}{lost}{slowest}",
+        f"{took}{wasted}{idle}{lost}{slowest}",
+        cost,
         f"it did not finish: {_plain(short_text(of.why, 300))}" if of.why else "",
     ]
 

@@ -58,6 +58,8 @@ class Ending:
         reached: is called at each point of the sweep's life.
         hurry: whether a signal came, which ends the waiting.
         config: the sweep was started from a config file; see ``way_on``.
+        idle: see ``Costs``.
+        price: likewise.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Ending:
     reached: LifecycleListener = unheard
     hurry: Hurry = never
     config: bool = False
+    idle: float | None = None
+    price: float | None = None
 
     @property
     def report_path(self) -> Path:
@@ -129,6 +133,7 @@ def ended_record(ending: Ending, summary: Summary) -> Ended:
         run_id=ending.run_id,
         time=time.time(),
         stale=ending.stale,
+        idle=ending.idle,
         why=ending.why[:1000],
     )
 
@@ -209,7 +214,8 @@ def parent_end(ending: Ending, summary: Summary, results: Sequence[Result], curv
     facts = {"sweep": ending.sweep, "parent run": ending.run_id}
     page = report(ending.report_path, Page(ending.name, summary, results, facts, curves))
     metrics = {f"trials_{name}": float(number) for name, number in asdict(summary.counts).items()}
-    metrics |= {"attempts_stale": float(ending.stale), **costs_of(results).metrics(), **result_metrics(summary)}
+    costs = costs_of(results, ending.idle, ending.price)
+    metrics |= {"attempts_stale": float(ending.stale), **costs.metrics(), **result_metrics(summary)}
     curve = best_so_far(results, summary.goals[0]) if summary.pareto is None else ()
     tags = {schema.TAG_DIGEST: summary.digest, schema.TAG_STATE: ending.state.value}
     best = summary.best
@@ -238,7 +244,7 @@ def described(ending: Ending, summary: Summary, results: Sequence[Result]) -> De
         summary=summary,
         results=results,
         top=top_trials(summary, results, TOP),
-        costs=costs_of(results),
+        costs=costs_of(results, ending.idle, ending.price),
         spec=ending.spec,
         why=ending.why,
     )

@@ -144,7 +144,8 @@ def _ended_body(record: Ended) -> dict[str, object]:
     best = None if record.best is None else {"n": record.best.number, "value": list(record.best.value)}
     body: dict[str, object] = {"state": record.state.value, "digest": record.digest, "counts": asdict(record.counts)}
     body |= {"best": best, "run": record.run_id, "t": record.time, "stale": record.stale}
-    return body | ({"why": record.why} if record.why else {})
+    more: dict[str, object] = {"idle": record.idle, "why": record.why or None}
+    return body | {name: value for name, value in more.items() if value is not None}
 
 
 # -- reading
@@ -171,6 +172,7 @@ def planned_spec(described: Body) -> PlannedSpec:
             keep=get.optional_text(tracking, "keep") or "all",
             artifact_root=get.optional_text(tracking, "artifact_root"),
             nested=get.optional_text(tracking, "nested") or "keep",
+            slot_hour_price=get.optional_number(tracking, "slot_hour_price"),
         ),
         checkpoint_root=get.optional_text(failures, "checkpoint_root"),
         described=described,
@@ -241,6 +243,7 @@ def _ended(body: Body) -> Ended:
         run_id=get.text(body, "run"),
         time=get.number(body, "t"),
         stale=get.whole(body, "stale"),
+        idle=get.optional_number(body, "idle"),
         why=get.optional_text(body, "why") or "",
     )
 

@@ -12,6 +12,7 @@ __all__ = [
     "metrics",
     "number",
     "numbers",
+    "optional_number",
     "optional_text",
     "optional_whole",
     "row",
@@ -113,6 +114,11 @@ def row(value: object, name: str, kinds: Sequence[type]) -> list[Any]:
 def optional_whole(body: Body, name: str) -> int | None:
     """A whole number, None if there is none."""
     return None if body.get(name) is None else whole(body, name)
+
+
+def optional_number(body: Body, name: str) -> float | None:
+    """A number, None if there is none."""
+    return None if body.get(name) is None else number(body, name)
 
 
 def optional_text(body: Body, name: str) -> str | None:

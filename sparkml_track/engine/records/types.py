@@ -241,6 +241,7 @@ class Ended:
         run_id: of the parent run.
         time: when, seconds since the epoch.
         stale: late answers that were refused, by all drivers.
+        idle: slot seconds that drivers did not use, of those that ended; None if that is not known.
         why: it did not finish.
     """
 
@@ -251,6 +252,7 @@ class Ended:
     run_id: str
     time: float
     stale: int
+    idle: float | None = None
     why: str = ""
 
 

@@ -102,6 +102,7 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
     again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
     loop.restore(past.results.values(), again)
     loop.used, loop.stale, loop.tally.curves = past.used, past.stale, past.curves
+    loop.slots.before = past.idle
 
 
 def clear_spool(folder: Path, past: History) -> None:
@@ -180,17 +181,18 @@ def _resumed(sweep: str, spec: Spec, home: Path, prints: Fingerprint) -> Opening
 
 
 def _as_begun(sweep: str, spec: Spec, begun: PlannedSpec) -> Spec:
-    """With the first driver's seed, and its choice of child runs and artifacts: those of its trials follow it.
+    """With the first driver's seed, its price, and its choice of child runs and artifacts: its trials follow them.
 
     Where the call names no store and no experiment it goes on in those of the first driver, whatever the environment
     says today: in another one all trials would be published again.
     """
     kept = begun.tracking
-    for name in ("child_runs", "keep"):
-        if getattr(kept, name) != getattr(spec.tracking, name):
-            _log.warning("%s stays %r, as the sweep began; resume='never' starts anew", name, getattr(kept, name))
+    stay = {name: getattr(kept, name) for name in ("child_runs", "keep", "slot_hour_price")}
+    for name, was in stay.items():
+        if was != getattr(spec.tracking, name):
+            _log.warning("%s stays %r, as the sweep began; resume='never' starts anew", name, was)
     uri = spec.tracking.uri if spec.store_given else whole_uri(sweep, kept.uri)
-    tracking = replace(spec.tracking, child_runs=kept.child_runs, keep=kept.keep, uri=uri)
+    tracking = replace(spec.tracking, uri=uri, **stay)
     experiment = spec.experiment if spec.experiment_given else str(begun.described.get("experiment", spec.experiment))
     most = begun.max_trials if spec.max_trials is None else max(spec.max_trials, begun.max_trials or 0)
     return replace(spec, seed=begun.seed, tracking=tracking, experiment=experiment, max_trials=most)

@@ -22,6 +22,9 @@ class Costs:
         wall: from the first start of a trial to the last end.
         used: of slots, over accepted attempts.
         wasted: the part of that which went to failed and killed trials.
+        idle: of slots, while they could take attempts, beyond that: also what lost attempts took. Of drivers that ended
+            the sweep; None if none did.
+        price: of an hour of one slot, in any currency; None for no price.
         lost: attempts that ended because what they ran on went away; nobody knows how long they took.
         slowest: the longest trial.
         slowest_trial: its number; None if no trial began.
@@ -33,6 +36,13 @@ class Costs:
     lost: int
     slowest: float
     slowest_trial: int | None = None
+    idle: float | None = None
+    price: float | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """The price of all slot seconds, used (wasted ones among them) and idle; None without a price."""
+        return None if self.price is None else self.price * (self.used + (self.idle or 0.0)) / 3600
 
     def metrics(self) -> dict[str, float]:
         """As the parent run has them."""
@@ -42,11 +52,22 @@ class Costs:
             "slot_seconds_wasted": self.wasted,
             "trial_seconds_max": self.slowest,
             "attempts_lost": float(self.lost),
+            **{
+                name: value
+                for name, value in (("slot_seconds_idle", self.idle), ("cost", self.cost))
+                if value is not None
+            },
         }
 
 
-def costs_of(results: Collection[Result]) -> Costs:
-    """The costs of all results, in any order. Trials that never began have no times, and cost nothing."""
+def costs_of(results: Collection[Result], idle: float | None = None, price: float | None = None) -> Costs:
+    """The costs of all results, in any order. Trials that never began have no times, and cost nothing.
+
+    Args:
+        results: of the trials.
+        idle: see ``Costs``.
+        price: likewise.
+    """
     begun = [one for one in results if one.started]
     slowest = max(begun, key=lambda one: (one.duration, -one.number), default=None)
     ends = [one.started + one.duration for one in begun]
@@ -57,4 +78,6 @@ def costs_of(results: Collection[Result]) -> Costs:
         lost=sum(one.attempts - 1 for one in results),
         slowest=0.0 if slowest is None else slowest.duration,
         slowest_trial=None if slowest is None else slowest.number,
+        idle=idle,
+        price=price,
     )

@@ -7,6 +7,7 @@ import operator
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 
 from sparkml_track import objective as objectives
@@ -226,6 +227,11 @@ class _Checker:
         self._keep(tracking)
         if tracking.nested not in NESTED:
             self.problems.append(f"nested is {tracking.nested!r}; allowed are {', '.join(map(repr, NESTED))}")
+        price: object = tracking.slot_hour_price
+        if price is not None and (not is_finite(price) or price < 0):  # type: ignore[operator]
+            self.problems.append(f"slot_hour_price is {price!r}; allowed is a number of at least 0, or None")
+        elif price is not None:
+            tracking = replace(tracking, slot_hour_price=float(price))  # type: ignore[arg-type]
         if tracking.uri == "memory":
             self.problems.append("tracking.uri is 'memory'; allowed is 'memory:', with a colon, or an MLflow URI")
         return tracking

@@ -56,6 +56,8 @@ class Tracking:
             runs have the tag ``sparkml.artifact_folder``. None sends them to the child runs.
         nested: runs that a trial makes inside its own through MLflow: "keep" (up to 100), "merge" into the trial's, or
             "refuse".
+        slot_hour_price: what an hour of one slot costs, in any currency; the parent run then has the metric ``cost``.
+            None for no price.
     """
 
     uri: str | None = None
@@ -63,6 +65,7 @@ class Tracking:
     keep: str = "all"
     artifact_root: str | None = None
     nested: str = "keep"
+    slot_hour_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ class Spec:
         flat: dict[str, object] = {name: getattr(self, name) for name in shown if getattr(self, name) is not None}
         flat |= {"objective": objectives.name_of(self.objective), "deterministic": self.deterministic}
         flat |= {"metric": ",".join(self.metric), "direction": ",".join(self.direction)}
+        if self.tracking.slot_hour_price is not None:
+            flat["slot_hour_price"] = self.tracking.slot_hour_price
         return flat | {"cpus": self.resources.cpus, "retries": self.failures.retries}
 
 

@@ -41,3 +41,28 @@ def test_slots_that_are_gone_are_waited_for_from_then_on(clock: list[float]) -> 
     assert slots.note(2) == ""
     clock[0] += 7
     assert slots.note(2) == "no slot is left, waiting for Spark to give new ones (12 s)"
+
+
+def test_slots_are_idle_while_they_are_there_and_no_accepted_attempt_ran(clock: list[float]) -> None:
+    slots = SlotWatch("Spark")
+    clock[0] += 50  # no slot is there yet
+    slots.changed(2)
+    clock[0] += 10
+    slots.changed(3)
+    slots.worked(4.0)
+    clock[0] += 5
+    slots.worked(8.5)
+    assert slots.idle == 2 * 10 + 3 * 5 - 12.5
+    slots.changed(0)
+    clock[0] += 100
+    assert slots.idle == 22.5
+    slots.before = 7.5
+    assert slots.idle == 30
+
+
+def test_clocks_of_slots_that_run_fast_make_no_time(clock: list[float]) -> None:
+    slots = SlotWatch("Spark")
+    slots.changed(1)
+    clock[0] += 10
+    slots.worked(11.0)
+    assert slots.idle == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sparkml_track.engine.publishing.description import Described, description
 from sparkml_track.engine.results.costs import costs_of
@@ -14,18 +15,16 @@ from sparkml_track.trial import State
 def described(results: Sequence[Result], name: str = "bikes", metric: str = "loss", **more: object) -> str:
     goals = (Goal(metric),)
     best = [one for one in results if one.state is State.FINISHED]
-    return description(
-        Described(
-            name=name,
-            sweep="bikes-1",
-            experiment_id="7",
-            summary=summarise(results, len(results), 0, goals),
-            results=results,
-            top=sorted(best, key=lambda one: one.value or ()),
-            costs=costs_of(results),
-            **more,  # type: ignore[arg-type]
-        )
+    made = Described(
+        name=name,
+        sweep="bikes-1",
+        experiment_id="7",
+        summary=summarise(results, len(results), 0, goals),
+        results=results,
+        top=sorted(best, key=lambda one: one.value or ()),
+        costs=costs_of(results),
     )
+    return description(replace(made, **more))  # type: ignore[arg-type]
 
 
 def finished(number: int, value: float, **params: object) -> Result:
@@ -46,6 +45,14 @@ def test_it_says_what_was_searched_what_came_out_and_what_it_took() -> None:
         "| [trial 1](#/experiments/7/runs/r1) | 0.25 | 9 |",
         "| [trial 0](#/experiments/7/runs/r0) | 0.5 | 3 |",
     ]
+
+
+def test_it_says_what_slots_did_not_use_and_what_that_cost() -> None:
+    results = [finished(0, 0.5)]
+    text = described(results, costs=costs_of(results, idle=118.0, price=1.5))
+    assert "slots worked 2.0 s, and were idle for 1 min 58 s; slowest" in text
+    assert "\n- cost 0.05, at 1.5 for a slot's hour\n" in text
+    assert "cost" not in described(results)
 
 
 def test_without_child_runs_there_are_no_links() -> None:

@@ -59,6 +59,7 @@ SPEC = some.fixed_dictionaries(
                 "child_runs": TEXT,
                 "keep": some.text(min_size=1, max_size=9),
                 "artifact_root": some.none() | TEXT,
+                "slot_hour_price": some.none() | NUMBER,
             }
         ),
         "space": OBJECT,
@@ -91,7 +92,7 @@ RECORDS: dict[type, some.SearchStrategy[Any]] = {
     Extended: some.builds(Extended, WHOLE),
     Published: some.builds(Published, NUMBERS),
     Late: some.builds(Late, WHOLE),
-    Ended: some.builds(Ended, STATE, TEXT, COUNTS, some.none() | BEST, TEXT, NUMBER, WHOLE, TEXT),
+    Ended: some.builds(Ended, STATE, TEXT, COUNTS, some.none() | BEST, TEXT, NUMBER, WHOLE, some.none() | NUMBER, TEXT),
 }
 
 
@@ -179,11 +180,11 @@ PINNED: list[tuple[JournalRecord, str, str]] = [
         ),
     ),
     (
-        replace(END, best=None, why="w"),
+        replace(END, best=None, why="w", idle=4.5),
         "ended",
         (
             '{"state":"finished","digest":"d","counts":{"planned":5,"finished":5,"pruned":0,"failed":0,"killed":0,'
-            '"running":0,"not_started":0},"best":null,"run":"r","t":9.0,"stale":0,"why":"w"}'
+            '"running":0,"not_started":0},"best":null,"run":"r","t":9.0,"stale":0,"idle":4.5,"why":"w"}'
         ),
     ),
 ]
@@ -212,6 +213,7 @@ def test_kinds_of_later_releases_are_none() -> None:
         ("accepted", {"host": None}, "host is None; allowed is text"),
         ("retried", {"n": 3}, "n is 3; allowed is a list"),
         ("ended", {"counts": {"planned": 1}}, "finished is missing"),
+        ("ended", {"idle": "long"}, "idle is 'long'; allowed is a number"),
         ("plan", {"spec": {**DESCRIBED, "metric": [1]}}, r"'plan' .*\(metric is 1; allowed is text"),
         ("plan", {"spec": {}}, "tracking is missing"),
         ("plan", {"fingerprint": {"spec": 1}}, "spec is 1; allowed is a mapping"),
@@ -229,7 +231,7 @@ def test_a_body_that_is_not_of_its_kind_is_refused_with_kind_and_field(
 MAY_LACK = {
     "logged": {"params", "tags", "inputs", "metrics", "models"},
     "accepted": {"why", "message", "log", "artifacts", "in_place"},
-    "ended": {"best", "why"},
+    "ended": {"best", "idle", "why"},
     "parent": {"t", "behind"},
 }
 

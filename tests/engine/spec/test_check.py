@@ -39,6 +39,12 @@ def test_a_sweep_is_named_after_its_objective_and_its_seed_is_drawn() -> None:
         ({"space": {"x": st.uniform}}, "space:"),
         ({"max_trials": 0}, "max_trials is 0"),
         ({"tracking": st.Tracking(nested="some")}, "nested is 'some'; allowed are 'keep', 'merge', 'refuse'"),
+        (
+            {"tracking": st.Tracking(slot_hour_price=-0.5)},
+            "slot_hour_price is -0.5; allowed is a number of at least 0, or None",
+        ),
+        ({"tracking": st.Tracking(slot_hour_price=math.nan)}, "slot_hour_price is nan"),
+        ({"tracking": st.Tracking(slot_hour_price="1")}, "slot_hour_price is '1'"),
         ({"autolog": "sklearn"}, "autolog is 'sklearn'; allowed are True, False, names"),
         ({"autolog": ["sclearn"]}, "autolog names 'sclearn'; allowed are"),
         ({"autolog": {"sklearn": {"x": object}}}, "autolog.sklearn is"),
