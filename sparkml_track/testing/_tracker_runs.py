@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from sparkml_track import schema
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.trackers import ChildRun, ParentRun
-from sparkml_track.trial import Report, State
+from sparkml_track.trial import NestedRun, Report, RunLog, State
 
-__all__ = ["START", "sample_child", "sample_parent"]
+__all__ = ["START", "sample_child", "sample_nested", "sample_parent"]
 
 START = 1_700_000_000.0
 
@@ -47,3 +48,14 @@ def sample_child(number: int, state: State = State.FINISHED) -> ChildRun:
         log="line 1\nline 2 é\n" if ended else "",
         host="127.0.0.1",
     )
+
+
+def sample_nested(number: int, attempt: int = 1) -> ChildRun:
+    """The same with two runs inside its own, and one inside the first of these; ids are those of the attempt."""
+    trial, one, two, deep = (f"{number:x}{attempt:x}{index:x}".rjust(32, "0") for index in range(4))
+    runs = (
+        NestedRun(one, "fold 0", trial, START, START + 1, "FINISHED"),
+        NestedRun(deep, "deep", one, START, START + 1, "FINISHED"),
+        NestedRun(two, "fold 1", trial, START, START + 1, "FAILED"),
+    )
+    return replace(sample_child(number), logged=RunLog(nested=runs))

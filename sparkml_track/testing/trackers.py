@@ -12,7 +12,7 @@ import pytest
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 from sparkml_track.testing._tracker_parents import ParentsCase
-from sparkml_track.testing._tracker_runs import START, sample_child, sample_parent
+from sparkml_track.testing._tracker_runs import START, sample_child, sample_nested, sample_parent
 from sparkml_track.trackers import ParentEnd, StoredChild, Tracker, differences
 from sparkml_track.trial import Report, State
 
@@ -228,6 +228,34 @@ class TrackerCase(ParentsCase):
         again = self.open().publish(run_id, [sample_child(0), sample_child(1, State.FAILED)])
         assert again == first
         assert {(child.state, child.reason) for child in tracker.children(run_id)} == {(State.FINISHED, "")}
+
+    def test_runs_inside_those_of_trials_are_there_once_by_their_ids(self) -> None:
+        tracker = self.open()
+        run_id, _ = tracker.start(sample_parent(self.sweep()))
+        other, _ = tracker.start(sample_parent(f"{self.sweep()}-b"))
+        tracker.publish(other, [sample_nested(5)])
+        given = [sample_nested(0), sample_nested(1), sample_child(2)]
+        tracker.publish(run_id, given)
+        tracker.publish(run_id, given)
+        ids = {one.id for child in given for one in child.logged.nested}
+        assert len(ids) == 6
+        assert tracker.nested(run_id) == dict.fromkeys(ids, 1)
+        assert tracker.remove(run_id) == 1 + 3 + 6
+        tracker.restore(run_id)
+        assert tracker.nested(run_id) == dict.fromkeys(ids, 1)
+        tracker.close()
+
+    def test_what_was_inside_the_run_of_an_attempt_goes_when_the_trial_is_executed_again(self) -> None:
+        tracker = self.open()
+        run_id, _ = tracker.start(sample_parent(self.sweep()))
+        kept, before = sample_nested(0), sample_nested(1)
+        tracker.publish(run_id, [kept, before])
+        tracker.reopen(run_id, [1])
+        assert tracker.nested(run_id) == {one.id: 1 for one in kept.logged.nested}
+        again = sample_nested(1, attempt=2)
+        tracker.publish(run_id, [again])
+        assert tracker.nested(run_id) == {one.id: 1 for one in [*kept.logged.nested, *again.logged.nested]}
+        tracker.close()
 
     def test_reconciling_what_is_whole_changes_nothing(self) -> None:
         tracker = self.open()

@@ -225,6 +225,10 @@ class Tracker(ABC):
         """All active child runs of a parent, by complete paging, in no given order; duplicates included."""
 
     @abstractmethod
+    def nested(self, run_id: str) -> Mapping[str, int]:
+        """Active runs inside those of a parent's trials, at any depth: how many there are for each id from a slot."""
+
+    @abstractmethod
     def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
         """The run ids of the child runs of some trials, by number; those without one are left out."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -107,6 +109,10 @@ class MemoryTracker(Tracker):
             yield stored_child(run.run_id, row, dict(run.metrics), dict(run.params))
 
     @override
+    def nested(self, run_id: str) -> Mapping[str, int]:
+        return Counter(run.tags[schema.TAG_NESTED] for run in self._of_sweep(run_id) if schema.TAG_NESTED in run.tags)
+
+    @override
     def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
         found = {int(run.tags[schema.TAG_NUMBER]): run.run_id for run in self._children(run_id)}
         return {number: found[number] for number in numbers if number in found}
@@ -127,10 +133,11 @@ class MemoryTracker(Tracker):
     @override
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
         wanted = set(numbers)
-        for run in self._children(run_id):
+        for run in list(self._children(run_id)):
             if int(run.tags[schema.TAG_NUMBER]) in wanted:
                 run.status, run.ended = "RUNNING", None
                 run.tags[schema.TAG_STATE] = State.RUNNING.value
+                self._remove_inside(run.run_id)
 
     def reconcile(self, run_id: str) -> int:
         """See ``Tracker.reconcile``; a dictionary loses no answers."""
@@ -139,7 +146,7 @@ class MemoryTracker(Tracker):
 
     @override
     def remove(self, run_id: str) -> int:
-        gone = [one.run_id for one in [*self._children(run_id), self._run(run_id)]]
+        gone = sorted((one.run_id for one in self._of_sweep(run_id)), key=lambda one: one == run_id)
         self._removed[run_id] = [self.runs.pop(one) for one in gone]
         return len(gone)
 
@@ -185,7 +192,7 @@ class MemoryTracker(Tracker):
             run.status, run.ended = status(one.run.state), millis(one.run.started + one.run.duration)
 
     def _add(self, experiment: str, started: int) -> str:
-        run_id = f"{len(self.runs):032x}"
+        run_id = uuid.uuid4().hex
         self.runs[run_id] = MemoryRun(run_id, experiment, started=started)
         return run_id
 
@@ -193,6 +200,15 @@ class MemoryTracker(Tracker):
         if run_id not in self.runs:
             raise TrackingError(f"There is no run {run_id!r} in {self.uri}. Give a run id that start() returned.")
         return self.runs[run_id]
+
+    def _remove_inside(self, run_id: str) -> None:
+        for one in [run for run in self.runs.values() if run.tags.get(schema.TAG_PARENT) == run_id]:
+            self._remove_inside(one.run_id)
+            del self.runs[one.run_id]
+
+    def _of_sweep(self, run_id: str) -> Iterator[MemoryRun]:
+        sweep = self._run(run_id).tags[schema.TAG_SWEEP]
+        return (run for run in self.runs.values() if run.tags.get(schema.TAG_SWEEP) == sweep)
 
     def _children(self, run_id: str) -> Iterator[MemoryRun]:
         inside = (run for run in self.runs.values() if run.tags.get(schema.TAG_PARENT) == run_id)

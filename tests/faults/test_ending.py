@@ -145,6 +145,9 @@ class Away(Tracker):
     def reconcile(self, run_id: str) -> int:
         return self._inner.reconcile(run_id)
 
+    def nested(self, run_id: str) -> Mapping[str, int]:
+        return self._inner.nested(run_id)
+
     def runs_of(self, run_id: str, numbers: Any) -> Mapping[int, str]:
         return self._inner.runs_of(run_id, numbers)
 

@@ -8,8 +8,9 @@ from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.ranking import best_numbers
 from sparkml_track.engine.results.summary import Summary, summarise
 from sparkml_track.engine.spec.spec import number_in
+from sparkml_track.trial import State
 
-__all__ = ["best_of", "publishes", "summary_of", "wanted"]
+__all__ = ["best_of", "made_anew", "publishes", "summary_of", "wanted"]
 
 
 def summary_of(past: History) -> Summary:
@@ -29,6 +30,11 @@ def wanted(past: History, ended: bool) -> AbstractSet[int]:
     if most is None:
         return past.trials.keys()
     return best_of(past, most) if ended else frozenset()
+
+
+def made_anew(past: History) -> bool:
+    """Whether the journal was made from child runs, so that it has no times, and not all that trials logged."""
+    return any(one.state is State.FINISHED and not one.started for one in past.results.values())
 
 
 def best_of(past: History, most: int) -> AbstractSet[int]:

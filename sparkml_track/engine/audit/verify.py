@@ -1,7 +1,8 @@
 """Verification: does the tracking store say what the journal says, and do both add up?
 
 The invariants are those of the design: one active child run for each started trial; a terminal child run equals one
-accepted record; planned is the sum of all states; a parent is FINISHED only if these hold.
+accepted record, and each run inside it is there once; planned is the sum of all states; a parent is FINISHED only if
+these hold.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.uri import whole_uri
-from sparkml_track.engine.audit.expected import publishes, summary_of, wanted
+from sparkml_track.engine.audit.expected import made_anew, publishes, summary_of, wanted
 from sparkml_track.engine.audit.repair import Repair
 from sparkml_track.engine.publishing.finish import pareto_tag, result_metrics
 from sparkml_track.engine.records.entries import plan_of
@@ -126,7 +127,9 @@ class _Checker:
             if past.parent is not None and past.parent.run_id != run_id:
                 found.append(f"parent: the journal names run {past.parent.run_id}, the store has {run_id}")
             if publishes(past):
-                found += _children(past, list(self._tracker.children(run_id)))
+                children = list(self._tracker.children(run_id))
+                found += _children(past, children)
+                found += _nested(past, children, self._tracker.nested(run_id))
             found += _parent(past, summary, self._tracker.parent(run_id), bool(found))
         return Verification(self._sweep, run_id, len(past.trials), summary.digest, found)
 
@@ -169,6 +172,24 @@ def _child(past: History, child: StoredChild) -> Iterator[str]:
         return
     for difference in stored_otherwise(child_of(result, RunLog.joined(past.logged.get(number, ()))), child):
         yield f"{name}: {difference}"
+
+
+def _nested(past: History, children: Sequence[StoredChild], stored: Mapping[str, int]) -> Iterator[str]:
+    """Runs inside those of trials: each once, where the child run is there and has ended."""
+    logged = {number: RunLog.joined(past.logged.get(number, ())).nested for number in past.results}
+    made = {one.id: number for number, runs in logged.items() for one in runs}
+    for number in sorted({child.number for child in children if child.state.terminal} & logged.keys()):
+        for one in logged[number]:
+            if one.id not in stored:
+                yield (
+                    f"trial {number}: the run {one.name!r} inside its run ({schema.TAG_NESTED} {one.id}) is gone; "
+                    "someone deleted it (restore it in MLflow)"
+                )
+    for each, count in sorted(stored.items()):
+        if each in made and count > 1:
+            yield f"trial {made[each]}: {count} active runs in its run ({schema.TAG_NESTED} {each}), there must be one"
+        elif each not in made and not made_anew(past):
+            yield f"nested run {schema.TAG_NESTED} {each}: it is active, but no accepted attempt made it"
 
 
 def child_of(result: Result, logged: RunLog | None = None) -> ChildRun:

@@ -78,6 +78,10 @@ class MlflowTracker(Tracker):
             yield from self._lane.children(self._parent(run_id))
 
     @override
+    def nested(self, run_id: str) -> Mapping[str, int]:
+        return self._asked(lambda: self._lane.nested(self._parent(run_id)))
+
+    @override
     def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
         return self._asked(lambda: self._lane.runs_of(self._parent(run_id), numbers))
 

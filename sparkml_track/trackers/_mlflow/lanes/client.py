@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -171,6 +172,11 @@ class ClientLane(Lane):
         return (_stored(run) for run in runs if schema.TAG_NUMBER in run.data.tags)
 
     @override
+    def nested(self, parent: Parent) -> Mapping[str, int]:
+        tags = {schema.TAG_SWEEP: parent.sweep, schema.TAG_KIND: "nested"}
+        return Counter(run.data.tags.get(schema.TAG_NESTED, "") for run in self._search([parent.experiment_id], tags))
+
+    @override
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
         self._known.pop(parent.run_id, None)
         with self._known_children(parent) as known:
@@ -279,12 +285,20 @@ class ClientLane(Lane):
 
     def _reopen(self, run_id: str) -> None:
         run = self._runs.get(run_id)
-        for inside in self._search([run.info.experiment_id], {schema.TAG_PARENT: run_id}):
-            self._client.delete_run(inside.info.run_id)
+        for inside in self._inside(run):
+            self._client.delete_run(inside)
         for name in {*OF_AN_END} & {*run.data.tags}:
             self._client.delete_tag(run_id, name)
         self._client.set_tag(run_id, schema.TAG_STATE, State.RUNNING.value)
         self._runs.end(run_id, "RUNNING", None)
+
+    def _inside(self, run: Run) -> list[str]:
+        """The ids of the runs inside one, at any depth."""
+        found = [run.info.run_id]
+        for one in found:  # which grows meanwhile
+            below = self._search([run.info.experiment_id], {schema.TAG_PARENT: one})
+            found += [each.info.run_id for each in below if each.info.run_id not in found]
+        return found[1:]
 
     def _is_deleted(self, place: Place) -> bool:
         return bool(self._runs.get(place.run_id).info.lifecycle_stage == "deleted")

@@ -174,8 +174,15 @@ class Lane(ABC):
         """All active child runs, in no given order; duplicates included."""
 
     @abstractmethod
+    def nested(self, parent: Parent) -> Mapping[str, int]:
+        """Active runs inside those of trials, at any depth: how many for each id from a slot."""
+
+    @abstractmethod
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
-        """Makes terminal child runs of these trials RUNNING again; those that are not there are passed over."""
+        """Makes terminal child runs of these trials RUNNING again; those that are not there are passed over.
+
+        Runs inside theirs are deleted: the next attempt has its own.
+        """
 
     @abstractmethod
     def reconcile(self, parent: Parent) -> int:

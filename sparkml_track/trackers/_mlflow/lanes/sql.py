@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,8 +35,10 @@ _CHILDREN = """SELECT r.run_uuid, r.status, n.value FROM tags p
     JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
     JOIN tags n ON n.run_uuid = p.run_uuid AND n.key = ?
     WHERE p.key = ? AND p.value = ?"""
-_NESTED = """UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid IN (SELECT p.run_uuid FROM tags p
-    JOIN tags k ON k.run_uuid = p.run_uuid AND k.key = ? AND k.value = 'nested' WHERE p.key = ? AND p.value IN ({}))"""
+_NESTED = """SELECT n.value FROM tags n JOIN runs r ON r.run_uuid = n.run_uuid AND r.lifecycle_stage = 'active'
+    JOIN tags s ON s.run_uuid = n.run_uuid AND s.key = ? AND s.value = ? WHERE n.key = ?"""
+_INSIDE = """SELECT r.run_uuid FROM tags p JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
+    JOIN tags k ON k.run_uuid = p.run_uuid AND k.key = ? AND k.value = 'nested' WHERE p.key = ? AND p.value IN ({})"""
 
 
 def child_id(parent: str, number: int) -> str:
@@ -192,6 +195,11 @@ class SqlLane(ClientLane, Database):
             yield from self._stored(some)
 
     @override
+    def nested(self, parent: Parent) -> Mapping[str, int]:
+        found = self.query(_NESTED, schema.TAG_SWEEP, parent.sweep, schema.TAG_NESTED)
+        return Counter(row[0] for row in found)
+
+    @override
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
         ids = [self._id(parent.run_id, number) for number in numbers]
         active = "SELECT run_uuid FROM runs WHERE lifecycle_stage = 'active' AND run_uuid IN ({})"
@@ -201,7 +209,9 @@ class SqlLane(ClientLane, Database):
             tag = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid IN ({})"
             self.change_for(tag, ids, State.RUNNING.value, schema.TAG_STATE)
             # Runs inside that of the attempt before; the next one has its own.
-            self.change_for(_NESTED, ids, schema.TAG_KIND, schema.TAG_PARENT)
+            inside: list[str] = ids
+            while inside := [row[0] for row in self.query_for(_INSIDE, inside, schema.TAG_KIND, schema.TAG_PARENT)]:
+                self.change_for("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid IN ({})", inside)
             for name in OF_AN_END:
                 self.change_for("DELETE FROM tags WHERE key = ? AND run_uuid IN ({})", ids, name)
 
