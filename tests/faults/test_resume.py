@@ -110,6 +110,17 @@ def test_a_resumed_sweep_keeps_its_price_and_counts_idle_slots_of_all_drivers(ho
     assert costs["cost"] == pytest.approx(2 * (costs["slot_seconds_used"] + costs["slot_seconds_idle"]))
 
 
+def test_a_repaired_sweep_keeps_the_idle_slots_of_drivers_that_ended(home: Path) -> None:
+    first = sweep(home, max_trials=5)
+    before: Any = list(read(home, first.sweep))[-1].body
+    with pytest.raises(Stop):
+        sweep(home, Moments().at("received", 2, die), resume=first.sweep, max_trials=9)
+    assert loaded(first.sweep, home).costs.idle == before["idle"]
+    assert verify(first.sweep, home=home, repair=True).clean
+    (*_, after) = read(home, first.sweep)
+    assert (after.kind, after.body["idle"]) == ("ended", before["idle"])
+
+
 def test_signals_end_runs_as_killed_and_the_same_command_goes_on(drivers: Drivers) -> None:
     arguments = {"seconds": 0.4, "max_trials": 10}
     for number, error in ((signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit")):

@@ -34,7 +34,8 @@ def wanted(past: History, ended: bool) -> AbstractSet[int]:
 
 def made_anew(past: History) -> bool:
     """Whether the journal was made from child runs, so that it has no times, and not all that trials logged."""
-    return any(one.state is State.FINISHED and not one.started for one in past.results.values())
+    begun = (one for one in past.results.values() if one.state in {State.FINISHED, State.PRUNED})
+    return any(not one.started for one in begun)
 
 
 def best_of(past: History, most: int) -> AbstractSet[int]:

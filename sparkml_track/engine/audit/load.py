@@ -102,7 +102,7 @@ def _from_journal(home: Path, entry: SweepEntry) -> LoadedSweep:
     state = "unfinished" if past.ended is None else past.ended.state.value
     return LoadedSweep(
         result=_result(home, entry.sweep, (run_id, experiment), summary_of(past), results, spec.seed),
-        costs=costs_of(results, None if past.ended is None else past.ended.idle, spec.tracking.slot_hour_price),
+        costs=costs_of(results, past.idle, spec.tracking.slot_hour_price),
         name=past.begun.name,
         state="running" if entry.holder is not None else state,
         tracked=spec.tracking.uri or Home.find(home).tracking_uri,

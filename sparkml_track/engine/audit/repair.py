@@ -131,7 +131,7 @@ class Repair:
             state=state,
             spec=past.begun.spec.described,
             stale=past.stale,
-            idle=None if past.ended is None else past.ended.idle,
+            idle=past.idle,
             price=past.tracking.slot_hour_price,
         )
         end, about = parent_end(ending, summary, results, past.curves), described(ending, summary, results)

@@ -185,10 +185,11 @@ def _nested(past: History, children: Sequence[StoredChild], stored: Mapping[str,
                     f"trial {number}: the run {one.name!r} inside its run ({schema.TAG_NESTED} {one.id}) is gone; "
                     "someone deleted it (restore it in MLflow)"
                 )
+    anew = made_anew(past)
     for each, count in sorted(stored.items()):
         if each in made and count > 1:
             yield f"trial {made[each]}: {count} active runs in its run ({schema.TAG_NESTED} {each}), there must be one"
-        elif each not in made and not made_anew(past):
+        elif each not in made and not anew:
             yield f"nested run {schema.TAG_NESTED} {each}: it is active, but no accepted attempt made it"
 
 

@@ -102,7 +102,7 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
     again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
     loop.restore(past.results.values(), again)
     loop.used, loop.stale, loop.tally.curves = past.used, past.stale, past.curves
-    loop.slots.before = past.idle
+    loop.slots.before = past.idle or 0.0
 
 
 def clear_spool(folder: Path, past: History) -> None:

@@ -57,7 +57,7 @@ class History:
         logged: through MLflow, likewise.
         logs: of the accepted attempt, likewise.
         artifacts: folders that accepted attempts left, by trial.
-        idle: slot seconds that drivers did not use, of those that ended.
+        idle: slot seconds that drivers did not use, of those that ended; None if that is not known.
         curves: what some of the trials reported, also of those that are published.
         keep: whether reports and logs of published trials are kept.
         keep_logged: whether what they logged through MLflow is.
@@ -78,7 +78,7 @@ class History:
     logged: dict[int, list[RunLog]] = field(default_factory=dict)
     logs: dict[int, str] = field(default_factory=dict)
     artifacts: dict[int, str] = field(default_factory=dict)
-    idle: float = 0.0
+    idle: float | None = None
     curves: Curves = field(default_factory=lambda: Curves(Goal()))
     _began: float = 0.0
     _last: float = 0.0
@@ -285,7 +285,7 @@ class History:
     def _take_ended(self, record: Ended) -> None:
         self._last = max(self._last, record.time)
         self.ended = record
-        self.stale, self.idle = record.stale, record.idle or 0.0
+        self.stale, self.idle = record.stale, self.idle if record.idle is None else record.idle
 
     def _forget(self, number: int) -> None:
         self.reports.pop(number, None)
