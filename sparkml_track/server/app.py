@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from flask import request
 from mlflow.environment_variables import _MLFLOW_SGI_NAME
 from mlflow.server import app as flask_app
 from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
@@ -36,12 +37,18 @@ def create_auth_app() -> Any:
 
     def may_write() -> bool:
         # To create runs in the experiment, and to change those of the sweep.
-        return bool(auth.validate_can_create_run() and auth.validate_can_update_run())
+        runs = auth.validate_can_create_run() and auth.validate_can_update_run()
+        body = request.get_json(silent=True) or {}
+        if not (runs and body.get("models")):
+            return bool(runs)
+        experiment = body["experiment_id"]
+        return bool(auth._authorize_create_in_experiment(experiment, auth.RESOURCE_TYPE_LOGGED_MODEL))  # noqa: SLF001
 
     _with_endpoint()
     auth.BEFORE_REQUEST_VALIDATORS[(_add_static_prefix(PATH), METHOD)] = may_write
     # What the endpoint is asked before a sweep: any account may know.
-    auth.BEFORE_REQUEST_VALIDATORS[(_add_static_prefix(PATH), "GET")] = lambda: True
+    for method in ("GET", "HEAD"):
+        auth.BEFORE_REQUEST_VALIDATORS[(_add_static_prefix(PATH), method)] = lambda: True
     return auth.create_app(flask_app)
 
 

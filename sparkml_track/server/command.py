@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import sys
 from collections.abc import Mapping
 from configparser import ConfigParser
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +85,7 @@ def environment(spec: ServerSpec, environ: Mapping[str, str]) -> dict[str, str]:
         )
         added["MLFLOW_AUTH_CONFIG_PATH"] = environ.get("MLFLOW_AUTH_CONFIG_PATH") or str(folder / "auth.ini")
         password = folder / "admin-password"
-        if "MLFLOW_AUTH_ADMIN_PASSWORD" not in environ and password.exists():
+        if not environ.get("MLFLOW_AUTH_ADMIN_PASSWORD") and password.exists():
             added["MLFLOW_AUTH_ADMIN_PASSWORD"] = password.read_text()
     return added
 
@@ -103,10 +105,9 @@ def make_keys(home: Home) -> None:
     }
     for name in ("secret-key", "admin-password"):
         _write_once(folder / name, secrets.token_urlsafe(24))
-    if not (folder / "auth.ini").exists():
-        descriptor = os.open(folder / "auth.ini", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            settings.write(file)
+    text = io.StringIO()
+    settings.write(text)
+    _write_once(folder / "auth.ini", text.getvalue())
 
 
 def first_password(home: Home, environ: Mapping[str, str]) -> Path | None:
@@ -136,9 +137,12 @@ def make_first_account() -> None:
 
 
 def _write_once(path: Path, text: str) -> None:
+    """Writes a file that this user alone reads, whole or not at all; one that is there stays."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        with suppress(FileExistsError):
+            path.hardlink_to(part)
+    finally:
+        part.unlink(missing_ok=True)

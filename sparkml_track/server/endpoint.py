@@ -6,20 +6,25 @@ answers with the numbers of trials whose child runs have ended meanwhile. Errors
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 
 from sparkml_track.errors import SpecError, TrackingError, TrackingUnavailable
 from sparkml_track.trackers.receiving import MAX_BYTES, VERSION, open_receiver, received
 
-__all__ = ["METHOD", "add_endpoint"]
+__all__ = ["METHOD", "add_endpoint", "gated"]
 
 METHOD = "POST"
 #: One for each process.
 _opened = cache(open_receiver)
+
+
+def gated(shown: Mapping[str, object]) -> tuple[object, ...]:
+    """What permissions depend on, of JSON as the gate reads it."""
+    return shown.get("run_id"), shown.get("experiment_id"), bool(shown.get("models"))
 
 
 def add_endpoint(app: Flask, path: str, store: str) -> None:
@@ -35,19 +40,18 @@ def add_endpoint(app: Flask, path: str, store: str) -> None:
 
 
 def _answer(store: str) -> Response | tuple[Response, int]:
-    # Rows of all workspaces are in the same tables, and which one a run is in is MLflow's to say.
     try:
-        receiver = None if MLFLOW_ENABLE_WORKSPACES.get() else _opened(store)
+        receiver = _opened(store)
         if receiver is None:
             return _refused(HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "this server takes child runs one by one")
-        if request.method == "GET":
+        if request.method != METHOD:  # HEAD comes with GET
             return jsonify(version=VERSION)
         if (request.content_length or 0) > MAX_BYTES:
             raise SpecError(f"the batch has {request.content_length} bytes; {MAX_BYTES} are taken in one call")
         sent = received(request.get_data())
         # What the gate of basic-auth was shown, which reads JSON in its own way.
         shown = request.get_json(silent=True)
-        if not isinstance(shown, dict) or (shown.get("run_id"), shown.get("experiment_id")) != sent.names:
+        if not isinstance(shown, dict) or gated(shown) != sent.gated:
             raise SpecError("the batch names its parent run and its experiment once each")
         return jsonify(receiver.take(sent))
     except SpecError as error:

@@ -20,12 +20,14 @@ __all__ = [
     "child_params",
     "child_points",
     "child_tags",
+    "is_child",
     "late_tags",
     "latest",
     "nested_runs",
     "parent_points",
     "status",
     "stored_child",
+    "trial_number",
 ]
 
 #: Tags that say how a trial ended; they go when it is executed again.
@@ -40,6 +42,7 @@ _STATUS = {
 }
 
 
+_STATE_NAMES = frozenset(state.value for state in State)
 _STATES = {"FINISHED": State.FINISHED, "FAILED": State.FAILED, "KILLED": State.KILLED}
 #: How tags begin that a nested run cannot have of itself: trials are found by them.
 _OURS = (schema.PREFIX, schema.TAG_PARENT)
@@ -129,6 +132,17 @@ def child_params(child: ChildRun) -> dict[str, str]:
     """The params as stored."""
     params = {**child.logged.params, **child.params}
     return {key(name): clipped(value, MAX_PARAM) for name, value in params.items()}
+
+
+def trial_number(text: str | None) -> int | None:
+    """The number of a trial; None for what is not one: anybody may give tags to runs."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 13 else None
+
+
+def is_child(tags: Mapping[str, str]) -> bool:
+    """Whether a run can be read as the child run of a trial."""
+    whole = trial_number(tags.get(schema.TAG_NUMBER)) is not None and tags.get(schema.TAG_ATTEMPTS, "1").isdigit()
+    return whole and tags.get(schema.TAG_STATE) in _STATE_NAMES
 
 
 def stored_child(run_id: str, run: StoredRow, metrics: Mapping[str, float], params: Mapping[str, str]) -> StoredChild:

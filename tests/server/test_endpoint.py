@@ -148,6 +148,57 @@ def test_what_is_wrong_is_answered_with_a_sentence(guarded: TrackingServer) -> N
     assert answer.json()["message"].startswith("run_id: ")
 
 
+def test_head_writes_nothing(
+    guarded: TrackingServer, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, _ = opened(guarded, "editor", tmp_path, monkeypatch).start(sample_parent("of-head"))
+    child = child_id(parent, 0)
+    body = {
+        "run_id": parent,
+        "experiment_id": experiment,
+        "children": [[0, child, False, []]],
+        "runs": [["n", "u", "RUNNING", 1, None, 0]],
+    }
+    for auth in (("reader", ACCOUNTS["reader"]), (ADMIN, PASSWORD)):
+        requests.head(guarded.uri + PATH, json=body, auth=auth, timeout=20)
+    seen = requests.get(
+        f"{guarded.uri}/api/2.0/mlflow/runs/get", params={"run_id": child}, auth=(ADMIN, PASSWORD), timeout=20
+    )
+    assert seen.status_code == 404
+
+
+def test_models_need_what_mlflow_asks_for_them(
+    guarded: TrackingServer, experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, _ = opened(guarded, "editor", tmp_path, monkeypatch).start(sample_parent("of-models"))
+    model = ["m-" + "c" * 32, "n", 1, 2, 2, None, [], [], 0]
+    body = {
+        "run_id": parent,
+        "experiment_id": experiment,
+        "children": [[0, child_id(parent, 0), False, []]],
+        "runs": [["n", "u", "RUNNING", 1, None, 0]],
+        "tags": [[schema.TAG_PARENT, parent, 0], [schema.TAG_NUMBER, "0", 0]],
+        "models": [model],
+    }
+
+    def post(account: str) -> int:
+        auth = (account, ACCOUNTS[account])
+        return requests.post(guarded.uri + PATH, json=body, auth=auth, timeout=20).status_code
+
+    def grant(name: str) -> None:
+        given = {"username": "editor", "permission": name, "resource_type": "logged_model", "resource_id": "*"}
+        path = f"{guarded.uri}/api/3.0/mlflow/users/permissions/grant"
+        answer = requests.post(path, json=given, auth=(ADMIN, PASSWORD), timeout=20)
+        assert answer.status_code == 200, answer.text
+
+    assert post("editor") == 200
+    grant("DENY")
+    assert post("editor") == 403
+    body["models"] = []
+    assert post("editor") == 200
+    grant("EDIT")
+
+
 def test_accounts_and_keys_are_the_users_alone(guarded: TrackingServer) -> None:
     folder = guarded.home / "server"
     assert {path.name: path.stat().st_mode & 0o077 for path in folder.iterdir() if path.suffix != ".db"} == {

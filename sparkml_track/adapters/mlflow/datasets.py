@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sparkml_track.adapters.mlflow.values import clipped
 from sparkml_track.refs import DataRef
 from sparkml_track.schema import TAG_ROWS
 
@@ -15,6 +16,7 @@ __all__ = ["MAX_DIGEST", "Input", "dataset_identity", "dataset_inputs", "inputs_
 
 # Of mlflow.utils.validation; what is longer is refused.
 MAX_DIGEST, _MAX_TAG_KEY, _MAX_TAG_VALUE = 36, 255, 500
+_MAX_NAME, _MAX_SOURCE_TYPE, _MAX_SOURCE, _MAX_PROFILE = 500, 36, 65_535, 16_777_215
 
 
 def dataset_identity(ref: DataRef) -> tuple[str, str]:
@@ -49,23 +51,25 @@ def inputs_of(data: Sequence[DataRef]) -> list[Input]:
     groups: dict[tuple[str, str], list[DataRef]] = {}
     for ref in data:
         groups.setdefault(dataset_identity(ref), []).append(ref)
-    return [_input(refs) for refs in groups.values()]
+    return [_clipped(_input(refs)) for refs in groups.values()]
 
 
 def logged_inputs(inputs: Sequence[Mapping[str, Any]]) -> list[Input]:
     """Data sets that a trial logged through MLflow."""
-    return [
-        Input(
-            one["name"],
-            one["digest"][:MAX_DIGEST],
-            one["source_type"],
-            one["source"],
-            one["schema"] or None,
-            one["profile"] or None,
-            one["tags"],
-        )
-        for one in inputs
-    ]
+    return [_clipped(Input(*(one[name] for name in Input._fields))) for one in inputs]
+
+
+def _clipped(one: Input) -> Input:
+    """Within the limits of MLflow's tables: one odd data set must not keep a batch from the store."""
+    return Input(
+        clipped(one.name, _MAX_NAME),
+        clipped(one.digest, MAX_DIGEST),
+        clipped(one.source_type, _MAX_SOURCE_TYPE),
+        clipped(one.source, _MAX_SOURCE),
+        clipped(one.schema, _MAX_SOURCE) if one.schema else None,
+        clipped(one.profile, _MAX_PROFILE) if one.profile else None,
+        {clipped(name, _MAX_TAG_KEY): clipped(value, _MAX_TAG_VALUE) for name, value in one.tags.items()},
+    )
 
 
 def dataset_inputs(inputs: Sequence[Input]) -> list[Any]:

@@ -119,7 +119,8 @@ def translated(uri: str) -> Iterator[None]:
                 raise
             raise translation(error, uri) from shown_cause(error, uri)
         finally:
-            _blocks.now = around
+            if getattr(_blocks, "now", None) is block:
+                _blocks.now = around
 
 
 def hush() -> None:

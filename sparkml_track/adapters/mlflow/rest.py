@@ -13,6 +13,13 @@ from sparkml_track.adapters.mlflow.uri import redacted
 __all__ = ["check", "create_run", "end_run", "get", "is_server", "post"]
 
 _CHECK_SECONDS = 10
+#: What is answered where an endpoint is not, or is closed to a body.
+_LOST = {
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.NOT_IMPLEMENTED,
+}
 _Answer = dict[str, dict[str, dict[str, str]]]
 
 
@@ -38,11 +45,18 @@ def get(uri: str, endpoint: str) -> Mapping[str, Any]:
     return answer if isinstance(answer, Mapping) else {}
 
 
-def post(uri: str, endpoint: str, body: Mapping[str, object]) -> Mapping[str, Any] | None:
-    """The answer of an endpoint that a server may have lost; None without it. It is asked once."""
-    response = _request(uri, endpoint, "POST", raise_on_status=False, json=body)
-    if response.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
-        return None
+def post(uri: str, endpoint: str, body: bytes) -> Mapping[str, Any] | int:
+    """The answer of an endpoint that a server may have lost, or its status if it has, or takes no body so large.
+
+    Args:
+        uri: of the server.
+        endpoint: its path.
+        body: JSON. It is sent once.
+    """
+    headers = {"Content-Type": "application/json"}
+    response = _request(uri, endpoint, "POST", raise_on_status=False, data=body, extra_headers=headers)
+    if response.status_code in _LOST:
+        return int(response.status_code)
     answer: Mapping[str, Any] = _verified(response, endpoint).json()
     return answer
 

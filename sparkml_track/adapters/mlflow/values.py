@@ -44,6 +44,8 @@ def point(name: str, value: float, timestamp: int, step: int) -> Point:
 def clipped(value: object, limit: int) -> str:
     """The value as text, cut as MLflow cuts it; what no encoding takes, as of a file's name, is escaped."""
     text = str(value)
+    if "\0" in text:
+        text = text.replace("\0", "\\x00")  # which PostgreSQL's text does not hold
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode()
     return text[:limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 from sparkml_track.adapters.mlflow import rest
@@ -46,7 +47,9 @@ def open_sql(uri: str, artifact_root: str | None) -> SqlLane | None:
 
     Foreign errors pass.
     """
-    known = tables.schema_head() in tables.KNOWN_REVISIONS
+    # Rows of all workspaces are in the same tables, and which one a run is in is MLflow's to say.
+    alone = os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() not in {"true", "1"}
+    known = alone and tables.schema_head() in tables.KNOWN_REVISIONS
     if uri.startswith("sqlite:"):
         path = made_file(uri, artifact_root)
         return SqliteLane(uri, artifact_root, path) if known else None

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -364,9 +365,9 @@ def test_opening_says_nothing_on_the_terminal(tmp_path: Path) -> None:
         "from mlflow.telemetry import get_telemetry_client as c; assert c() is None"
     )
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTEST", "CI"))}
-    (tmp_path / "t").mkdir()
-    env["TMPDIR"] = str(tmp_path / "t")  # where no database is kept, so that MLflow makes one
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    with tempfile.TemporaryDirectory() as short:  # where no database is kept, so that MLflow makes one
+        env["TMPDIR"] = short
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from typing_extensions import override
@@ -19,10 +21,11 @@ from sparkml_track.trackers._rows import Parent
 
 __all__ = ["EndpointLane", "has_endpoint"]
 
-Send = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+#: Sends a message; the answer of the server, its HTTP status where it is not one.
+Send = Callable[[bytes], Mapping[str, Any] | int]
 
 _AT_ONCE = 500
-_MAX_POINTS = 100_000  # in one call: about 6 MB
+_MAX_BYTES = 900_000  # of a call; what stands before servers often takes 1 MB
 
 
 def has_endpoint(uri: str) -> bool:
@@ -38,7 +41,7 @@ class EndpointLane(ClientLane):
     Args:
         uri: of the tracking store.
         artifact_root: where new experiments keep their artifacts; None leaves it to the server.
-        send: sends a message and gives the answer, None where the endpoint is gone; by default over HTTP.
+        send: sends a message; by default over HTTP.
     """
 
     def __init__(self, uri: str, artifact_root: str | None = None, send: Send | None = None) -> None:
@@ -69,14 +72,8 @@ class EndpointLane(ClientLane):
             return super().write(parent, entries)
         written: set[int] = set()
         with self._known_children(parent) as known:
-            for some in _parts(entries):
-                answer = self._send(message(parent, some))
-                if answer is None:
-                    self._gone = True
-                    raise TrackingUnavailable(
-                        f"The tracking server {self.uri} has lost its bulk endpoint; child runs now go one by one."
-                    )
-                left = {*answer["left"]}
+            for some, body in _parts(parent, entries):
+                left = self._sent(body)
                 for entry in some:
                     number, place = entry.child.number, entry.place
                     if number in left:
@@ -86,27 +83,30 @@ class EndpointLane(ClientLane):
                         written.add(number)
         return written
 
+    def _sent(self, body: bytes) -> set[int]:
+        """Sends a message; the trials whose child runs stay as they are."""
+        answer = self._send(body)
+        if not isinstance(answer, int):
+            return {*answer["left"]}
+        too_large = answer == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if not too_large and has_endpoint(self.full_uri):
+            raise TrackingUnavailable(f"The tracking server {self.uri} answered {answer} to a batch of child runs.")
+        self._gone = True
+        why = f"takes no batch of {len(body):,} bytes" if too_large else "has lost its bulk endpoint"
+        raise TrackingUnavailable(f"The tracking server {self.uri} {why}; child runs now go one by one.")
+
     def _root_of(self, experiment_id: str) -> str:
         if experiment_id not in self._roots:
             self._roots[experiment_id] = str(self._client.get_experiment(experiment_id).artifact_location)
         return self._roots[experiment_id]
 
 
-def _parts(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    """Batches that are small enough for a call."""
-    some: list[Entry] = []
-    points = 0
-    for entry in entries:
-        more = _weight(entry.child)
-        if some and points + more > _MAX_POINTS:
-            yield some
-            some, points = [], 0
-        some.append(entry)
-        points += more
-    if some:
-        yield some
-
-
-def _weight(child: ChildRun) -> int:
-    logs = [child.logged, *(one.log for one in child.logged.nested)]
-    return sum(len(report.metrics) for report in child.reports) + sum(len(log.metrics) for log in logs)
+def _parts(parent: Parent, entries: Sequence[Entry]) -> Iterator[tuple[Sequence[Entry], bytes]]:
+    """Messages that are small enough for a call, with what they are of."""
+    body = json.dumps(message(parent, entries), separators=(",", ":")).encode()
+    if len(body) <= _MAX_BYTES or len(entries) < 2:
+        yield entries, body
+        return
+    half = len(entries) // 2
+    yield from _parts(parent, entries[:half])
+    yield from _parts(parent, entries[half:])

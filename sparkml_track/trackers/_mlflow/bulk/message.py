@@ -33,8 +33,8 @@ __all__ = ["MAX_BYTES", "PATH", "VERSION", "Message", "message", "received"]
 PATH = "/api/2.0/sparkml/child-runs"
 VERSION = 1
 #: Bytes that the server takes in one call.
-MAX_BYTES = 256 << 20
-_MAX_RUNS = 100_000
+MAX_BYTES = 32 << 20
+_MAX_CHILDREN, _MAX_NESTED, _MAX_ROWS = 2_000, 200, 400_000
 
 
 def _as_stored(name: str) -> str:
@@ -48,6 +48,7 @@ RunId = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{32}\z")]
 ModelId = Annotated[str, StringConstraints(pattern=r"\Am-[0-9a-f]{32}\z")]
 NestedId = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{1,64}\z")]
 Label = Annotated[str, StringConstraints(max_length=MAX_KEY)]
+Kind = Annotated[str, StringConstraints(max_length=500)]
 Text = Annotated[str, StringConstraints(max_length=65_535)]
 Param = Annotated[str, StringConstraints(max_length=MAX_PARAM)]
 Tag = Annotated[str, StringConstraints(max_length=MAX_TAG)]
@@ -55,7 +56,8 @@ Big = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Time = Annotated[int, Field(ge=0, lt=2**63)]
 Status = Annotated[str, StringConstraints(pattern=r"\A(RUNNING|FINISHED|FAILED|KILLED)\z")]
 #: Of a run in the list.
-At = Annotated[int, Field(ge=0, lt=_MAX_RUNS)]
+At = Annotated[int, Field(ge=0, lt=_MAX_CHILDREN * (1 + _MAX_NESTED))]
+Rows: Any = Field(default=[], max_length=_MAX_ROWS)
 Pairs = list[tuple[Annotated[str, StringConstraints(max_length=255)], Tag]]
 
 
@@ -79,12 +81,20 @@ class Message(BaseModel):
     run_id: RunId
     experiment_id: Annotated[str, StringConstraints(pattern=r"\A[0-9]{1,18}\z")]
     children: Annotated[
-        list[tuple[Annotated[int, Field(ge=0, lt=2**40)], RunId, bool, list[NestedId]]], Field(max_length=_MAX_RUNS)
+        list[
+            tuple[
+                Annotated[int, Field(ge=0, lt=2**40)],
+                RunId,
+                bool,
+                Annotated[list[NestedId], Field(max_length=_MAX_NESTED)],
+            ]
+        ],
+        Field(max_length=_MAX_CHILDREN),
     ]
-    runs: list[tuple[Label, Label, Status, Time, Time | None, At]] = []
-    tags: list[tuple[Name, Tag, At]] = []
-    params: list[tuple[Name, Param, At]] = []
-    metrics: list[tuple[Name, FiniteFloat, Big, Big, bool, At]] = []
+    runs: list[tuple[Label, Label, Status, Time, Time | None, At]] = Rows
+    tags: list[tuple[Name, Tag, At]] = Rows
+    params: list[tuple[Name, Param, At]] = Rows
+    metrics: list[tuple[Name, FiniteFloat, Big, Big, bool, At]] = Rows
     data: list[
         tuple[
             Annotated[str, StringConstraints(max_length=500)],
@@ -96,15 +106,15 @@ class Message(BaseModel):
             Pairs,
             At,
         ]
-    ] = []
+    ] = Rows
     models: list[
-        tuple[ModelId, Label, Time, Time, Annotated[int, Field(ge=0, le=9)], Label | None, Pairs, Pairs, At]
-    ] = []
+        tuple[ModelId, Label, Time, Time, Annotated[int, Field(ge=0, le=9)], Kind | None, Pairs, Pairs, At]
+    ] = Rows
 
     @property
-    def names(self) -> tuple[str, str]:
-        """The parent run and the experiment."""
-        return self.run_id, self.experiment_id
+    def gated(self) -> tuple[object, ...]:
+        """What permissions depend on: the parent run, the experiment, and whether there are models."""
+        return self.run_id, self.experiment_id, bool(self.models)
 
     def run_ids(self) -> Iterator[tuple[str, str, bool]]:
         """Each run of the list with the child run that it is in, and whether that has ended before."""
@@ -113,35 +123,37 @@ class Message(BaseModel):
             for one in inside:
                 yield nested_id(run_id, one), run_id, late
 
-    def batch(self, locations: Mapping[str, str], left: Collection[str]) -> Batch:
+    def batch(self, locations: Mapping[str, str], there: Collection[str]) -> Batch:
         """The rows to be written.
 
         Args:
             locations: of child runs, by run id.
-            left: child runs that stay as they are.
+            there: those that the store has.
 
         Raises:
-            SpecError: a row is of no run in the list, or makes one anew that has ended.
+            SpecError: a row is of no run in the list or in the store, or makes one anew that has ended.
         """
         listed = list(self.run_ids())
         places = dict(zip((one[0] for one in listed), self._places(locations), strict=True))
-        wanted = [None if child in left else run_id for run_id, child, _ in listed]
+        runs = [run_id for run_id, *_ in listed]
         late = {run_id for run_id, _, is_late in listed if is_late}
         batch = Batch(late=[run_id for _, run_id, is_late, _ in self.children if is_late])
         try:
-            batch.runs = [RunRow(*row[:-1], places[run], run) for row in self.runs if (run := wanted[row[-1]])]
-            batch.tags = [(*row[:-1], run) for row in self.tags if (run := wanted[row[-1]])]
-            batch.params = [(*row[:-1], run) for row in self.params if (run := wanted[row[-1]])]
-            batch.data = [Data(*row[:-1], run) for row in self.data if (run := wanted[row[-1]])]
-            batch.models = [Model(*row[:-1], "", run) for row in self.models if (run := wanted[row[-1]])]
+            batch.runs = [RunRow(*row[:-1], places[runs[row[-1]]], runs[row[-1]]) for row in self.runs]
+            batch.tags = [(*row[:-1], runs[row[-1]]) for row in self.tags]
+            batch.params = [(*row[:-1], runs[row[-1]]) for row in self.params]
+            batch.data = [Data(*row[:-1], runs[row[-1]]) for row in self.data]
+            batch.models = [Model(*row[:-1], "", runs[row[-1]]) for row in self.models]
             for at, points in self._points().items():
-                if run := wanted[at]:
-                    batch.add_points(points, run)
+                batch.add_points(points, runs[at])
         except IndexError:
             raise SpecError("a row names a run that the list of child runs does not have") from None
         changed = {row[-1] for rows in (batch.runs, batch.params, batch.newest, batch.data) for row in rows}
         if changed & late:
             raise SpecError("a child run that has ended takes nothing but tags and models")
+        named = changed | {row[-1] for rows in (batch.tags, batch.models) for row in rows}
+        if named - {*there} - {row.run_id for row in batch.runs}:
+            raise SpecError("there are rows of a run that is not there and is not made")
         return batch
 
     def _places(self, locations: Mapping[str, str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Lock
+from typing import NamedTuple
 
 from sparkml_track import schema
 from sparkml_track.errors import SpecError
@@ -13,9 +14,20 @@ from sparkml_track.trackers._rows import Parent
 
 __all__ = ["Receiver"]
 
-_CHILD = """SELECT r.run_uuid, r.artifact_uri, r.status, r.lifecycle_stage, p.value, n.value FROM runs r
-    JOIN tags p ON p.run_uuid = r.run_uuid AND p.key = ? JOIN tags n ON n.run_uuid = r.run_uuid AND n.key = ?
-    WHERE r.run_uuid IN ({})"""
+_CHILD = """SELECT r.run_uuid, r.artifact_uri, r.status, r.lifecycle_stage, r.experiment_id, p.value, n.value
+    FROM runs r LEFT JOIN tags p ON p.run_uuid = r.run_uuid AND p.key = ?
+    LEFT JOIN tags n ON n.run_uuid = r.run_uuid AND n.key = ? WHERE r.run_uuid IN ({})"""
+
+
+class _Stored(NamedTuple):
+    """A run as the store has it, with the tags that say whose it is."""
+
+    location: str
+    status: str
+    stage: str
+    experiment: int
+    parent: str | None
+    number: str | None
 
 
 class Receiver:
@@ -44,23 +56,29 @@ class Receiver:
         """
         parent = Parent(sent.run_id, "", sent.experiment_id)
         with self._lock, self._lane.translated():
-            locations = self._locations(sent)
-            open_runs = [run_id for _, run_id, late, _ in sent.children if not late]
-            left = self._lane.put(parent, open_runs, lambda ended: sent.batch(locations, ended))
+            root, there = self._stored(sent)
+        locations = {child[1]: _place(sent, child, there.get(child[1]), root) for child in sent.children}
+        batch = sent.batch(locations, there)
+        with self._lock, self._lane.translated():
+            left = self._lane.put(parent, batch)
         return {"left": [number for number, run_id, late, _ in sent.children if not late and run_id in left]}
 
-    def _locations(self, sent: Message) -> Mapping[str, str]:
-        """Where the files of each child run are, all of which are of this parent run."""
+    def _stored(self, sent: Message) -> tuple[str, Mapping[str, _Stored]]:
+        """Where the experiment keeps its artifacts, and those of the child runs that are there."""
         root = self._lane.root_of(sent.experiment_id)
         ids = [run_id for _, run_id, *_ in sent.children]
-        there = {row[0]: row[1:] for row in self._lane.query_for(_CHILD, ids, schema.TAG_PARENT, schema.TAG_NUMBER)}
-        found = {}
-        for number, run_id, late, _ in sent.children:
-            made = run_id == child_id(sent.run_id, number)
-            location, status, stage, parent, stored = there.get(run_id) or ("", "", "", sent.run_id, str(number))
-            if (parent, stored) != (sent.run_id, str(number)) or not (made or location):
-                raise SpecError(f"the run {run_id} is not the child run of trial {number} of {sent.run_id}")
-            if late and (not location or status == "RUNNING" or stage != "active"):
-                raise SpecError(f"the child run {run_id} has not ended, or was deleted: it takes no late tags")
-            found[run_id] = location or child_location(root, run_id)
-        return found
+        rows = self._lane.query_for(_CHILD, ids, schema.TAG_PARENT, schema.TAG_NUMBER)
+        return root, {row[0]: _Stored(*row[1:]) for row in rows}
+
+
+def _place(sent: Message, child: tuple[int, str, bool, list[str]], stored: _Stored | None, root: str) -> str:
+    """Where the files of a child run are, which is one of this parent run."""
+    number, run_id, late, _ = child
+    if stored is None and run_id == child_id(sent.run_id, number) and not late:
+        return child_location(root, run_id)
+    ours = (sent.run_id, str(number), sent.experiment_id)
+    if stored is None or (stored.parent, stored.number, str(stored.experiment)) != ours:
+        raise SpecError(f"the run {run_id} is not the child run of trial {number} of {sent.run_id}")
+    if late and (stored.status == "RUNNING" or stored.stage != "active"):
+        raise SpecError(f"the child run {run_id} has not ended, or was deleted: it takes no late tags")
+    return stored.location

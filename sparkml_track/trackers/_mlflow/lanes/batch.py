@@ -7,8 +7,8 @@ data sets) is added when they are written.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from sparkml_track import schema
@@ -96,6 +96,15 @@ class Batch:
             run_id, inside = (nested_id(place.run_id, each) if each else place.run_id for each in (one.id, one.parent))
             self.tags += [(name, value, run_id) for name, value in {**one.tags, schema.TAG_PARENT: inside}.items()]
             self._add_run(parent, (one.name, nested_location(place.location, one.folder), run_id), one.run)
+
+    def without(self, runs: Collection[str]) -> Batch:
+        """The rows of all runs but these."""
+        kept = {
+            each.name: [row for row in getattr(self, each.name) if row[-1] not in runs]
+            for each in fields(self)
+            if each.name != "late"
+        }
+        return Batch(**kept, late=self.late)
 
     def add_points(self, points: Sequence[Point], run_id: str) -> None:
         """Adds all metrics of a run."""

@@ -47,7 +47,12 @@ def write_data(db: Database, batch: Batch, experiment: int) -> None:
     known = {(row[0], row[1]): row[2] for row in db.query_for(query, {one.digest for one in batch.data})}
     uses = [(_made_id(experiment, one.run_id, one.name, one.digest), one) for one in batch.data]
     db.add(tables.INPUTS, [(use, known[one.name, one.digest], one.run_id) for use, one in uses])
-    db.add(tables.INPUT_TAGS, [(*tag, use) for use, one in uses for tag in one.tags])
+    # MLflow's client may have written the same before, under an id of its own.
+    query = """SELECT source_id, destination_id, input_uuid FROM inputs
+        WHERE source_type = 'DATASET' AND destination_type = 'RUN' AND destination_id IN ({})"""
+    there = {(row[0], row[1]): row[2] for row in db.query_for(query, {one.run_id for one in batch.data})}
+    named = [(there[known[one.name, one.digest], one.run_id], one) for one in batch.data]
+    db.add(tables.INPUT_TAGS, [(*tag, use) for use, one in named for tag in one.tags])
 
 
 def _write_models(db: Database, batch: Batch, experiment: int, root: str) -> None:
@@ -56,9 +61,10 @@ def _write_models(db: Database, batch: Batch, experiment: int, root: str) -> Non
         for one in batch.models
     ]
     db.add(tables.MODELS, rows)
-    query = "SELECT model_id, source_run_id FROM logged_models WHERE model_id IN ({})"
-    owners = {row[0]: row[1] for row in db.query_for(query, [one.id for one in batch.models])}
-    ours = [one for one in batch.models if owners[one.id] == one.run_id]
+    query = """SELECT model_id, source_run_id FROM logged_models
+        WHERE experiment_id = ? AND lifecycle_stage = 'active' AND model_id IN ({})"""
+    owners = {row[0]: row[1] for row in db.query_for(query, [one.id for one in batch.models], experiment)}
+    ours = [one for one in batch.models if owners.get(one.id) == one.run_id]
     for table, field in ((tables.MODEL_TAGS, "tags"), (tables.MODEL_PARAMS, "params")):
         db.add(table, [(*each, one.id, experiment) for one in ours for each in getattr(one, field)])
     db.add(tables.OUTPUTS, [(_made_id(one.run_id, one.id), one.run_id, one.id) for one in ours])

@@ -27,9 +27,11 @@ from sparkml_track.trackers._rows import (
     child_params,
     child_points,
     child_tags,
+    is_child,
     nested_runs,
     status,
     stored_child,
+    trial_number,
 )
 from sparkml_track.trial import State
 
@@ -169,7 +171,7 @@ class ClientLane(Lane):
     @override
     def children(self, parent: Parent) -> Iterator[StoredChild]:
         runs = self._search([parent.experiment_id], {schema.TAG_PARENT: parent.run_id})
-        return (_stored(run) for run in runs if schema.TAG_NUMBER in run.data.tags)
+        return (_stored(run) for run in runs if is_child(run.data.tags))
 
     @override
     def nested(self, parent: Parent) -> Mapping[str, int]:
@@ -232,7 +234,9 @@ class ClientLane(Lane):
     def _find_children(self, parent: Parent) -> dict[int, Place]:
         known: dict[int, Place] = {}
         for run in self._search([parent.experiment_id], {schema.TAG_PARENT: parent.run_id}, _ALL):
-            number = int(run.data.tags.get(schema.TAG_NUMBER, "-1"))
+            number = trial_number(run.data.tags.get(schema.TAG_NUMBER))
+            if number is None:
+                continue
             deleted = run.info.lifecycle_stage == "deleted"
             one = Place(run.info.run_id, run.info.artifact_uri, deleted or run.info.status != "RUNNING", deleted)
             other = known.setdefault(number, one)
@@ -242,7 +246,6 @@ class ClientLane(Lane):
                 keep, drop = (one, other) if one.ended and not other.ended else (other, one)
                 self._client.delete_run(drop.run_id)
                 known[number] = keep
-        known.pop(-1, None)
         return known
 
     def _write_child(self, parent: Parent, entry: Entry) -> None:

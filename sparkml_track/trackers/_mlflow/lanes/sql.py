@@ -6,7 +6,7 @@ import hashlib
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from typing_extensions import override
@@ -26,15 +26,18 @@ from sparkml_track.trackers._mlflow.lanes.client import ClientLane
 from sparkml_track.trackers._mlflow.lanes.database import Database, chunks
 from sparkml_track.trackers._mlflow.lanes.lane import Entry, Place
 from sparkml_track.trackers._mlflow.lanes.tables import Conflict
-from sparkml_track.trackers._rows import OF_AN_END, Parent, StoredRow, stored_child
+from sparkml_track.trackers._rows import OF_AN_END, Parent, StoredRow, is_child, stored_child, trial_number
 from sparkml_track.trial import State
 
 __all__ = ["SqlLane", "child_id", "child_location"]
 
+_LONGEST_NAME = 256  # of an experiment; MLflow refuses longer ones in its own words
+
 _CHILDREN = """SELECT r.run_uuid, r.status, n.value FROM tags p
     JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
+    AND r.experiment_id = (SELECT q.experiment_id FROM runs q WHERE q.run_uuid = p.value)
     JOIN tags n ON n.run_uuid = p.run_uuid AND n.key = ?
-    WHERE p.key = ? AND p.value = ?"""
+    WHERE p.key = ? AND p.value = ?"""  # whoever may write elsewhere can give runs there any tags
 _NESTED = """SELECT n.value FROM tags n JOIN runs r ON r.run_uuid = n.run_uuid AND r.lifecycle_stage = 'active'
     JOIN tags s ON s.run_uuid = n.run_uuid AND s.key = ? AND s.value = ? WHERE n.key = ?"""
 _INSIDE = """SELECT r.run_uuid FROM tags p JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
@@ -71,8 +74,8 @@ class SqlLane(ClientLane, Database):
 
     @override
     def find_experiment(self, name: str) -> str:
-        query = "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?"
-        location = artifact_location(self._root, name)
+        query = "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ? AND workspace = 'default'"
+        location = artifact_location(self._root, name) if 0 < len(name) <= _LONGEST_NAME else None
         if location is not None and not self.query(query, name):
             now = int(time.time() * 1000)
             with self.transaction():
@@ -155,31 +158,27 @@ class SqlLane(ClientLane, Database):
 
     @override
     def write(self, parent: Parent, entries: Sequence[Entry]) -> Collection[int]:
-        def made(ended: Collection[str]) -> Batch:
-            batch = Batch()
-            for entry in entries:
-                if entry.place.run_id not in ended:
-                    batch.add(parent, entry)
-            return batch
+        batch = Batch()
+        for entry in entries:
+            batch.add(parent, entry)
+        ended = self.put(parent, batch)
+        return [entry.child.number for entry in entries if entry.place.ended or entry.place.run_id not in ended]
 
-        ended = self.put(parent, [entry.place.run_id for entry in entries if not entry.place.ended], made)
-        return [entry.child.number for entry in entries if entry.place.run_id not in ended]
-
-    def put(self, parent: Parent, open_runs: Sequence[str], made: Callable[[Collection[str]], Batch]) -> set[str]:
+    def put(self, parent: Parent, batch: Batch) -> set[str]:
         """Writes a batch in one transaction.
 
         Args:
             parent: the parent run, which must be active.
-            open_runs: those child runs that had not ended when they were looked for.
-            made: the batch, given which of these have ended, or were deleted, meanwhile. They stay as they are.
+            batch: the rows. Runs that have ended, or were deleted, since it was made stay as they are.
 
         Returns:
             Those that have.
         """
         with self.transaction():
             self._check_parent(parent)
-            ended = self._ended(open_runs)
-            write_batch(self, made(ended), int(parent.experiment_id), self.root_of(parent.experiment_id))
+            ended = self._ended([row.run_id for row in batch.runs])
+            whole = batch.without(ended) if ended else batch
+            write_batch(self, whole, int(parent.experiment_id), self.root_of(parent.experiment_id))
         return ended
 
     @override
@@ -245,7 +244,10 @@ class SqlLane(ClientLane, Database):
         # A sweep begun through a server on the same database has ids that the server made.
         if run_id not in self._foreign:
             found = self.query(_CHILDREN, schema.TAG_NUMBER, schema.TAG_PARENT, run_id)
-            self._foreign[run_id] = {int(row[2]): row[0] for row in found if row[0] != child_id(run_id, int(row[2]))}
+            numbers = [(trial_number(row[2]), row[0]) for row in found]
+            self._foreign[run_id] = {
+                other: one for other, one in numbers if other is not None and one != child_id(run_id, other)
+            }
         return self._foreign[run_id].get(number) or child_id(run_id, number)
 
     def _ended(self, ids: Sequence[str]) -> set[str]:
@@ -272,8 +274,9 @@ class SqlLane(ClientLane, Database):
         query = "SELECT run_uuid, status, start_time, end_time FROM runs WHERE run_uuid IN ({})"
         for row in self.query_for(query, ids):
             run_id, shown, started, ended = row
-            stored = StoredRow(shown, int(started), int(ended or 0), tags[run_id])
-            yield stored_child(run_id, stored, metrics[run_id], params[run_id])
+            if is_child(tags[run_id]):
+                stored = StoredRow(shown, int(started), int(ended or 0), tags[run_id])
+                yield stored_child(run_id, stored, metrics[run_id], params[run_id])
 
     def _pairs(self, query: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {one: {} for one in ids}

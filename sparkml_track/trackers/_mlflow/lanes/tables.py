@@ -167,8 +167,10 @@ MODELS = Table(
     ("model_id",),
     {"lifecycle_stage": "'active'"},
     conflict=Conflict.REPLACE,
-    # Trials name their models: one that names another's leaves it as it is.
-    only="logged_models.source_run_id = excluded.source_run_id",
+    kept=("experiment_id", "artifact_location", "lifecycle_stage"),
+    # Trials name their models: one that names another's, or one that was deleted, leaves it as it is.
+    only="logged_models.source_run_id = excluded.source_run_id "
+    "AND logged_models.experiment_id = excluded.experiment_id AND logged_models.lifecycle_stage = 'active'",
 )
 MODEL_TAGS, MODEL_PARAMS = (
     Table(

@@ -18,6 +18,7 @@ from sparkml_track.trackers import default_uri
 from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
 from sparkml_track.trackers._mlflow.bulk.message import message, received
 from sparkml_track.trackers._mlflow.bulk.receiver import Receiver
+from sparkml_track.trackers._mlflow.lanes.batch import nested_id
 from sparkml_track.trackers._mlflow.lanes.lane import Entry, Place
 from sparkml_track.trackers._mlflow.lanes.sql import SqlLane, child_id
 from sparkml_track.trackers._mlflow.opening import open_sql
@@ -91,7 +92,7 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a run that is not there": (another_run, "is not the child run of trial 0"),
     "the parent run": (the_parent, "is not the child run of trial 0"),
     "the run of another trial": (another_number, "is not the child run of trial 7"),
-    "late tags of one that did not end": (late, "has not ended"),
+    "late tags of one that is not there": (late, "is not the child run of trial 0"),
     "a row of no run": (changed("tags", [["a", "b", 5]]), "names a run that the list"),
     "a negative place": (changed("tags", [["a", "b", -1]]), "greater than or equal to 0"),
     "a name that MLflow does not take": (changed("tags", [["a?b", "c", 0]]), r"tags\.0\.0: .*does not take"),
@@ -145,6 +146,16 @@ def test_a_parent_run_of_another_experiment_is_refused(lane: SqlLane) -> None:
     assert list(lane.children(parent)) == []
 
 
+def test_a_child_run_that_runs_takes_no_late_tags(lane: SqlLane) -> None:
+    parent = begun(lane)
+    given = sent(parent, 0)
+    given["runs"] = [[name, user, "RUNNING", began, None, at] for name, user, _, began, _, at in given["runs"]]
+    take(lane, given)
+    late_tags = {"children": [[0, child_id(parent.run_id, 0), True, []]], "tags": [["a", "b", 0]]}
+    with pytest.raises(SpecError, match="has not ended"):
+        take(lane, {"run_id": parent.run_id, "experiment_id": parent.experiment_id, **late_tags})
+
+
 def test_an_ended_child_run_takes_tags_and_keeps_its_values(lane: SqlLane, client: MlflowClient) -> None:
     parent = begun(lane)
     take(lane, sent(parent, 0))
@@ -170,6 +181,62 @@ def test_a_model_of_another_run_is_left_alone(lane: SqlLane, client: MlflowClien
     assert model.artifact_location.startswith(lane.root_of(parent.experiment_id))
 
 
+def test_a_model_of_another_experiment_or_a_deleted_one_is_left_alone(lane: SqlLane, client: MlflowClient) -> None:
+    """MLflow lets whoever reads a run log a model elsewhere that names it as its source."""
+    parent, other = begun(lane), begun(lane, "t", "two")
+    take(lane, sent(parent, 0))
+    child = child_id(parent.run_id, 0)
+    theirs = client.create_logged_model(other.experiment_id, name="precious", source_run_id=child)
+    mine = client.create_logged_model(parent.experiment_id, name="gone", source_run_id=child)
+    client.delete_logged_model(mine.model_id)
+    base = {"run_id": parent.run_id, "experiment_id": parent.experiment_id, "children": [[0, child, True, []]]}
+    for model in (theirs, mine):
+        take(lane, {**base, "models": [[model.model_id, "taken", 1, 2, 2, "", [["p", "1"]], [["t", "1"]], 0]]})
+    after = client.get_logged_model(theirs.model_id)
+    assert (after.name, after.experiment_id, after.params) == ("precious", other.experiment_id, {})
+    assert [one.name for one in client.search_logged_models([parent.experiment_id])] == []
+
+
+def test_a_run_of_another_experiment_that_claims_to_be_a_child_is_not_written_to(
+    home: Path, lane: SqlLane, client: MlflowClient
+) -> None:
+    """Whoever may write to one experiment can give runs there any tags."""
+    parent, other = begun(lane), begun(lane, "t", "two")
+    claims = {schema.TAG_PARENT: parent.run_id, schema.TAG_NUMBER: "0", schema.TAG_STATE: "running"}
+    planted = client.create_run(other.experiment_id, tags=claims).info.run_id
+    given = sent(parent, 0)
+    given["children"][0][1] = planted
+    with pytest.raises(SpecError, match="is not the child run"):
+        take(lane, given)
+    # Nor do sweeps that write by SQL take it for their own.
+    odd = client.create_run(parent.experiment_id, tags={schema.TAG_PARENT: parent.run_id, schema.TAG_NUMBER: "x"})
+    place = lane.places(parent, [sample_child(0)])[0]
+    assert place.run_id == child_id(parent.run_id, 0) and planted not in place.location
+    assert list(lane.children(parent)) == [] and odd
+    assert client.get_run(planted).data.params == {}
+
+
+def test_rows_of_a_run_that_is_not_there_are_refused(lane: SqlLane) -> None:
+    parent = begun(lane)
+    with pytest.raises(SpecError, match="not there and is not made"):
+        take(lane, {**sent(parent, 0), "runs": []})
+
+
+def test_a_nested_run_that_was_deleted_stays_deleted(lane: SqlLane, client: MlflowClient) -> None:
+    parent = begun(lane)
+    given = sent(parent, 0)
+    given["runs"] = [[name, user, "RUNNING", began, None, at] for name, user, _, began, _, at in given["runs"]]
+    given["children"][0][3] = ["ab"]
+    inside = ["inside", "ada", "FINISHED", 1, 2, 1]
+    given["runs"].append(inside)
+    take(lane, given)
+    run_id = nested_id(child_id(parent.run_id, 0), "ab")
+    client.delete_run(run_id)
+    inside[2:5] = ["RUNNING", 1, None]
+    take(lane, given)
+    assert (client.get_run(run_id).info.lifecycle_stage, client.get_run(run_id).info.status) == ("deleted", "FINISHED")
+
+
 def test_a_deleted_child_run_stays_deleted(lane: SqlLane, client: MlflowClient) -> None:
     parent = begun(lane)
     given = sent(parent, 0, 1)
@@ -180,13 +247,17 @@ def test_a_deleted_child_run_stays_deleted(lane: SqlLane, client: MlflowClient) 
     assert [child.number for child in lane.children(parent)] == [0]
 
 
-def test_without_the_endpoint_the_client_goes_on_from_what_was_written(home: Path, lane: SqlLane) -> None:
+def test_without_the_endpoint_the_client_goes_on_from_what_was_written(
+    home: Path, lane: SqlLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server may be started again without it in the middle of a sweep."""
     receiver, calls = Receiver(lane), []
 
-    def send(given: object) -> Any:
+    def send(body: bytes) -> Any:
         calls.append(1)
-        return receiver.take(received(json.dumps(given).encode())) if len(calls) < 2 else None
+        return receiver.take(received(body)) if len(calls) < 2 else 404
+
+    monkeypatch.setattr("sparkml_track.trackers._mlflow.bulk.lane.has_endpoint", lambda _: False)
 
     with closing(MlflowTracker(EndpointLane(default_uri(home), str(home / "artifacts"), send))) as tracker:
         run_id, _ = tracker.start(sample_parent())
@@ -199,13 +270,43 @@ def test_without_the_endpoint_the_client_goes_on_from_what_was_written(home: Pat
     assert len(calls) == 2
 
 
-def test_a_batch_of_many_points_goes_in_parts(home: Path, lane: SqlLane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sparkml_track.trackers._mlflow.bulk.lane._MAX_POINTS", 5)
+def test_one_answer_of_something_on_the_way_does_not_make_the_rest_slow(
+    home: Path, lane: SqlLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver, answers = Receiver(lane), [404]
+    monkeypatch.setattr("sparkml_track.trackers._mlflow.bulk.lane.has_endpoint", lambda _: True)
+
+    def send(body: bytes) -> Any:
+        return answers.pop() if answers else receiver.take(received(body))
+
+    opened = EndpointLane(default_uri(home), str(home / "artifacts"), send)
+    with closing(MlflowTracker(opened)) as tracker:
+        run_id, _ = tracker.start(sample_parent())
+        with pytest.raises(TrackingUnavailable, match="answered 404"):
+            tracker.publish(run_id, [sample_child(0)])
+        tracker.publish(run_id, [sample_child(0), sample_child(1)])
+        assert opened.at_once > 1
+        assert {child.number for child in tracker.children(run_id)} == {0, 1}
+
+
+def test_a_child_run_that_no_call_takes_goes_through_the_client(home: Path) -> None:
+    with closing(MlflowTracker(EndpointLane(default_uri(home), str(home / "artifacts"), lambda _: 413))) as tracker:
+        run_id, _ = tracker.start(sample_parent())
+        with pytest.raises(TrackingUnavailable, match="takes no batch of"):
+            tracker.publish(run_id, [sample_child(0)])
+        tracker.publish(run_id, [sample_child(0)])
+        assert [child.number for child in tracker.children(run_id)] == [0]
+
+
+def test_a_batch_that_is_too_large_for_a_call_goes_in_parts(
+    home: Path, lane: SqlLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sparkml_track.trackers._mlflow.bulk.lane._MAX_BYTES", 4_000)
     receiver, sizes = Receiver(lane), []
 
-    def send(given: Any) -> Any:
-        sizes.append(len(given["children"]))
-        return receiver.take(received(json.dumps(given).encode()))
+    def send(body: bytes) -> Any:
+        sizes.append(len(json.loads(body)["children"]))
+        return receiver.take(received(body))
 
     with closing(MlflowTracker(EndpointLane(default_uri(home), str(home / "artifacts"), send))) as tracker:
         run_id, _ = tracker.start(sample_parent())

@@ -61,6 +61,31 @@ def test_the_first_and_its_copies_are_what_mlflow_makes(tmp_path: Path, own_fold
     assert mode == (tmp_path / "first" / "mlflow.db").stat().st_mode & 0o777
 
 
+@pytest.mark.parametrize("root", ["mlflow-artifacts:/", "s3://bucket/", "/a/b"])
+def test_the_experiment_that_a_store_is_born_with_keeps_its_artifacts_where_mlflow_would(
+    tmp_path: Path, root: str
+) -> None:
+    SqlAlchemyStore(f"sqlite:///{tmp_path}/theirs.db", root)
+    for name in ("theirs", "first", "second"):
+        if name != "theirs":
+            make_empty(f"sqlite:///{tmp_path}/{name}.db", tmp_path / f"{name}.db", root, schema_head())
+    found = set()
+    for name in ("theirs", "first", "second"):
+        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as db:
+            found.add(db.execute("SELECT artifact_location FROM experiments").fetchone())
+    assert len(found) == 1
+
+
+def test_a_file_that_is_linked_to_stays_where_it_is_and_an_empty_one_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "there" / "mlflow.db")
+    make_empty("", tmp_path / "link.db", "/x", schema_head())
+    assert (tmp_path / "link.db").is_symlink() and (tmp_path / "there" / "mlflow.db").is_file()
+    (tmp_path / "empty.db").touch(mode=0o600)
+    make_empty("", tmp_path / "empty.db", "/x", schema_head())
+    assert (tmp_path / "empty.db").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_copy_needs_no_mlflow(tmp_path: Path, own_folder: Path) -> None:
     made(tmp_path / "first")
     code = f"""
