@@ -125,7 +125,7 @@ class _Run:
             publisher = every = Publisher(tracker, parent.run_id, on_published)
             if wanted is not None:
                 publisher = TopPublisher(every, wanted, before)
-        parts = Parts(*members, opening.journal, publisher, self._watch, published, around.reached)
+        parts = Parts(*members, opening.journal, publisher, self._watch, published, around.reached, around.accepted)
         loop = Loop(spec, parts)
         if past is not None:
             clear_spool(Home(around.home).spool(self._sweep), past)

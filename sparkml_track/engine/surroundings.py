@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkml_track.engine.loop.ports import OutcomeListener, goes_on
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.publishing.finish import LONGEST_WAIT
 from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
@@ -27,6 +28,7 @@ class Surroundings:
         origin: where the sweep was started from ("config": a file), so that a command can start it again.
         longest_wait: seconds for which the end of the sweep waits for a tracking store that is down.
         reached: is called at each point of the sweep's life.
+        accepted: is called with each accepted trial, and may end the sweep.
         tags: for the parent run: code version, Spark facts.
         files: the same as artifacts, by path.
         listener: gets the progress.
@@ -43,3 +45,4 @@ class Surroundings:
     origin: Mapping[str, object] = field(default_factory=dict)
     longest_wait: float = LONGEST_WAIT
     reached: LifecycleListener = unheard
+    accepted: OutcomeListener = goes_on

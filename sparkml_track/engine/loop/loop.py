@@ -54,9 +54,8 @@ class Loop:
         self.stopping = ""
         self.tally = Tally(spec)
         self.refused: TrackingError | None = None
-        self.used, self.stale = 0.0, 0
+        self.used, self.stale, self._stopped = 0.0, 0, False
         self.slots = SlotWatch("Spark" if spec.executor not in ("processes", "inline") else "this host")
-        self._stopped = False
         self.journal = JournalWriter(parts.journal, parts.publisher, parts.published, parts.reached)
         self._units = UnitScheduler(parts.asker, self.journal, spec.trial_timeout, parts.reached)
         self._began = self._turned = time.monotonic()
@@ -260,10 +259,10 @@ class Loop:
             self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
         if self._parts.publisher is not None:
             self.journal.hold(live.child_run(result, outcome))
-        self._count(result, live.reports)
+        self._count(result, live.reports, self._parts.accepted(result, outcome))
 
-    def _count(self, result: Result, reports: Sequence[Report] = ()) -> None:
-        why = self.tally.add(result, reports)
+    def _count(self, result: Result, reports: Sequence[Report] = (), why: str = "") -> None:
+        why = self.tally.add(result, reports) or why
         if why and not self.stopping:
             self.stop(why)
 

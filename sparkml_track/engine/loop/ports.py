@@ -15,9 +15,9 @@ from sparkml_track.executors import Executor
 from sparkml_track.journals import Journal
 from sparkml_track.pruners import Pruner
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import State
+from sparkml_track.trial import Outcome, State
 
-__all__ = ["Parts", "Queue", "SweepState", "Watcher"]
+__all__ = ["OutcomeListener", "Parts", "Queue", "SweepState", "Watcher", "goes_on"]
 
 
 class Queue(Protocol):
@@ -71,6 +71,14 @@ class SweepState(Protocol):
 
 #: Called by the loop once each turn, on its thread: progress display, signals.
 Watcher = Callable[[SweepState], None]
+#: Called by the loop, on its thread, with each accepted trial and how its last attempt ended, before it asks for another.
+#: Returns why the sweep ends with it, for a person; empty if it goes on. Must not raise.
+OutcomeListener = Callable[[Result, Outcome], str]
+
+
+def goes_on(_result: Result, _outcome: Outcome) -> str:
+    """Listens to nothing."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -85,3 +93,4 @@ class Parts:
     watch: Watcher
     published: deque[Sequence[int]] = field(default_factory=deque)
     reached: LifecycleListener = unheard
+    accepted: OutcomeListener = goes_on

@@ -277,13 +277,18 @@ class _Checker:
         data = given.data
         if data is not None and not isinstance(data, Mapping):
             self.problems.append(f"data is a {type(data).__name__}; allowed is a mapping of names to data, or None")
-        if given.max_trials is None and given.timeout is None and given.sampler != "grid":
+        if given.max_trials is None and given.timeout is None and not _ends(given.sampler):
             self.problems.append("neither max_trials nor timeout is given; one of them must end the sweep")
         metrics = as_names(given.metric)
         if given.pruner is not None and len(metrics) > 1:
             self.problems.append(f"a pruner takes one metric, not {len(metrics)}; leave one of both out")
         if given.deterministic and given.pruner is not None:
             self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
+
+
+def _ends(sampler: object) -> bool:
+    """Whether the sampler itself ends the sweep."""
+    return sampler == "grid" or (isinstance(sampler, samplers.Sampler) and sampler.capabilities.finite)
 
 
 def _warn_of_lists(space: spaces.Space) -> None:
