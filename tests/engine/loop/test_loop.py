@@ -13,6 +13,8 @@ import sparkml_track as st
 import sparkml_track.engine.loop.slot_watch
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.loop import Loop, Parts
+from sparkml_track.engine.loop.ports import goes_on
+from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.spec import Failures, Spec
 from sparkml_track.errors import ExecutorError, SweepStopped
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Logged, Lost, Reported, SlotsChanged, Started
@@ -162,10 +164,12 @@ class World:
         self.journal = Listing(self.order)
         self.publisher = Publishing(self.order)
         behind = spec.pop("behind", None)
+        accepted = spec.pop("accepted", goes_on)
         base = Spec(lambda _: 0.0, parse({"x": st.uniform(0, 99)}), "s", "e")
         self.spec = replace(base, max_trials=trials, **spec)  # type: ignore[arg-type]
         asker = Asker(self.sampler, (), trials, 0, behind)  # type: ignore[arg-type]
         parts = Parts(asker, pruner, self.executor, self.journal, self.publisher, lambda loop: None)
+        parts = replace(parts, accepted=accepted)  # type: ignore[arg-type]
         self.loop = Loop(self.spec, parts)
 
     def run(self) -> World:
@@ -254,6 +258,20 @@ def test_trials_that_a_limit_ended_say_which() -> None:
     world.loop.stop("the sweep's timeout of 3 s is over")
     world.run()
     assert {r.message for r in world.loop.results} == {"ended: the sweep's timeout of 3 s is over"}
+
+
+def test_who_listens_gets_each_accepted_outcome_and_may_end_the_sweep() -> None:
+    heard: list[tuple[int, float]] = []
+
+    def accepted(result: Result, outcome: Outcome) -> str:
+        heard.append((result.number, outcome.metrics["loss"]))
+        return "enough" if len(heard) == 2 else ""
+
+    world = World(lambda a: [done(a, a.trial.number)], trials=9, adaptive=True, accepted=accepted)
+    world.executor._slots = 1
+    world.run()
+    assert heard == [(0, 0.0), (1, 1.0)]
+    assert world.loop.stopping == "enough"
 
 
 def test_trials_that_have_no_slot_yet_are_not_running() -> None:

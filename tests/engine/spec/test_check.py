@@ -14,6 +14,7 @@ from sparkml_track.engine.spec.check import check
 from sparkml_track.engine.spec.spec import Failures, Tracking, new_sweep_id
 from sparkml_track.errors import SpecError
 from sparkml_track.executors import Resources
+from sparkml_track.samplers import Capabilities, Sampler
 
 
 def objective(trial: object) -> float:
@@ -125,6 +126,21 @@ def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
     assert (spec.seed, spec.max_trials, spec.parallelism) == (4, 7, 2)
     assert {type(value) for value in (spec.seed, spec.max_trials, spec.parallelism)} == {int}
     assert check(SweepArguments(**{**GOOD, "timeout": np.float32(2.5), "target": np.float64(0.5)})).timeout == 2.5
+
+
+def test_a_sampler_that_ends_by_itself_needs_no_other_limit() -> None:
+    class Few(Sampler):
+        capabilities = Capabilities(adaptive=False, finite=True)
+
+        def ask(self, number: int) -> None: ...
+
+        def tell(self, *told: object) -> None: ...
+
+    endless = Few()
+    endless.capabilities = Capabilities(adaptive=False)
+    assert check(SweepArguments(**{**GOOD, "max_trials": None, "sampler": Few()})).max_trials is None
+    with pytest.raises(SpecError, match="neither max_trials nor timeout"):
+        check(SweepArguments(**{**GOOD, "max_trials": None, "sampler": endless}))
 
 
 def test_a_list_in_the_space_is_told_to_be_one_value(caplog: pytest.LogCaptureFixture) -> None:
