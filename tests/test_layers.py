@@ -26,7 +26,7 @@ IMPORTERS = {
     "cryptography": ("executors/_resident/certificate.py",),
     "deltalake": ("tables/*",),
     "duckdb": (),
-    "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "plots/*"),
+    "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt_*.py", "plots/*"),
     "jinja2": ("pages/*",),
     "joblib": ("frontdoors/*",),
     "mlflow": (

@@ -71,7 +71,7 @@ class SweepState(Protocol):
 
 #: Called by the loop once each turn, on its thread: progress display, signals.
 Watcher = Callable[[SweepState], None]
-#: Called by the loop, on its thread, with each accepted trial and how its last attempt ended, before it asks for another.
+#: Called by the loop, on its thread, with each accepted trial and how its last attempt ended, before the next is asked.
 #: Returns why the sweep ends with it, for a person; empty if it goes on. Must not raise.
 OutcomeListener = Callable[[Result, Outcome], str]
 
