@@ -21,10 +21,13 @@ from hyperopt.base import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
 from hyperopt.early_stop import no_progress_loss
 from hyperopt.exceptions import AllTrialsFailed, DuplicateLabel
 from mlflow import MlflowClient
+from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResourceRequests
 
 from sparkml_track import schema
 from sparkml_track.errors import SpecError
+from sparkml_track.executors import Resources
 from sparkml_track.frontdoors.hyperopt import SparkTrials, fmin
+from sparkml_track.frontdoors.hyperopt import _resources as resources_of
 
 SPACE = {
     "x": hp.uniform("x", -3, 3),
@@ -504,6 +507,36 @@ def test_parallelism_without_spark_is_that_of_this_host() -> None:
     assert SparkTrials(0, executor="inline").parallelism == 1
     three = SparkTrials(3, executor="processes")
     assert (three.parallelism, three.user_specified_parallelism) == (3, 3)
+
+
+class OnCluster:
+    """A session that says what its master is."""
+
+    def __init__(self) -> None:
+        self.conf = {"spark.master": "spark://elsewhere:7077"}
+
+
+def profile(requests: TaskResourceRequests) -> ResourceProfile:
+    return ResourceProfileBuilder().require(requests).build
+
+
+def test_a_resource_profile_says_what_a_slot_has(caplog: pytest.LogCaptureFixture) -> None:
+    asked = TaskResourceRequests().cpus(2).resource("gpu", 1)
+    assert resources_of(profile(asked), OnCluster()) == Resources(cpus=2, gpus=1)  # type: ignore[arg-type]
+    assert resources_of(None, OnCluster()) == Resources()  # type: ignore[arg-type]
+    assert caplog.messages == []
+    assert resources_of(profile(asked), None) == Resources()
+    (said,) = caplog.messages
+    assert "SparkTrials was constructed with a ResourceProfile, but this executor does not support" in said
+
+
+@pytest.mark.parametrize(("name", "amount"), [("fpga", 1), ("gpu", 0.5)])
+def test_what_a_slot_cannot_have_is_refused(name: str, amount: float) -> None:
+    asked = TaskResourceRequests().resource(name, amount)
+    with pytest.raises(
+        ValueError, match=f"requests .*'{name}': {amount}.* for a task; allowed are whole numbers of cpus"
+    ):
+        resources_of(profile(asked), OnCluster())  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------ fmin
