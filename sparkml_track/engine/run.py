@@ -96,7 +96,7 @@ class _Run:
             around.reached(Lifecycle.PLANNED)
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = self._open_executor(self._open_roots(stack))
-            self._watch = Watch(self._sweep, self._config, self._interrupts, self._roots, around.listener)
+            self._watch = Watch(self._sweep, around.origin, self._interrupts, self._roots, around.listener)
             stack.callback(close, executor)
             pages.load("sweep")  # while workers start, so that the report costs its drawing alone
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))
@@ -159,7 +159,7 @@ class _Run:
             longest_wait=self._around.longest_wait,
             reached=self._around.reached,
             hurry=self._interrupts.later(),
-            config=self._config,
+            origin=self._around.origin,
             idle=loop.slots.idle,
             price=self._spec.tracking.slot_hour_price,
         )
@@ -280,14 +280,10 @@ class _Run:
             return error
         text = str(error)
         text += "" if "kept" in text else "; results so far are kept"
-        text += f". {way_on(self._sweep, self._config)}"
+        text += f". {way_on(self._sweep, self._around.origin)}"
         explained = type(error)(text)
         explained.__cause__ = error
         return explained
-
-    @property
-    def _config(self) -> bool:
-        return bool(self._around.origin.get("config"))
 
     def _state(self, loop: Loop, error: BaseException | None) -> State:
         if self._interrupts.caught or isinstance(error, KeyboardInterrupt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 
 from sparkml_track.engine.loop.ports import SweepState
 from sparkml_track.engine.loop.progress import ProgressListener, progress_of
@@ -23,16 +24,21 @@ class Watch:
 
     Args:
         sweep: its id.
-        config: whether a config file started it.
+        origin: where it was started from.
         interrupts: what came.
         roots: whose checkpoints are removed as trials end.
         listener: gets the progress; one that raises gets no more of it.
     """
 
     def __init__(
-        self, sweep: str, config: bool, interrupts: Interrupts, roots: Roots, listener: ProgressListener | None
+        self,
+        sweep: str,
+        origin: Mapping[str, object],
+        interrupts: Interrupts,
+        roots: Roots,
+        listener: ProgressListener | None,
     ) -> None:
-        self._way_on = way_on(sweep, config)
+        self._way_on = way_on(sweep, origin)
         self._interrupts = interrupts
         self._roots = roots
         self._listener = listener

@@ -17,6 +17,7 @@ from hyperopt import Domain, progress, space_eval
 from hyperopt.fmin import generate_trial
 from hyperopt.spark import FMIN_CANCELLED_REASON_TIMEOUT
 
+from sparkml_track.adapters.spark.errors import check_session
 from sparkml_track.api.session import local_or_active
 from sparkml_track.api.sweep import run
 from sparkml_track.engine.results.sweep_result import SweepResult
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from sparkml_track.api.session import SparkSession
 
 __all__ = ["Asked", "Slots", "insert", "search"]
+
+
+#: What goes on with a search that was interrupted.
+_WAY_ON = "fmin(...) with the same Trials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,13 @@ class Slots:
         return self.executor not in ("inline", "processes")
 
     def open(self) -> SparkSession:
-        """The session: the given one, else the active one, else a local one."""
+        """The session: the given one, else the active one, else a local one.
+
+        Raises:
+            SetupError: it was stopped, or Spark does not start.
+        """
+        if self.session is not None:
+            check_session(self.session, "spark_session")
         return self.session or local_or_active(home=Home.find())
 
 
@@ -140,7 +151,8 @@ def search(trials: Any, asked: Asked, slots: Slots, *, raising: bool = False) ->
         given = asked.arguments(Objective(domain, labels.names, labels.options), sampler, most, slots)
         began = time.monotonic()
         try:
-            result = run(given, Home.find(), slots.open, progress=False, accepted=sampler.accepted)
+            more: dict[str, Any] = {"accepted": sampler.accepted, "origin": {"door": _WAY_ON}}
+            result = run(given, Home.find(), slots.open, progress=False, **more)
         finally:
             sampler.settle()
     if sampler.error is not None:

@@ -61,6 +61,7 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
     Raises:
         Exception: ``timeout`` or ``loss_threshold`` is not a number, in hyperopt's words.
         ValueError: ``resource_profile`` requests for a task what slots cannot have.
+        SetupError: ``spark_session`` was stopped, or Spark does not start.
     """
 
     def __init__(  # noqa: PLR0913 - hyperopt's, and two more

@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import hyperopt
@@ -24,7 +25,7 @@ from mlflow import MlflowClient
 from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResourceRequests
 
 from sparkml_track import schema
-from sparkml_track.errors import SpecError
+from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Resources
 from sparkml_track.frontdoors.hyperopt import SparkTrials, fmin
 from sparkml_track.frontdoors.hyperopt import _resources as resources_of
@@ -369,7 +370,7 @@ def test_limits_that_are_infinite_are_none() -> None:
     assert trials.count_successful_trials() == 1
 
 
-def test_ctrl_c_ends_the_search_and_keeps_what_ended(home: Path) -> None:
+def test_ctrl_c_ends_the_search_and_keeps_what_ended(caplog: pytest.LogCaptureFixture) -> None:
     driver = os.getpid()
 
     def interrupts(point: dict[str, Any]) -> float:
@@ -383,8 +384,11 @@ def test_ctrl_c_ends_the_search_and_keeps_what_ended(home: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         searched(interrupts, max_evals=5, trials=trials)
     assert trials.fmin_cancelled_reason == "fmin run cancelled by user"
+    assert "fmin(...) with the same Trials goes on" in caplog.text
     assert trials.losses() == [0.0, 1.0, 2.0]
     assert [one["state"] for one in trials._dynamic_trials] == [JOB_STATE_DONE] * 3 + [JOB_STATE_CANCEL] * 2
+    searched(max_evals=5, trials=trials)
+    assert (len(trials), trials.fmin_cancelled_reason) == (5, None)
 
 
 # ------------------------------------------------------------------------------------------ points, bar, file
@@ -485,10 +489,14 @@ def test_a_label_that_comes_twice_is_refused() -> None:
 
 
 def test_an_unknown_executor_is_refused() -> None:
-    trials = SparkTrials(1, executor="inline")
-    trials._slots = type(trials._slots)("moon")
     with pytest.raises(SpecError, match="executor is 'moon'; allowed are auto"):
-        searched(trials=trials)
+        fmin(parabola, SPACE, rand.suggest, 1, executor="moon", show_progressbar=False)
+
+
+def test_a_session_that_was_stopped_is_refused_under_its_own_name() -> None:
+    stopped: Any = SimpleNamespace(_sc=SimpleNamespace(_jsc=None))
+    with pytest.raises(SetupError, match="the Spark session given as spark_session= was stopped"):
+        SparkTrials(2, spark_session=stopped)
 
 
 def test_the_constructor_has_hyperopt_s_arguments_in_its_order() -> None:

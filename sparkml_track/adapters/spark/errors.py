@@ -54,8 +54,12 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0][:_LONGEST] if text else type(error).__name__
 
 
-def check_session(session: object) -> None:
+def check_session(session: object, argument: str = "spark") -> None:
     """Looks whether a session can still be used; asks nobody.
+
+    Args:
+        session: as given.
+        argument: what the caller calls it.
 
     Raises:
         SetupError: it was stopped.
@@ -64,6 +68,6 @@ def check_session(session: object) -> None:
     stopped = context is not None and getattr(context, "_jsc", None) is None
     if stopped or getattr(session, "is_stopped", False) is True:
         raise SetupError(
-            "the Spark session given as spark= was stopped; build a new one with SparkSession.builder.getOrCreate(), "
-            "or leave spark= out"
+            f"the Spark session given as {argument}= was stopped; build a new one with "
+            f"SparkSession.builder.getOrCreate(), or leave {argument}= out"
         )

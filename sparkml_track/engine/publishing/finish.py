@@ -57,7 +57,7 @@ class Ending:
         longest_wait: seconds to wait for a tracking store that is down.
         reached: is called at each point of the sweep's life.
         hurry: whether a signal came, which ends the waiting.
-        config: the sweep was started from a config file; see ``way_on``.
+        origin: where the sweep was started from; see ``way_on``.
         idle: see ``Costs``.
         price: likewise.
     """
@@ -74,7 +74,7 @@ class Ending:
     longest_wait: float = LONGEST_WAIT
     reached: LifecycleListener = unheard
     hurry: Hurry = never
-    config: bool = False
+    origin: Mapping[str, object] = field(default_factory=dict)
     idle: float | None = None
     price: float | None = None
 
@@ -196,15 +196,17 @@ def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publishers, wai
         )
 
 
-def way_on(sweep: str, config: bool) -> str:
+def way_on(sweep: str, origin: Mapping[str, object]) -> str:
     """How a person goes on with a sweep; a command can start again only what a config file describes."""
-    command = f"`sparkml-track resume {sweep}`" if config else f"sweep(..., resume={sweep!r})"
+    if "door" in origin:
+        return f"{origin['door']} goes on"
+    command = f"`sparkml-track resume {sweep}`" if origin.get("config") else f"sweep(..., resume={sweep!r})"
     return f"{command}, or the same command again, goes on"
 
 
 def _way_out(ending: Ending) -> str:
     return (
-        f"All results are in the journal of sweep {ending.sweep}: {way_on(ending.sweep, ending.config)}; "
+        f"All results are in the journal of sweep {ending.sweep}: {way_on(ending.sweep, ending.origin)}; "
         f"`sparkml-track verify --repair {ending.sweep}` publishes them and ends the parent run"
     )
 
