@@ -62,6 +62,8 @@ class Objective:
     def __call__(self, trial: _Trial) -> dict[str, float]:
         try:
             result = self._domain.evaluate(self.values(trial.params), None, attach_attachments=False)
+            if "attachments" in result:
+                result["attachments"] = dict(result["attachments"])
         except Exception as error:
             _leave(trial, ("error", str(type(error)), traceback.format_exc(), _pickled(error)))
             raise

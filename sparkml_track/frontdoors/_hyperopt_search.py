@@ -143,6 +143,7 @@ class Search(Sampler):
         self._early_stop, self._raising, self._ended = early_stop, raising, ended
         self._documents: dict[int, dict[str, Any]] = {}
         self.new = deque(one for one in documents(trials) if one["state"] == JOB_STATE_NEW)
+        self._settled = False
         self.error: BaseException | None = None
         self.stopped = ""
         for document in self.new:
@@ -163,6 +164,9 @@ class Search(Sampler):
         document["book_time"] = document["refresh_time"] = coarse_utcnow()
         document["state"] = JOB_STATE_RUNNING
         self._documents[number] = document
+        if self._settled:  # the algorithm took longer than the sweep waits for it
+            document["state"] = JOB_STATE_CANCEL
+            return None
         return self.labels.recorded(spec_from_misc(document["misc"]))
 
     @override
@@ -196,7 +200,8 @@ class Search(Sampler):
 
     def settle(self) -> None:
         """What has not ended, or was never begun, is cancelled; to be called when the sweep has ended."""
-        for document in (*self._documents.values(), *self.new):
+        self._settled = True
+        for document in (*list(self._documents.values()), *self.new):
             document["state"] = JOB_STATE_CANCEL
         self._documents.clear()
         self.new.clear()

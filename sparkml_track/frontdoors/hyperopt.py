@@ -114,7 +114,8 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
         assert not asked.catch_eval_exceptions, "SparkTrials does not support `catch_eval_exceptions`"
         self._fmin_cancelled, self._fmin_cancelled_reason = False, None
         try:
-            self.sweep_result, why = search(self, asked, self._slots)
+            result, why = search(self, asked, self._slots)
+            self.sweep_result = result or self.sweep_result
             self._cancelled(why)
         except (KeyboardInterrupt, SystemExit):
             self._cancelled(FMIN_CANCELLED_REASON_USER)

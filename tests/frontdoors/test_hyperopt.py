@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 import signal
+import threading
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 import hyperopt
 import numpy as np
 import pytest
-from hyperopt import STATUS_FAIL, STATUS_OK, Trials, anneal, hp, rand, space_eval, tpe
+from hyperopt import STATUS_FAIL, STATUS_OK, Domain, Trials, anneal, hp, rand, space_eval, tpe
 from hyperopt.base import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
 from hyperopt.early_stop import no_progress_loss
 from hyperopt.exceptions import AllTrialsFailed, DuplicateLabel
@@ -27,6 +28,8 @@ from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResour
 from sparkml_track import schema
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Resources
+from sparkml_track.frontdoors._hyperopt_labels import Labels
+from sparkml_track.frontdoors._hyperopt_search import Algorithm, Search
 from sparkml_track.frontdoors.hyperopt import SparkTrials, fmin
 from sparkml_track.frontdoors.hyperopt import _resources as resources_of
 
@@ -133,6 +136,8 @@ def test_a_second_call_goes_on_with_the_trials() -> None:
     assert trials.tids == list(range(7))
     searched(max_evals=7, trials=trials)
     assert (len(trials), trials.count_total_trials()) == (7, 7)
+    assert trials.sweep_result is not None
+    assert len(trials.sweep_result.trials) == 3
 
 
 def test_an_algorithm_that_has_no_more_ends_the_search() -> None:
@@ -141,6 +146,33 @@ def test_an_algorithm_that_has_no_more_ends_the_search() -> None:
 
     _, trials = searched(algo=three, max_evals=None)
     assert len(trials) == 3
+
+
+def test_a_proposal_that_comes_after_the_end_is_cancelled() -> None:
+    ended, asked = threading.Event(), threading.Event()
+
+    def slow(ids: Any, domain: Any, trials: Any, seed: int) -> Any:
+        if len(trials.trials) == 3:
+            asked.set()
+            assert ended.wait(60)
+        return rand.suggest(ids, domain, trials, seed)
+
+    trials = Trials()
+    domain = Domain(parabola, SPACE)
+    search = Search(trials, Algorithm(slow, domain, np.random.default_rng(0)), Labels(domain.expr))
+    for number in range(3):
+        assert search.ask(number) is not None
+    late: list[object] = []
+    thread = threading.Thread(target=lambda: late.append(search.ask(3)))
+    thread.start()
+    assert asked.wait(60)
+    search.settle()
+    ended.set()
+    thread.join()
+    trials.refresh()
+    assert late == [None]
+    assert [one["state"] for one in trials._dynamic_trials] == [JOB_STATE_CANCEL] * 4
+    assert len(trials) == 0
 
 
 def test_what_the_algorithm_raises_is_raised() -> None:
@@ -236,6 +268,7 @@ def test_when_all_fail_hyperopt_s_own_errors_are_raised() -> None:
         ({"status": STATUS_OK}, "InvalidLoss"),
         ({"loss": 1.0}, "KeyError"),
         (None, "TypeError"),
+        ({"loss": 1.0, "status": STATUS_OK, "attachments": 3}, "TypeError"),
     ],
 )
 def test_results_that_hyperopt_refuses_fail_with_its_error(result: object, kind: str) -> None:
@@ -322,23 +355,21 @@ def test_what_early_stop_raises_is_raised_and_the_trials_are_kept() -> None:
 
 def test_a_timeout_cancels_what_runs() -> None:
     def endless(point: dict[str, Any]) -> float:
-        if point["steps"] == 0:
-            return 0.0
         time.sleep(600)
         return 1.0
 
-    points = [{"x": 0.0, "kind": 0, "steps": 0}, {"x": 0.0, "kind": 0, "steps": 1}]
-    trials = SparkTrials(2, timeout=2, executor="processes", points_to_evaluate=points)
+    trials = SparkTrials(2, executor="processes")
+    first, _ = searched(max_evals=1, trials=trials)
     began = time.monotonic()
-    best, _ = searched(endless, max_evals=2, trials=trials)
-    assert time.monotonic() - began < 60
-    assert best["steps"] == 0
+    best, _ = searched(endless, max_evals=2, trials=trials, timeout=1)
+    assert 1 <= time.monotonic() - began < 300
+    assert best == first
     assert (trials.count_successful_trials(), trials.count_cancelled_trials()) == (1, 1)
     assert trials.fmin_cancelled_reason == "fmin run timeout"
     assert trials.sweep_result is not None
     assert trials.sweep_result.counts.killed == 1
     (cancelled,) = (one for one in trials._dynamic_trials if one["state"] == JOB_STATE_CANCEL)
-    assert "timeout of 2 s" in cancelled["misc"]["error"][1]
+    assert "timeout of 1 s" in cancelled["misc"]["error"][1]
 
 
 def test_a_search_that_ends_within_its_timeout_was_not_cancelled() -> None:

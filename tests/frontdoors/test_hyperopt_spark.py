@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,7 @@ def test_trials_run_in_slots_of_the_session_as_many_as_asked_for(spark: SparkSes
     assert all(sum(a[0] <= b[0] < a[1] for a in spans) <= 2 for b in spans)
     assert trials.sweep_result is not None
     assert [trial.params["x"] for trial in trials.sweep_result.trials] == trials.vals["x"]
+    assert pickle.loads(pickle.dumps(trials)).losses() == trials.losses(), "without its session"
 
 
 def test_parallelism_is_spark_s_default_and_capped_as_hyperopt_does(
