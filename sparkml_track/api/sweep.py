@@ -76,7 +76,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         sampler: "tpe", "random", "grid" and others, a mapping of one of them to its settings, or a ``Sampler``; see
             ``sparkml_track.samplers``.
         pruner: "median", "asha" and others, a mapping of one of them to its settings, or None.
-        max_trials: how many trials; one of this and ``timeout`` must be given, but for a grid.
+        max_trials: how many trials; one of this and ``timeout`` must be given, but for a sampler that
+            ends by itself, as a grid does.
         timeout: seconds after which no trial is started and those that run are ended.
         trial_timeout: seconds after which a trial is killed.
         target: the sweep ends when the best value is as good as this; trials that run then are ended.

@@ -53,13 +53,21 @@ class Labels:
         return Space(Group(tuple((self.names[label], self._text(label)) for label in self._drawn)))
 
     def recorded(self, values: Mapping[str, Any]) -> Params:
-        """Parameters of hyperopt's values; those of labels that the expression does not have are left out."""
+        """Parameters of hyperopt's values; those of labels that the expression does not have are left out.
+
+        Raises:
+            ValueError: there is no such option.
+        """
         known = {label: _plain(value) for label, value in values.items() if label in self._drawn}
         return {self.names[label]: self._form(label, value) for label, value in known.items()}
 
     def _form(self, label: str, value: Any) -> object:
         forms = self._forms.get(label)
-        return value if forms is None else forms[int(value)]
+        if forms is None:
+            return value
+        if not isinstance(value, int | float) or value not in range(len(forms)):
+            raise ValueError(f"{label!r} is {value!r}; allowed is the index of an option, from 0 to {len(forms) - 1}")
+        return forms[int(value)]
 
     def _text(self, label: str) -> str:
         forms = self._forms.get(label)

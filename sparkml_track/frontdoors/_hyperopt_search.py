@@ -9,10 +9,13 @@ assignments, its state last.
 from __future__ import annotations
 
 import logging
+import pickle
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from hyperopt import STATUS_OK, Trials
@@ -63,8 +66,10 @@ class Algorithm:
     rstate: Any
 
     def __str__(self) -> str:
-        function = getattr(self.suggest, "func", self.suggest)
-        return f"hyperopt: {name_of(function)}"
+        if not isinstance(self.suggest, partial):
+            return f"hyperopt: {name_of(self.suggest)}"
+        options = ", ".join(f"{name}={value!r:.40}" for name, value in self.suggest.keywords.items())
+        return f"hyperopt: {name_of(self.suggest.func)}({options})"
 
     def propose(self, trials: Any) -> dict[str, Any] | None:
         """A new document, which the trials then have; None if the algorithm has no more."""
@@ -118,6 +123,9 @@ class Search(Sampler):
         raising: the first exception of the function ends the sweep, and is raised.
         ended: is called with the ``Trials`` after each trial.
 
+    Raises:
+        ValueError: a document that is there has no such point.
+
     Attributes:
         labels: as given.
         new: documents that were there and are yet to be executed.
@@ -148,6 +156,7 @@ class Search(Sampler):
         self.stopped = ""
         for document in self.new:
             _complete(document, labels)
+            labels.recorded(spec_from_misc(document["misc"]))  # raises for what cannot be
         if early_stop is not None:
             early_stop.begin(trials)
 
@@ -258,12 +267,12 @@ def _utc(seconds: float) -> datetime:
 
 def _exception(outcome: Outcome, found: Returned | None) -> BaseException:
     """The exception of the function, or one that says the same."""
-    import pickle
-
-    if found is not None and found[0] == "error" and found[3] is not None:
-        error: BaseException = pickle.loads(found[3])  # noqa: S301 - see ``returned``
-        return error
-    return RuntimeError(outcome.message)
+    error: BaseException = RuntimeError(outcome.message)
+    if found is not None and found[0] == "error":
+        with suppress(Exception):  # it may be of a class that slots alone have
+            error = pickle.loads(found[3]) if found[3] is not None else error  # noqa: S301 - see ``returned``
+        error.add_note(f"in a slot:\n{found[2]}")
+    return error
 
 
 def _report(document: Mapping[str, Any], outcome: Outcome) -> None:

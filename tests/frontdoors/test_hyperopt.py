@@ -442,6 +442,14 @@ def test_points_that_are_no_list_are_refused() -> None:
         SparkTrials(executor="inline", points_to_evaluate={"x": 1})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("kind", [3, -1, "round"])
+def test_a_point_with_an_option_that_is_not_there_is_refused_before_anything_starts(kind: object, home: Path) -> None:
+    trials = SparkTrials(1, executor="inline", points_to_evaluate=[{"x": 1.0, "kind": kind, "steps": 2}])
+    with pytest.raises(ValueError, match=f"'kind' is {kind!r}; allowed is the index of an option, from 0 to 2"):
+        searched(trials=trials)
+    assert not (home / "journal").exists()
+
+
 def test_the_bar_of_the_user_is_advanced() -> None:
     seen: list[object] = []
 
@@ -611,6 +619,7 @@ def test_fmin_raises_what_the_function_raises(executor: str) -> None:
     with pytest.raises(OfMine) as caught:
         fmin(raises, SPACE, rand.suggest, 5, trials=trials, executor=executor, parallelism=1, show_progressbar=False)
     assert caught.value.args == ("seven", 7)
+    assert any("raise OfMine" in note for note in caught.value.__notes__)
     assert trials._dynamic_trials[0]["state"] == JOB_STATE_ERROR
 
 
@@ -643,14 +652,14 @@ def test_parent_and_child_runs_have_the_ordinary_shape(home: Path) -> None:
             raise ValueError("four")
         return parabola(point)
 
-    _, trials = searched(mixed, max_evals=10)
+    _, trials = searched(mixed, max_evals=10, algo=partial(rand.suggest))
     result = trials.sweep_result
     assert result is not None
     client = MlflowClient(f"sqlite:///{home}/mlflow.db")
     parent = client.get_run(result.run_id)
     assert parent.info.status == "FINISHED"
     assert (parent.data.tags[schema.TAG_KIND], parent.data.tags[schema.TAG_SWEEP]) == ("sweep", result.sweep)
-    assert parent.data.params["sampler"] == "hyperopt: hyperopt.rand.suggest"
+    assert parent.data.params["sampler"] == "hyperopt: hyperopt.rand.suggest()"
     assert parent.data.metrics["trials_finished"] == trials.count_successful_trials()
     children = client.search_runs([result.experiment_id], f"tags.`{schema.TAG_PARENT}` = '{result.run_id}'")
     found = {int(run.data.tags[schema.TAG_NUMBER]): run for run in children}
