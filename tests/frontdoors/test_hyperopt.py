@@ -30,6 +30,7 @@ from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Resources
 from sparkml_track.frontdoors._hyperopt_labels import Labels
 from sparkml_track.frontdoors._hyperopt_search import Algorithm, Search
+from sparkml_track.frontdoors._hyperopt_sweep import _timeout as timeout_of
 from sparkml_track.frontdoors.hyperopt import SparkTrials, fmin
 from sparkml_track.frontdoors.hyperopt import _resources as resources_of
 
@@ -70,15 +71,17 @@ def facts(trials: Trials) -> list[tuple[object, ...]]:
 # ------------------------------------------------------------------------------------------ the same as hyperopt
 
 
-@pytest.mark.parametrize(
-    "algo", [rand.suggest, anneal.suggest, partial(tpe.suggest, n_startup_jobs=4)], ids=["random", "anneal", "tpe"]
-)
-def test_one_seed_gives_the_trials_of_hyperopt_itself(algo: Any) -> None:
+TPE = partial(tpe.suggest, n_startup_jobs=4)
+
+
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+@pytest.mark.parametrize("algo", [rand.suggest, anneal.suggest, TPE], ids=["random", "anneal", "tpe"])
+def test_one_seed_gives_the_trials_of_hyperopt_itself(algo: Any, executor: str) -> None:
     own = Trials()
     theirs = hyperopt.fmin(
         parabola, SPACE, algo, 12, trials=own, rstate=np.random.default_rng(3), show_progressbar=False
     )
-    ours, trials = searched(algo=algo, max_evals=12)
+    ours, trials = searched(algo=algo, max_evals=12, trials=SparkTrials(1, executor=executor))
     assert facts(trials) == facts(own)
     assert ours == theirs
     assert trials.best_trial["tid"] == own.best_trial["tid"]
@@ -86,6 +89,19 @@ def test_one_seed_gives_the_trials_of_hyperopt_itself(algo: Any) -> None:
     assert (trials.losses(), trials.statuses(), trials.results) == (own.losses(), own.statuses(), own.results)
     assert (trials.tids, trials.vals, trials.miscs) == (own.tids, own.vals, own.miscs)
     assert trials.average_best_error() == own.average_best_error()
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_the_algorithm_is_asked_when_a_slot_is_free_and_knows_all_that_ended(slots: int) -> None:
+    unfinished: list[int] = []
+
+    def watching(ids: Any, domain: Any, trials: Any, seed: int) -> Any:
+        unfinished.append(sum(one["state"] != JOB_STATE_DONE for one in trials.trials))
+        return rand.suggest(ids, domain, trials, seed)
+
+    searched(algo=watching, max_evals=60, trials=SparkTrials(slots, executor="processes"))
+    assert len(unfinished) == 60
+    assert max(unfinished) < slots
 
 
 def test_documents_have_the_fields_and_kinds_of_time_of_hyperopt() -> None:
@@ -376,6 +392,24 @@ def test_a_search_that_ends_within_its_timeout_was_not_cancelled() -> None:
     _, trials = searched(timeout=600, loss_threshold=-1)
     assert trials.fmin_cancelled_reason is None
     assert (trials.timeout, trials.loss_threshold) == (600, -1)
+
+
+@pytest.mark.parametrize(
+    ("ended", "killed", "best", "why"),
+    [(6, 0, 2.0, ""), (6, 1, 2.0, "fmin run timeout"), (5, 0, 2.0, "fmin run timeout"), (5, 0, 1.0, "")],
+)
+def test_a_timeout_is_the_reason_where_it_kept_trials_from_ending(
+    ended: int, killed: int, best: float, why: str
+) -> None:
+    """The clock is looked at once the sweep is closed, which takes its time."""
+    result: Any = SimpleNamespace(
+        summary=SimpleNamespace(best=SimpleNamespace(value=(best,))),
+        trials=[None] * ended,
+        counts=SimpleNamespace(killed=killed),
+    )
+    asked: Any = SimpleNamespace(timeout=1.0, loss_threshold=1.5)
+    assert timeout_of(asked, result, 6, 1.25) == why
+    assert timeout_of(asked, result, 6, 0.75) == ""
 
 
 def test_the_timeout_of_the_constructor_comes_first(caplog: pytest.LogCaptureFixture) -> None:
