@@ -259,9 +259,7 @@ class _Checker:
         resources, failures = self._given.resources, self._given.failures
         self.problems += root_problems(failures, self._given.tracking)
         if not isinstance(resources, Resources) or not is_whole(resources.cpus, 1) or not is_whole(resources.gpus, 0):
-            self.problems.append(
-                f"resources is {resources!r}; allowed is Resources(cpus=1 or more, gpus=0 or more, ...)"
-            )
+            self.problems.append(f"resources is {resources!r}; allowed is Resources(cpus=1 or more, gpus=0 or more)")
         elif resources.memory is not None and not is_whole(resources.memory, 1):
             self.problems.append(
                 f"resources.memory is {resources.memory!r}; allowed is a number of bytes, such as 512 * 2**20 for "
@@ -279,9 +277,8 @@ class _Checker:
             self.problems.append(f"data is a {type(data).__name__}; allowed is a mapping of names to data, or None")
         if given.max_trials is None and given.timeout is None and not _ends(given.sampler):
             self.problems.append("neither max_trials nor timeout is given; one of them must end the sweep")
-        metrics = as_names(given.metric)
-        if given.pruner is not None and len(metrics) > 1:
-            self.problems.append(f"a pruner takes one metric, not {len(metrics)}; leave one of both out")
+        if given.pruner is not None and (several := len(as_names(given.metric))) > 1:
+            self.problems.append(f"a pruner takes one metric, not {several}; leave one of both out")
         if given.deterministic and given.pruner is not None:
             self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
 
