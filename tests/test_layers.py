@@ -49,6 +49,7 @@ IMPORTERS = {
         "features/*",
         "frontdoors/groups.py",
         "frontdoors/sparkml.py",
+        "frontdoors/_sparkml_*.py",
         "monitoring*",
         "scoring*",
         "tables/*",
