@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,7 @@ class FitAndEvaluate:
             if fold and trial.should_stop():
                 break
             values.append(self._value(part, params))
-            trial.report({self.metric: statistics.fmean(values), f"{self.metric}_fold": values[-1]}, step=fold)
+            trial.report({self.metric: _mean(values), f"{self.metric}_fold": values[-1]}, step=fold)
         return self._metrics(values)
 
     def identity(self, data: DataFrame) -> dict[str, object]:
@@ -69,5 +69,12 @@ class FitAndEvaluate:
         return float(self.evaluator.evaluate(model.transform(part.held_out, params)))
 
     def _metrics(self, values: Sequence[float]) -> dict[str, float]:
-        mean = {self.metric: statistics.fmean(values)}
-        return mean if len(values) < 2 else mean | {deviation_name(self.metric): statistics.pstdev(values)}
+        mean = _mean(values)
+        squares = [(value - mean) * (value - mean) for value in values]
+        several = {deviation_name(self.metric): math.sqrt(_mean(squares))} if len(values) > 1 else {}
+        return {self.metric: mean, **several}
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of nan and infinity too, which the statistics module refuses."""
+    return sum(values) / len(values)
