@@ -32,6 +32,8 @@ from sparkml_track.space import flatten
 __all__ = ["TunedModel", "tune"]
 
 _FAILURES, _TRACKING = Failures(), Tracking()
+#: What goes on with a sweep that was interrupted.
+_ORIGIN = {"door": "tune(...) with the same arguments"}
 #: The first release whose Connect server has pyspark.ml.
 _CONNECT = 4
 
@@ -176,7 +178,7 @@ def tune(  # noqa: PLR0913 - those of sweep(), and of what it takes the place of
         tracking=tracking,
     )
     with split.cached():
-        result = run(given, Home.find(), lambda: _computed(split, data), progress=progress)
+        result = run(given, Home.find(), lambda: _computed(split, data), progress=progress, origin=_ORIGIN)
         return _tuned(objective, result, refit=refit)
 
 
@@ -212,7 +214,7 @@ def _check_connect(session: SparkSession) -> None:
 
 
 def _metric_of(evaluator: Evaluator) -> str:
-    named = evaluator.hasParam("metricName")
+    named = evaluator.hasParam("metricName") and evaluator.isDefined("metricName")
     return str(evaluator.getOrDefault("metricName")) if named else type(evaluator).__name__
 
 

@@ -180,10 +180,26 @@ def test_a_validation_part_is_that_of_train_validation_split(rows: DataFrame) ->
 # -- trials
 
 
+def test_the_rows_are_computed_once_for_all_fits(spark: SparkSession) -> None:
+    computed = spark.sparkContext.accumulator(0)
+
+    def compute(number: int) -> tuple[int]:
+        computed.add(1)
+        return (number,)
+
+    data = spark.createDataFrame(spark.sparkContext.parallelize(range(30), 1).map(compute), "id long")
+    acting = Acting(sum_of_ids)
+    found = tune(acting, {acting.x: [1.0, 2.0]}, First(), data, folds=3, sampler="grid", tracking=MEMORY)
+    assert found.sweep_result.counts.finished == 2
+    assert computed.value == 30
+
+
 def test_fits_run_side_by_side_and_what_fails_or_hangs_ends_alone(spark: SparkSession, rows: DataFrame) -> None:
     both = threading.Barrier(2, timeout=60)
+    pools: set[str | None] = set()
 
     def act(x: float, data: DataFrame) -> float:
+        pools.add(spark.sparkContext.getLocalProperty("spark.scheduler.pool"))
         if x < 2:
             both.wait()
         if x == 1:
@@ -199,6 +215,7 @@ def test_fits_run_side_by_side_and_what_fails_or_hangs_ends_alone(spark: SparkSe
     finished = (State.FINISHED, "")
     assert states == [finished, (State.KILLED, "timeout"), (State.FAILED, "exception"), finished]
     assert "ValueError: cannot be fitted" in found.sweep_result.trials[2].message
+    assert len(pools - {None}) == 4
     assert found.avgMetrics == pytest.approx([0.0, math.nan, math.nan, 3.0], nan_ok=True)
 
 
