@@ -180,7 +180,8 @@ def summary_of_two() -> Row:
 def _summed(goals: tuple[Goal, ...], reports: int) -> Row:
     results = [
         Result(
-            number, _PARAMS | {"p0": number / 1e4}, State.FINISHED, {"loss": number % 97 / 97, **_METRICS},
+            number, {name: number * (place + 7) % 1009 / 1009 for place, name in enumerate(_PARAMS)}, State.FINISHED,
+            {"loss": number % 97 / 97, **_METRICS},
             (number % 97 / 97, number % 89 / 89)[: len(goals)], started=1e9 + number, duration=0.5,
         )
         for number in range(10_000)
