@@ -54,7 +54,12 @@ class Plot(ABC):
 
     No state, any thread. Fragments assume that the page has loaded plotly.js once. Too few trials, or no finished
     one, give a fragment that says so in a sentence; nothing is raised for that.
+
+    Attributes:
+        of_goal: it shows values; one that does not is the same for each goal.
     """
+
+    of_goal = True
 
     @abstractmethod
     def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:

@@ -23,6 +23,8 @@ class Timeline(Plot):
     Results do not say which slot executed a trial; a row is a slot that could have.
     """
 
+    of_goal = False
+
     @override
     def draw(self, trials: Sequence[PlotTrial], goal: Goal) -> Plotted:
         title = "Timeline"

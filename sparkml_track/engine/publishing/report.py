@@ -170,8 +170,10 @@ def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[Plotted]:
     for place, goal in enumerate(page.summary.goals):
         trials = PlotTrials(_plot_trial(one, place, goal.metric) for one in page.results)
         for plot in plots:
-            drawn = plot.draw(trials, goal)
-            yield replace(drawn, title=f"{drawn.title}: {goal.metric}") if several else drawn
+            if plot.of_goal:
+                drawn = plot.draw(trials, goal)
+                yield replace(drawn, title=f"{drawn.title}: {goal.metric}") if several else drawn
+    yield from (plot.draw(trials, goal) for plot in plots if not plot.of_goal)
 
 
 def _plot_trial(result: Result, place: int, metric: str) -> PlotTrial:

@@ -124,6 +124,17 @@ def test_several_objectives_show_plots_for_each_and_the_front_first() -> None:
     assert "Optimisation history: b" in text
 
 
+def test_what_is_the_same_for_all_objectives_is_drawn_once_and_each_figure_has_a_place_of_its_own() -> None:
+    goals = (Goal("loss"), Goal("time"))
+    results = [replace(finished(n, n / 10, x=n * 0.1, y=n % 3), value=(n / 10, 1.0 - n / 10)) for n in range(12)]
+    results = [replace(one, started=1e9 + one.number, duration=0.5) for one in results]
+    text = drawn(Page("two", summarise(results, 12, 0, goals), results), standard())
+    places = re.findall(r'<div id="(plot-[^"]*)"', text)
+    assert places and len(set(places)) == len(places)
+    assert sum(place.startswith("plot-timeline") for place in places) == 1
+    assert "Timeline: " not in text and "Slices: time" in text
+
+
 def test_many_failures_are_grouped_and_clipped() -> None:
     results = [failed(number, f"KeyError: {number % 5}") for number in range(500)]
     text = re.sub(r"\s+", " ", Reader(drawn(page(results), ())).text)
