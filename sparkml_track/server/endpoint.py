@@ -13,7 +13,7 @@ from http import HTTPStatus
 from flask import Flask, Response, jsonify, request
 
 from sparkml_track.errors import SpecError, TrackingError, TrackingUnavailable
-from sparkml_track.trackers.receiving import MAX_BYTES, VERSION, open_receiver, received
+from sparkml_track.trackers.receiving import MAX_BYTES, VERSION, Message, TooLarge, open_receiver, received
 
 __all__ = ["METHOD", "add_endpoint", "gated"]
 
@@ -44,22 +44,28 @@ def _answer(store: str) -> Response | tuple[Response, int]:
         receiver = _opened(store)
         if receiver is None:
             return _refused(HTTPStatus.NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "this server takes child runs one by one")
-        if request.method != METHOD:  # HEAD comes with GET
-            return jsonify(version=VERSION)
-        if (request.content_length or 0) > MAX_BYTES:
-            raise SpecError(f"the batch has {request.content_length} bytes; {MAX_BYTES} are taken in one call")
-        sent = received(request.get_data())
-        # What the gate of basic-auth was shown, which reads JSON in its own way.
-        shown = request.get_json(silent=True)
-        if not isinstance(shown, dict) or gated(shown) != sent.gated:
-            raise SpecError("the batch names its parent run and its experiment once each")
-        return jsonify(receiver.take(sent))
+        # HEAD comes with GET.
+        return jsonify(receiver.take(_sent())) if request.method == METHOD else jsonify(version=VERSION)
     except SpecError as error:
-        return _refused(HTTPStatus.BAD_REQUEST, "INVALID_PARAMETER_VALUE", str(error))
+        # After the first the sender goes on child run by child run.
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if isinstance(error, TooLarge) else HTTPStatus.BAD_REQUEST
+        return _refused(status, "INVALID_PARAMETER_VALUE", str(error))
     except TrackingUnavailable as error:
         return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", str(error))
     except TrackingError as error:
         return _refused(HTTPStatus.BAD_REQUEST, "INVALID_STATE", str(error))
+
+
+def _sent() -> Message:
+    """The message of the request."""
+    if (request.content_length or 0) > MAX_BYTES:
+        raise TooLarge(f"the batch has {request.content_length} bytes; allowed are {MAX_BYTES} in one call")
+    sent = received(request.get_data())
+    # What the gate of basic-auth was shown, which reads JSON in its own way.
+    shown = request.get_json(silent=True)
+    if not isinstance(shown, dict) or gated(shown) != sent.gated:
+        raise SpecError("the batch names its parent run and its experiment once each")
+    return sent
 
 
 def _refused(status: HTTPStatus, code: str, text: str) -> tuple[Response, int]:

@@ -23,6 +23,7 @@ __all__ = [
     "is_child",
     "late_tags",
     "latest",
+    "nested_folder",
     "nested_runs",
     "parent_points",
     "status",
@@ -192,6 +193,11 @@ def nested_runs(parent: Parent, child: ChildRun) -> list[Nested]:
     return [_nested(parent, child, one, {each.id for each in runs[:place]}) for place, one in enumerate(runs)]
 
 
+def nested_folder(nested: str) -> str:
+    """Of the artifacts of a run inside that of a trial, below those of the child run; by its id in the slot."""
+    return f"nested/{nested}"
+
+
 def _nested(parent: Parent, child: ChildRun, one: NestedRun, known: Collection[str]) -> Nested:
     end = one.ended or child.started + child.duration
     state = _STATES.get(one.status, child.state)
@@ -210,7 +216,7 @@ def _nested(parent: Parent, child: ChildRun, one: NestedRun, known: Collection[s
     }
     inside = one.parent if one.parent in known else ""
     return Nested(
-        one.id, inside, run, one.name, {name: value for name, value in tags.items() if value}, f"nested/{one.id}"
+        one.id, inside, run, one.name, {name: value for name, value in tags.items() if value}, nested_folder(one.id)
     )
 
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from sparkml_track.adapters.mlflow.errors import translated
-from sparkml_track.trackers._mlflow.bulk.message import MAX_BYTES, PATH, VERSION, Message, received
+from sparkml_track.trackers._mlflow.bulk.message import MAX_BYTES, PATH, VERSION, Message, TooLarge, received
 from sparkml_track.trackers._mlflow.bulk.receiver import Receiver
 from sparkml_track.trackers._mlflow.opening import open_sql
 
-__all__ = ["MAX_BYTES", "PATH", "VERSION", "Message", "Receiver", "make_store", "open_receiver", "received"]
+__all__ = [
+    "MAX_BYTES",
+    "PATH",
+    "VERSION",
+    "Message",
+    "Receiver",
+    "TooLarge",
+    "make_store",
+    "open_receiver",
+    "received",
+]
 
 
 def make_store(store: str, artifact_root: str) -> None:

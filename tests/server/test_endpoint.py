@@ -141,6 +141,17 @@ def test_a_gate_that_reads_other_names_than_the_writer_lets_nothing_through(
     )
 
 
+def test_what_is_too_large_for_a_call_is_told_apart(pristine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender then goes on child run by child run."""
+    app = Flask("alone")
+    add_endpoint(app, PATH, f"sqlite:///{pristine}/mlflow.db")
+    sent = {"run_id": "a" * 32, "experiment_id": "0", "children": [[0, "b" * 32, False, ["c"] * 201]]}
+    assert app.test_client().post(PATH, json=sent).status_code == 413
+    monkeypatch.setattr("sparkml_track.server.endpoint.MAX_BYTES", 10)
+    answer = app.test_client().post(PATH, json={**sent, "children": []})
+    assert answer.status_code == 413 and "allowed are 10 in one call" in answer.json["message"]
+
+
 def test_what_is_wrong_is_answered_with_a_sentence(guarded: TrackingServer) -> None:
     answer = requests.post(guarded.uri + PATH, json={"run_id": 1}, auth=(ADMIN, PASSWORD), timeout=20)
     assert answer.status_code == 400

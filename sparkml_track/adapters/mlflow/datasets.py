@@ -41,6 +41,11 @@ class Input(NamedTuple):
     profile: str | None
     tags: Mapping[str, str]
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Name and digest, by which MLflow knows it in an experiment."""
+        return self.name, self.digest
+
 
 def inputs_of(data: Sequence[DataRef]) -> list[Input]:
     """The data of a run, one for each dataset.

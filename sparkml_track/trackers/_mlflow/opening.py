@@ -47,9 +47,7 @@ def open_sql(uri: str, artifact_root: str | None) -> SqlLane | None:
 
     Foreign errors pass.
     """
-    # Rows of all workspaces are in the same tables, and which one a run is in is MLflow's to say.
-    alone = os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() not in {"true", "1"}
-    known = alone and tables.schema_head() in tables.KNOWN_REVISIONS
+    known = not _why_slow()
     if uri.startswith("sqlite:"):
         path = made_file(uri, artifact_root)
         return SqliteLane(uri, artifact_root, path) if known else None
@@ -59,10 +57,20 @@ def open_sql(uri: str, artifact_root: str | None) -> SqlLane | None:
     return None
 
 
-def _slow(uri: str, artifact_root: str | None) -> Lane:
-    warnings.warn(
-        f"The installed MLflow has schema {tables.schema_head()}, which this release does not know; child runs are "
-        "recorded through its client, about fifty times slower. Look for a newer sparkml-track.",
-        stacklevel=5,
+def _why_slow() -> str:
+    """Why rows are left to MLflow; empty if they are not."""
+    # Rows of all workspaces are in the same tables, and which one a run is in is MLflow's to say.
+    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").lower() in {"true", "1"}:
+        return "MLFLOW_ENABLE_WORKSPACES is on; to turn it off helps where there is one workspace"
+    if tables.schema_head() in tables.KNOWN_REVISIONS:
+        return ""
+    return (
+        f"The installed MLflow has schema {tables.schema_head()}, which this release does not know; look for a newer "
+        "sparkml-track"
     )
+
+
+def _slow(uri: str, artifact_root: str | None) -> Lane:
+    text = f"{_why_slow()}. Child runs are recorded through MLflow's client, some thirty to a hundred times slower."
+    warnings.warn(text, stacklevel=5)
     return ClientLane(uri, artifact_root)

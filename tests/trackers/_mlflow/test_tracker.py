@@ -344,6 +344,16 @@ def test_an_unknown_schema_goes_through_the_client_with_one_warning(
     assert isinstance(tracker, MlflowTracker) and type(tracker._lane) is ClientLane
 
 
+def test_with_workspaces_rows_are_left_to_mlflow_and_the_warning_says_why(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+    with pytest.warns(UserWarning, match="MLFLOW_ENABLE_WORKSPACES is on") as seen:
+        tracker = open_tracker(None, home)
+    assert len(seen) == 1
+    assert isinstance(tracker, MlflowTracker) and type(tracker._lane) is ClientLane
+
+
 def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is not a database, whatever it is called, and long enough to be read")
     with pytest.raises(TrackingError, match="not a database"):

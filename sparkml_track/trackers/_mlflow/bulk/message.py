@@ -20,21 +20,25 @@ from pydantic import (
     ValidationError,
 )
 
-from sparkml_track.adapters.mlflow.datasets import MAX_DIGEST
+from sparkml_track.adapters.mlflow.datasets import MAX_DIGEST, Input
 from sparkml_track.adapters.mlflow.names import MAX_KEY, stored_name
 from sparkml_track.adapters.mlflow.values import MAX_PARAM, MAX_TAG, Point
 from sparkml_track.errors import SpecError
 from sparkml_track.trackers._mlflow.lanes.batch import Batch, Data, Model, RunRow, nested_id, nested_location
 from sparkml_track.trackers._mlflow.lanes.lane import Entry
-from sparkml_track.trackers._rows import Parent, nested_runs
+from sparkml_track.trackers._rows import Parent, nested_folder, nested_runs
 
-__all__ = ["MAX_BYTES", "PATH", "VERSION", "Message", "message", "received"]
+__all__ = ["MAX_BYTES", "PATH", "VERSION", "Message", "TooLarge", "message", "received"]
 
 PATH = "/api/2.0/sparkml/child-runs"
 VERSION = 1
 #: Bytes that the server takes in one call.
 MAX_BYTES = 32 << 20
 _MAX_CHILDREN, _MAX_NESTED, _MAX_ROWS = 2_000, 200, 400_000
+
+
+class TooLarge(SpecError):
+    """A message has more than the server takes in one call."""
 
 
 def _as_stored(name: str) -> str:
@@ -142,7 +146,7 @@ class Message(BaseModel):
             batch.runs = [RunRow(*row[:-1], places[runs[row[-1]]], runs[row[-1]]) for row in self.runs]
             batch.tags = [(*row[:-1], runs[row[-1]]) for row in self.tags]
             batch.params = [(*row[:-1], runs[row[-1]]) for row in self.params]
-            batch.data = [Data(*row[:-1], runs[row[-1]]) for row in self.data]
+            batch.data = [Data(Input(*row[:-2], dict(row[-2])), runs[row[-1]]) for row in self.data]
             batch.models = [Model(*row[:-1], "", runs[row[-1]]) for row in self.models]
             for at, points in self._points().items():
                 batch.add_points(points, runs[at])
@@ -160,7 +164,7 @@ class Message(BaseModel):
         for _, run_id, _, inside in self.children:
             yield locations[run_id]
             for one in inside:
-                yield nested_location(locations[run_id], f"nested/{one}")
+                yield nested_location(locations[run_id], nested_folder(one))
 
     def _points(self) -> Mapping[int, list[Point]]:
         found: dict[int, list[Point]] = {}
@@ -173,6 +177,7 @@ def received(body: bytes) -> Message:
     """A message as it came.
 
     Raises:
+        TooLarge: a list has too many items.
         SpecError: it is not one; the first fault is named.
     """
     try:
@@ -180,7 +185,8 @@ def received(body: bytes) -> Message:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise SpecError(f"{where}: {first['msg']}") from None
+        kind = TooLarge if first["type"] == "too_long" else SpecError
+        raise kind(f"{where}: {first['msg']}") from None
 
 
 def message(parent: Parent, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -200,6 +206,6 @@ def message(parent: Parent, entries: Sequence[Entry]) -> dict[str, Any]:
         "tags": [(*row[:-1], at[row[-1]]) for row in batch.tags],
         "params": [(*row[:-1], at[row[-1]]) for row in batch.params],
         "metrics": [(*row[:-1], at[str(row[-1])]) for row in batch.metrics],
-        "data": [(*row[:-1], at[row.run_id]) for row in batch.data],
+        "data": [(*row.given[:-1], list(row.given.tags.items()), at[row.run_id]) for row in batch.data],
         "models": [(*row[:-2], at[row.run_id]) for row in batch.models if not row.location],
     }

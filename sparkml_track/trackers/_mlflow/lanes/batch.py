@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.datasets import logged_inputs
+from sparkml_track.adapters.mlflow.datasets import Input, logged_inputs
 from sparkml_track.adapters.mlflow.values import Point, millis
 from sparkml_track.trackers._base import ChildRun
 from sparkml_track.trackers._mlflow.lanes.lane import Entry
@@ -40,13 +40,7 @@ class RunRow(NamedTuple):
 class Data(NamedTuple):
     """A data set that a run read."""
 
-    name: str
-    digest: str
-    source_type: str
-    source: str
-    schema: str | None
-    profile: str | None
-    tags: Sequence[tuple[str, str]]
+    given: Input
     run_id: str
 
 
@@ -117,8 +111,7 @@ class Batch:
         self.runs.append(RunRow(name, parent.user, status(child.state), millis(child.started), ended, location, run_id))
         self.params += [(key, value, run_id) for key, value in child_params(child).items()]
         self.add_points(child_points(child), run_id)
-        for one in logged_inputs(child.logged.inputs) if child.logged.inputs else ():
-            self.data.append(Data(*one[:-1], list(one.tags.items()), run_id))
+        self.data += [Data(one, run_id) for one in logged_inputs(child.logged.inputs)]
 
     def _add_models(self, run_id: str, child: ChildRun) -> None:
         for one in kept_models(child):

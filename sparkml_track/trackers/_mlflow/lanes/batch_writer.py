@@ -41,18 +41,18 @@ def write_batch(db: Database, batch: Batch, experiment: int, root: str) -> None:
 
 def write_data(db: Database, batch: Batch, experiment: int) -> None:
     """Writes data sets and who read them. Ids are made of what they name, so that a repetition makes no second row."""
-    made = {(one.name, one.digest): one for one in batch.data}
-    db.add(tables.DATASETS, [(_made_id(experiment, *names), experiment, *one[:6]) for names, one in made.items()])
+    made = {one.given.identity: one.given[:-1] for one in batch.data}
+    db.add(tables.DATASETS, [(_made_id(experiment, *names), experiment, *row) for names, row in made.items()])
     query = f"SELECT name, digest, dataset_uuid FROM datasets WHERE experiment_id = {experiment} AND digest IN ({{}})"  # noqa: S608
-    known = {(row[0], row[1]): row[2] for row in db.query_for(query, {one.digest for one in batch.data})}
-    uses = [(_made_id(experiment, one.run_id, one.name, one.digest), one) for one in batch.data]
-    db.add(tables.INPUTS, [(use, known[one.name, one.digest], one.run_id) for use, one in uses])
+    known = {(row[0], row[1]): row[2] for row in db.query_for(query, {one.given.digest for one in batch.data})}
+    pairs = [(given.identity, run_id) for given, run_id in batch.data]
+    db.add(tables.INPUTS, [(_made_id(experiment, run, *names), known[names], run) for names, run in pairs])
     # MLflow's client may have written the same before, under an id of its own.
     query = """SELECT source_id, destination_id, input_uuid FROM inputs
         WHERE source_type = 'DATASET' AND destination_type = 'RUN' AND destination_id IN ({})"""
     there = {(row[0], row[1]): row[2] for row in db.query_for(query, {one.run_id for one in batch.data})}
-    named = [(there[known[one.name, one.digest], one.run_id], one) for one in batch.data]
-    db.add(tables.INPUT_TAGS, [(*tag, use) for use, one in named for tag in one.tags])
+    named = [(there[known[given.identity], run_id], given.tags) for given, run_id in batch.data]
+    db.add(tables.INPUT_TAGS, [(*tag, use) for use, tags in named for tag in tags.items()])
 
 
 def _write_models(db: Database, batch: Batch, experiment: int, root: str) -> None:

@@ -33,13 +33,14 @@ __all__ = ["SqlLane", "child_id", "child_location"]
 
 _LONGEST_NAME = 256  # of an experiment; MLflow refuses longer ones in its own words
 
+# Whoever may write to one experiment can give runs there any tags: only runs of the sweep's own are its.
 _CHILDREN = """SELECT r.run_uuid, r.status, n.value FROM tags p
     JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
     AND r.experiment_id = (SELECT q.experiment_id FROM runs q WHERE q.run_uuid = p.value)
     JOIN tags n ON n.run_uuid = p.run_uuid AND n.key = ?
-    WHERE p.key = ? AND p.value = ?"""  # whoever may write elsewhere can give runs there any tags
+    WHERE p.key = ? AND p.value = ?"""
 _NESTED = """SELECT n.value FROM tags n JOIN runs r ON r.run_uuid = n.run_uuid AND r.lifecycle_stage = 'active'
-    JOIN tags s ON s.run_uuid = n.run_uuid AND s.key = ? AND s.value = ? WHERE n.key = ?"""
+    AND r.experiment_id = ? JOIN tags s ON s.run_uuid = n.run_uuid AND s.key = ? AND s.value = ? WHERE n.key = ?"""
 _INSIDE = """SELECT r.run_uuid FROM tags p JOIN runs r ON r.run_uuid = p.run_uuid AND r.lifecycle_stage = 'active'
     JOIN tags k ON k.run_uuid = p.run_uuid AND k.key = ? AND k.value = 'nested' WHERE p.key = ? AND p.value IN ({})"""
 
@@ -121,7 +122,7 @@ class SqlLane(ClientLane, Database):
     @override
     def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
         if data:
-            batch = Batch(data=[Data(*one[:-1], list(one.tags.items()), run_id) for one in inputs_of(data)])
+            batch = Batch(data=[Data(one, run_id) for one in inputs_of(data)])
             with self.transaction():
                 query = "SELECT experiment_id FROM runs WHERE run_uuid = ?"
                 write_data(self, batch, int(self.query(query, run_id)[0][0]))
@@ -195,7 +196,7 @@ class SqlLane(ClientLane, Database):
 
     @override
     def nested(self, parent: Parent) -> Mapping[str, int]:
-        found = self.query(_NESTED, schema.TAG_SWEEP, parent.sweep, schema.TAG_NESTED)
+        found = self.query(_NESTED, int(parent.experiment_id), schema.TAG_SWEEP, parent.sweep, schema.TAG_NESTED)
         return Counter(row[0] for row in found)
 
     @override
@@ -217,18 +218,20 @@ class SqlLane(ClientLane, Database):
     @override
     def remove(self, parent: Parent) -> int:
         statement = """UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE lifecycle_stage = 'active'
-            AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"""
+            AND experiment_id = ? AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"""
+        about = (int(parent.experiment_id), schema.TAG_SWEEP, parent.sweep)
         with self.transaction():
-            return self.change(statement, int(time.time() * 1000), schema.TAG_SWEEP, parent.sweep)
+            return self.change(statement, int(time.time() * 1000), *about)
 
     @override
     def restore(self, parent: Parent) -> int:
         # At one time all of them were deleted; another time is that of what a person deleted by itself.
         statement = """UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE lifecycle_stage = 'deleted'
             AND deleted_time = (SELECT deleted_time FROM runs WHERE run_uuid = ?)
-            AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"""
+            AND experiment_id = ? AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"""
+        about = (int(parent.experiment_id), schema.TAG_SWEEP, parent.sweep)
         with self.transaction():
-            return self.change(statement, parent.run_id, schema.TAG_SWEEP, parent.sweep)
+            return self.change(statement, parent.run_id, *about)
 
     # ------------------------------------------------------------------------------------------------------ parts
 

@@ -214,6 +214,12 @@ def test_a_run_of_another_experiment_that_claims_to_be_a_child_is_not_written_to
     assert place.run_id == child_id(parent.run_id, 0) and planted not in place.location
     assert list(lane.children(parent)) == [] and odd
     assert client.get_run(planted).data.params == {}
+    # Nor is what it claims counted, or deleted with the sweep.
+    client.set_tag(planted, schema.TAG_SWEEP, parent.sweep)
+    client.set_tag(planted, schema.TAG_NESTED, "ab")
+    assert lane.nested(parent) == {}
+    lane.remove(parent)
+    assert client.get_run(planted).info.lifecycle_stage == "active"
 
 
 def test_rows_of_a_run_that_is_not_there_are_refused(lane: SqlLane) -> None:
