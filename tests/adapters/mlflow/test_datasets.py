@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.datasets import dataset_identity, dataset_inputs, inputs_of
+from sparkml_track.adapters.mlflow.datasets import dataset_identity, dataset_inputs, inputs_of, logged_inputs
 from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.registries import MlflowRegistry, Run
 from sparkml_track.testing.trackers import sample_parent
@@ -80,3 +80,12 @@ def test_trackers_and_registries_leave_one_dataset_and_one_experiment(tmp_path: 
     with closing(MlflowRegistry(other, str(tmp_path / "artifacts"))) as registry:
         registry.record(Run("scoring", "november", "conformance"))
     assert MlflowClient(other).get_experiment_by_name("conformance").artifact_location == first
+
+
+def test_what_a_trial_logs_is_kept_within_what_the_tables_take() -> None:
+    """One odd data set must not keep a batch from the store."""
+    odd = {"name": "n\0" * 400, "digest": "d" * 99, "source_type": "s" * 99, "source": "x" * 70_000}
+    (one,) = logged_inputs([{**odd, "schema": "", "profile": "p", "tags": {"k" * 300: "v" * 600}}])
+    assert (len(one.name), len(one.digest), len(one.source_type), len(one.source)) == (500, 36, 36, 65_535)
+    assert "\0" not in one.name and one.schema is None
+    assert {len(name): len(value) for name, value in one.tags.items()} == {255: 500}

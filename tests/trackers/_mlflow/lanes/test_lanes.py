@@ -22,7 +22,9 @@ from sparkml_track.trackers import ChildRun, ParentEnd, default_uri
 from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
 from sparkml_track.trackers._mlflow.bulk.message import received
 from sparkml_track.trackers._mlflow.bulk.receiver import Receiver
+from sparkml_track.trackers._mlflow.lanes import tables
 from sparkml_track.trackers._mlflow.lanes.client import ClientLane
+from sparkml_track.trackers._mlflow.lanes.database import Database
 from sparkml_track.trackers._mlflow.lanes.lane import Entry, Lane
 from sparkml_track.trackers._mlflow.lanes.postgres import PostgresLane
 from sparkml_track.trackers._mlflow.lanes.sqlite import SqliteLane
@@ -391,3 +393,27 @@ def test_what_a_lane_lets_through_becomes_ours(lane: Lane) -> None:
 def test_a_lane_takes_batches_of_some_size_and_is_closed_twice(lane: Lane) -> None:
     assert lane.at_once >= 1
     lane.close()
+
+
+def test_an_input_that_another_lane_wrote_is_not_written_again(lane: Lane, store: Store) -> None:
+    parent = begun(lane)
+    data = sample_parent().data
+    with closing(LANES["client"](store)) as other:
+        other.log_inputs(parent.run_id, data)
+    lane.log_inputs(parent.run_id, data)
+    engine = sqlalchemy.create_engine(store.uri)
+    with engine.connect() as db:
+        orphans = "SELECT count(*) FROM input_tags WHERE input_uuid NOT IN (SELECT input_uuid FROM inputs)"
+        assert db.execute(text(orphans)).scalar() == 0
+        assert db.execute(text("SELECT count(*) FROM inputs")).scalar() == len(data)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+def test_of_two_rows_for_one_key_the_last_counts(lane: Lane) -> None:
+    """Trials choose ids of models and names of tags; one that does so twice must not keep a batch from the store."""
+    assert isinstance(lane, Database)
+    parent = begun(lane)
+    with lane.transaction():
+        lane.add(tables.TAGS, [("twice", "first", parent.run_id), ("twice", "last", parent.run_id)])
+    assert lane.run(parent.run_id).tags["twice"] == "last"
