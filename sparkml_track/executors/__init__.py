@@ -92,9 +92,10 @@ def _open(name: str, work: Work, session: object | None, token: str) -> Executor
         return InlineExecutor(work, token)
     if name == "processes":
         from sparkml_track.executors._resident.executor import ResidentExecutor
+        from sparkml_track.executors._resident.fleet import Fleet
         from sparkml_track.executors._resident.launcher import LocalLauncher
 
-        return ResidentExecutor(work, LocalLauncher(work.parallelism or os.cpu_count() or 1), token)
+        return ResidentExecutor(work, Fleet(LocalLauncher(work.parallelism or os.cpu_count() or 1), token))
     if session is None:
         raise SetupError(f"executor {name!r} needs a Spark session; pass spark=..., or take executor='processes'")
     return _on_spark(name, work, session, token)
@@ -122,14 +123,11 @@ def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
 
 def _open_resident(name: str, work: Work, session: object, token: str) -> Executor:
     from sparkml_track.executors._resident.executor import ResidentExecutor
-    from sparkml_track.executors._spark.worker_launcher import SparkLauncher, limits_of, listen_address_of
+    from sparkml_track.executors._spark.fleets import fleet_on
 
-    launcher = SparkLauncher(session, token, work.resources)
-    listen = None if launcher.shared_host else listen_address_of(launcher.context)
-    where = "a Unix socket" if listen is None else f"{'TLS' if listen.tls else 'TCP'}, {listen.advertise}"
-    _log.info("executor: resident, on %s by %s", launcher.context.master, where)
-    resident = ResidentExecutor(work, launcher, token, limits_of(launcher.context), listen)
-    if name == "resident" or listen is None:
+    fleet = fleet_on(session, work.resources, token)
+    resident = ResidentExecutor(work, fleet)
+    if name == "resident" or fleet.launcher.shared_host:
         return resident
     from sparkml_track.executors._fallback import FallbackExecutor
 

@@ -44,8 +44,12 @@ class InlineExecutor(Executor, Link):
         self.stale = 0
         self._work = work
         self._host = Host(token, home=True)
-        self._data = Data(pack_work(work, self._host.folder).entries, HostPaths(self._host.folder).blobs)
-        self._places = places_of(work, self._host.folder)
+        try:
+            self._data = Data(pack_work(work, self._host.folder).entries, HostPaths(self._host.folder).blobs)
+            self._places = places_of(work, self._host.folder)
+        except BaseException:
+            self._host.remove()
+            raise
         self._spool = inbox_of(work, self._host.folder)
         self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._out: queue.SimpleQueue[Event] = queue.SimpleQueue()

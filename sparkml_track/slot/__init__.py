@@ -4,9 +4,12 @@
     driver_link  its connection to the broker
     once         one attempt in a Spark task, for slots that cannot reach the driver
     config       what a worker is given
+    joining      how it comes to the template of its host
     children     the processes of one worker
     condition    what such a process is like, seen from outside
     template     one process for each host that has imported the objective; forks a child for each request
+    zygote       imports libraries once for a host; templates of one sweep after another are forked from it
+    sources      which files of the user the template has loaded
     strays       what dead children left running
     autolog      MLflow's autologging, switched on as libraries are imported
     preload      what an objective imports when it is called, imported in the template

@@ -13,7 +13,7 @@ from .attempt.log import HeadTail
 from .condition import Watch
 from .host.temporary import remove_temporary
 from .wire.frames import Opener, Sealer, WireError
-from .wire.messages import Born, Exit, Fork, Kill, Message, Rests, decode, encode
+from .wire.messages import Born, Exit, Fork, Kill, Message, Renew, Rests, decode, encode
 
 __all__ = ["Child", "Children", "TemplateLost"]
 
@@ -141,6 +141,7 @@ class Children:
         self._on_end = on_end
         self._opener = Opener()
         self._born: dict[int, Child] = {}
+        self._open: set[Child] = set()
         self._exits: dict[int, int] = {}
 
     def new(self) -> Child:
@@ -149,6 +150,7 @@ class Children:
         out, theirs_out = os.pipe()
         os.set_blocking(out, False)
         child = Child(ours, out)
+        self._open.add(child)
         try:
             socket.send_fds(self._template, [Sealer().seal(encode(Fork()))], [theirs.fileno(), theirs_out])
         except OSError:
@@ -172,6 +174,7 @@ class Children:
         if child.closed:
             return
         child.closed = True
+        self._open.discard(child)
         for fd in (child.sock.fileno(), child.out):
             self._forget(fd)
         child.sock.close()
@@ -206,8 +209,14 @@ class Children:
         with contextlib.suppress(OSError):  # that it is gone is seen when it is read
             self._template.sendall(Sealer().seal(encode(message)))
 
+    def renew(self) -> None:
+        """Asks whether the template is still made of what lies in its files."""
+        self._say(Renew())
+
     def close(self) -> None:
         """Leaves the template, which ends our children."""
+        for child in list(self._open):
+            self.retire(child)
         self._template.close()
 
     def _watch(self, fd: int, read: Callable[[], None]) -> None:

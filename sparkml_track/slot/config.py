@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from .wire.frames import Address
 
@@ -30,6 +31,9 @@ class Config:
         connect_timeout: seconds on an idle machine.
         artifacts: folder on shared storage for what attempts leave; empty where that is sent.
         folder: that of the driver, in which attempts begin; empty where slots have another file system.
+        key: names all that the template is made of, so that another sweep may go on with it; empty where none will.
+        base: the same, without what is of this sweep alone: names the process that templates are forked from.
+        imports: libraries that it imports for them.
     """
 
     address: Address
@@ -48,3 +52,28 @@ class Config:
     connect_timeout: float = 10.0
     artifacts: str = ""
     folder: str = ""
+    key: str = ""
+    base: str = ""
+    imports: tuple[str, ...] = ()
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Of all blobs that its host must have."""
+        return (self.work, *self.code, *self.data)
+
+    def fields(self) -> dict[str, object]:
+        """What is of one sweep, for a worker that was started for another."""
+        return {name: getattr(self, name) for name in _OF_A_SWEEP}
+
+    def taken_over(self, fields: Mapping[str, object]) -> Config:
+        """The same worker, for the sweep with these ``fields``."""
+        known = {name: fields[name] for name in _OF_A_SWEEP}
+        return replace(self, **{name: _tuples(value) for name, value in known.items()})  # type: ignore[arg-type]
+
+
+_OF_A_SWEEP = ("work", "data", "path", "env", "fresh", "code", "artifacts", "folder", "key", "base", "imports")
+
+
+def _tuples(value: object) -> object:
+    """JSON has lists only."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from .attempt.artifacts import pieces
 from .attempt.endings import Begun, died, garbled, killed
 from .children import Child, Children, TemplateLost
+from .config import Config
 from .host.folder import Host
+from .joining import join
 from .wire.messages import (
     Answer,
     Ask,
@@ -33,7 +35,6 @@ from .wire.messages import (
     Warn,
     encode,
 )
-from .worker import Config, join
 
 __all__ = ["ARTIFACTS", "LINGER", "REPORTS", "run_once"]
 

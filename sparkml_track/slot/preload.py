@@ -12,17 +12,22 @@ from contextlib import suppress
 from functools import partial
 from types import CodeType, FunctionType
 
-__all__ = ["preload"]
+__all__ = ["preload", "safe_imports"]
 
 _SAFE = frozenset({"lightgbm", "mlflow", "numpy", "pandas", "scipy", "sklearn", "statsmodels", "xgboost"})
 
 
 def preload(objective: object) -> None:
     """Imports what the objective will; what fails there is left to the trial, which says so."""
-    for name in dict.fromkeys(_imports(objective, set())):
-        if name.partition(".")[0] in _SAFE:
-            with suppress(Exception):
-                importlib.import_module(name)
+    for name in safe_imports(objective):
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
+def safe_imports(objective: object, *others: str) -> list[str]:
+    """Names of modules that the objective imports when it is called, and ``others``, of the libraries that are safe."""
+    names = dict.fromkeys([*others, *_imports(objective, set())])
+    return [name for name in names if name.partition(".")[0] in _SAFE]
 
 
 def _imports(function: object, seen: set[int]) -> Iterator[str]:

@@ -31,11 +31,12 @@ from .host.paths import NotShared, Places
 from .host.plugin import offer_mlflow_store
 from .host.share import Share, remove_left
 from .preload import preload
+from .sources import Version, sources_of_modules, versions_of
 from .strays import Strays, end_process, wait_for
 from .wire.frames import Opener, Sealer
-from .wire.messages import Broken, Exit, Fork, Kill, Message, NoFork, Ready, Rests, Warn, decode, encode
+from .wire.messages import Broken, Exit, Fork, Kill, Message, NoFork, Ready, Renew, Rests, Stale, Warn, decode, encode
 
-__all__ = ["main", "receive_with_fds"]
+__all__ = ["LONELY", "main", "prepare", "receive_with_fds"]
 
 #: Modules whose versions go to the driver, which compares them with its own.
 _PACKAGES = ("cloudpickle", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "xgboost", "lightgbm", "torch", "pyspark")
@@ -44,7 +45,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 #: Seconds without any worker after which a template that nobody came to leaves.
-_LONELY = 30.0
+LONELY = 30.0
 
 
 @dataclass
@@ -68,11 +69,12 @@ class Template:
         self._config = config
         self._clients: dict[int, _Client] = {}
         self._owner: dict[int, _Client] = {}
-        self._over = False
+        self._over, self._listens = False, True
         self._state: list[Message] = []
         self._loaded: Loaded | None = None
+        self._sources: Mapping[str, Version] = {}
         self._strays = Strays()
-        self._lonely_since, self._patience = time.monotonic(), _LONELY
+        self._lonely_since, self._patience = time.monotonic(), LONELY
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = os.pipe()
 
@@ -98,8 +100,7 @@ class Template:
 
     def _load(self) -> None:
         try:
-            sys.path.append(offer_mlflow_store(str(self._config["folder"]), __package__ or ""))
-            autolog_on_import(os.environ.pop(VARIABLE, ""))
+            prepare(self._config)
             with open(str(self._config["work"]), "rb") as file:
                 # From the driver, over the authenticated broker. The other direction never unpickles.
                 work = pickle.load(file)
@@ -111,6 +112,7 @@ class Template:
             preload(self._loaded.objective)
             for _, opener in self._loaded.data.values():
                 importlib.import_module(getattr(opener, "imports", "builtins"))
+            self._sources = sources_of_modules()
             self._state = [Ready(_versions())]
             threads = thread_count()
             if threads > 1:
@@ -159,8 +161,25 @@ class Template:
                     self._fork(client)
                 case Rests():
                     client.rests = True
+                case Renew():
+                    self._renew(client)
                 case Kill(pid) if pid in client.children:
                     end_process(pid)
+
+    def _renew(self, client: _Client) -> None:
+        if versions_of(self._sources) == self._sources:
+            for message in self._state:
+                self._send(client, message)
+            return
+        self._leave_socket()  # whoever joins from now on starts another one
+        self._send(client, Stale())
+
+    def _leave_socket(self) -> None:
+        """Nothing new may join; what others start under the name later is theirs."""
+        if self._listens:
+            self._listens = False
+            with contextlib.suppress(OSError):  # the folder may be gone, when the sweep is over
+                os.unlink(str(self._config["socket"]))
 
     def _leave(self, client: _Client) -> None:
         self._selector.unregister(client.sock)
@@ -179,8 +198,7 @@ class Template:
     def _finish(self) -> None:
         # Nothing new may join between the last worker's leaving and the exit: a late one finds no socket and
         # starts a template of its own.
-        with contextlib.suppress(OSError):  # the folder may be gone, when the sweep is over
-            os.unlink(str(self._config["socket"]))
+        self._leave_socket()
         wait_for(self._has_no_children)
         if self._over:
             self._share.over()
@@ -277,6 +295,15 @@ def _versions() -> dict[str, str]:
     return {name: version for name, version in found.items() if isinstance(version, str)}
 
 
+def prepare(config: Mapping[str, Any]) -> None:
+    """What comes before any import: where modules are found, and what is to happen when they are."""
+    sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]
+    store = offer_mlflow_store(str(config["folder"]), __package__ or "")
+    if store not in sys.path:
+        sys.path.append(store)
+    autolog_on_import(os.environ.pop(VARIABLE, ""))
+
+
 def _prctl(option: int, value: int) -> None:
     if _LIBC is not None:
         _LIBC.prctl(option, value, 0, 0, 0)
@@ -305,7 +332,6 @@ def main(config: Mapping[str, Any]) -> None:
     linger     seconds to wait for another worker when the last has left
     path       entries for sys.path
     """
-    sys.path[:0] = [entry for entry in config["path"] if entry not in sys.path]
     listener = socket.socket(fileno=int(config["listener"]))
     share = Share(str(config["folder"]), bool(config["single"]), int(config["share"]))
     with contextlib.suppress(OSError):

@@ -10,10 +10,9 @@ import os
 import platform
 import select
 import socket
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from .attempt.artifacts import pieces
 from .attempt.endings import Begun, died, garbled, killed
@@ -21,6 +20,7 @@ from .children import Child, Children, TemplateLost
 from .config import Config
 from .driver_link import DriverLink, Goodbye
 from .host.folder import Host
+from .joining import join
 from .wire.frames import WireError
 from .wire.messages import (
     Answer,
@@ -32,18 +32,22 @@ from .wire.messages import (
     Logged,
     Message,
     NoFork,
+    Park,
+    Parked,
     Parted,
     Refuse,
     Report,
     Run,
+    Stale,
     Stop,
     Unbegun,
     Warn,
     Welcome,
+    Work,
     encode,
 )
 
-__all__ = ["UNREACHABLE", "Config", "Worker", "join", "main"]
+__all__ = ["UNREACHABLE", "Config", "Worker", "main"]
 
 #: How the message of a worker begins that did not find the broker.
 UNREACHABLE = "the driver cannot be reached"
@@ -51,22 +55,6 @@ UNREACHABLE = "the driver cannot be reached"
 BEAT = 2.0
 #: Seconds of work after which a recycled child is replaced.
 RECYCLE_AFTER = 1.0
-
-
-def join(host: Host, config: Config, fetch: Callable[[str], Iterator[bytes]]) -> socket.socket:
-    """Gets what this host lacks and connects to its template.
-
-    Args:
-        host: of the sweep's token.
-        config: of the worker.
-        fetch: gives the bytes of a blob in pieces.
-    """
-    for digest in (config.work, *config.code, *config.data):
-        host.blob(digest, lambda digest=digest: fetch(digest))  # type: ignore[misc]
-    path = [*map(host.blob_path, config.code), *sys.path, *config.path]
-    own = f".{config.slot}" if host.apart else ""
-    work, env = host.blob_path(config.work), dict(config.env)
-    return host.join_template(work, path, env, linger=config.linger, own=own, folder=config.folder)
 
 
 class Worker:
@@ -99,9 +87,7 @@ class Worker:
         try:
             self._hello()
             shared = not host.apart
-            self._children = self._join_template()
-            self._sources[self._driver.fileno()] = self._driver.read
-            self._poll.register(self._driver.fileno(), select.POLLIN)
+            self._begin_sweep()
             while True:
                 self._take_inbox()
                 self._next()
@@ -143,6 +129,49 @@ class Worker:
         self._poll.register(template.fileno(), select.POLLIN)
         return children
 
+    # -- from one sweep to the next
+
+    def _begin_sweep(self) -> None:
+        """Joins the template, with nothing of an earlier one; what the driver said of the work meanwhile counts."""
+        self._driver.inbox, came = deque(), self._driver.inbox
+        for message, blob in came:
+            if isinstance(message, Work):
+                self._config = self._config.taken_over(message.fields)
+            else:
+                self._driver.inbox.append((message, blob))
+        if self._children is not None:
+            self._children.close()
+        self._child = self._spare = None
+        self._poll, self._sources, self._shortage = select.poll(), {self._driver.fileno(): self._driver.read}, ""
+        self._poll.register(self._driver.fileno(), select.POLLIN)
+        self._children = self._join_template()
+
+    def _change_sweep(self, message: Work | Park) -> None:
+        if isinstance(message, Work):
+            self._take_over(message)
+        else:
+            self._park()
+
+    def _take_over(self, work: Work) -> None:
+        """Another sweep begins: with the same template, if it is made of the same."""
+        config = self._config.taken_over(work.fields)
+        assert self._host is not None and self._children is not None
+        if config.key == self._config.key:
+            self._children.renew()
+            return
+        self._config = config
+        self._host.keep(config.digests)
+        self._begin_sweep()
+
+    def _park(self) -> None:
+        """The sweep is over: another one finds a new process and none of its files."""
+        assert self._host is not None and self._children is not None
+        for child in filter(None, (self._child, self._spare)):
+            self._children.retire(child)
+        self._child, self._spare = None, self._children.new()
+        self._host.tidy()
+        self._driver.send(Parked())
+
     # -- the driver's side
 
     def _take_inbox(self) -> None:
@@ -157,6 +186,8 @@ class Worker:
                         self._give_answer()
                 case Stop():
                     self._stop(message)
+                case Work() | Park():
+                    self._change_sweep(message)
                 case Bye():
                     raise Goodbye(message.over, message.rests)
 
@@ -280,6 +311,9 @@ class Worker:
                 if not self._shortage:
                     self._driver.send(Warn(f"no process to spare: {message.message}"))
                 self._shortage = message.message
+            elif isinstance(message, Stale):
+                self._begin_sweep()
+                return
             else:
                 self._driver.send(message)  # Ready, Broken, Warn
 
@@ -291,7 +325,10 @@ class Worker:
         until = self._driver.sent + BEAT
         if self._deadline is not None:
             until = min(until, self._deadline)
-        for fd, _ in self._poll.poll(max(0.0, (until - time.monotonic()) * 1000.0)):
+        poll = self._poll
+        for fd, _ in poll.poll(max(0.0, (until - time.monotonic()) * 1000.0)):
+            if self._poll is not poll:  # another template was joined: these descriptors are gone
+                break
             ready = self._sources.get(fd)
             if ready is not None:
                 ready()

@@ -18,8 +18,11 @@ import pytest
 import sparkml_track as st
 from sparkml_track.errors import PreflightError, SlotsLost
 from sparkml_track.executors import Lost, Work
-from sparkml_track.executors._resident.executor import Limits, ResidentExecutor
-from sparkml_track.executors._spark.worker_launcher import SparkLauncher, listen_address_of
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
+from sparkml_track.executors._resident.slot import Limits
+from sparkml_track.executors._spark.fleets import listen_address_of
+from sparkml_track.executors._spark.worker_launcher import SparkLauncher
 from sparkml_track.testing.executors import attempt
 from tests.clusters import Cluster, alive, application, cluster, command, descendants, wait_until
 
@@ -206,10 +209,8 @@ def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_b
 
     with application(two_hosts) as spark:
         launcher = SparkLauncher(spark, "frozen")
-        limits = Limits(silent=4.0)
-        executor = ResidentExecutor(
-            Work(objective, parallelism=1), launcher, "frozen", limits, listen_address_of(spark.sparkContext)
-        )
+        fleet = Fleet(launcher, "frozen", Limits(silent=4.0), listen_address_of(spark.sparkContext))
+        executor = ResidentExecutor(Work(objective, parallelism=1), fleet)
         try:
             executor.submit(attempt(0))
             wait_until(lambda: (executor.events(0.1), (tmp_path / "running").exists())[1], 60)
@@ -308,9 +309,9 @@ def test_no_executor_left_is_told_in_bounded_time(tmp_path_factory: pytest.TempP
     home = tmp_path_factory.mktemp("doomed")
     with cluster(home, "--no-connect", "--memory=1500m") as there, application(there) as spark:
         launcher = SparkLauncher(spark, "doomed")
-        executor = ResidentExecutor(
-            Work(lambda _: 1.0), launcher, "doomed", Limits(none=6.0, silent=5.0), listen_address_of(spark.sparkContext)
-        )
+        limits = Limits(none=6.0, silent=5.0)
+        fleet = Fleet(launcher, "doomed", limits, listen_address_of(spark.sparkContext))
+        executor = ResidentExecutor(Work(lambda _: 1.0), fleet)
         try:
             executor.submit(attempt(0))
             while not executor._pool.ready:

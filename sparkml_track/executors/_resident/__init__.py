@@ -1,6 +1,8 @@
 """Workers that stay in their slots.
 
 executor     the member
+fleet        the workers, and what they are reached by: of one executor after another
+lot          fleets between two sweeps
 worker_pool  how many workers there are, who leaves for others, who comes back
 assignment   which attempt is at which slot
 slot         the places of workers, and the bounds of waiting for them

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from sparkml_track.slot.config import Config
 from sparkml_track.slot.host.folder import Host
+from sparkml_track.slot.joining import template_spec
 
 __all__ = ["EarlyTemplate"]
 
@@ -24,7 +25,7 @@ class EarlyTemplate:
         if config is None:
             return
         with suppress(OSError):  # the first worker starts one
-            self._socket = host.join_template(host.blob_path(config.work), config.path, dict(config.env))
+            self._socket = host.join_template(template_spec(host, config))
 
     def leave(self) -> None:
         """Workers are there, or will not come. May be called twice."""

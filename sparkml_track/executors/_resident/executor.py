@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,17 +30,16 @@ from sparkml_track.executors._base import (
 from sparkml_track.executors._resident.assignment import Assignment
 from sparkml_track.executors._resident.broker import Connection, Received
 from sparkml_track.executors._resident.early_template import EarlyTemplate
-from sparkml_track.executors._resident.launcher import Launcher
-from sparkml_track.executors._resident.slot import Limits, ListenAddress, Slot, open_broker
+from sparkml_track.executors._resident.fleet import Fleet, connection_of
+from sparkml_track.executors._resident.slot import Slot
 from sparkml_track.executors._resident.worker_pool import WorkerPool
 from sparkml_track.executors._shipping.artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
-from sparkml_track.executors._shipping.worker_config import worker_config
-from sparkml_track.slot.host.folder import Host
+from sparkml_track.executors._shipping.worker_config import for_others_too, worker_config
 from sparkml_track.slot.wire import messages as wire
 from sparkml_track.trial import Attempt
 
-__all__ = ["Limits", "ResidentExecutor"]
+__all__ = ["ResidentExecutor"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,26 +49,15 @@ class ResidentExecutor(Executor):
 
     Args:
         work: what all attempts share.
-        launcher: starts the workers.
-        token: names this instance on all hosts.
-        limits: bounds of waiting; the usual ones if None.
-        listen: where to listen; None for a Unix socket on a shared host, else any port of this host.
+        fleet: the workers; owned from now on.
     """
 
     name = "resident"
     capabilities = Capabilities(kills=True, streams=True, isolates=True)
 
-    def __init__(
-        self,
-        work: Work,
-        launcher: Launcher,
-        token: str,
-        limits: Limits | None = None,
-        listen: ListenAddress | None = None,
-    ) -> None:
-        self.stale, self._launcher = 0, launcher
-        self._limits = limits or Limits()
-        self._host = Host(token, home=True)
+    def __init__(self, work: Work, fleet: Fleet) -> None:
+        self.stale, self._fleet = 0, fleet
+        self._limits, self._broker, self._host = fleet.limits, fleet.broker, fleet.host
         self._out, self._not_started = Outbox(), NotStarted()
         self._assignment = Assignment(self._send, self._out)
         self._by_connection: dict[Connection, Slot] = {}
@@ -78,27 +66,30 @@ class ResidentExecutor(Executor):
         self._packages = Packages()
         self._closed = False
         with contextlib.ExitStack() as undo:
-            undo.callback(self._host.remove)
-            self._open(work, token, listen, undo)
+            undo.callback(fleet.close)
+            self._open(work, undo)
             undo.pop_all()
 
-    def _open(self, work: Work, token: str, listen: ListenAddress | None, undo: contextlib.ExitStack) -> None:
+    def _open(self, work: Work, undo: contextlib.ExitStack) -> None:
         """Makes all that must be undone if a part of it fails; ``undo`` goes from the last to the first."""
-        launcher, secret = self._launcher, secrets.token_bytes(32)
-        packed = pack_work(work, self._host.folder, remote=not launcher.shared_host)
-        self._broker, certificate = open_broker(
-            secret, listen, shared_host=launcher.shared_host, folder=self._host.folder
+        fleet, shared = self._fleet, self._fleet.launcher.shared_host
+        packed = pack_work(work, self._host.folder, remote=not shared)
+        config = worker_config(
+            work, packed, fleet.token, shared_host=shared, address=self._broker.address, secret=fleet.secret
         )
-        undo.callback(launcher.close, self._limits.leave)
-        undo.callback(self._broker.close)
-        shared, address = launcher.shared_host, self._broker.address
-        config = worker_config(work, packed, token, shared_host=shared, address=address, secret=secret)
-        config = replace(config, certificate=certificate)
+        config = replace(config, certificate=fleet.certificate)
+        if fleet.stay is not None:
+            config = for_others_too(config, packed.imports, shared_host=shared)
         self._spool = inbox_of(work, self._host.folder)
-        self._known, self._checked = set(packed.digests), time.monotonic()
-        self._template = EarlyTemplate(self._host, config if shared else None)
+        self._known = set(packed.digests)
+        self._checked = -math.inf if fleet.again else time.monotonic()  # workers may have left meanwhile
+        # Before any worker can ask for it: what it inherits is the driver's, as the key of ``config`` says.
+        begins = shared and (fleet.config is None or fleet.config.key != config.key)
+        self._template = EarlyTemplate(self._host, config if begins else None)
         undo.callback(self._template.leave)
-        self._pool = WorkerPool(launcher, config, self._limits, work.parallelism, self._dismiss)
+        fleet.take_over(config, work.parallelism)
+        self._by_connection = {connection_of(slot): slot for slot in fleet.at_work}
+        self._pool = WorkerPool(fleet.launcher, config, self._limits, fleet.slots, work.parallelism, self._dismiss)
 
     @property
     @override
@@ -164,14 +155,12 @@ class ResidentExecutor(Executor):
             return
         self._closed = True
         self._template.leave()
-        for slot in self._pool.slots:
-            self._send(slot, wire.Bye(over=True))
-        self._broker.poll(0)
-        self._broker.close()  # workers that connect from now on find nobody and leave
-        try:
-            self._launcher.close(self._limits.leave)
-        finally:
-            self._host.remove()
+        fleet = self._fleet
+        fleet.fit = fleet.fit and not (self._out.error or self._apart)
+        if fleet.stay is not None and fleet.park():
+            fleet.stay(fleet)
+        else:
+            fleet.close()
 
     # -- messages
 
@@ -242,7 +231,7 @@ class ResidentExecutor(Executor):
         slot.connection, slot.host, slot.standby = connection, host, None
         connection.heard = time.monotonic()
         self._by_connection[connection] = slot
-        self._broker.send(connection, wire.Welcome())
+        self._fleet.welcome(slot)
 
     def _ready(self, slot: Slot) -> None:
         self._pool.came(slot)
@@ -300,7 +289,7 @@ class ResidentExecutor(Executor):
         Raises:
             SlotsLost: it went with everything; no attempt is charged.
         """
-        self._launcher.check()
+        self._fleet.launcher.check()
         if slot.connection is not None:
             self._by_connection.pop(slot.connection, None)
             if not silent:
@@ -339,10 +328,7 @@ class ResidentExecutor(Executor):
         self._pool.check(now, self._assignment.waiting)
 
     def _dismiss(self, slot: Slot) -> None:
-        """Lets a worker go that has nothing to do; one that rests may never be called again."""
         if slot.connection is not None:
-            self._send(slot, wire.Bye(rests=slot.rests))
             self._by_connection.pop(slot.connection, None)
-            self._broker.drop(slot.connection)
-        slot.ready, slot.leaving, slot.connection = False, False, None
+        self._fleet.dismiss(slot)
         self._out.events.append(SlotsChanged(self._pool.ready))

@@ -105,6 +105,7 @@ class LocalLauncher(Launcher):
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []
 
     @override
     def slots(self) -> int:
@@ -122,6 +123,8 @@ class LocalLauncher(Launcher):
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(config))
         process.stdin.close()
+        if config.slot in self._processes:  # it was sent away, and may not have left yet
+            self._leaving.append(self._processes[config.slot])
         self._processes[config.slot] = process
 
     def pid(self, slot: int) -> int:
@@ -144,9 +147,11 @@ class LocalLauncher(Launcher):
 
     @override
     def close(self, longest_wait: float) -> None:
-        for slot, process in list(self._processes.items()):
+        for process in [*self._leaving, *self._processes.values()]:
             try:
                 process.wait(longest_wait)
             except subprocess.TimeoutExpired:
-                self.cancel(slot)
+                process.kill()
+                process.wait()
+        self._leaving.clear()
         self._processes.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ class Limits:
         look: between looks at what else the Spark application does.
         idle: without work, after which a worker gives its slot back.
         leave: for workers to leave at the end before they are ended by force.
+        stay: for which workers wait for another sweep.
     """
 
     first: float = 120.0
@@ -38,6 +40,7 @@ class Limits:
     look: float = 1.0
     idle: float = 5.0
     leave: float = 3.0
+    stay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,13 @@ class Slot:
     moving: bool = False
     standby: tuple[Connection, str] | None = None
     idle_since: float = 0.0
+
+    def begin(self) -> None:
+        """Another executor begins; a worker that is there has not loaded its work yet."""
+        self.ready = self.leaving = self.moving = False
+        self.launches, self.idle_since = 0, time.monotonic()
+        if self.connection is not None:
+            self.connection.heard = time.monotonic()
 
     @property
     def stands_by(self) -> bool:

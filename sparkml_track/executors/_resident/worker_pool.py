@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _STARTS = 5
 #: Seconds without any worker after which that is logged, again and again.
 _LOG_EVERY = 30.0
-#: How the bounds of waiting are set; see ``_spark.limits_of``.
+#: How the bounds of waiting are set; see ``_spark.fleets``.
 _SETTING = "spark.sparkml.slots.timeout"
 
 
@@ -39,6 +39,7 @@ class WorkerPool:
         launcher: starts workers.
         config: of every worker, but for the slot.
         limits: bounds of waiting.
+        slots: those that there are, with workers that stayed; grows.
         parallelism: slots at most, None for all that the launcher has, also those that come later.
         dismiss: sends a ready worker away; called when it has nothing to do.
     """
@@ -48,6 +49,7 @@ class WorkerPool:
         launcher: Launcher,
         config: Config,
         limits: Limits,
+        slots: list[Slot],
         parallelism: int | None,
         dismiss: Callable[[Slot], None],
     ) -> None:
@@ -56,10 +58,10 @@ class WorkerPool:
         self._limits = limits
         self._parallelism = parallelism
         self._dismiss = dismiss
-        self._came = False
+        self._came = any(slot.connection is not None for slot in slots)
         self._alive = self._looked = self._logged = self._manned = time.monotonic()
         self._last_failure = ""
-        self.slots: list[Slot] = []
+        self.slots = slots
         self._grow()
 
     @property

@@ -11,8 +11,9 @@ from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.artifacts import places_of
 from sparkml_track.executors._shipping.by_value import by_value, zip_folder
 from sparkml_track.executors._shipping.data import Entry, place_all, place_bytes
+from sparkml_track.executors._shipping.imports import modules_of
 from sparkml_track.executors._shipping.script import dumps_work
-from sparkml_track.slot.host.trees import remove_tree
+from sparkml_track.slot.preload import safe_imports
 
 __all__ = ["Packed", "pack_work"]
 
@@ -25,11 +26,13 @@ class Packed:
         work: digest of the pickled work.
         entries: of the data, by name.
         code: digests of zips for sys.path.
+        imports: modules of well-known libraries that the objective needs.
     """
 
     work: str
     entries: Mapping[str, Entry]
     code: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -47,7 +50,7 @@ def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
 
     Args:
         work: of the sweep.
-        folder: takes the files, each under its digest; it goes if the work is refused.
+        folder: takes the files, each under its digest.
         remote: slots cannot read the driver's files: folders of code go along as zips, and what is defined in other
             modules that are not installed (a script, a notebook, a file beside it) is pickled by value.
 
@@ -56,14 +59,6 @@ def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
         DataError: data that cannot be sent.
         PreflightError: folders that are to be on shared storage cannot be made.
     """
-    try:
-        return _pack(work, folder, remote)
-    except BaseException:
-        remove_tree(str(folder))
-        raise
-
-
-def _pack(work: Work, folder: str, remote: bool) -> Packed:
     with by_value(work.code if remote else None):
         entries = place_all(work.data, folder)
     fields: dict[str, object] = {"objective": work.objective, "data": entries, "metric": tuple(work.metric)}
@@ -76,7 +71,7 @@ def _pack(work: Work, folder: str, remote: bool) -> Packed:
     except Exception as error:
         raise ObjectiveError(_why_not(work.objective, error)) from None
     code = tuple(place_bytes(zip_folder(each), folder) for each in work.code) if remote else ()
-    return Packed(place_bytes(blob, folder), entries, code)
+    return Packed(place_bytes(blob, folder), entries, code, tuple(safe_imports(work.objective, *modules_of(blob))))
 
 
 def _why_not(objective: Callable[..., object], error: Exception) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sparkml_track.executors._base import Work
 from sparkml_track.executors._shipping.work import Packed
@@ -13,7 +16,7 @@ from sparkml_track.slot.attempt.run_log import NESTED_RUNS
 from sparkml_track.slot.config import Config
 from sparkml_track.slot.wire.frames import Address
 
-__all__ = ["worker_config"]
+__all__ = ["for_others_too", "worker_config"]
 
 _CAPS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -67,3 +70,22 @@ def _own_folder() -> str:
         return os.getcwd()
     except OSError:
         return ""
+
+
+def for_others_too(config: Config, imports: Sequence[str], *, shared_host: bool) -> Config:
+    """The same for workers that stay: another sweep that is made of the same goes on with what they have loaded.
+
+    Args:
+        config: of a sweep.
+        imports: libraries that its objective imports.
+        shared_host: as for ``worker_config``; processes then have the environment of the driver as well.
+    """
+    around = sorted(os.environ.items()) if shared_host else []
+    base = (config.path, config.code, config.env, config.folder, around)
+    mine = (base, config.work, config.data, config.fresh, config.artifacts)
+    clean = dict(config.env)[autolog.VARIABLE] == ""  # what is switched on for one sweep is so in all it forks
+    return replace(config, key=_digest(mine), base=_digest(base) if clean else "", imports=tuple(imports))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,5 +1,6 @@
 """What knows Spark.
 
+fleets           the workers of an application: those that stayed, or new ones
 worker_launcher  workers as Spark tasks
 job_submitters   attempts as Spark jobs, on Spark Connect and on a classic session
 job_groups       Spark jobs of a driver thread

@@ -14,13 +14,15 @@ The broker binds to spark.driver.bindAddress, as Spark's driver does. And, where
 
     spark.sparkml.slots.timeout  seconds without any worker after which the sweep ends, 0 for never; default: 120 for
                                  the first one, 60 when all were lost
+    spark.sparkml.workers.idle   seconds for which workers stay after a sweep, so that the next one of the session need
+                                 not start any; they leave at once when another Spark job waits for a slot; 0 for not at
+                                 all, default: 60
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 import re
 import tempfile
@@ -34,10 +36,9 @@ from py4j.protocol import Py4JJavaError
 from typing_extensions import override
 
 from sparkml_track import slot as slot_package
-from sparkml_track.errors import SlotsLost, SpecError
+from sparkml_track.errors import SlotsLost
 from sparkml_track.executors._base import Resources
 from sparkml_track.executors._resident.launcher import Launcher, Others
-from sparkml_track.executors._resident.slot import Limits, ListenAddress, own_address
 from sparkml_track.executors._shipping.by_value import zip_folder
 from sparkml_track.executors._spark.application import (
     MARK,
@@ -52,7 +53,7 @@ from sparkml_track.executors._spark.resources import conf_of, grant, is_local
 from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.slot.worker import Config
 
-__all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "limits_of", "listen_address_of", "zip_of_slot"]
+__all__ = ["SparkLauncher", "add_slot", "as_bytes", "cause", "zip_of_slot"]
 
 _log = logging.getLogger(__name__)
 #: Seconds between looks for Spark executors that are being decommissioned: two calls for each of them.
@@ -175,38 +176,6 @@ class SparkLauncher(Launcher):
 def _ended(job: Future[Any]) -> bool:
     """Whether a Spark job is over, or could not be submitted."""
     return job.done() and (job.exception() is not None or bool(job.result().isDone()))
-
-
-def listen_address_of(context: Any) -> ListenAddress:
-    """Where the broker listens: as Spark's own driver does, unless the settings of the module say otherwise."""
-    conf = conf_of(context)
-    host = conf.get("spark.driver.host", own_address())
-    port = conf.get("spark.sparkml.broker.port", "0")
-    if not port.isdigit() or int(port) > 65535:
-        raise SpecError(f"spark.sparkml.broker.port is {port!r}; allowed is a port, or 0 for any free one")
-    tls = conf.get("spark.sparkml.broker.tls", "false").lower()
-    if tls not in {"true", "false"}:
-        raise SpecError(f"spark.sparkml.broker.tls is {tls!r}; allowed are true and false")
-    bind = conf.get("spark.driver.bindAddress", host)
-    return ListenAddress(bind, int(port), conf.get("spark.sparkml.broker.host", host), tls == "true")
-
-
-def limits_of(context: Any) -> Limits:
-    """How long to wait for workers, by the settings of the module.
-
-    Raises:
-        SpecError: the setting is not a number of seconds.
-    """
-    text = conf_of(context).get("spark.sparkml.slots.timeout")
-    if text is None:
-        return Limits()
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < math.inf:
-        raise SpecError(f"spark.sparkml.slots.timeout is {text!r}; allowed are seconds, or 0 to wait for ever")
-    return Limits(first=seconds or math.inf, none=seconds or math.inf)
 
 
 def as_bytes(rdd: Any) -> Any:

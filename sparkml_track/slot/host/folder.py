@@ -9,17 +9,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 
+from ..wire.frames import Sealer
 from .lock import exclusive_lock
 from .paths import HostPaths
-from .share import Share
+from .share import Share, set_aside_and_remove
+from .template_spec import TemplateSpec
 
 __all__ = ["Host", "package_root", "user_folder"]
 
 _BOOT = "import sys, json, importlib; c = json.loads(sys.argv[1]); sys.path.insert(0, c['root']); "
-_BOOT += "importlib.import_module(c['package'] + '.template').main(c)"
+_BOOT += "importlib.import_module(c['package'] + '.{}').main(c)"
 #: Longest path of a Unix socket on Linux is 107 bytes; what we add to the folder is short.
 _LONGEST = 90
 
@@ -64,7 +66,8 @@ class Host:
         self._single = single
         self.share = Share(os.path.join(user_folder(), token), single)
         self.folder = self.share.folder
-        self._template: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._zygotes: dict[str, socket.socket] = {}  # the last one; a worker has one base at a time
         if home:
             self.share.over()
 
@@ -100,85 +103,121 @@ class Host:
         with contextlib.suppress(OSError), open(HostPaths(self.folder).apart, "wb"):
             pass
 
-    def join_template(
-        self,
-        work: str,
-        path: Sequence[str],
-        env: Mapping[str, str],
-        *,
-        linger: float = 0.0,
-        own: str = "",
-        folder: str = "",
-    ) -> socket.socket:
-        """Connects to the host's template; the first starts it.
-
-        Args:
-            work: file with the pickled work.
-            path: entries for its sys.path.
-            env: for its environment.
-            linger: seconds it waits for another worker when the last has left.
-            own: names one that is not shared; empty for that of the host.
-            folder: in which it begins; empty for that of whoever starts it.
-        """
-        name = HostPaths(self.folder).template(own)
+    def join_template(self, spec: TemplateSpec) -> socket.socket:
+        """Connects to the host's template; the first starts it."""
+        name = HostPaths(self.folder).template(spec.name)
         sock = _try_connect(name)
         if sock is not None:
             return sock
-        with self._lock(f"template{own}"):
+        with self._lock(f"template{spec.name}"):
             sock = _try_connect(name)
             if sock is None:
-                self._start_template(name, {"work": work, "path": list(path), "linger": linger}, env, folder)
+                self._start_template(name, spec)
                 sock = _try_connect(name)
         if sock is None:
             raise OSError("the template process left before it could be reached")
         return sock
 
-    def _start_template(self, name: str, config: dict[str, object], env: Mapping[str, str], cwd: str) -> None:
-        if os.path.exists(name):
-            os.unlink(name)
-        package = __package__ or ""
-        root = package_root(os.path.abspath(__file__), package)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            listener.bind(name)
-            listener.listen(1024)
-            config |= {"listener": listener.fileno(), "socket": name, "folder": self.folder}
+    def _start_template(self, name: str, spec: TemplateSpec) -> None:
+        with _listening(name) as listener:
             # Taken for it, so that the folder cannot go before it is up.
             share = Share(self.folder, self._single)
-            config |= {
-                "root": root,
-                "package": package.rpartition(".")[0],
-                "share": share.fileno(),
-                "single": self._single,
-            }
-            with open(HostPaths(self.folder).template_log, "ab") as log:
-                self._template = subprocess.Popen(
-                    [sys.executable, "-c", _BOOT, json.dumps(config)],
-                    pass_fds=[listener.fileno(), share.fileno()],
-                    env={**os.environ, **env},
-                    cwd=cwd or None,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
+            config = {"work": spec.work, "linger": spec.linger, "single": self._single} | self._process(name, spec)
+            if spec.base and not spec.own:
+                config["imports"] = list(spec.imports)
+                zygote = self._join_zygote(spec)
+                socket.send_fds(
+                    zygote, [Sealer().seal(json.dumps(config).encode())], [listener.fileno(), share.fileno()]
                 )
+            else:
+                self._start("template", config | {"share": share.fileno()}, spec, listener, share)
             share.hand_over()
+
+    def _join_zygote(self, spec: TemplateSpec) -> socket.socket:
+        """Connects to the process that templates are forked from, which stays as long as somebody is connected."""
+        name = HostPaths(self.folder).zygote(spec.base)
+        with self._lock("zygote"):
+            sock = _try_connect(name)
+            if sock is None:
+                with _listening(name) as listener:
+                    self._start("zygote", self._process(name, spec), spec, listener)
+                    sock = _try_connect(name)
+        if sock is None:
+            raise OSError("the process that templates are forked from left before it could be reached")
+        self._zygotes, before = {spec.base: sock}, self._zygotes
+        for each in before.values():
+            each.close()
+        return sock
+
+    def _process(self, name: str, spec: TemplateSpec) -> dict[str, object]:
+        return {"socket": name, "folder": self.folder, "path": list(spec.path)}
+
+    def _start(
+        self, module: str, config: dict[str, object], spec: TemplateSpec, listener: socket.socket, *more: Share
+    ) -> None:
+        package = __package__ or ""
+        root = package_root(os.path.abspath(__file__), package)
+        config |= {"listener": listener.fileno(), "root": root, "package": package.rpartition(".")[0]}
+        with open(HostPaths(self.folder).template_log, "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _BOOT.format(module), json.dumps(config)],
+                pass_fds=[listener.fileno(), *(each.fileno() for each in more)],
+                env={**os.environ, **spec.env},
+                cwd=spec.folder or None,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+
+    def keep(self, digests: Collection[str]) -> None:
+        """Removes all blobs but these."""
+        paths = HostPaths(self.folder)
+        for name in set(os.listdir(paths.blobs)) - set(digests):
+            with contextlib.suppress(OSError):
+                os.unlink(paths.blob(name))
+
+    def tidy(self) -> None:
+        """Removes what the attempts of a sweep left: the next one has units and attempts of the same names."""
+        paths = HostPaths(self.folder)
+        for path in (paths.checkpoints, paths.all_artifacts, paths.received):
+            set_aside_and_remove(path, os.path.dirname(self.folder))
 
     def _lock(self, name: str) -> AbstractContextManager[None]:
         return exclusive_lock(os.path.join(self.folder, f"{name}.lock"))
 
     def leave(self) -> None:
         """Gives the share up."""
+        self._leave_zygotes()
         self.share.close()
 
+    def _leave_zygotes(self) -> None:
+        for sock in self._zygotes.values():
+            sock.close()
+        self._zygotes.clear()
+
     def remove(self) -> None:
-        """Removes the folder; a template that was started here has left, or is ended, before."""
-        if self._template is not None:
+        """Removes the folder; processes that were started here have left, or are ended, before."""
+        self._leave_zygotes()
+        for process in self._processes:
             try:
-                self._template.wait(2.0)
+                process.wait(2.0)
             except subprocess.TimeoutExpired:
-                self._template.kill()
-                self._template.wait()
+                process.kill()
+                process.wait()
         self.share.remove()
+
+
+@contextlib.contextmanager
+def _listening(name: str) -> Iterator[socket.socket]:
+    """A socket for a process that is to be started; ours is closed again."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(name)
+        listener.listen(1024)
+        yield listener
 
 
 def _try_connect(name: str) -> socket.socket | None:

@@ -58,7 +58,12 @@ class HostPaths:
 
     def artifacts(self, attempt: str) -> str:
         """An attempt's artifacts: a folder, or a link to the one on shared storage."""
-        return os.path.join(self.root, "artifacts", attempt)
+        return os.path.join(self.all_artifacts, attempt)
+
+    @property
+    def all_artifacts(self) -> str:
+        """Those of all attempts."""
+        return os.path.join(self.root, "artifacts")
 
     def temporary(self, pid: int) -> str:
         """The temporary folder of a process."""
@@ -72,6 +77,10 @@ class HostPaths:
     def template(self, own: str) -> str:
         """The socket of the template, and how the names of what belongs to it begin; ``own`` of one worker's."""
         return os.path.join(self.root, f"template{own}")
+
+    def zygote(self, base: str) -> str:
+        """The socket of the process that templates are forked from."""
+        return os.path.join(self.root, f"zygote-{base[:16]}")
 
     @property
     def template_log(self) -> str:

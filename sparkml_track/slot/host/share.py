@@ -21,7 +21,7 @@ from contextlib import suppress
 from .paths import HostPaths
 from .trees import remove_tree
 
-__all__ = ["Share", "remove_left"]
+__all__ = ["Share", "remove_left", "set_aside_and_remove"]
 
 _OVER = "over"
 _GONE = "gone-"
@@ -164,6 +164,17 @@ def _is_old(folder: str) -> bool:
         return time.time() - os.stat(folder).st_mtime > _AGE
     except OSError:
         return False
+
+
+def set_aside_and_remove(path: str, user: str) -> None:
+    """Removes a folder, if it is there; whoever makes it anew meanwhile loses nothing.
+
+    Args:
+        path: of the folder.
+        user: the folder of all sweeps of this user on this host.
+    """
+    with suppress(OSError):
+        _delete(_set_aside(path, user))
 
 
 def _set_aside(path: str, user: str) -> str:

@@ -1,11 +1,11 @@
 """The messages between driver, worker, template and child, and their one codec.
 
-    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, File, Done, Unbegun, Parted
-    driver -> worker     Welcome | Refuse, Piece, Run, Answer, Stop, Bye
+    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, File, Done, Unbegun, Parted, Parked
+    driver -> worker     Welcome | Refuse, Work, Piece, Run, Answer, Stop, Park, Bye
     worker -> child      Run, Answer
     child -> worker      Born, Report, Logged, Ask, Done (Run and Done bear a key: it says whose end a Done is)
-    worker -> template   Fork (two descriptors come along: socket, output pipe), Kill, Rests
-    template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth)
+    worker -> template   Fork (two descriptors come along: socket, output pipe), Kill, Rests, Renew
+    template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth), Stale (in place of another Ready)
     task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged and Done; of one attempt
 
 A body of a frame is a head in JSON, the name of the message and its fields in order, and a blob behind it: both sides
@@ -37,17 +37,22 @@ __all__ = [
     "Logged",
     "Message",
     "NoFork",
+    "Park",
+    "Parked",
     "Parted",
     "Piece",
     "Ready",
     "Refuse",
+    "Renew",
     "Report",
     "Rests",
     "Run",
+    "Stale",
     "Stop",
     "Unbegun",
     "Warn",
     "Welcome",
+    "Work",
     "decode",
     "encode",
 ]
@@ -70,6 +75,20 @@ class Refuse(NamedTuple):
     """It cannot be used; the message says why."""
 
     message: str
+
+
+class Work(NamedTuple):
+    """Another sweep takes the worker over: the fields of its ``Config`` that differ from one sweep to the next."""
+
+    fields: Mapping[str, object]
+
+
+class Park(NamedTuple):
+    """The sweep has ended, and the worker stays for another one."""
+
+
+class Parked(NamedTuple):
+    """Nothing of the sweep that has ended is left at this worker or in the folder of its host."""
 
 
 class Get(NamedTuple):
@@ -246,6 +265,14 @@ class Rests(NamedTuple):
     """No worker may come after this one."""
 
 
+class Renew(NamedTuple):
+    """Another sweep begins with what the template has loaded."""
+
+
+class Stale(NamedTuple):
+    """What it has loaded is not what lies in the files any more; it takes no more workers."""
+
+
 class NoFork(NamedTuple):
     """There is no process for the child that was asked for."""
 
@@ -269,7 +296,8 @@ class Born(NamedTuple):
 
 Message = (
     Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Logged | Ask | Answer | Stop
-    | File | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
+    | File | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born | Work | Park | Parked | Renew
+    | Stale
 )  # fmt: skip
 
 #: What JSON gives for a type of a field.

@@ -17,6 +17,7 @@ from sparkml_track.errors import ExecutorError
 from sparkml_track.executors import Event, Lost, Work
 from sparkml_track.executors._attempts import not_started as _unbegun
 from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.testing.executors import attempt, events_until, outcomes
 from sparkml_track.trial import State
@@ -56,7 +57,7 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def opened(slots: int = 1, isolation: str = "recycled") -> ResidentExecutor:
     work = Work(import_module("crowded").objective, isolation=isolation)
-    return ResidentExecutor(work, LocalLauncher(slots), f"test-{os.urandom(4).hex()}")
+    return ResidentExecutor(work, Fleet(LocalLauncher(slots), f"test-{os.urandom(4).hex()}"))
 
 
 def lost_of(executor: ResidentExecutor, seconds: float = 20.0) -> Lost:
@@ -76,11 +77,11 @@ def test_a_host_without_a_process_to_spare_loses_the_attempt_and_charges_nobody(
         lost = lost_of(executor)
         assert (lost.attempt, lost.charged) == ("0.0.1", False)
         assert "Resource temporarily unavailable" in lost.message
-        worker = executor._launcher.pid(0)  # type: ignore[attr-defined]
+        worker = executor._fleet.launcher.pid(0)  # type: ignore[attr-defined]
         full.unlink()
         executor.submit(attempt(1))
         assert outcomes(executor, 1)[1].state is State.FINISHED
-        assert executor._launcher.pid(0) == worker  # type: ignore[attr-defined]
+        assert executor._fleet.launcher.pid(0) == worker  # type: ignore[attr-defined]
     finally:
         executor.close()
 

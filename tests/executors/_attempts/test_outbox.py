@@ -14,6 +14,7 @@ from sparkml_track.errors import SlotsLost
 from sparkml_track.executors import Ended, Started, Work
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.testing.executors import attempt
 
@@ -39,10 +40,10 @@ def test_a_result_that_comes_with_the_end_of_everything_is_told_before_it(tmp_pa
             if any(isinstance(event, Started) for event in executor.events(0.5)):
                 return executor._assignment.at(f"{number}.0.1")
 
-    executor = ResidentExecutor(Work(objective), Gone(2), f"test-{os.urandom(4).hex()}")
+    executor = ResidentExecutor(Work(objective), Fleet(Gone(2), f"test-{os.urandom(4).hex()}"))
     try:
         good, lost = started(0), started(1)
-        os.kill(executor._launcher.pid(lost.number), signal.SIGKILL)  # type: ignore[attr-defined]
+        os.kill(executor._fleet.launcher.pid(lost.number), signal.SIGKILL)  # type: ignore[attr-defined]
         (tmp_path / "0").touch()
         for slot in (good, lost):
             assert select.select([slot.connection.sock], [], [], 20.0)[0]

@@ -51,6 +51,7 @@ import numpy as np
 from sparkml_track.executors import Work
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.slot import ListenAddress
 from sparkml_track.testing.executors import attempt
 
@@ -62,7 +63,7 @@ def objective(trial):
     time.sleep(60)
 
 work = Work(objective, data={"x": np.full(1 << 16, 1.0)})
-executor = ResidentExecutor(work, LocalLauncher(1), os.urandom(8).hex(), listen=ListenAddress("127.0.0.1"))
+executor = ResidentExecutor(work, Fleet(LocalLauncher(1), os.urandom(8).hex(), listen=ListenAddress("127.0.0.1")))
 executor.submit(attempt(0))
 while True:
     if any(type(event).__name__ == "Started" for event in executor.events(1.0)):

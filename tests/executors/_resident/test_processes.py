@@ -15,8 +15,10 @@ import pytest
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors import Executor, Lost, Reported, SlotsChanged, Started, Work, open_executor
 from sparkml_track.executors._resident import launcher as _launchers
-from sparkml_track.executors._resident.executor import Limits, ResidentExecutor
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
+from sparkml_track.executors._resident.slot import Limits
 from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
@@ -34,7 +36,7 @@ class TestFresh(ExecutorCase):
 
 def opened(objective: object, slots: int = 1, limits: Limits = Limits(), **fields: object) -> ResidentExecutor:
     work = Work(objective, **fields)  # type: ignore[arg-type]
-    return ResidentExecutor(work, LocalLauncher(slots), f"test-{os.urandom(4).hex()}", limits)
+    return ResidentExecutor(work, Fleet(LocalLauncher(slots), f"test-{os.urandom(4).hex()}", limits))
 
 
 def run_all(executor: ResidentExecutor, count: int) -> dict[int, object]:
@@ -132,7 +134,7 @@ def test_a_killed_worker_is_replaced_and_its_attempt_told_as_lost() -> None:
         first = attempt(0)
         executor.submit(first)
         wait_for(executor, Started)
-        os.kill(executor._launcher.pid(0), signal.SIGKILL)  # type: ignore[attr-defined]
+        os.kill(executor._fleet.launcher.pid(0), signal.SIGKILL)  # type: ignore[attr-defined]
         lost = wait_for(executor, Lost)
         assert (lost.attempt, lost.charged) == ("0.0.1", True)
         executor.submit(replace(first, number=2))
@@ -150,10 +152,10 @@ def test_what_only_waited_at_a_lost_worker_is_not_charged() -> None:
         for number in range(60):
             executor.submit(attempt(number))
         outcomes(executor, 60)  # short trials: from now on attempts are sent ahead
-        os.kill(executor._launcher.pid(0), signal.SIGSTOP)  # type: ignore[attr-defined]
+        os.kill(executor._fleet.launcher.pid(0), signal.SIGSTOP)  # type: ignore[attr-defined]
         for number in range(60, 63):
             executor.submit(attempt(number))
-        os.kill(executor._launcher.pid(0), signal.SIGKILL)  # type: ignore[attr-defined]
+        os.kill(executor._fleet.launcher.pid(0), signal.SIGKILL)  # type: ignore[attr-defined]
         lost = [wait_for(executor, Lost)]
         lost += [event for event in executor.events(0.1) if isinstance(event, Lost)]
         assert [event.charged for event in lost] == [True, False][: len(lost)] or sum(e.charged for e in lost) == 1
@@ -252,7 +254,9 @@ def test_workers_that_never_come_are_told_with_the_reason() -> None:
         def launch(self, config: object) -> None:
             self._processes[config.slot] = subprocess.Popen(["false"])  # type: ignore[attr-defined]
 
-    executor = ResidentExecutor(Work(lambda _: 1.0), Broken(1), f"test-{os.urandom(4).hex()}", Limits(check=0.05))
+    executor = ResidentExecutor(
+        Work(lambda _: 1.0), Fleet(Broken(1), f"test-{os.urandom(4).hex()}", Limits(check=0.05))
+    )
     try:
         executor.submit(attempt(0))
         with pytest.raises(ExecutorError, match=r"workers end as soon as they start: worker.*status 1"):
@@ -273,7 +277,7 @@ def test_close_leaves_no_process() -> None:
     for number in range(4):
         executor.submit(attempt(number))
     pids = {int(outcome.metrics["loss"]) for outcome in outcomes(executor, 4).values()}
-    workers = {executor._launcher.pid(slot) for slot in range(2)}  # type: ignore[attr-defined]
+    workers = {executor._fleet.launcher.pid(slot) for slot in range(2)}  # type: ignore[attr-defined]
     executor.close()
     wait_until(lambda: not any(alive(pid) for pid in pids | workers))
 
@@ -351,7 +355,7 @@ def test_the_slot_of_a_frozen_worker_gets_another_one() -> None:
         return 1.0
 
     executor = opened(objective, limits=Limits(silent=1.0, check=0.05))
-    frozen = executor._launcher.pid(0)
+    frozen = executor._fleet.launcher.pid(0)
     try:
         executor.submit(attempt(0))
         outcomes(executor, 1)
@@ -372,7 +376,7 @@ def test_what_a_worker_says_after_it_was_given_up_is_counted_as_stale(monkeypatc
         return float(trial.attempt)
 
     executor = opened(objective, limits=Limits(silent=1.0, check=0.05))
-    launcher = executor._launcher
+    launcher = executor._fleet.launcher
     first = launcher._processes[0]
     # As with a frozen Spark executor, which cannot be told that its task was cancelled.
     monkeypatch.setattr(launcher, "cancel", lambda slot: None)
@@ -433,9 +437,9 @@ def test_an_objective_that_closes_its_output_does_not_make_its_worker_spin() -> 
     try:
         executor.submit(attempt(0))
         wait_for(executor, Started)
-        before = cpu_seconds(executor._launcher.pid(0))
+        before = cpu_seconds(executor._fleet.launcher.pid(0))
         outcomes(executor, 1)
-        assert cpu_seconds(executor._launcher.pid(0)) - before < 0.5
+        assert cpu_seconds(executor._fleet.launcher.pid(0)) - before < 0.5
     finally:
         executor.close()
 
@@ -480,20 +484,20 @@ class Gone(LocalLauncher):
 def test_an_executor_that_cannot_begin_leaves_nothing() -> None:
     token = f"test-{os.urandom(4).hex()}"
     with pytest.raises(SlotsLost):
-        ResidentExecutor(Work(lambda _: 1.0), Gone("slots"), token)
+        ResidentExecutor(Work(lambda _: 1.0), Fleet(Gone("slots"), token))
     assert not os.path.exists(os.path.join(user_folder(), token))
 
 
 def test_an_objective_that_cannot_be_pickled_leaves_nothing() -> None:
     token, lock = f"test-{os.urandom(4).hex()}", threading.Lock()
     with pytest.raises(Exception, match="pickle"):
-        ResidentExecutor(Work(lambda _: float(lock.locked())), LocalLauncher(1), token)
+        ResidentExecutor(Work(lambda _: float(lock.locked())), Fleet(LocalLauncher(1), token))
     assert not os.path.exists(os.path.join(user_folder(), token))
 
 
 def test_the_folder_goes_also_when_workers_cannot_be_ended() -> None:
     token = f"test-{os.urandom(4).hex()}"
-    executor = ResidentExecutor(Work(lambda _: 1.0), Gone("close"), token)
+    executor = ResidentExecutor(Work(lambda _: 1.0), Fleet(Gone("close"), token))
     folder = executor._host.folder
     assert os.path.exists(folder)
     with pytest.raises(RuntimeError, match="not closed"):
@@ -506,7 +510,7 @@ def test_a_signal_to_the_drivers_group_does_not_reach_the_workers() -> None:
     try:
         executor.submit(attempt(0))
         wait_for(executor, Started)
-        assert os.getpgid(executor._launcher.pid(0)) != os.getpgid(0)  # type: ignore[attr-defined]
+        assert os.getpgid(executor._fleet.launcher.pid(0)) != os.getpgid(0)  # type: ignore[attr-defined]
     finally:
         executor.close()
 
@@ -519,7 +523,7 @@ def test_slots_of_another_python_are_refused_and_told_to_go(monkeypatch: pytest.
         executor.submit(attempt(0))
         with pytest.raises(PreflightError, match=r"slots run Python 3\.9\.1 .*set PYSPARK_PYTHON"):
             outcomes(executor, 1)
-        wait_until(lambda: executor._launcher.failure(0))
-        assert "status 1" in str(executor._launcher.failure(0)), "it was refused, and did not wait for ever"
+        wait_until(lambda: executor._fleet.launcher.failure(0))
+        assert "status 1" in str(executor._fleet.launcher.failure(0)), "it was refused, and did not wait for ever"
     finally:
         executor.close()

@@ -12,6 +12,7 @@ import pytest
 
 from sparkml_track.executors import Work
 from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.testing.executors import attempt, outcomes
@@ -19,7 +20,7 @@ from sparkml_track.trial import Outcome, State
 
 
 def run(objective: Callable[[Any], object], count: int, timeout: float | None = None) -> dict[int, Outcome]:
-    executor = ResidentExecutor(Work(objective), LocalLauncher(1), f"test-{os.urandom(4).hex()}")
+    executor = ResidentExecutor(Work(objective), Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}"))
     try:
         for number in range(count):
             executor.submit(attempt(number, timeout=timeout))
@@ -131,7 +132,7 @@ def leaves_temporary_files(trial: Any) -> dict[str, float]:
 
 
 def test_what_attempts_leave_in_the_temporary_folder_goes_with_their_process() -> None:
-    executor = ResidentExecutor(Work(leaves_temporary_files), LocalLauncher(1), f"test-{os.urandom(4).hex()}")
+    executor = ResidentExecutor(Work(leaves_temporary_files), Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}"))
     try:
         executor.submit(attempt(0))
         folder = Path(outcomes(executor, 1)[0].log.strip())

@@ -12,6 +12,7 @@ import pytest
 from sparkml_track.errors import SetupError
 from sparkml_track.executors import Ended, Reported, Work
 from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.executors._resident.slot import ListenAddress, open_broker
 from sparkml_track.testing.executors import attempt, events_until
@@ -32,7 +33,7 @@ def test_objective_reports_answers_and_artifacts_pass_through_tls(tmp_path: Path
         return 0.1
 
     work = Work(objective, spool=str(tmp_path))
-    executor = ResidentExecutor(work, LocalLauncher(1), f"test-{os.urandom(4).hex()}", listen=LISTEN)
+    executor = ResidentExecutor(work, Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}", listen=LISTEN))
     try:
         executor.submit(attempt(0))
         events = events_until(executor, 1, decide=lambda event: event.report.step == 2)

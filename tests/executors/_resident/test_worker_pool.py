@@ -56,7 +56,7 @@ class World:
         self.launcher = Scripted(slots)
         self.launcher.dynamic = most
         limits = Limits(first=first, none=5, idle=3, look=0)
-        self.staff = WorkerPool(self.launcher, CONFIG, limits, parallelism, self._dismiss)
+        self.staff = WorkerPool(self.launcher, CONFIG, limits, [], parallelism, self._dismiss)
         self.dismissed: list[int] = []
         self.clock = self.staff._alive
 

@@ -10,6 +10,7 @@ import pytest
 
 from sparkml_track.executors import Work
 from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.executors._shipping.artifacts import Spool
 from sparkml_track.slot.attempt import artifacts
@@ -19,7 +20,7 @@ from sparkml_track.testing.executors import attempt, outcomes
 
 def run(objective: Any, spool: Path, count: int = 1) -> dict[int, Any]:
     work = Work(objective, spool=str(spool))
-    executor = ResidentExecutor(work, LocalLauncher(1), f"test-{os.urandom(4).hex()}")
+    executor = ResidentExecutor(work, Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}"))
     try:
         for number in range(count):
             executor.submit(attempt(number))

@@ -24,6 +24,7 @@ from sparkml_track.executors._attempts.messages import run_message
 from sparkml_track.executors._jobs.executor import JobsExecutor
 from sparkml_track.executors._jobs.submitter import JobFailed, LocalSubmitter, Request
 from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.executors._shipping.artifacts import InPlace
 from sparkml_track.executors._shipping.work import pack_work
@@ -36,7 +37,7 @@ from sparkml_track.trial import Attempt, State
 
 def opened(objective: object, launcher: LocalLauncher | None = None, **fields: object) -> ResidentExecutor:
     work = Work(objective, **fields)  # type: ignore[arg-type]
-    return ResidentExecutor(work, launcher or LocalLauncher(1), f"test-{os.urandom(4).hex()}")
+    return ResidentExecutor(work, Fleet(launcher or LocalLauncher(1), f"test-{os.urandom(4).hex()}"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Work, open_executor
 from sparkml_track.executors._resident.slot import Limits, ListenAddress, open_broker
-from sparkml_track.executors._spark.worker_launcher import limits_of, listen_address_of
+from sparkml_track.executors._spark.fleets import limits_of, listen_address_of
 
 
 def test_a_taken_port_is_told_with_the_setting_to_change() -> None:
@@ -26,7 +26,7 @@ def test_a_taken_port_is_told_with_the_setting_to_change() -> None:
 def test_how_long_to_wait_for_workers_can_be_set(text: str, seconds: float) -> None:
     limits = limits_of(SimpleNamespace(_conf={"spark.sparkml.slots.timeout": text}))
     assert (limits.first, limits.none) == (seconds, seconds)
-    assert limits_of(SimpleNamespace(_conf={})) == Limits()
+    assert limits_of(SimpleNamespace(_conf={})) == Limits(stay=60.0)
 
 
 @pytest.mark.parametrize("text", ["", "ever", "-1", "nan", "inf", "2min"])

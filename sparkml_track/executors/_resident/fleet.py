@@ -1,0 +1,168 @@
+"""The workers of one Spark application and what they are reached by: of one executor after another."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+
+from sparkml_track.executors._resident.broker import Connection
+from sparkml_track.executors._resident.launcher import Launcher
+from sparkml_track.executors._resident.slot import Limits, ListenAddress, Slot, open_broker
+from sparkml_track.slot.config import Config
+from sparkml_track.slot.host.folder import Host
+from sparkml_track.slot.wire.messages import Bye, Park, Parked, Welcome, Work
+
+__all__ = ["Fleet", "connection_of"]
+
+#: Seconds for workers to say that nothing of the sweep before is left.
+_TIDY = 0.2
+
+
+class Fleet:
+    """See the module.
+
+    Ownership: of the executor that uses it, which closes it or hands it to ``stay``. Threads: one at a time.
+
+    Args:
+        launcher: starts the workers.
+        token: names the fleet on all hosts.
+        limits: bounds of waiting; the usual ones if None.
+        listen: where to listen; None for a Unix socket on a shared host, else any port of this host.
+        stay: takes the fleet when its executor is done with it, for the next one; None where workers leave then.
+
+    Attributes:
+        slots: places of workers.
+        hosts: all that workers were on.
+        config: of the sweep that all workers were given last; None before the first.
+        again: they were started for an earlier one.
+        fit: another executor may have them.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        token: str,
+        limits: Limits | None = None,
+        listen: ListenAddress | None = None,
+        stay: Callable[[Fleet], None] | None = None,
+    ) -> None:
+        self.launcher, self.token, self.stay = launcher, token, stay
+        self.limits = limits or Limits()
+        self.secret = secrets.token_bytes(32)
+        self.slots: list[Slot] = []
+        self.hosts: set[str] = set()
+        self.config: Config | None = None
+        self.again = False
+        self.fit = True
+        self._closed = False
+        self._tidying: set[Connection] = set()
+        with contextlib.ExitStack() as undo:
+            undo.callback(launcher.close, self.limits.leave)
+            self.host = Host(token, home=True)
+            undo.callback(self.host.remove)
+            shared = launcher.shared_host
+            self.broker, self.certificate = open_broker(
+                self.secret, listen, shared_host=shared, folder=self.host.folder
+            )
+            undo.pop_all()
+
+    @property
+    def at_work(self) -> list[Slot]:
+        """Slots with a worker."""
+        return [slot for slot in self.slots if slot.connection is not None]
+
+    def take_over(self, config: Config, most: int | None) -> None:
+        """An executor begins: workers that are there, ``most`` of them, load its work and say so."""
+        self.config = config
+        if most is not None:
+            for slot in self.slots[most:]:
+                self.dismiss(slot)
+            del self.slots[most:]
+        for slot in self.slots:
+            slot.begin()
+            if slot.connection is not None:
+                self.broker.send(slot.connection, Work(config.fields()))
+
+    def welcome(self, slot: Slot) -> None:
+        """Gives a worker its place. One that was started for an earlier executor learns of this one's work first."""
+        assert self.config is not None
+        self.hosts.add(slot.host)
+        if self.again:
+            self.broker.send(connection_of(slot), Work(self.config.fields()))
+        self.broker.send(connection_of(slot), Welcome())
+
+    # -- between two executors
+
+    def park(self) -> bool:
+        """Lets workers stay that have nothing to do, and the others go.
+
+        Returns:
+            Whether the next executor may have them. If not, ``close`` is to follow: no worker is left, or there are
+            files of this sweep on a host that none is on.
+        """
+        staying = [slot for slot in self.at_work if slot.takes and not (slot.ahead or slot.moving or slot.standby)]
+        if not (self.fit and staying) or {slot.host for slot in staying} != self.hosts:
+            return False
+        for slot in self.at_work:
+            if slot in staying:
+                self._tidying.add(connection_of(slot))
+                self.broker.send(connection_of(slot), Park())
+            else:
+                self.dismiss(slot)
+        self.host.tidy()
+        self.again = True
+        self.look_after()
+        return True
+
+    def look_after(self) -> None:
+        """Hears of workers that were parked."""
+        for received in self.broker.poll(0):
+            if isinstance(received.message, Parked):
+                self._tidying.discard(received.connection)
+            elif received.message is None:
+                for slot in self.slots:
+                    if slot.connection is received.connection:
+                        slot.connection, slot.ready = None, False
+                self._tidying.discard(received.connection)
+            elif received.connection not in [slot.connection for slot in self.slots]:
+                self.broker.drop(received.connection)  # Spark started a lost one again: the next executor will
+
+    def wake(self) -> bool:
+        """Whether all workers are ready for the next executor."""
+        until = time.monotonic() + _TIDY
+        while self._tidying and time.monotonic() < until:
+            self.look_after()
+            time.sleep(0.001)
+        return not self._tidying and bool(self.at_work)
+
+    # -- the end
+
+    def dismiss(self, slot: Slot) -> None:
+        """Lets a worker go that has nothing to do; one that rests may never be called again."""
+        if slot.connection is not None:
+            self.broker.send(slot.connection, Bye(rests=slot.rests))
+            self.broker.drop(slot.connection)
+        slot.ready, slot.leaving, slot.connection = False, False, None
+        slot.ahead.clear()
+
+    def close(self) -> None:
+        """Ends all workers and removes their folder. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        for slot in self.at_work:
+            self.broker.send(connection_of(slot), Bye(over=True))
+        self.broker.poll(0)
+        self.broker.close()  # workers that connect from now on find nobody and leave
+        try:
+            self.launcher.close(self.limits.leave)
+        finally:
+            self.host.remove()
+
+
+def connection_of(slot: Slot) -> Connection:
+    """Of a slot that has a worker."""
+    assert slot.connection is not None
+    return slot.connection

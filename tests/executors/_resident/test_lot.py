@@ -1,0 +1,264 @@
+"""Workers that stay from one executor to the next: on plain processes, everything but Spark."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkml_track.errors import ObjectiveError
+from sparkml_track.executors import Work
+from sparkml_track.executors._resident.executor import ResidentExecutor
+from sparkml_track.executors._resident.fleet import Fleet
+from sparkml_track.executors._resident.launcher import LocalLauncher, Others
+from sparkml_track.executors._resident.lot import Lot
+from sparkml_track.executors._resident.slot import Limits
+from sparkml_track.slot.host.folder import user_folder
+from sparkml_track.testing.executors import attempt, outcomes
+from sparkml_track.trial import Outcome
+
+
+class Launcher(LocalLauncher):
+    """Counts what it launches; ``others`` is what else the application does."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self.launched = 0
+        self.now = Others()
+
+    def launch(self, config: Any) -> None:
+        self.launched += 1
+        super().launch(config)
+
+    def others(self) -> Others:
+        return self.now
+
+
+@dataclass
+class Application:
+    """Opens executors as a Spark application does."""
+
+    slots: int = 1
+    limits: Limits = field(default_factory=lambda: Limits(stay=60.0))
+    lot: Lot[str] = field(default_factory=Lot)
+    launchers: list[Launcher] = field(default_factory=list)
+
+    def open(self, objective: Callable[[Any], object], **fields: Any) -> ResidentExecutor:
+        fleet = self.lot.take("kind")
+        if fleet is None:
+            self.launchers.append(Launcher(self.slots))
+            token = f"test-{os.urandom(4).hex()}"
+            fleet = Fleet(self.launchers[-1], token, self.limits, stay=lambda fleet: self.lot.park("kind", fleet))
+        return ResidentExecutor(Work(objective, **fields), fleet)
+
+    def run(self, objective: Callable[[Any], object], count: int = 1, **fields: Any) -> dict[int, Outcome]:
+        executor = self.open(objective, **fields)
+        try:
+            executor.submit(*map(attempt, range(count)))
+            return dict(outcomes(executor, count))
+        finally:
+            executor.close()
+
+    @property
+    def launched(self) -> int:
+        return sum(launcher.launched for launcher in self.launchers)
+
+
+@pytest.fixture
+def app() -> Iterator[Application]:
+    application = Application()
+    yield application
+    application.lot.close()
+
+
+def pids(_: object) -> dict[str, float]:
+    """Of the template, and of the worker's session."""
+    return {"loss": 0.0, "template": float(os.getppid()), "pid": float(os.getpid())}
+
+
+def metrics(outcome: Outcome) -> dict[str, float]:
+    return dict(outcome.metrics)
+
+
+def test_the_next_executor_has_the_workers_and_what_they_have_loaded(app: Application) -> None:
+    first, second = metrics(app.run(pids)[0]), metrics(app.run(pids)[0])
+    assert app.launched == 1
+    assert first["template"] == second["template"]
+    assert first["pid"] != second["pid"], "each sweep has processes of its own"
+
+
+def test_another_objective_has_the_workers_and_a_template_of_its_own(app: Application) -> None:
+    first = metrics(app.run(pids)[0])
+    second = metrics(app.run(lambda _: {"loss": 1.0, "template": float(os.getppid())})[0])
+    assert app.launched == 1
+    assert second["loss"] == 1.0
+    assert first["template"] != second["template"]
+
+
+def test_libraries_are_imported_once_for_all_sweeps_and_no_code_of_a_user(app: Application, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("value = 1")
+
+    def first(_: object) -> dict[str, float]:
+        import mine  # type: ignore[import-not-found]
+        import numpy as np
+
+        return {"loss": float(mine.value), "address": float(id(np.ndarray.__doc__)), "numpy": float(id(np))}
+
+    def second(_: object) -> dict[str, float]:
+        had = "numpy" in sys.modules, "mine" in sys.modules
+        import numpy as np
+
+        return {"loss": 0.0, "numpy": float(id(np)), "had": float(had[0]), "mine": float(had[1])}
+
+    path = [str(tmp_path)]
+    one, two = (metrics(app.run(each, code=path)[0]) for each in (first, second))
+    assert app.launched == 1
+    assert one["numpy"] == two["numpy"], "forked from one process"
+    assert (two["had"], two["mine"]) == (1.0, 0.0)
+
+
+def test_code_that_a_user_changed_is_loaded_anew(
+    app: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "changing_objective.py"
+    text = textwrap.dedent(
+        """
+        def objective(trial):
+            return {value}
+        """
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module.write_text(text.format(value=1.0))
+    import changing_objective  # type: ignore[import-not-found]
+
+    assert app.run(changing_objective.objective)[0].metrics == {"loss": 1.0}
+    module.write_text(text.format(value=22.0))
+    assert app.run(changing_objective.objective)[0].metrics == {"loss": 22.0}
+    assert app.launched == 1
+
+
+def test_what_the_environment_says_is_heard(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    def objective(_: object) -> float:
+        return float(os.environ.get("SPARKML_TEST_VALUE", "-1"))
+
+    values = []
+    for value in ("1", "2"):
+        monkeypatch.setenv("SPARKML_TEST_VALUE", value)
+        values.append(app.run(objective)[0].metrics["loss"])
+    assert values == [1.0, 2.0]
+    assert app.launched == 1
+
+
+def test_no_checkpoint_of_an_earlier_sweep_is_found(app: Application) -> None:
+    def objective(trial: Any) -> float:
+        file = Path(trial.checkpoint_dir) / "state"
+        found = file.exists()
+        file.touch()
+        return float(found)
+
+    assert [app.run(objective)[0].metrics["loss"] for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert app.launched == 1
+
+
+def test_data_that_the_next_sweep_does_not_have_is_removed(app: Application) -> None:
+    import numpy as np
+
+    def total(trial: Any) -> float:
+        return float(trial.data["x"].sum())
+
+    for value in (1.0, 2.0):
+        assert app.run(total, data={"x": np.full(10, value)})[0].metrics == {"loss": 10 * value}
+    fleet = app.lot.take("kind")
+    assert fleet is not None
+    assert len(os.listdir(Path(fleet.host.folder) / "blobs")) == 2, "the work and its data"
+    fleet.close()
+
+
+def test_a_worker_that_was_killed_meanwhile_is_started_again_with_the_work_of_now(app: Application) -> None:
+    app.slots = 2
+    app.run(pids, 4)
+    launcher = app.launchers[0]
+    os.kill(launcher.pid(0), signal.SIGKILL)
+    done = app.run(lambda _: 5.0, 4)
+    assert {outcome.metrics["loss"] for outcome in done.values()} == {5.0}
+    assert launcher.launched <= 3
+
+
+def test_a_worker_with_an_attempt_does_not_stay(app: Application) -> None:
+    def hang(_: object) -> float:
+        time.sleep(600)
+        return 0.0
+
+    app.slots = 2
+    executor = app.open(lambda trial: hang(trial) if trial.number else 1.0)
+    executor.submit(attempt(0), attempt(1))
+    assert dict(outcomes(executor, 1))[0].metrics == {"loss": 1.0}
+    executor.close()
+    done = app.run(lambda _: 2.0, 2)
+    assert {outcome.metrics["loss"] for outcome in done.values()} == {2.0}
+
+
+def test_fewer_and_more_slots_than_the_last_sweep_had(app: Application) -> None:
+    app.slots = 3
+    app.run(pids, 3, parallelism=2)
+    assert app.launched == 2
+    app.run(pids, 3, parallelism=1)
+    assert app.launched == 2
+    executor = app.open(pids)
+    assert len(executor._pool.slots) == 3
+    executor.close()
+
+
+def test_an_objective_that_cannot_be_sent_costs_no_more_than_an_error(app: Application) -> None:
+    import threading
+
+    app.run(pids)
+    lock = threading.Lock()
+    with pytest.raises(ObjectiveError, match="lock"):
+        app.open(lambda _: float(lock.locked()))
+    assert app.run(pids)[0].metrics["loss"] == 0.0
+
+
+def gone(application: Application, seconds: float = 10.0) -> None:
+    """Waits until no worker is left."""
+    processes = application.launchers[-1]._processes
+    until = time.monotonic() + seconds
+    while processes and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not processes
+
+
+@pytest.mark.parametrize("who", [{"active": 1, "waiting": 1}, {"sweeps": 1, "sweeps_waiting": 1}])
+def test_they_leave_at_once_when_somebody_waits(app: Application, who: dict[str, int]) -> None:
+    app.run(pids)
+    app.launchers[0].now = Others(**who)
+    gone(app)
+    app.run(pids)
+    assert len(app.launchers) == 2
+
+
+def test_they_leave_when_their_time_is_over() -> None:
+    application = Application(limits=Limits(stay=0.1))
+    application.run(pids)
+    token = application.launchers[0]
+    gone(application)
+    assert token.launched == 1
+
+
+def test_nothing_is_left_of_them(app: Application) -> None:
+    before = set(os.listdir(user_folder()))
+    executor = app.open(pids)
+    executor.submit(attempt(0))
+    template = int(dict(outcomes(executor, 1))[0].metrics["template"])
+    executor.close()
+    app.lot.close()
+    assert not os.path.exists(f"/proc/{template}")
+    assert set(os.listdir(user_folder())) <= before
