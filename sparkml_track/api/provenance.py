@@ -7,9 +7,12 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.uri import redacted
@@ -30,23 +33,54 @@ def environment_files(session: object | None) -> dict[str, str]:
     """Artifacts of the parent run: what is installed here, and how Spark is configured, by path."""
     lines = (f"{name}=={version}\n" for name, version in sorted(_installed().items(), key=lambda one: one[0].lower()))
     files = {schema.ARTIFACT_PACKAGES: "".join(lines)}
-    try:
-        # One call to the JVM, which leaves out the secrets it knows; those in addresses it does not.
-        conf = str(session.sparkContext._conf._jconf.toDebugString())  # type: ignore[union-attr]  # noqa: SLF001
-    except Exception:  # noqa: BLE001 - no session, or Spark Connect, which raises one of several errors of its own
-        return files
-    return files | {schema.ARTIFACT_SPARK_CONF: "\n".join(map(redacted, conf.splitlines())) + "\n"}
+    application = _application(session)
+    return files if application is None else files | {schema.ARTIFACT_SPARK_CONF: application.conf}
 
 
-def _installed() -> dict[str, str]:
-    """Versions by package, as names of folders say: to open what is in each takes a second. The first one counts."""
+def _installed() -> Mapping[str, str]:
+    """Versions by package, the first one on the path counts."""
     found: dict[str, str] = {}
     for folder in sys.path:
         with suppress(OSError):
-            names = (re.fullmatch(r"(.+)-([^-]+)\.dist-info", entry.name) for entry in os.scandir(folder or "."))
-            for name in filter(None, names):
-                found.setdefault(name[1], name[2])
+            found = {**_packages_in(folder, Path(folder or ".").stat().st_mtime_ns), **found}
     return found
+
+
+@lru_cache(maxsize=64)
+def _packages_in(folder: str, _: int) -> Mapping[str, str]:
+    """Of a folder as it was at a time; as names of folders say: to open what is in each takes a second."""
+    names = (re.fullmatch(r"(.+)-([^-]+)\.dist-info", entry.name) for entry in os.scandir(folder or "."))
+    return {name[1]: name[2] for name in names if name is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """What does not change while a Spark application runs; some calls into the JVM each."""
+
+    tags: Mapping[str, str]
+    conf: str
+    in_cluster: bool
+
+
+def _application(session: object | None) -> _Application | None:
+    """Of a session; None without one that has a SparkContext."""
+    try:
+        return _look_at(session.sparkContext)  # type: ignore[union-attr]
+    except Exception:  # noqa: BLE001 - no session, or Spark Connect, which raises one of several errors of its own
+        return None
+
+
+@lru_cache(maxsize=1)
+def _look_at(context: Any) -> _Application:
+    tags = {
+        schema.TAG_SPARK_VERSION: str(context.version),
+        schema.TAG_SPARK_MASTER: str(context.master),
+        schema.TAG_SPARK_APPLICATION: str(context.applicationId),
+    }
+    # One call to the JVM, which leaves out the secrets it knows; those in addresses it does not.
+    conf = str(context._conf._jconf.toDebugString())  # noqa: SLF001
+    in_cluster = bool(context._jsc.sc().deployMode() == "cluster")  # noqa: SLF001  # getConf is a hundred calls
+    return _Application(tags, "\n".join(map(redacted, conf.splitlines())) + "\n", in_cluster)
 
 
 def _normal(name: str) -> str:
@@ -69,22 +103,16 @@ def spark_tags(session: object | None) -> dict[str, str]:
     """Version, master and application of a Spark session."""
     if session is None:
         return {}
-    tags = {schema.TAG_SPARK_VERSION: str(getattr(session, "version", ""))}
-    try:
-        context = session.sparkContext  # type: ignore[attr-defined]
-        tags |= {schema.TAG_SPARK_MASTER: context.master, schema.TAG_SPARK_APPLICATION: context.applicationId}
-    except Exception:  # noqa: BLE001 - Spark Connect has no context, and raises one of several errors of its own
-        tags[schema.TAG_SPARK_MASTER] = "connect"
-    return tags
+    application = _application(session)
+    if application is not None:
+        return dict(application.tags)
+    return {schema.TAG_SPARK_VERSION: str(getattr(session, "version", "")), schema.TAG_SPARK_MASTER: "connect"}
 
 
 def in_cluster_mode(session: object | None) -> bool:
     """Whether this process was started by the cluster, on one of its machines; never so with Spark Connect."""
-    try:
-        context = session.sparkContext  # type: ignore[union-attr]
-        return bool(context._jsc.sc().deployMode() == "cluster")  # noqa: SLF001  # getConf is a hundred calls
-    except Exception:  # noqa: BLE001 - no session, or Spark Connect, which raises one of several errors of its own
-        return False
+    application = _application(session)
+    return application is not None and application.in_cluster
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -156,7 +156,8 @@ Event = Started | Reported | Logged | Ended | Lost | SlotsChanged
 class Executor(ABC):
     """Executes attempts.
 
-    Ownership: whoever makes an executor closes it; ``close`` ends every attempt and leaves no process. Threads:
+    Ownership: whoever makes an executor closes it; ``close`` ends every attempt and leaves no process, but for workers
+    that wait for the next executor of their application and hold nothing of this one. Threads:
     ``submit``, ``answer``, ``stop`` and ``events`` from one thread; an executor has its own threads and speaks
     through ``events`` alone. Order: Started, then Reported in the order made, then exactly one of Ended or Lost for
     each submitted attempt; an attempt lost or ended before it began may have no Started. Answers from attempts that

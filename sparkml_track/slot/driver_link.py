@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
+from typing import TypeVar
 
 from .config import Config
 from .wire.address import cipher_of, nobody_listens
@@ -13,6 +14,8 @@ from .wire.load import slowness
 from .wire.messages import Bye, Get, Message, Piece, decode, encode
 
 __all__ = ["DriverLink", "Goodbye"]
+
+M = TypeVar("M", bound=Message)
 
 
 class Goodbye(Exception):
@@ -106,6 +109,12 @@ class DriverLink:
                     del self.inbox[i]
                     return message, blob
             self.read()
+
+    def taken(self, kind: type[M]) -> list[M]:
+        """Takes all messages of one kind that have come."""
+        found: list[M] = [message for message, _ in self.inbox if isinstance(message, kind)]
+        self.inbox = deque(each for each in self.inbox if not isinstance(each[0], kind))
+        return found
 
     def fetch(self, digest: str) -> Iterator[bytes]:
         """The bytes of a blob, in pieces."""

@@ -133,12 +133,8 @@ class Worker:
 
     def _begin_sweep(self) -> None:
         """Joins the template, with nothing of an earlier one; what the driver said of the work meanwhile counts."""
-        self._driver.inbox, came = deque(), self._driver.inbox
-        for message, blob in came:
-            if isinstance(message, Work):
-                self._config = self._config.taken_over(message.fields)
-            else:
-                self._driver.inbox.append((message, blob))
+        for work in self._driver.taken(Work):
+            self._config = self._config.taken_over(work.fields)
         if self._children is not None:
             self._children.close()
         self._child = self._spare = None

@@ -8,7 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from sparkml_track import schema
-from sparkml_track.api.provenance import code_tags, environment_files, environment_tags
+from sparkml_track.api.provenance import (
+    code_tags,
+    environment_files,
+    environment_tags,
+    in_cluster_mode,
+    spark_tags,
+)
 
 
 def git(folder: Path, *words: str) -> str:
@@ -45,8 +51,16 @@ def test_versions_are_those_that_are_installed() -> None:
 
 def test_the_configuration_of_spark_is_kept_without_secrets() -> None:
     conf = "spark.app.name=a\nspark.hadoop.store=http://user:hunter2@host/x\nspark.ui.enabled=false"
-    inner = SimpleNamespace(_jconf=SimpleNamespace(toDebugString=lambda: conf))
-    kept = environment_files(SimpleNamespace(sparkContext=SimpleNamespace(_conf=inner)))[schema.ARTIFACT_SPARK_CONF]
+
+    class Context:
+        version, master, applicationId = "4.0", "local[2]", "local-1"  # noqa: N815  # pyspark's
+        _conf = SimpleNamespace(_jconf=SimpleNamespace(toDebugString=lambda: conf))
+        _jsc = SimpleNamespace(sc=lambda: SimpleNamespace(deployMode=lambda: "client"))
+
+    session = SimpleNamespace(sparkContext=Context())
+    kept = environment_files(session)[schema.ARTIFACT_SPARK_CONF]
+    assert spark_tags(session)[schema.TAG_SPARK_MASTER] == "local[2]"
+    assert not in_cluster_mode(session)
     assert "hunter2" not in kept
     assert "spark.app.name=a\n" in kept
     assert "spark.ui.enabled=false\n" in kept

@@ -13,6 +13,7 @@ import pytest
 
 import sparkml_track as st
 from sparkml_track.executors import Executor, Work, open_executor
+from sparkml_track.executors._spark.fleets import let_go
 from sparkml_track.testing.executors import ExecutorCase, attempt, outcomes
 from tests.clusters import application, cluster, session_on, spark_home
 
@@ -59,9 +60,13 @@ class TestResidentOnOtherHosts(ExecutorCase):
         yield
         # Told through Spark's listener bus, a little after a job has ended.
         until = time.monotonic() + 5
+        let_go(slots.sparkContext)
         while slots.sparkContext.statusTracker().getActiveJobsIds():
             assert time.monotonic() < until, "a Spark job of the executor is still active"
             time.sleep(0.01)
+
+    def let_go(self) -> None:
+        let_go(self.spark.sparkContext)
 
     def open(self, work: Work) -> Executor:
         return open_executor("resident", work, self.spark)  # not "auto", which would go over to jobs and pass

@@ -19,7 +19,7 @@ from sparkml_track.executors._resident.slot import Limits, ListenAddress, own_ad
 from sparkml_track.executors._spark.resources import conf_of
 from sparkml_track.executors._spark.worker_launcher import SparkLauncher
 
-__all__ = ["fleet_on", "limits_of", "listen_address_of"]
+__all__ = ["fleet_on", "let_go", "limits_of", "listen_address_of"]
 
 _log = logging.getLogger(__name__)
 #: The application, and what a slot has.
@@ -53,6 +53,11 @@ def fleet_on(session: Any, resources: Resources, token: str) -> Fleet:
     return Fleet(launcher, token, limits, listen, partial(_park, context, kind) if limits.stay else None)
 
 
+def let_go(context: Any) -> None:
+    """Ends the workers of an application that stayed after a sweep."""
+    _LOT.close(lambda kind: kind[0] == context.applicationId)
+
+
 def _park(context: Any, kind: _Kind, fleet: Fleet) -> None:
     """Lets workers stay; they leave before the application stops, as Spark prints a trace for each task it ends."""
     _LOT.park(kind, fleet)
@@ -61,7 +66,7 @@ def _park(context: Any, kind: _Kind, fleet: Fleet) -> None:
 
     def stop() -> None:
         vars(context).pop("stop", None)
-        _LOT.close(lambda kind: kind[0] == context.applicationId)
+        let_go(context)
         context.stop()
 
     context.stop = stop

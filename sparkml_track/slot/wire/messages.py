@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from .frames import WireError, pack, unpack
+from .template_messages import Born, Exit, Fork, Kill, NoFork, Renew, Rests, Stale
 
 __all__ = [
     "Answer",
@@ -249,49 +250,6 @@ class Bye(NamedTuple):
 
     over: bool = False
     rests: bool = False
-
-
-class Fork(NamedTuple):
-    """Asks for a child."""
-
-
-class Kill(NamedTuple):
-    """Ends a child."""
-
-    pid: int
-
-
-class Rests(NamedTuple):
-    """No worker may come after this one."""
-
-
-class Renew(NamedTuple):
-    """Another sweep begins with what the template has loaded."""
-
-
-class Stale(NamedTuple):
-    """What it has loaded is not what lies in the files any more; it takes no more workers."""
-
-
-class NoFork(NamedTuple):
-    """There is no process for the child that was asked for."""
-
-    message: str
-
-
-class Exit(NamedTuple):
-    """A child ended: its exit code, or minus the signal."""
-
-    pid: int
-    status: int
-
-
-class Born(NamedTuple):
-    """A child is there, before it executes anything: its open descriptors, and device and inode of its folder."""
-
-    pid: int
-    files: int
-    folder: list[int]
 
 
 Message = (
