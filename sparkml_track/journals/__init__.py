@@ -19,7 +19,7 @@ A driver opens one with ``open_journal``; ``read`` and ``sweeps`` look without t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sparkml_track.journals._base import Holder, Journal, Record, SweepEntry
@@ -76,10 +76,15 @@ def last(home: Path, sweep: str) -> Record | None:
     return last_file(home, sweep)
 
 
-def sweeps(home: Path) -> Sequence[SweepEntry]:
-    """All sweeps with a journal under a home, the last modified first.
+def sweeps(home: Path, wanted: Callable[[str, int], bool] = lambda *_: True) -> Sequence[SweepEntry]:
+    """Sweeps with a journal under a home, the last modified first.
+
+    Args:
+        home: the state folder.
+        wanted: called with a sweep's id and when a file of it was made or removed last, in ns; others are not looked
+            at, which takes a while.
 
     Raises:
         JournalError: the folder cannot be read.
     """
-    return list_sweeps(home)
+    return list_sweeps(home, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sparkml_track.errors import JournalError, SpecError
@@ -62,13 +62,17 @@ def _existing(home: Path, sweep: str) -> _FileStore:
     return _FileStore(folder)
 
 
-def list_sweeps(home: Path) -> list[SweepEntry]:
+def list_sweeps(home: Path, wanted: Callable[[str, int], bool] = lambda *_: True) -> list[SweepEntry]:
     """All sweeps under a home, the last modified first."""
     root = Home(home).journal
     if not root.is_dir():
         return []
-    with translated("list", root):
-        folders = [path for path in root.iterdir() if _SWEEP.fullmatch(path.name) and path.is_dir()]
+    with translated("list", root), os.scandir(root) as found:
+        folders = [
+            Path(each.path)
+            for each in found
+            if _SWEEP.fullmatch(each.name) and each.is_dir() and wanted(each.name, each.stat().st_mtime_ns)
+        ]
         entries = [_entry(folder) for folder in folders if any(folder.iterdir())]
     return sorted(entries, key=lambda entry: -entry.modified)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
 from sparkml_track.engine.records.entries import plan_of, read_record
@@ -33,10 +35,12 @@ def resumable(end: JournalRecord | None, max_failed: int | None = None) -> bool:
 def newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
     """The newest sweep of this name and fingerprint that has not ended, live ones too."""
     logged = False
-    for entry in _candidates(home, spec.name):
+    over = _Over(home, spec.failures.max_failed)
+    for entry in _candidates(home, spec.name, over):
         try:
             # First what is cheap: most sweeps have ended.
             if entry.holder is None and not resumable(_last(home, entry.sweep), spec.failures.max_failed):
+                over.add(entry.sweep)
                 continue
             plan = plan_of(read(home, entry.sweep))
             if plan is None or plan.name != spec.name:
@@ -59,9 +63,34 @@ def _last(home: Path, sweep: str) -> JournalRecord | None:
     return None if record is None else read_record(record)
 
 
-def _candidates(home: Path, name: str) -> list[SweepEntry]:
+def _candidates(home: Path, name: str, over: _Over) -> Sequence[SweepEntry]:
     prefix = id_prefix(name)
-    return [entry for entry in sweeps(home) if entry.sweep.startswith(prefix)]
+    return sweeps(home, lambda sweep, changed: sweep.startswith(prefix) and not over.knows(sweep, changed))
+
+
+class _Over:
+    """Sweeps that are over, as far as this process has seen: who goes on with one makes a file in its folder.
+
+    Args:
+        home: the state folder.
+        max_failed: of the sweep that is to begin; what was stopped for it may be gone on with under another.
+    """
+
+    _known: ClassVar[dict[tuple[Path, int | None], dict[str, int]]] = {}
+
+    def __init__(self, home: Path, max_failed: int | None) -> None:
+        self._over = self._known.setdefault((home, max_failed), {})
+        self._changed: dict[str, int] = {}
+
+    def knows(self, sweep: str, changed: int) -> bool:
+        """Whether nothing more comes of a sweep whose folder ``changed`` then, in ns."""
+        self._changed[sweep] = changed
+        return self._over.get(sweep) == changed
+
+    def add(self, sweep: str) -> None:
+        """It is over; one that has changed just now is looked at again, as clocks of file systems are coarse."""
+        if time.time_ns() - self._changed[sweep] > 2_000_000_000:
+            self._over[sweep] = self._changed[sweep]
 
 
 @contextmanager
