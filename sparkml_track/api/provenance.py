@@ -24,33 +24,32 @@ _PACKAGES = ("sparkml-track", "pyspark", "mlflow", "hyperopt", "optuna", "scikit
 
 def environment_tags() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
-    there = {_normal(name): version for name, version in _installed().items()}
     tags = {schema.TAG_PYTHON: platform.python_version(), schema.TAG_PLATFORM: platform.platform()}
-    return tags | {schema.TAG_VERSION + name: there[name] for name in _PACKAGES if name in there}
+    there = _installed()
+    return tags | {schema.TAG_VERSION + name: there[name].partition("==")[2] for name in _PACKAGES if name in there}
 
 
 def environment_files(session: object | None) -> dict[str, str]:
     """Artifacts of the parent run: what is installed here, and how Spark is configured, by path."""
-    lines = (f"{name}=={version}\n" for name, version in sorted(_installed().items(), key=lambda one: one[0].lower()))
-    files = {schema.ARTIFACT_PACKAGES: "".join(lines)}
+    files = {schema.ARTIFACT_PACKAGES: "".join(f"{line}\n" for line in sorted(_installed().values(), key=str.lower))}
     application = _application(session)
     return files if application is None else files | {schema.ARTIFACT_SPARK_CONF: application.conf}
 
 
-def _installed() -> Mapping[str, str]:
-    """Versions by package, the first one on the path counts."""
+def _installed() -> dict[str, str]:
+    """Packages as "name==version", by the one spelling of their names; the first one on the path counts."""
     found: dict[str, str] = {}
     for folder in sys.path:
         with suppress(OSError):
-            found = {**_packages_in(folder, Path(folder or ".").stat().st_mtime_ns), **found}
+            found = _packages_in(folder or ".", Path(folder or ".").stat().st_mtime_ns) | found
     return found
 
 
 @lru_cache(maxsize=64)
-def _packages_in(folder: str, _: int) -> Mapping[str, str]:
+def _packages_in(folder: str, _: int) -> dict[str, str]:
     """Of a folder as it was at a time; as names of folders say: to open what is in each takes a second."""
-    names = (re.fullmatch(r"(.+)-([^-]+)\.dist-info", entry.name) for entry in os.scandir(folder or "."))
-    return {name[1]: name[2] for name in names if name is not None}
+    names = (re.fullmatch(r"(.+)-([^-]+)\.dist-info", entry.name) for entry in os.scandir(folder))
+    return {_normal(name[1]): f"{name[1]}=={name[2]}" for name in names if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
