@@ -116,7 +116,7 @@ def test_the_data_of_a_killed_driver_does_not_stay_on_hosts(project: Path, stand
     driver = subprocess.Popen(run, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         # A template is there once the host has all the data.
-        wait_until(lambda: any((path / "template").exists() for path in left_on_hosts(standalone)), 60)
+        wait_until(lambda: any(list(path.glob("template*")) for path in left_on_hosts(standalone)), 60)
     finally:
         for pid in [driver.pid, *descendants(driver.pid)]:
             os.kill(pid, signal.SIGKILL)
