@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sparkml_track.errors import SetupError
 
-__all__ = ["Home"]
+__all__ = ["Home", "of_units", "units_folder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +145,13 @@ def _file_system(path: Path, mounts: str | None) -> str:
     fits = [(place, kind) for place, kind in found if path.is_relative_to(place.replace("\\040", " "))]
     # Of mounts at one place the last one is seen.
     return max(enumerate(fits), key=lambda one: (len(one[1][0]), one[0]), default=(0, ("", "")))[1][1]
+
+
+def units_folder(trial: int) -> str:
+    """The name of the folder that takes the artifacts of the units of a trial, beside those of attempts."""
+    return f"{trial}.units"
+
+
+def of_units(name: str) -> bool:
+    """Whether a folder has this name."""
+    return name.endswith(".units")

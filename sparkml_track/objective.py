@@ -24,6 +24,7 @@ class Trial(Protocol):
 
     params: dict[str, object]
     number: int
+    unit: int
     seed: int
     attempt: int
     data: dict[str, object]

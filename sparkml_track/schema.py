@@ -113,6 +113,7 @@ RECORDS = frozenset(
         "reported",  # metrics of a step
         "logged",  # what an attempt logged through MLflow
         "lost",  # an attempt ended without an outcome
+        "unit",  # the outcome of a unit, where trials have several
         "accepted",  # the outcome of a trial: the accounting rests on these
         "retried",  # accepted trials that are executed again: interrupted ones, and failed ones if the user asks
         "extended",  # a sweep that may have more trials than it was planned with

@@ -154,7 +154,7 @@ class _Run:
             experiment_id=parent.experiment_id,
             state=self._state(loop, error),
             spec=self._spec.plan(),
-            why=str(error or loop.refused or loop.stopping or ""),
+            why=str(error or loop.store.refused or loop.stopping or ""),
             stale=loop.stale + stale,
             longest_wait=self._around.longest_wait,
             reached=self._around.reached,
@@ -198,7 +198,9 @@ class _Run:
         return pruners.build(spec.pruner, seed=spec.seed, maximize=spec.goals[0].maximize)
 
     def _open_roots(self, stack: ExitStack) -> Roots:
-        self._roots = Roots(self._sweep, self._spec.failures.checkpoint_root, self._spec.tracking.artifact_root)
+        spec = self._spec
+        roots = spec.failures.checkpoint_root, spec.tracking.artifact_root
+        self._roots = Roots(self._sweep, *roots, spec.units.count)
         stack.push(self._roots.leave)
         return self._roots
 
@@ -288,5 +290,5 @@ class _Run:
     def _state(self, loop: Loop, error: BaseException | None) -> State:
         if self._interrupts.caught or isinstance(error, KeyboardInterrupt):
             return State.KILLED
-        failed = error is not None or loop.refused is not None or loop.tally.too_many_failed
+        failed = error is not None or loop.store.refused is not None or loop.tally.too_many_failed
         return State.FAILED if failed else State.FINISHED

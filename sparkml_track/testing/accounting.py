@@ -58,6 +58,7 @@ class _Said:
     published: set[int] = field(default_factory=set)
     early: set[int] = field(default_factory=set)
     ended: Mapping[str, Any] = field(default_factory=dict)
+    units: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> _Said:
@@ -81,9 +82,11 @@ class _Said:
         self.asked[body["n"]] = body
 
     def _submitted(self, body: Mapping[str, Any]) -> None:
-        number = AttemptId.parse(body["a"]).trial
+        attempt = AttemptId.parse(body["a"])
+        number = attempt.trial
         assert number in self.asked, f"attempt {body['a']} of a trial that was not asked"
         assert number not in self.accepted, f"attempt {body['a']} after the outcome was accepted"
+        assert (number, attempt.unit) not in self.units, f"attempt {body['a']} after the outcome of its unit"
         self.submitted[number] += 1
         self.logged.pop(number, None)
 
@@ -91,6 +94,13 @@ class _Said:
         """Params that the latest attempt logged through MLflow; the first value of a name counts."""
         number = AttemptId.parse(body["a"]).trial
         self.logged[number] = {**body.get("params", {}), **self.logged.get(number, {})}
+
+    def _unit(self, body: Mapping[str, Any]) -> None:
+        """Of a trial with several units."""
+        attempt = AttemptId.parse(body["a"])
+        assert attempt.trial in self.asked and attempt.trial not in self.accepted, f"unit {body['a']} of no open trial"
+        assert (attempt.trial, attempt.unit) not in self.units, f"unit {body['a']} has two accepted outcomes"
+        self.units[attempt.trial, attempt.unit] = body["state"]
 
     def _accepted(self, body: Mapping[str, Any]) -> None:
         assert body["n"] not in self.accepted, f"trial {body['n']} has two accepted outcomes"
@@ -101,6 +111,7 @@ class _Said:
         for number in body["n"]:
             state = self.accepted.pop(number)["state"]
             assert state in ("killed", "failed"), f"trial {number} was not to be retried"
+            self.units = {key: end for key, end in self.units.items() if key[0] != number or end == "finished"}
 
     def _ended(self, body: Mapping[str, Any]) -> None:
         self.ended = body

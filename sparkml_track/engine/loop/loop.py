@@ -10,24 +10,24 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sparkml_track.engine.loop.journal_writer import JournalWriter
-from sparkml_track.engine.loop.ports import Parts, Queue
-from sparkml_track.engine.loop.running_trial import Again, RunningTrial
+from sparkml_track.engine.loop.ports import Parts
+from sparkml_track.engine.loop.pruning import Pruning
+from sparkml_track.engine.loop.running_trial import RunningTrial, RunningUnit
 from sparkml_track.engine.loop.slot_watch import SlotWatch
+from sparkml_track.engine.loop.store_watch import StoreWatch
 from sparkml_track.engine.loop.tally import Tally
 from sparkml_track.engine.loop.unit_scheduler import UnitScheduler
 from sparkml_track.engine.records import types as records
 from sparkml_track.engine.results.records import accepted, losses_of
 from sparkml_track.engine.results.summary import Result, Summary, summarise
+from sparkml_track.engine.results.unit_results import in_order
 from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
-from sparkml_track.errors import TrackingError
 from sparkml_track.executors import Ended, Event, Logged, Lost, Reported, SlotsChanged, Started
-from sparkml_track.trial import Attempt, AttemptId, Outcome, Report, State
+from sparkml_track.trial import Attempt, Outcome, Report, State
 
 __all__ = ["Loop", "Parts"]
 
-#: Seconds after which a trial shows as RUNNING in the tracking store.
-SHOWN_AFTER = 5.0
 #: Seconds between looks at clock, publisher and progress.
 TURN = 0.2
 
@@ -40,7 +40,7 @@ class Loop:
         tally: counts and the best of them.
         live: trials that have not ended, by number.
         stopping: why no more trials are started, empty while they are.
-        refused: the tracking store's refusal for good; no more trials are started then, and those that run may end.
+        store: the tracking store, as the loop sees it.
         slots: how many there are, and what they did not use.
         used: seconds that earlier drivers worked at the sweep.
         stale: late answers that were refused by earlier drivers and here; the executor counts its own.
@@ -50,14 +50,15 @@ class Loop:
         self._spec = spec
         self._parts = parts
         self.results: list[Result] = []
-        self.live: dict[int, RunningTrial] = {}
         self.stopping = ""
         self.tally = Tally(spec)
-        self.refused: TrackingError | None = None
         self.used, self.stale, self._stopped = 0.0, 0, False
         self.slots = SlotWatch("Spark" if spec.executor not in ("processes", "inline") else "this host")
+        self.store = StoreWatch(parts.publisher)
+        self._pruning = Pruning(parts.pruner, spec, self.tally)
         self.journal = JournalWriter(parts.journal, parts.publisher, parts.published, parts.reached)
-        self._units = UnitScheduler(parts.asker, self.journal, spec.trial_timeout, parts.reached)
+        self._units = UnitScheduler(parts.asker, self.journal, spec, parts.reached)
+        self.live = self._units.live
         self._began = self._turned = time.monotonic()
 
     @property
@@ -78,13 +79,12 @@ class Loop:
     @property
     def note(self) -> str:
         """What a person should know now, else empty."""
-        trouble = self._parts.publisher.trouble if self._parts.publisher is not None else ""
-        return self.stopping or trouble or self.slots.note(len(self.live) - self.running)
+        return self.stopping or self.store.trouble or self.slots.note(len(self.live) - self.running)
 
     @property
     def running(self) -> int:
         """Trials that have begun in a slot; other live ones wait for one."""
-        return sum(live.clock > 0.0 for live in self.live.values())
+        return sum(live.since > 0.0 for live in self.live.values())
 
     @property
     def planned(self) -> int | None:
@@ -96,7 +96,7 @@ class Loop:
         planned = max(self.planned or 0, len(self.results) + len(self.live))
         return summarise(self.results, planned, len(self.live), self._spec.goals)
 
-    def restore(self, results: Iterable[Result], again: Iterable[Again]) -> None:
+    def restore(self, results: Iterable[Result], again: Iterable[RunningTrial]) -> None:
         """Takes over what an earlier driver left; others restore its asker and pruner.
 
         Args:
@@ -116,6 +116,8 @@ class Loop:
             TrackingError: a thread of the publisher died.
         """
         try:
+            for live in self._units.decided():
+                self._accept(live)
             while not self._turn_once():
                 pass
         finally:
@@ -141,8 +143,8 @@ class Loop:
         if self._stopped:
             return
         self._stopped, self.stopping = True, self.stopping or why
-        for live in self.live.values():
-            self._parts.executor.stop(live.attempt.id, "cancelled")
+        for live in list(self.live.values()):
+            self._give_up(live, self._killed(live))
 
     def abandon(self, why: str) -> None:
         """Counts all that had not ended as killed; for when the executor can no longer end it."""
@@ -154,7 +156,6 @@ class Loop:
 
     def _drop_again(self) -> None:
         for live in self._units.drop():
-            self.live[live.trial.number] = live
             self._accept(live, self._killed(live))
 
     def _killed(self, live: RunningTrial) -> Outcome:
@@ -163,11 +164,8 @@ class Loop:
     # -- starting
 
     def _start_trials(self) -> None:
-        while not self.stopping:
-            asked: list[Attempt] = []
-            for live in self._units.next(self._room()):
-                self.live[live.trial.number] = live  # at once: to ask for the next one may raise
-                asked.append(live.attempt)
+        while not self._stopped:
+            asked = [unit.attempt for unit in self._units.next(self._room(), new=not self.stopping)]
             if not asked:
                 break
             self._submit(*asked)
@@ -176,7 +174,7 @@ class Loop:
 
     def _room(self) -> int:
         executor, adaptive = self._parts.executor, self._parts.asker.adaptive
-        return min(executor.room, executor.slots - len(self.live)) if adaptive else executor.room
+        return min(executor.room, executor.slots - self._units.handed_out) if adaptive else executor.room
 
     def _submit(self, *attempts: Attempt) -> None:
         for attempt in attempts:
@@ -192,74 +190,90 @@ class Loop:
         if isinstance(event, SlotsChanged):
             self.slots.changed(event.slots)
             return
-        live = self._current(event.attempt)
-        if live is None:
+        unit = self._units.current(event.attempt)
+        if unit is None:
             self.stale += isinstance(event, Ended | Reported)
         elif isinstance(event, Ended):
-            self._accept(live, event.outcome)
+            self._ended(unit, event.outcome)
         elif isinstance(event, Reported):
-            self._reported(live, event)
+            self._reported(unit, event)
         elif isinstance(event, Logged):
-            self.journal.record(live.take_logged(event.log))
+            self.journal.record(unit.take_logged(event.log))
         elif isinstance(event, Started):
-            live.started, live.clock, live.host = event.time, time.monotonic(), event.host
+            unit.started, unit.host = event.time, event.host
+            unit.of.since = unit.of.since or time.monotonic()
         else:
-            self._lost(live, event)
+            self._lost(unit, event)
 
-    def _current(self, attempt: str) -> RunningTrial | None:
-        """The trial whose current attempt this is; others are stale."""
-        live = self.live.get(AttemptId.parse(attempt).trial)
-        return live if live is not None and live.attempt.id == attempt else None
-
-    def _reported(self, live: RunningTrial, event: Reported) -> None:
-        report = event.report
-        attempt = live.attempt.attempt_id
-        self.journal.record(records.Reported(attempt, report.step, report.metrics, report.time))
-        live.reports.append(report)
-        value = report.metrics.get(self._spec.metric[0])
-        pruner = self._parts.pruner
-        if pruner is not None and value is not None and not live.pruned:
-            live.pruned = pruner.report(live.trial.number, report.step, self._spec.goals[0].loss(value))
-        elif pruner is not None and value is None:
-            self.tally.unread(live.trial.number, report.metrics)
+    def _reported(self, unit: RunningUnit, event: Reported) -> None:
+        self.journal.record(unit.take_report(event.report))
+        self._pruning.reported(unit.of, event.report.step, event.report.metrics)
         self.journal.write()
-        self._parts.executor.answer(event.attempt, event.index, live.pruned)
+        self._parts.executor.answer(event.attempt, event.index, unit.of.pruned)
 
-    def _lost(self, live: RunningTrial, event: Lost) -> None:
-        self.journal.record(live.lost(event))
-        if self.stopping:
-            self._accept(live, self._killed(live))
-        elif live.charged > self._spec.failures.retries:
-            message = f"lost {live.charged} times, the last time: {event.message}"
-            self._accept(live, Outcome(State.FAILED, reason="worker lost", message=message, started=live.started))
+    def _lost(self, unit: RunningUnit, event: Lost) -> None:
+        self.journal.record(unit.lost(event))
+        if self.stopping or unit.of.end is not None:
+            self._ended(unit, self._killed(unit.of))
+        elif unit.charged > self._spec.failures.retries:
+            message = f"lost {unit.charged} times, the last time: {event.message}"
+            self._ended(unit, Outcome(State.FAILED, reason="worker lost", message=message, started=unit.started))
         else:
-            self._retry(live)
+            self._retry(unit)
 
-    def _retry(self, live: RunningTrial) -> None:
-        live.retry()
-        if self._parts.pruner is not None:
-            self._parts.pruner.restarted(live.trial.number)
-        self._submit(live.attempt)
+    def _retry(self, unit: RunningUnit) -> None:
+        unit.retry()
+        self._pruning.restarted(unit.of)
+        self._submit(unit.attempt)
 
-    def _accept(self, live: RunningTrial, outcome: Outcome) -> None:
+    def _ended(self, unit: RunningUnit, outcome: Outcome) -> None:
+        if not self._spec.units.several:
+            self._accept(unit.of, outcome)
+            return
         self._parts.reached(Lifecycle.RECEIVED)
-        outcome = live.with_losses(outcome)
+        live = unit.of
+        self._units.handed_out -= 1
+        going = live.end is None
+        record = live.take(unit, outcome)
+        if record is not None:
+            self.journal.record(record)
+            self.slots.worked(record.duration)
+            means = self._pruning.unit_ended(live, record)
+            if means is not None:
+                self.journal.record(means)
+            self.journal.write()
+        if going and live.end is not None:
+            self._give_up(live, live.end)
+        elif live.over:
+            self._accept(live)
+
+    def _give_up(self, live: RunningTrial, end: Outcome) -> None:
+        live.give_up(end)
+        for unit in live.units.values():
+            self._parts.executor.stop(unit.attempt.id, "cancelled")
+        if live.over:
+            self._accept(live)
+
+    def _accept(self, live: RunningTrial, outcome: Outcome | None = None) -> None:
+        if not self._spec.units.several:
+            self._parts.reached(Lifecycle.RECEIVED)
+        outcome = live.close(outcome, self._spec.metric)
         result = live.result(outcome, self._spec.metric, self.stopping)
         self.journal.record(accepted(result, outcome.log, outcome.artifacts))
         self.journal.write()
-        del self.live[live.trial.number]
-        self.slots.worked(result.duration)
+        self._units.ended(live)
+        if not self._spec.units.several:
+            self.slots.worked(result.duration)
         self.results.append(result)
         self._pass_on(live, result, outcome)
 
     def _pass_on(self, live: RunningTrial, result: Result, outcome: Outcome) -> None:
         self._parts.reached(Lifecycle.ACCEPTED)
         self._parts.asker.ended(live.trial, result.state, losses_of(result, self._spec.goals))
-        if self._parts.pruner is not None:
-            self._parts.pruner.ended(live.trial.number, result.state is State.FINISHED)
+        self._pruning.ended(result.number, result.state)
         if self._parts.publisher is not None:
             self.journal.hold(live.child_run(result, outcome))
-        self._count(result, live.reports, self._parts.accepted(result, outcome))
+        self._count(result, in_order(live.reports), self._parts.accepted(result, outcome))
 
     def _count(self, result: Result, reports: Sequence[Report] = (), why: str = "") -> None:
         why = self.tally.add(result, reports) or why
@@ -276,23 +290,8 @@ class Loop:
         self._turned = now
         self.journal.note_published()
         self.journal.note_late(self.stale + self._parts.executor.stale)
-        if self._parts.publisher is not None:
-            self._look_at(self._parts.publisher)
-            self._show_running(self._parts.publisher, now)
+        # What runs may end where the store refuses for good, and is kept.
+        self.stopping = self.stopping or self.store.look(self.live.values(), now)
         if self._spec.timeout is not None and self.elapsed > self._spec.timeout:
             self.stop(f"the sweep's timeout of {self._spec.timeout:g} s is over")
         self._parts.watch(self)
-
-    def _look_at(self, publisher: Queue) -> None:
-        """A store that refuses for good ends the asking; what runs may end, and is kept."""
-        try:
-            publisher.check()
-        except TrackingError as error:
-            self.refused = self.refused or error
-            self.stopping = self.stopping or f"no new trials: {error}"
-
-    def _show_running(self, publisher: Queue, now: float) -> None:
-        for live in self.live.values():
-            if live.clock and not live.shown and now - live.clock > SHOWN_AFTER:
-                live.shown = True
-                publisher.put(live.running_run())

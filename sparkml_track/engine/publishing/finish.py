@@ -180,14 +180,14 @@ def _asked(ending: Ending, call: Callable[[], object]) -> None:
 
 
 def _raise_if_unpublished(ending: Ending, loop: Loop, publisher: Publishers, waiting: int) -> None:
-    if loop.refused is None and publisher is not None:
+    if loop.store.refused is None and publisher is not None:
         try:
             publisher.check()
         except TrackingError as error:
-            loop.refused = error
-    if loop.refused is not None:
-        text = f"{loop.refused} {waiting} child runs are not published. {_way_out(ending)}"
-        raise type(loop.refused)(text) from loop.refused
+            loop.store.refused = error
+    if loop.store.refused is not None:
+        text = f"{loop.store.refused} {waiting} child runs are not published. {_way_out(ending)}"
+        raise type(loop.store.refused)(text) from loop.store.refused
     if waiting:
         when = "before the signal came" if ending.hurry() else f"within {ending.longest_wait:g} s"
         raise TrackingUnavailable(

@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from typing import assert_never
 
 from sparkml_track.engine.records import fields as get
+from sparkml_track.engine.records.outcomes import accepted, accepted_body, attempt, state, unit, unit_body
 from sparkml_track.engine.records.run_logs import log_body, log_of
 from sparkml_track.engine.records.types import (
     Accepted,
@@ -30,10 +31,11 @@ from sparkml_track.engine.records.types import (
     Reported,
     Retried,
     Submitted,
+    UnitAccepted,
 )
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.goal import goals_of
-from sparkml_track.trial import AttemptId, Counts, State
+from sparkml_track.trial import Counts
 
 __all__ = ["decode", "encode", "planned_spec"]
 
@@ -48,7 +50,9 @@ def encode(record: JournalRecord) -> tuple[str, dict[str, object]]:
         case Submitted():
             return "submitted", {"a": str(record.attempt)}
         case Accepted():
-            return "accepted", _accepted_body(record)
+            return "accepted", accepted_body(record)
+        case UnitAccepted():
+            return "unit", unit_body(record)
         case Reported():
             metrics = dict(record.metrics)
             return "reported", {"a": str(record.attempt), "step": record.step, "metrics": metrics, "t": record.time}
@@ -82,29 +86,6 @@ def decode(kind: str, body: Body) -> JournalRecord | None:
 
 
 # -- writing
-
-
-def _accepted_body(record: Accepted) -> dict[str, object]:
-    body: dict[str, object] = {
-        "n": record.number,
-        "state": record.state.value,
-        "metrics": dict(record.metrics),
-        "k": record.attempts,
-        "t": record.started,
-        "d": record.duration,
-        "host": record.host,
-    }
-    if record.reason:
-        body["why"] = record.reason
-    if record.message:
-        body["message"] = record.message
-    if record.log:
-        body["log"] = record.log
-    if record.artifacts:
-        body["artifacts"] = record.artifacts
-    if record.in_place:
-        body["in_place"] = True
-    return body
 
 
 def _logged_body(record: Logged) -> dict[str, object]:
@@ -176,6 +157,7 @@ def planned_spec(described: Body) -> PlannedSpec:
         ),
         checkpoint_root=get.optional_text(failures, "checkpoint_root"),
         described=described,
+        units=get.whole(get.mapping(described, "units"), "count") if "units" in described else 1,
     )
 
 
@@ -200,33 +182,16 @@ def _asked(body: Body) -> Asked:
 
 
 def _logged(body: Body) -> Logged:
-    return Logged(_attempt(body), log_of(body))
+    return Logged(attempt(body), log_of(body))
 
 
 def _reported(body: Body) -> Reported:
-    return Reported(_attempt(body), get.whole(body, "step"), get.metrics(body, "metrics"), get.number(body, "t"))
+    return Reported(attempt(body), get.whole(body, "step"), get.metrics(body, "metrics"), get.number(body, "t"))
 
 
 def _lost(body: Body) -> Lost:
     charged = get.flag(body, "charged")
-    return Lost(_attempt(body), get.text(body, "why"), charged, get.text(body, "host"), get.number(body, "t"))
-
-
-def _accepted(body: Body) -> Accepted:
-    return Accepted(
-        number=get.whole(body, "n"),
-        state=_state(body),
-        metrics=get.metrics(body, "metrics"),
-        attempts=get.whole(body, "k"),
-        started=get.number(body, "t"),
-        duration=get.number(body, "d"),
-        host=get.text(body, "host"),
-        reason=get.optional_text(body, "why") or "",
-        message=get.optional_text(body, "message") or "",
-        log=get.optional_text(body, "log") or "",
-        artifacts=get.optional_text(body, "artifacts") or "",
-        in_place="in_place" in body and get.flag(body, "in_place"),
-    )
+    return Lost(attempt(body), get.text(body, "why"), charged, get.text(body, "host"), get.number(body, "t"))
 
 
 _COUNTS = tuple(each.name for each in fields(Counts))
@@ -236,7 +201,7 @@ def _ended(body: Body) -> Ended:
     counts = get.mapping(body, "counts")
     best = None if body.get("best") is None else get.mapping(body, "best")
     return Ended(
-        state=_state(body),
+        state=state(body),
         digest=get.text(body, "digest"),
         counts=Counts(**{name: get.whole(counts, name) for name in _COUNTS}),
         best=None if best is None else BestTrial(get.whole(best, "n"), get.numbers(best, "value")),
@@ -248,31 +213,16 @@ def _ended(body: Body) -> Ended:
     )
 
 
-def _attempt(body: Body) -> AttemptId:
-    text = get.text(body, "a")
-    try:
-        return AttemptId.parse(text)
-    except ValueError as error:
-        raise ValueError(f"a: {error}") from None
-
-
-def _state(body: Body) -> State:
-    text = get.text(body, "state")
-    try:
-        return State(text)
-    except ValueError as error:
-        raise ValueError(f"state: {error}") from None
-
-
 _READERS: Mapping[str, Callable[[Body], JournalRecord]] = {
     "plan": _plan,
     "parent": _parent,
     "asked": _asked,
-    "submitted": lambda body: Submitted(_attempt(body)),
+    "submitted": lambda body: Submitted(attempt(body)),
     "reported": _reported,
     "logged": _logged,
     "lost": _lost,
-    "accepted": _accepted,
+    "unit": unit,
+    "accepted": accepted,
     "extended": lambda body: Extended(get.whole(body, "max_trials")),
     "retried": lambda body: Retried(get.wholes(body, "n")),
     "late": lambda body: Late(get.whole(body, "n")),

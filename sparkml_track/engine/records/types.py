@@ -28,6 +28,7 @@ __all__ = [
     "Reported",
     "Retried",
     "Submitted",
+    "UnitAccepted",
 ]
 
 
@@ -101,6 +102,37 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitAccepted:
+    """The outcome of a unit, where trials have several; the trial's ``Accepted`` comes after those of its units.
+
+    Attributes:
+        attempt: the one that was accepted.
+        state: a terminal state.
+        metrics: what the objective returned.
+        started: seconds since the epoch.
+        duration: seconds.
+        host: where the attempt ran.
+        reason: one of ``schema.REASONS``, empty if finished.
+        message: for a person.
+        log: of the unit.
+        artifacts: folder that the attempt left, empty for none.
+        in_place: the folder stays under ``artifact_root``.
+    """
+
+    attempt: AttemptId
+    state: State
+    metrics: Mapping[str, float]
+    started: float
+    duration: float
+    host: str
+    reason: str = ""
+    message: str = ""
+    log: str = ""
+    artifacts: str = ""
+    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The outcome of a trial; the accounting rests on these.
 
@@ -108,15 +140,17 @@ class Accepted:
         number: the trial's.
         state: a terminal state.
         metrics: the final ones.
-        attempts: how many there were.
+        attempts: how many there were; of several units, at the one that took most.
         started: seconds since the epoch.
         duration: seconds.
-        host: where the accepted attempt ran.
+        host: where the accepted attempt ran; of several units, all hosts.
         reason: one of ``schema.REASONS``, empty if finished.
         message: for a person.
         log: of the child run.
         artifacts: folder that the accepted attempt left, empty for none.
         in_place: the folder stays under ``artifact_root``.
+        busy: seconds over several units, which may run at one time; None for one unit.
+        failed_units: index and message of each unit that failed, where trials have several.
     """
 
     number: int
@@ -131,6 +165,8 @@ class Accepted:
     log: str = ""
     artifacts: str = ""
     in_place: bool = False
+    busy: float | None = None
+    failed_units: tuple[tuple[int, str], ...] = ()
 
 
 # -- of the sweep
@@ -147,6 +183,7 @@ class PlannedSpec:
         tracking: where and what is tracked; the URI has no secrets.
         checkpoint_root: of its failures section.
         described: all of the spec as JSON.
+        units: how many a trial has.
     """
 
     goals: tuple[Goal, ...]
@@ -155,6 +192,7 @@ class PlannedSpec:
     tracking: Tracking
     checkpoint_root: str | None
     described: Mapping[str, object]
+    units: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +294,6 @@ class Ended:
     why: str = ""
 
 
-OfTrial = Asked | Submitted | Reported | Logged | Lost | Accepted
+OfTrial = Asked | Submitted | Reported | Logged | Lost | UnitAccepted | Accepted
 OfSweep = Plan | Parent | Retried | Extended | Published | Late | Ended
 JournalRecord = OfTrial | OfSweep

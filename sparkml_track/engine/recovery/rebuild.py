@@ -74,7 +74,8 @@ def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[JournalRecor
     number = child.number
     trial = Trial(number, params_of(spec.space, child.params), trial_seed(seed, number))
     yield Asked(number, trial.params, trial.seed)
-    yield Submitted(AttemptId(number, 0, child.attempts))
+    for unit in range(spec.units.count):
+        yield Submitted(AttemptId(number, unit, child.attempts))
     if child.state.terminal:
         metrics = dict(child.metrics)
         # A tag, which anybody may write, says that there is a folder; which one, as it may be removed, is said here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from sparkml_track.adapters.mlflow.uri import whole_uri
 from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
 from sparkml_track.engine.loop.loop import Loop, Parts
-from sparkml_track.engine.loop.running_trial import Again
+from sparkml_track.engine.loop.running_trial import RunningTrial
 from sparkml_track.engine.records.codec import planned_spec
 from sparkml_track.engine.records.entries import read_records, written
 from sparkml_track.engine.records.types import (
@@ -30,10 +31,11 @@ from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.records import losses_of
 from sparkml_track.engine.spec.spec import Spec, new_sweep_id
 from sparkml_track.errors import ResumeRefused
+from sparkml_track.home import units_folder
 from sparkml_track.journals import Journal, open_journal, sweeps
 from sparkml_track.pruners import Pruner
 from sparkml_track.slot.host.trees import remove_tree
-from sparkml_track.trial import State
+from sparkml_track.trial import State, Trial
 
 __all__ = ["Opening", "clear_spool", "open_sweep", "restore"]
 
@@ -99,10 +101,34 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
     parts.asker.resume([trial for _, trial in sorted(past.trials.items())], ended)
     if parts.pruner is not None:
         _restore_pruner(parts.pruner, parts.journal, past, spec)
-    again = [Again(one, past.attempts.get(one.number, 0), past.charged.get(one.number, 0)) for one in past.unfinished]
-    loop.restore(past.results.values(), again)
+    loop.restore(past.results.values(), [_begun(one, past, spec) for one in past.unfinished])
     loop.used, loop.stale, loop.tally.curves = past.used, past.stale, past.curves
     loop.slots.before = past.idle or 0.0
+
+
+def _begun(trial: Trial, past: History, spec: Spec) -> RunningTrial:
+    """A trial that an earlier driver began: of its units those that were accepted are not executed again."""
+    number = trial.number
+    units = past.units.get(number) if spec.units.several else None
+    if units is None:
+        tried, charged = {0: past.attempts.get(number, 0)}, {0: past.charged.get(number, 0)}
+        return RunningTrial(
+            trial, spec.units, deque(range(spec.units.count)), tried=tried, charged=charged, attempts=tried[0]
+        )
+    live = RunningTrial(
+        trial,
+        spec.units,
+        deque(index for index in range(spec.units.count) if index not in units.ended),
+        ended=dict(units.ended),
+        tried=units.attempts,
+        charged=units.charged,
+        attempts=past.attempts.get(number, 0),
+        reports=units.accepted_reports,
+        logged=units.accepted_logs,
+    )
+    for record in units.ended.values():
+        live.judge(record)
+    return live
 
 
 def clear_spool(folder: Path, past: History) -> None:
@@ -113,7 +139,7 @@ def clear_spool(folder: Path, past: History) -> None:
         past: what the journal says.
     """
     # By attempt, as the home may be named another way now.
-    accepted = {Path(one).name for one in past.artifacts.values()}
+    accepted = {Path(one).name for one in past.artifacts.values()} | {units_folder(number) for number in past.units}
     with suppress(OSError):  # most sweeps have none
         for left in folder.iterdir():
             if left.name not in accepted:
@@ -126,11 +152,11 @@ def _restore_pruner(pruner: Pruner, journal: Journal, past: History, spec: Spec)
     for record in read_records(journal.replay()):
         if isinstance(record, Reported) and goal.metric in record.metrics:
             pruner.report(record.attempt.trial, record.step, goal.loss(record.metrics[goal.metric]))
-        elif isinstance(record, Submitted) and record.attempt.number > 1:
+        elif isinstance(record, Submitted) and record.attempt.number > 1 and not past.several:
             pruner.restarted(record.attempt.trial)
         elif isinstance(record, Accepted) and record.number in past.results:
             pruner.ended(record.number, record.state is State.FINISHED)
-    for trial in past.unfinished:
+    for trial in past.unfinished if not past.several else ():
         pruner.restarted(trial.number)
 
 

@@ -1,6 +1,10 @@
 """Accepted results.
 
 records       accepted results as journal records and as child runs
+unit_results  what a trial is made of its units
+attempt_history  what a journal says of attempts
+unit_history  likewise, of the units of one trial
+work_clock    how long drivers worked at a sweep
 history       what a journal says of a sweep
 summary       a pure function of accepted results
 pareto        the front, one point at a time

@@ -73,8 +73,8 @@ def costs_of(results: Collection[Result], idle: float | None = None, price: floa
     ends = [one.started + one.duration for one in begun]
     return Costs(
         wall=max(ends) - min(one.started for one in begun) if begun else 0.0,
-        used=math.fsum(one.duration for one in begun),
-        wasted=math.fsum(one.duration for one in begun if one.state in _WASTED),
+        used=math.fsum(one.slot_seconds for one in begun),
+        wasted=math.fsum(one.slot_seconds for one in begun if one.state in _WASTED),
         lost=sum(one.attempts - 1 for one in results),
         slowest=0.0 if slowest is None else slowest.duration,
         slowest_trial=None if slowest is None else slowest.number,

@@ -24,38 +24,36 @@ from sparkml_track.engine.records.types import (
     Reported,
     Retried,
     Submitted,
+    UnitAccepted,
 )
+from sparkml_track.engine.results.attempt_history import AttemptHistory
 from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.records import child_run, result_of
 from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.results.work_clock import WorkClock
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.goal import Goal
 from sparkml_track.journals import Record
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Counts, Report, RunLog, State, Trial
+from sparkml_track.trial import Counts, RunLog, State, Trial
 
 __all__ = ["History"]
 
 
 @dataclass
-class History:
-    """The state after all records of a journal.
+class History(AttemptHistory):
+    """The state after all records of a journal; ``reports`` and ``logged`` go once they are published, unless kept.
 
     Attributes:
         plan: with the trials that it was extended to; None if the first driver died before it was durable.
         parent: the newest one, None before the parent run was created.
         trials: asked, by number.
         results: accepted, by number, in the order of acceptance.
-        attempts: the highest attempt number submitted, by trial.
-        charged: losses that count against a trial, by trial.
         published: trials whose child run is terminal in the tracking store.
         ended: how, None if the last driver did not end the sweep.
-        used: seconds that drivers worked at it, by their clocks.
+        clock: how long drivers worked at it.
         stale: late answers that were refused, of all drivers.
-        problems: records that contradict others, for a person.
-        reports: of the latest attempt, by trial; only what is not published, unless kept.
-        logged: through MLflow, likewise.
-        logs: of the accepted attempt, likewise.
+        logs: of the accepted attempt, by trial, likewise.
         artifacts: folders that accepted attempts left, by trial.
         idle: slot seconds that drivers did not use, of those that ended; None if that is not known.
         curves: what some of the trials reported, also of those that are published.
@@ -67,21 +65,14 @@ class History:
     parent: Parent | None = None
     trials: dict[int, Trial] = field(default_factory=dict)
     results: dict[int, Result] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
-    charged: dict[int, int] = field(default_factory=dict)
     published: set[int] = field(default_factory=set)
     ended: Ended | None = None
-    used: float = 0.0
+    clock: WorkClock = field(default_factory=WorkClock)
     stale: int = 0
-    problems: list[str] = field(default_factory=list)
-    reports: dict[int, list[Report]] = field(default_factory=dict)
-    logged: dict[int, list[RunLog]] = field(default_factory=dict)
     logs: dict[int, str] = field(default_factory=dict)
     artifacts: dict[int, str] = field(default_factory=dict)
     idle: float | None = None
     curves: Curves = field(default_factory=lambda: Curves(Goal()))
-    _began: float = 0.0
-    _last: float = 0.0
     keep: bool = False
     keep_logged: bool = False
 
@@ -100,7 +91,7 @@ class History:
         history = cls(keep=keep, keep_logged=keep_logged)
         for record in read_records(records):
             history.add(record)
-        history._stop_clock()
+        history.clock.stop()
         return history
 
     def add(self, record: JournalRecord) -> None:
@@ -113,9 +104,12 @@ class History:
             case Asked():
                 self._take_asked(record)
             case Submitted():
+                self._check_open(record)
                 self._take_submitted(record)
             case Accepted():
                 self._take_accepted(record)
+            case UnitAccepted():
+                self._take_unit(record)
             case Reported():
                 self._take_reported(record)
             case Logged():
@@ -152,6 +146,11 @@ class History:
     def behind(self) -> int | None:
         """How far behind the trials lie that a suggestion used, None unless ``deterministic``."""
         return None if self.parent is None else self.parent.behind
+
+    @property
+    def used(self) -> float:
+        """Seconds that drivers worked at it, by their clocks."""
+        return self.clock.used
 
     @property
     def unfinished(self) -> list[Trial]:
@@ -193,6 +192,7 @@ class History:
         match record:
             case Plan():
                 self.plan, self.curves = record, Curves(record.spec.goals[0])
+                self.several = record.spec.units > 1
             case Parent():
                 self._take_parent(record)
             case Retried():
@@ -207,8 +207,7 @@ class History:
                 self._take_ended(record)
 
     def _take_parent(self, record: Parent) -> None:
-        self._stop_clock()
-        self._began = self._last = record.time or 0.0
+        self.clock.begin(record.time or 0.0)
         self.parent = record
         self.ended = None
 
@@ -217,29 +216,12 @@ class History:
             self.problems.append(f"trial {record.number} was asked twice")
         self.trials[record.number] = Trial(record.number, record.params, record.seed)
 
-    def _take_submitted(self, record: Submitted) -> None:
-        attempt, number = record.attempt, record.attempt.trial
-        if attempt.number <= self.attempts.get(number, 0):
-            self.problems.append(f"attempt {attempt} was submitted twice")
+    def _check_open(self, record: Submitted) -> None:
+        number = record.attempt.trial
         if number in self.results:
-            self.problems.append(f"attempt {attempt} was submitted after the outcome of trial {number} was accepted")
-        self.attempts[number] = attempt.number
-        self.reports.pop(number, None)
-        self.logged.pop(number, None)
-
-    def _take_logged(self, record: Logged) -> None:
-        number = record.attempt.trial
-        if record.attempt.number == self.attempts.get(number):
-            self.logged.setdefault(number, []).append(record.log)
-
-    def _take_reported(self, record: Reported) -> None:
-        number = record.attempt.trial
-        if record.attempt.number == self.attempts.get(number):
-            self.reports.setdefault(number, []).append(Report(record.metrics, record.step, record.time))
-
-    def _take_lost(self, record: Lost) -> None:
-        number = record.attempt.trial
-        self.charged[number] = self.charged.get(number, 0) + record.charged
+            self.problems.append(
+                f"attempt {record.attempt} was submitted after the outcome of trial {number} was accepted"
+            )
 
     def _take_accepted(self, record: Accepted) -> None:
         number = record.number
@@ -253,8 +235,9 @@ class History:
             self.results[number] = result_of(record, self.trials[number], [goal.metric for goal in self.goals])
         except KeyError as error:
             raise unreadable(f"the accepted outcome of trial {number} lacks the metric {error}") from error
+        self._join_units(number, over=record.state in {State.FINISHED, State.PRUNED})
         self.curves.add(self.results[number], self.reports.get(number, ()))
-        self._last = max(self._last, record.started + record.duration)
+        self.clock.seen(record.started + record.duration)
         if record.log:
             self.logs[number] = record.log
         if record.artifacts:
@@ -271,7 +254,7 @@ class History:
         for number in record.numbers:
             self.results.pop(number, None)
             self.published.discard(number)
-            self.charged.pop(number, None)
+            self._open_units(number)
             self.artifacts.pop(number, None)
             self.curves.drop(number)
             self._forget(number)
@@ -283,7 +266,7 @@ class History:
                 self._forget(number)
 
     def _take_ended(self, record: Ended) -> None:
-        self._last = max(self._last, record.time)
+        self.clock.seen(record.time)
         self.ended = record
         self.stale, self.idle = record.stale, self.idle if record.idle is None else record.idle
 
@@ -292,8 +275,3 @@ class History:
         self.logs.pop(number, None)
         if not self.keep_logged:
             self.logged.pop(number, None)
-
-    def _stop_clock(self) -> None:
-        # Clocks may jump back between two drivers.
-        self.used += max(0.0, self._last - self._began) if self._began else 0.0
-        self._began = 0.0

@@ -35,6 +35,8 @@ def accepted(result: Result, log: str, artifacts: str = "") -> Accepted:
         log=log,
         artifacts=artifacts,
         in_place=bool(result.artifacts),
+        busy=result.busy,
+        failed_units=result.failed_units,
     )
 
 
@@ -57,6 +59,8 @@ def result_of(record: Accepted, trial: Trial, metric: Sequence[str]) -> Result:
         message=record.message,
         host=record.host,
         artifacts=record.artifacts if record.in_place else "",
+        busy=record.busy,
+        failed_units=record.failed_units,
     )
 
 

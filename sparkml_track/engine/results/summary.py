@@ -32,13 +32,15 @@ class Result:
         state: a terminal state.
         metrics: the final ones.
         value: one for each objective, in the user's direction; None if there is none.
-        attempts: how many there were.
+        attempts: how many there were; of several units, at the one that took most.
         started: seconds since the epoch.
         duration: seconds.
         reason: one of ``schema.REASONS``, empty if finished.
         message: for a person.
-        host: where the accepted attempt ran.
+        host: where the accepted attempt ran; of several units, all hosts.
         artifacts: folder under ``artifact_root`` with what the accepted attempt left; empty where the child run has it.
+        busy: seconds over several units, which may run at one time; None for one unit.
+        failed_units: index and message of each unit that failed, where trials have several.
     """
 
     number: int
@@ -53,6 +55,13 @@ class Result:
     message: str = ""
     host: str = ""
     artifacts: str = ""
+    busy: float | None = None
+    failed_units: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def slot_seconds(self) -> float:
+        """What it took of slots."""
+        return self.duration if self.busy is None else self.busy
 
     @property
     def interrupted(self) -> bool:

@@ -16,6 +16,8 @@ class SweepArguments:
 
     Attributes:
         objective: and all others: see ``sparkml_track.sweep``.
+        units: how many a trial has (folds), or ``Units``. The objective is called once for each, with ``trial.unit``;
+            ``trial_timeout`` and retries are of each.
         store_given: the caller named the tracking store; else it was looked up.
         experiment_given: likewise.
     """
@@ -46,5 +48,6 @@ class SweepArguments:
     failures: object = Failures()
     tracking: object = Tracking()
     autolog: object = False
+    units: object = 1
     store_given: bool = True
     experiment_given: bool = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import operator
 import re
 import secrets
@@ -17,7 +16,9 @@ from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.autolog import autolog_flavors
 from sparkml_track.engine.spec.kinds import as_names, is_finite, is_unicode, is_whole
 from sparkml_track.engine.spec.roots import root_problems
+from sparkml_track.engine.spec.space_warnings import warn_of_lists
 from sparkml_track.engine.spec.spec import COUNT, NESTED, Failures, Spec, Tracking, number_in
+from sparkml_track.engine.spec.units import Units, units_of
 from sparkml_track.errors import InvalidInput, SpecError
 from sparkml_track.executors import NAMES, Resources
 from sparkml_track.goal import DIRECTIONS, Goal, goals_of
@@ -26,7 +27,6 @@ from sparkml_track.trial import Params
 
 __all__ = ["check"]
 
-_log = logging.getLogger(__name__)
 _WHOLE = "allowed is text that UTF-8 can encode (from a file name, decode its bytes with errors='replace')"
 #: Characters of a name; MLflow takes 500.
 _LONGEST = 200
@@ -67,7 +67,7 @@ class _Checker:
         fields |= {"warm_start": self._warm_start(), "autolog": self._autolog()}
         fields |= {"executor": self._one_of("executor", NAMES), "tracking": self._tracking()}
         fields |= {"seed": self._seed(), "deterministic": bool(given.deterministic), "resume": str(given.resume)}
-        fields["seed_drawn"] = given.seed is None
+        fields |= {"seed_drawn": given.seed is None, "units": self._units()}
         fields |= {"store_given": given.store_given, "experiment_given": given.experiment_given}
         self._limits()
         self._together()
@@ -77,7 +77,7 @@ class _Checker:
         if space is None or self.problems:
             return None
         self._stored(space)
-        _warn_of_lists(space)
+        warn_of_lists(space)
         name = name or objectives.name_of(given.objective).rpartition(".")[2]
         fields |= {"points": self._points(space), "name": name, "experiment": experiment or name}
         return Spec(given.objective, space, goals=goals, **fields)  # type: ignore[arg-type]
@@ -213,6 +213,11 @@ class _Checker:
         self.problems += problems
         return flavors
 
+    def _units(self) -> Units:
+        units, problems = units_of(self._given.units)
+        self.problems += problems
+        return units
+
     def _tracking(self) -> Tracking:
         tracking = self._given.tracking
         if not isinstance(tracking, Tracking):
@@ -286,15 +291,3 @@ class _Checker:
 def _ends(sampler: object) -> bool:
     """Whether the sampler itself ends the sweep."""
     return sampler == "grid" or (isinstance(sampler, samplers.Sampler) and sampler.capabilities.finite)
-
-
-def _warn_of_lists(space: spaces.Space) -> None:
-    """A list may be meant as a constant, or for a choice; both are common."""
-    for name, value in space.constants:
-        if isinstance(value, tuple | list):
-            _log.warning(
-                "space: %r is the list %.80s, one value for every trial; choice(%.80s) would take one of them",
-                name,
-                list(value),
-                ", ".join(map(repr, value)),
-            )

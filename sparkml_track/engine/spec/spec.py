@@ -11,6 +11,7 @@ from dataclasses import fields as dataclass_fields
 
 from sparkml_track import objective as objectives
 from sparkml_track import space as spaces
+from sparkml_track.engine.spec.units import ONE, Units, described_units
 from sparkml_track.executors import Resources
 from sparkml_track.goal import Goal
 from sparkml_track.trackers import redacted
@@ -79,6 +80,7 @@ class Spec:
         warm_start: id of an earlier sweep or of its parent run, whose finished trials the sampler learns.
         points: the user's own first trials, shaped like the space.
         autolog: MLflow's flavors that log by themselves in trials, with their options.
+        units: how many a trial has, such as folds.
         seed_drawn: whether the seed was drawn here; a resumed sweep then takes that of the first driver.
         store_given: whether the caller named the tracking store; else a resumed sweep stays where it began.
         experiment_given: likewise of the experiment.
@@ -108,6 +110,7 @@ class Spec:
     failures: Failures = field(default_factory=Failures)
     tracking: Tracking = field(default_factory=Tracking)
     autolog: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    units: Units = ONE
     seed_drawn: bool = False
     store_given: bool = True
     experiment_given: bool = True
@@ -128,6 +131,9 @@ class Spec:
         for each in dataclass_fields(self):
             names = ("metric", "direction") if each.name == "goals" else (each.name,)
             fields |= {name: described(getattr(self, name)) for name in names}
+        del fields["units"]
+        if self.units.several:
+            fields["units"] = described_units(self.units)
         fields["objective"] = objectives.name_of(self.objective)
         fields["space"] = self.space.spec()
         uri = self.tracking.uri

@@ -67,13 +67,15 @@ class Roots:
         sweep: its id.
         checkpoint_root: None for checkpoints that stay on their host.
         artifact_root: None for artifacts that are sent to the driver.
+        units: how many a trial has.
 
     Attributes:
         checkpoints: folder of this sweep, None without a root.
         artifacts: likewise.
     """
 
-    def __init__(self, sweep: str, checkpoint_root: str | None, artifact_root: str | None) -> None:
+    def __init__(self, sweep: str, checkpoint_root: str | None, artifact_root: str | None, units: int = 1) -> None:
+        self._units = units
         # Another name than that of the artifacts, as both may have the same root.
         self.checkpoints = None if checkpoint_root is None else Path(checkpoint_root, f"{sweep}.checkpoints")
         self.artifacts = artifacts_of(artifact_root, sweep)
@@ -87,7 +89,7 @@ class Roots:
     @classmethod
     def of(cls, sweep: str, begun: PlannedSpec) -> Roots:
         """Those of a sweep by the plan in its journal."""
-        return cls(sweep, begun.checkpoint_root, begun.tracking.artifact_root)
+        return cls(sweep, begun.checkpoint_root, begun.tracking.artifact_root, begun.units)
 
     def look(self, results: Sequence[Result]) -> None:
         """Removes checkpoints of trials that ended since; called now and then with all results.
@@ -98,7 +100,8 @@ class Roots:
             return
         for result in results[self._done : self._seen]:
             if not result.interrupted:
-                self._gone.put(self.checkpoints / Unit(result.number).name)
+                for index in range(self._units):
+                    self._gone.put(self.checkpoints / Unit(result.number, index).name)
         self._done, self._seen = self._seen, len(results)
 
     @contextlib.contextmanager
@@ -178,7 +181,9 @@ def _left_artifacts(names: Iterable[str], results: Mapping[int, Result], _: Stat
         if re.fullmatch(r"\d+\.\d+\.\d+", name):
             attempt = AttemptId.parse(name)
             result = results.get(attempt.trial)
-            if result is None or result.attempts != attempt.number or (result.interrupted and not result.artifacts):
+            if result is not None and result.busy is not None:
+                yield name  # what units left that were accepted has the trial's folder
+            elif result is None or result.attempts != attempt.number or (result.interrupted and not result.artifacts):
                 yield name
 
 

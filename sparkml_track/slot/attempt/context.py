@@ -68,6 +68,7 @@ class TrialContext:
     Attributes:
         params: shaped like the space.
         number: the trial's, from 0.
+        unit: which part of the trial, from 0: the fold, where a trial has several units.
         seed: for the objective's randomness; the same for each attempt at this trial.
         attempt: from 1; more than 1 when infrastructure was lost.
         data: what ``data=`` of the sweep held, opened when read.
@@ -80,6 +81,7 @@ class TrialContext:
         self.seed = run.seed
         self.attempt = run.tries
         self._id, self._unit = run.attempt, run.unit
+        self.unit = int(run.unit.rpartition(".")[2] or 0)
         self.data = data
         self._link = link
         self._places = places

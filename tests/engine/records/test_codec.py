@@ -27,6 +27,7 @@ from sparkml_track.engine.records.types import (
     Reported,
     Retried,
     Submitted,
+    UnitAccepted,
 )
 from sparkml_track.goal import DIRECTIONS
 from sparkml_track.journals import _lines
@@ -83,8 +84,15 @@ RECORDS: dict[type, some.SearchStrategy[Any]] = {
     Reported: some.builds(Reported, ATTEMPT, WHOLE, METRICS, NUMBER),
     Logged: some.builds(Logged, ATTEMPT, LOG),
     Lost: some.builds(Lost, ATTEMPT, TEXT, some.booleans(), TEXT, NUMBER),
+    UnitAccepted: some.builds(
+        UnitAccepted, ATTEMPT, STATE, METRICS, NUMBER, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, some.booleans()
+    ),
     Accepted: some.builds(
-        Accepted, WHOLE, STATE, METRICS, WHOLE, NUMBER, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, some.booleans()
+        Accepted,
+        *(WHOLE, STATE, METRICS, WHOLE, NUMBER, NUMBER),
+        *(TEXT, TEXT, TEXT, TEXT, TEXT, some.booleans()),
+        some.none() | NUMBER,
+        some.lists(some.tuples(WHOLE, TEXT), max_size=2).map(tuple),
     ),
     Plan: some.builds(Plan, TEXT, NUMBER, SPEC, some.dictionaries(TEXT, OBJECT, max_size=3), OBJECT),
     Parent: some.builds(Parent, TEXT, TEXT, some.none() | NUMBER, some.none() | WHOLE),
@@ -167,6 +175,27 @@ PINNED: list[tuple[JournalRecord, str, str]] = [
             '"why":"signal","message":"m","log":"l","artifacts":"/a","in_place":true}'
         ),
     ),
+    (
+        replace(BARE, busy=4.5, failed_units=((2, "m"),)),
+        "accepted",
+        (
+            '{"n":7,"state":"finished","metrics":{"loss":0.5},"k":1,"t":100.0,"d":2.0,"host":"h",'
+            '"busy":4.5,"failed":[[2,"m"]]}'
+        ),
+    ),
+    (
+        UnitAccepted(AttemptId(7, 3, 2), State.FINISHED, {"loss": 0.5}, 100.0, 2.0, "h"),
+        "unit",
+        '{"a":"7.3.2","state":"finished","metrics":{"loss":0.5},"t":100.0,"d":2.0,"host":"h"}',
+    ),
+    (
+        UnitAccepted(FIRST, State.FAILED, {}, 100.0, 2.0, "h", "signal", "m", "l", "/a", True),
+        "unit",
+        (
+            '{"a":"7.0.2","state":"failed","metrics":{},"t":100.0,"d":2.0,"host":"h",'
+            '"why":"signal","message":"m","log":"l","artifacts":"/a","in_place":true}'
+        ),
+    ),
     (Extended(40), "extended", '{"max_trials":40}'),
     (Retried((1, 2)), "retried", '{"n":[1,2]}'),
     (Published((1, 2)), "published", '{"n":[1,2]}'),
@@ -211,6 +240,8 @@ def test_kinds_of_later_releases_are_none() -> None:
         ("lost", {"charged": "yes"}, "charged is 'yes'; allowed is true or false"),
         ("accepted", {"state": "odd"}, "state: 'odd' is not a valid State"),
         ("accepted", {"host": None}, "host is None; allowed is text"),
+        ("accepted", {"failed": [[1]]}, r"failed has \[1\]; allowed is a list of 2 values"),
+        ("unit", {"a": 7}, "a is 7; allowed is text"),
         ("retried", {"n": 3}, "n is 3; allowed is a list"),
         ("ended", {"counts": {"planned": 1}}, "finished is missing"),
         ("ended", {"idle": "long"}, "idle is 'long'; allowed is a number"),
@@ -230,7 +261,8 @@ def test_a_body_that_is_not_of_its_kind_is_refused_with_kind_and_field(
 #: What may be left out: it was empty, or no driver worked.
 MAY_LACK = {
     "logged": {"params", "tags", "inputs", "metrics", "models"},
-    "accepted": {"why", "message", "log", "artifacts", "in_place"},
+    "unit": {"why", "message", "log", "artifacts", "in_place"},
+    "accepted": {"why", "message", "log", "artifacts", "in_place", "busy", "failed"},
     "ended": {"best", "idle", "why"},
     "parent": {"t", "behind"},
 }

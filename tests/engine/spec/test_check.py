@@ -168,7 +168,7 @@ def test_the_arguments_are_those_of_sweep_with_its_defaults() -> None:
     given = {each.name: each.default for each in fields(SweepArguments)}
     public = {name: each.default for name, each in signature(st.sweep).parameters.items()}
     required = {name: MISSING if default is Parameter.empty else default for name, default in public.items()}
-    found_out = {"store_given": True, "experiment_given": True}
+    found_out = {"store_given": True, "experiment_given": True, "units": 1}  # those of front doors
     assert given == {name: each for name, each in required.items() if name not in {"spark", "progress"}} | found_out
 
 
