@@ -47,7 +47,7 @@ class Loop:
     """
 
     def __init__(self, spec: Spec, parts: Parts) -> None:
-        self._spec = spec
+        self._spec, self._several = spec, spec.units.several
         self._parts = parts
         self.results: list[Result] = []
         self.stopping = ""
@@ -227,7 +227,7 @@ class Loop:
         self._submit(unit.attempt)
 
     def _ended(self, unit: RunningUnit, outcome: Outcome) -> None:
-        if not self._spec.units.several:
+        if not self._several:
             self._accept(unit.of, outcome)
             return
         self._parts.reached(Lifecycle.RECEIVED)
@@ -255,14 +255,14 @@ class Loop:
             self._accept(live)
 
     def _accept(self, live: RunningTrial, outcome: Outcome | None = None) -> None:
-        if not self._spec.units.several:
+        if not self._several:
             self._parts.reached(Lifecycle.RECEIVED)
         outcome = live.close(outcome, self._spec.metric)
         result = live.result(outcome, self._spec.metric, self.stopping)
         self.journal.record(accepted(result, outcome.log, outcome.artifacts))
         self.journal.write()
         self._units.ended(live)
-        if not self._spec.units.several:
+        if not self._several:
             self.slots.worked(result.duration)
         self.results.append(result)
         self._pass_on(live, result, outcome)

@@ -22,7 +22,7 @@ from sparkml_track.trial import Attempt, Outcome, Report, RunLog, State, Trial, 
 __all__ = ["RunningTrial", "RunningUnit"]
 
 
-@dataclass
+@dataclass(slots=True)
 class RunningUnit:
     """A unit that was handed out and has not ended, with its current attempt."""
 
@@ -88,18 +88,18 @@ class RunningUnit:
         )
 
 
-@dataclass
+@dataclass(slots=True)
 class RunningTrial:
     """A trial that has not ended.
 
     Attributes:
         trial: as it was asked.
         plan: how many units it has.
-        left: indices of units that were not handed out.
+        left: indices of units that were not handed out, the next one last.
         units: that are executed, by index.
         ended: those that ended, where there are several.
         end: why it ends before all of its units have; None while it goes on.
-        tried: attempts that earlier drivers made, by unit.
+        tried: attempts that earlier drivers made, by unit; None if there was none.
         charged: losses that count, likewise.
         attempts: how many there were, at the unit that took most.
         since: when it began in a slot, by a clock that nobody sets; 0 if it waits for one.
@@ -111,12 +111,12 @@ class RunningTrial:
 
     trial: Trial
     plan: Units = ONE
-    left: deque[int] = field(default_factory=deque)
+    left: list[int] = field(default_factory=list)
     units: dict[int, RunningUnit] = field(default_factory=dict)
     ended: dict[int, records.UnitAccepted] = field(default_factory=dict)
     end: Outcome | None = None
-    tried: Mapping[int, int] = field(default_factory=dict)
-    charged: Mapping[int, int] = field(default_factory=dict)
+    tried: Mapping[int, int] | None = None
+    charged: Mapping[int, int] | None = None
     attempts: int = 0
     since: float = 0.0
     shown: bool = False
@@ -144,11 +144,12 @@ class RunningTrial:
 
     def next(self, timeout: float | None) -> RunningUnit:
         """Hands out the next of the units that are left."""
-        index = self.left.popleft()
-        number = self.tried.get(index, 0) + 1
+        index = self.left.pop()
+        number = 1 if self.tried is None else self.tried.get(index, 0) + 1
         self.attempts = max(self.attempts, number)
         attempt = Attempt(self.trial, Unit(self.trial.number, index), number, timeout)
-        unit = self.units[index] = RunningUnit(self, attempt, self.charged.get(index, 0))
+        charged = 0 if self.charged is None else self.charged.get(index, 0)
+        unit = self.units[index] = RunningUnit(self, attempt, charged)
         return unit
 
     def take(self, unit: RunningUnit, outcome: Outcome) -> records.UnitAccepted | None:
@@ -196,13 +197,13 @@ class RunningTrial:
             outcome: of its one unit; of several why it ends before they have, None if they have.
             metric: the names that are optimised.
         """
-        if self.plan.several:
+        if self.plan.count > 1:
             if outcome is not None:
                 self.give_up(outcome)
             return outcome_of_units(self.plan, self.ended, metric, self.end)
         assert outcome is not None
-        for index, unit in self.units.items():
-            self.reports[index], self.logged[index] = unit.reports, unit.logged
+        for unit in self.units.values():
+            self.reports[0], self.logged[0] = unit.reports, unit.logged
             outcome = unit.with_losses(outcome)
         return outcome
 
@@ -228,8 +229,8 @@ class RunningTrial:
             message=f"ended: {stopping}" if outcome.reason == "cancelled" else outcome.message,
             host=outcome.host or self.host,
             artifacts=outcome.artifacts if outcome.in_place else "",
-            busy=math.fsum(one.duration for one in self.ended.values()) if self.plan.several else None,
-            failed_units=failed_units(self.ended),
+            busy=math.fsum(one.duration for one in self.ended.values()) if self.plan.count > 1 else None,
+            failed_units=failed_units(self.ended) if self.ended else (),
         )
 
     def child_run(self, result: Result, outcome: Outcome) -> ChildRun:

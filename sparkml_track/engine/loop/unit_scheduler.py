@@ -40,8 +40,9 @@ class UnitScheduler:
     def __init__(self, asker: Asker, writer: JournalWriter, spec: Spec, reached: LifecycleListener) -> None:
         self._asker = asker
         self._writer = writer
-        self._plan, self._timeout = spec.units, spec.trial_timeout
+        self._plan, self._timeout, self._several = spec.units, spec.trial_timeout, spec.units.several
         self._reached = reached
+        self._indices = range(spec.units.count)[::-1]
         self._again: deque[RunningTrial] = deque()
         self._begun: deque[RunningTrial] = deque()
         self.live: dict[int, RunningTrial] = {}
@@ -80,7 +81,7 @@ class UnitScheduler:
         live = self._trial() if new else None
         if live is None:
             return None
-        if self._plan.several:
+        if self._several:
             self._begun.append(live)
         return self._begin(live).next(self._timeout)
 
@@ -92,7 +93,7 @@ class UnitScheduler:
             return None
         self._writer.record(Asked(trial.number, trial.params, trial.seed))
         self._reached(Lifecycle.ASKED)
-        return RunningTrial(trial, self._plan, deque(range(self._plan.count)))
+        return RunningTrial(trial, self._plan, [*self._indices])
 
     def _begin(self, live: RunningTrial) -> RunningTrial:
         self.live[live.trial.number] = live  # at once: to ask for the next one may raise

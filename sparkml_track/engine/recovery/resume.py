@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -108,21 +107,20 @@ def restore(loop: Loop, parts: Parts, past: History, spec: Spec) -> None:
 
 def _begun(trial: Trial, past: History, spec: Spec) -> RunningTrial:
     """A trial that an earlier driver began: of its units those that were accepted are not executed again."""
-    number = trial.number
+    number, indices = trial.number, range(spec.units.count)[::-1]
+    attempts = past.attempts.get(number, 0)
     units = past.units.get(number) if spec.units.several else None
     if units is None:
-        tried, charged = {0: past.attempts.get(number, 0)}, {0: past.charged.get(number, 0)}
-        return RunningTrial(
-            trial, spec.units, deque(range(spec.units.count)), tried=tried, charged=charged, attempts=tried[0]
-        )
+        tried, charged = {0: attempts}, {0: past.charged.get(number, 0)}
+        return RunningTrial(trial, spec.units, [*indices], tried=tried, charged=charged, attempts=attempts)
     live = RunningTrial(
         trial,
         spec.units,
-        deque(index for index in range(spec.units.count) if index not in units.ended),
+        [index for index in indices if index not in units.ended],
         ended=dict(units.ended),
         tried=units.attempts,
         charged=units.charged,
-        attempts=past.attempts.get(number, 0),
+        attempts=attempts,
         reports=units.accepted_reports,
         logged=units.accepted_logs,
     )

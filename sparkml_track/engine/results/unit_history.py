@@ -30,7 +30,7 @@ class UnitHistory:
     @property
     def reports(self) -> list[Report]:
         """Of the latest attempts, unit after unit."""
-        return in_order(self._reports)
+        return list(in_order(self._reports))
 
     @property
     def accepted_reports(self) -> dict[int, list[Report]]:
@@ -45,7 +45,7 @@ class UnitHistory:
     @property
     def logged(self) -> list[RunLog]:
         """Likewise, what they logged through MLflow."""
-        return in_order(self._logged)
+        return list(in_order(self._logged))
 
     def submitted(self, record: Submitted) -> list[str]:
         """Takes an attempt; what contradicts others, for a person."""

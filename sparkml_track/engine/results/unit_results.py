@@ -15,8 +15,10 @@ __all__ = ["failed_units", "in_order", "means", "outcome_of_units"]
 Each = TypeVar("Each")
 
 
-def in_order(by_unit: Mapping[int, Sequence[Each]]) -> list[Each]:
+def in_order(by_unit: Mapping[int, Sequence[Each]]) -> Sequence[Each]:
     """What each unit has, unit after unit."""
+    if len(by_unit) == 1:
+        return next(iter(by_unit.values()))
     return [each for index in sorted(by_unit) for each in by_unit[index]]
 
 
@@ -29,6 +31,8 @@ def means(units: Units, ended: Mapping[int, UnitAccepted]) -> dict[str, float]:
 
 def failed_units(ended: Mapping[int, UnitAccepted]) -> tuple[tuple[int, str], ...]:
     """Index and message of each unit that did not finish."""
+    if not ended:
+        return ()
     return tuple(
         (index, ended[index].message) for index in sorted(ended) if ended[index].state in {State.FAILED, State.KILLED}
     )

@@ -306,7 +306,7 @@ def unit(index: int, state: State = State.FINISHED) -> UnitAccepted:
 def left(*ended: UnitAccepted, count: int = 3) -> RunningTrial:
     known = {one.attempt.unit: one for one in ended}
     live = RunningTrial(Trial(0, {"x": 0.0}), Units(count), ended=known, tried={0: 1, 1: 2}, attempts=2)
-    live.left.extend(index for index in range(count) if index not in known)
+    live.left.extend(index for index in range(count)[::-1] if index not in known)
     for one in ended:
         live.judge(one)
     return live
