@@ -16,6 +16,7 @@ __all__ = [
     "ARTIFACT_SPARK_CONF",
     "ARTIFACT_SPEC",
     "ARTIFACT_TRIALS",
+    "ATTR_DRIVER",
     "COLUMN_ROLE",
     "PREFIX",
     "REASONS",
@@ -97,6 +98,9 @@ TAG_SWEEP_RUN = "sparkml.sweep.run"  # the parent run of the sweep that found a 
 TAG_MODEL = "sparkml.model"  # "<name>/<version>" that was used
 TAG_MODEL_RUN = "sparkml.model.run"  # the run that made it
 
+# In studies of Optuna.
+ATTR_DRIVER = "sparkml.driver"  # system attribute of a trial: host, process and its start, of the driver that has it
+
 #: In the metadata of a table's columns: what a column is for.
 COLUMN_ROLE = "sparkml.role"
 TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
@@ -109,6 +113,7 @@ RECORDS = frozenset(
         "plan",  # the sweep: spec, space, fingerprint
         "parent",  # the parent run was created
         "asked",  # a trial exists: number, params, seed
+        "suggested",  # params that a trial was given while it ran: a front door's
         "submitted",  # an attempt was given to the executor
         "reported",  # metrics of a step
         "logged",  # what an attempt logged through MLflow

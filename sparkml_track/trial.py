@@ -141,6 +141,7 @@ class Attempt:
         unit: which part of it.
         number: from 1; counts the tries at this unit.
         timeout: hard limit in seconds, None for none.
+        along: JSON that a front door gives along.
         id: ``attempt_id`` as text; a late answer under another one is stale.
     """
 
@@ -148,6 +149,7 @@ class Attempt:
     unit: Unit
     number: int = 1
     timeout: float | None = None
+    along: object = None
     id: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

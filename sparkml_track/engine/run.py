@@ -126,6 +126,7 @@ class _Run:
             if wanted is not None:
                 publisher = TopPublisher(every, wanted, before)
         parts = Parts(*members, opening.journal, publisher, self._watch, published, around.reached, around.accepted)
+        parts = replace(parts, door=around.door)
         loop = Loop(spec, parts)
         if past is not None:
             clear_spool(Home(around.home).spool(self._sweep), past)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkml_track.engine.loop.doorkeeper import Doorkeeper
 from sparkml_track.engine.loop.ports import OutcomeListener, goes_on
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.publishing.finish import LONGEST_WAIT
@@ -30,6 +31,7 @@ class Surroundings:
         longest_wait: seconds for which the end of the sweep waits for a tracking store that is down.
         reached: is called at each point of the sweep's life.
         accepted: is called with each accepted trial, and may end the sweep.
+        door: replies to attempts while they run; None if they do not ask.
         tags: for the parent run: code version, Spark facts.
         files: the same as artifacts, by path.
         listener: gets the progress.
@@ -47,3 +49,4 @@ class Surroundings:
     longest_wait: float = LONGEST_WAIT
     reached: LifecycleListener = unheard
     accepted: OutcomeListener = goes_on
+    door: Doorkeeper | None = None

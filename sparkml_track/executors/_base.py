@@ -15,6 +15,7 @@ __all__ = [
     "Executor",
     "Logged",
     "Lost",
+    "Questioned",
     "Reported",
     "Resources",
     "SlotsChanged",
@@ -29,7 +30,7 @@ class Capabilities:
 
     Attributes:
         kills: ``stop`` ends an attempt that does not listen, and ``timeout`` is hard.
-        streams: reports arrive while the attempt runs, and ``answer`` reaches it.
+        streams: reports and questions arrive while the attempt runs, and ``answer`` and ``reply`` reach it.
         isolates: a crash of the objective's process ends with its attempt.
         gangs: a unit may take several slots.
         ships: objective and data are pickled and mapped for slots; else they are the driver's own objects.
@@ -122,6 +123,22 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Questioned:
+    """An attempt sent text for the front door of its sweep.
+
+    Attributes:
+        number: of the question.
+        body: the text, as a user's code may have made it; of bounded length.
+        waits: the attempt waits for ``reply(attempt, number, …)``.
+    """
+
+    attempt: str
+    number: int
+    body: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """An attempt ended by itself, by ``stop`` or by its limits."""
 
@@ -150,7 +167,7 @@ class SlotsChanged:
     slots: int
 
 
-Event = Started | Reported | Logged | Ended | Lost | SlotsChanged
+Event = Started | Reported | Logged | Questioned | Ended | Lost | SlotsChanged
 
 
 class Executor(ABC):
@@ -197,6 +214,9 @@ class Executor(ABC):
     @abstractmethod
     def answer(self, attempt: str, index: int, stop: bool) -> None:
         """Gives the decision on a report to ``should_stop()`` of the attempt."""
+
+    def reply(self, attempt: str, number: int, body: str) -> None:  # noqa: B027 - nobody asks where nothing streams
+        """Gives the reply to a question; nothing where attempts cannot ask, since the executor does not stream."""
 
     @abstractmethod
     def stop(self, attempt: str, reason: str) -> None:

@@ -90,6 +90,10 @@ class FallbackExecutor(Executor):
         self._now.answer(attempt, index, stop)
 
     @override
+    def reply(self, attempt: str, number: int, body: str) -> None:
+        self._now.reply(attempt, number, body)
+
+    @override
     def stop(self, attempt: str, reason: str) -> None:
         self._now.stop(attempt, reason)
 

@@ -12,7 +12,17 @@ from typing_extensions import override
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._attempts.messages import run_message
 from sparkml_track.executors._attempts.received import outcome_of
-from sparkml_track.executors._base import Capabilities, Ended, Event, Executor, Reported, SlotsChanged, Started, Work
+from sparkml_track.executors._base import (
+    Capabilities,
+    Ended,
+    Event,
+    Executor,
+    Questioned,
+    Reported,
+    SlotsChanged,
+    Started,
+    Work,
+)
 from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.slot.attempt.artifacts import pieces
@@ -54,6 +64,7 @@ class InlineExecutor(Executor, Link):
         self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._out: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[str, int, bool] | None] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[tuple[str, int, str] | None] = queue.SimpleQueue()
         self._stopped: dict[str, str] = {}
         self._ahead = 0
         self._closed = False
@@ -103,6 +114,10 @@ class InlineExecutor(Executor, Link):
     def answer(self, attempt: str, index: int, stop: bool) -> None:
         self._answers.put((attempt, index, stop))
 
+    @override
+    def reply(self, attempt: str, number: int, body: str) -> None:
+        self._replies.put((attempt, number, body))
+
     def stop(self, attempt: str, reason: str) -> None:
         """See ``Executor``; one that has not begun never does, one that runs learns it at its next ``should_stop``."""
         self._stopped[attempt] = reason
@@ -114,6 +129,7 @@ class InlineExecutor(Executor, Link):
         self._closed = True
         self._in.put(None)
         self._answers.put(None)
+        self._replies.put(None)
         self._thread.join(1.0)
         self._host.remove()
 
@@ -131,6 +147,17 @@ class InlineExecutor(Executor, Link):
                 raise _Closed
             if answer[:2] == (self._current, index):
                 return answer[2] or self._current in self._stopped
+
+    @override
+    def question(self, number: int, body: str, waits: bool) -> str:
+        self._out.put(Questioned(self._current, number, body, waits))
+        while waits:
+            reply = self._replies.get()
+            if reply is None or self._closed:
+                raise _Closed
+            if reply[:2] == (self._current, number):
+                return reply[2]
+        return ""
 
     def _serve(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """What runs in a slot. Standard library only; shipped to Spark executors as one zip named ``sparkml_slot``.
 
+    task         what the Spark task of a worker calls
     worker       lives in a Spark task: takes attempts from the broker, watches their process, sends what comes back
     driver_link  its connection to the broker
     once         one attempt in a Spark task, for slots that cannot reach the driver

@@ -22,7 +22,7 @@ from .condition import LINUX, born_here
 from .host.paths import HostPaths, Places
 from .host.temporary import make_temporary
 from .wire.frames import Opener, Sealer
-from .wire.messages import Answer, Ask, Done, Message, Report, Run, decode, encode
+from .wire.messages import Answer, Ask, Done, Message, Question, Reply, Report, Run, decode, encode
 
 __all__ = ["Loaded", "serve"]
 
@@ -93,6 +93,15 @@ class _WorkerLink:
             message = self.receive()
             if isinstance(message, Answer) and message.number == index:
                 return message.stop
+
+    def question(self, number: int, body: str, waits: bool) -> str:
+        """See ``door.DoorLink``."""
+        self.send(Question(self.attempt, number, body, waits))
+        while waits:
+            message = self.receive()
+            if isinstance(message, Reply) and (message.attempt, message.number) == (self.attempt, number):
+                return message.body
+        return ""
 
 
 def serve(sock: socket.socket, loaded: Loaded) -> None:

@@ -28,7 +28,9 @@ from .wire.messages import (
     Logged,
     Message,
     NoFork,
+    Question,
     Ready,
+    Reply,
     Report,
     Run,
     Unbegun,
@@ -158,6 +160,8 @@ class _Once:
                 self._messages.append(message)
             case Ask(attempt, number):
                 child.send(Answer(attempt, number, stop=False))
+            case Question(attempt, number, waits=True):
+                child.send(Reply(attempt, number, ""))
             case Done(key=self._run.key):
                 child.drain()
                 self._end(message._replace(log=child.log.text()))

@@ -21,7 +21,6 @@ from .config import Config
 from .driver_link import DriverLink, Goodbye
 from .host.folder import Host
 from .joining import join
-from .wire.frames import WireError
 from .wire.messages import (
     Answer,
     Ask,
@@ -35,7 +34,9 @@ from .wire.messages import (
     Park,
     Parked,
     Parted,
+    Question,
     Refuse,
+    Reply,
     Report,
     Run,
     Stale,
@@ -47,10 +48,8 @@ from .wire.messages import (
     encode,
 )
 
-__all__ = ["UNREACHABLE", "Config", "Worker", "main"]
+__all__ = ["Config", "Worker"]
 
-#: How the message of a worker begins that did not find the broker.
-UNREACHABLE = "the driver cannot be reached"
 #: Seconds between signs of life.
 BEAT = 2.0
 #: Seconds of work after which a recycled child is replaced.
@@ -176,16 +175,22 @@ class Worker:
             match message:
                 case Run():
                     self._queue.append(message)
-                case Answer():
+                case Answer() | Reply():
                     if self._runs(message.attempt):
-                        self._answer = message
-                        self._give_answer()
+                        self._pass_on(message)
                 case Stop():
                     self._stop(message)
                 case Work() | Park():
                     self._change_sweep(message)
                 case Bye():
                     raise Goodbye(message.over, message.rests)
+
+    def _pass_on(self, said: Answer | Reply) -> None:
+        if isinstance(said, Answer):
+            self._answer = said
+            self._give_answer()
+        elif self._child is not None:
+            self._child.send(said)
 
     def _runs(self, attempt: str) -> bool:
         return self._current is not None and self._current.run.attempt == attempt
@@ -220,7 +225,7 @@ class Worker:
         if child is not self._child:
             return
         match message:
-            case Report() | Logged():
+            case Report() | Logged() | Question():
                 if self._runs(message.attempt):
                     self._driver.send_body(body)
             case Ask():
@@ -333,18 +338,3 @@ class Worker:
             self._kill("timeout")
         if now >= self._driver.sent + BEAT:
             self._driver.send(Beat())
-
-
-def main(config: Config) -> str:
-    """What the Spark task calls.
-
-    Returns:
-        Why the broker could not be reached, else nothing: no failure of the task, which Spark would only repeat.
-    """
-    try:
-        worker = Worker(config)
-    except (OSError, WireError) as error:
-        where = ":".join(map(str, config.address[1:]))
-        return f"{UNREACHABLE} at {where} from {socket.gethostname()}: {error}"
-    worker.run()
-    return ""

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.errors import DataError, ObjectiveError
-from sparkml_track.executors import Ended, Reported, SlotsChanged, Started, Work
+from sparkml_track.executors import Ended, Questioned, Reported, SlotsChanged, Started, Work
 from sparkml_track.testing._attempts import attempt, events_until, outcomes
 from sparkml_track.testing._executor_limits import LimitsCase
 from sparkml_track.trial import Outcome, State
@@ -74,6 +75,34 @@ class ExecutorCase(LimitsCase):
             assert event.outcome.metrics == {"loss": number / 4, "seed": number + 7, "number": number}
             (started,) = (i for i, e in enumerate(events) if isinstance(e, Started) and e.attempt == event.attempt)
             assert started < events.index(event)
+
+    def test_a_question_waits_for_its_reply_and_a_note_does_not(self) -> None:
+        """In the order made, with what came along; replies to other questions are not taken."""
+
+        def objective(trial: object) -> float:
+            door = trial.door  # type: ignore[attr-defined]
+            door.note("first")
+            return float(door.ask("second")) + float(door.ask("third")) + door.along["x"]  # type: ignore[no-any-return]
+
+        with self.opened(objective) as executor:
+            if not executor.capabilities.streams:
+                pytest.skip("attempts cannot ask")
+            executor.submit(replace(attempt(0), along={"x": 100}))
+            asked: list[Questioned] = []
+            ended: list[Ended] = []
+            while not ended:
+                for event in executor.events(10.0):
+                    if isinstance(event, Questioned):
+                        asked.append(event)
+                        executor.reply(event.attempt, event.number - 1, "7")
+                        executor.reply(event.attempt, event.number, str(len(asked)))
+                    ended += [event] if isinstance(event, Ended) else []
+        assert [(one.number, one.body, one.waits) for one in asked] == [
+            (1, "first", False),
+            (2, "second", True),
+            (3, "third", True),
+        ]
+        assert ended[0].outcome.metrics == {"loss": 105.0}
 
     def test_slots_are_reported(self) -> None:
         """At least one, by the first event of that kind."""

@@ -3,6 +3,7 @@
 loop            asks, submits, takes events
 ports           what the loop connects
 unit_scheduler  which unit is executed next, and those that have not ended
+doorkeeper      what a front door says to attempts, and hears from them
 asker           the user's own points first, then the sampler
 sampler_thread  a slow sampler on a thread of its own
 running_trial   trials that have not ended, and their units

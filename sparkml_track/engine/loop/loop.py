@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from sparkml_track.engine.loop.doorkeeper import DoorLine
 from sparkml_track.engine.loop.journal_writer import JournalWriter
 from sparkml_track.engine.loop.ports import Parts
 from sparkml_track.engine.loop.pruning import Pruning
@@ -23,7 +24,7 @@ from sparkml_track.engine.results.summary import Result, Summary, summarise
 from sparkml_track.engine.results.unit_results import in_order
 from sparkml_track.engine.spec.lifecycle import Lifecycle
 from sparkml_track.engine.spec.spec import Spec
-from sparkml_track.executors import Ended, Event, Logged, Lost, Reported, SlotsChanged, Started
+from sparkml_track.executors import Ended, Event, Logged, Lost, Questioned, Reported, SlotsChanged, Started
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
 __all__ = ["Loop", "Parts"]
@@ -58,6 +59,7 @@ class Loop:
         self._pruning = Pruning(parts.pruner, spec, self.tally)
         self.journal = JournalWriter(parts.journal, parts.publisher, parts.published, parts.reached)
         self._units = UnitScheduler(parts.asker, self.journal, spec, parts.reached)
+        self._line = DoorLine(parts.door, self.journal, parts.executor)
         self.live = self._units.live
         self._began = self._turned = time.monotonic()
 
@@ -112,7 +114,7 @@ class Loop:
         """Returns when every trial has ended.
 
         Raises:
-            ExecutorError, JournalError: as its parts raise; ``live`` then holds what had not ended.
+            ExecutorError, JournalError, SetupError: as its parts raise; ``live`` then has what had not ended.
             TrackingError: a thread of the publisher died.
         """
         try:
@@ -180,7 +182,7 @@ class Loop:
         for attempt in attempts:
             self.journal.record(records.Submitted(attempt.attempt_id))
         self.journal.write()
-        self._parts.executor.submit(*attempts)
+        self._line.submit(attempts)
         for _ in attempts:
             self._parts.reached(Lifecycle.SUBMITTED)
 
@@ -197,8 +199,8 @@ class Loop:
             self._ended(unit, event.outcome)
         elif isinstance(event, Reported):
             self._reported(unit, event)
-        elif isinstance(event, Logged):
-            self.journal.record(unit.take_logged(event.log))
+        elif isinstance(event, Logged | Questioned):
+            self._line.hear(unit, event)
         elif isinstance(event, Started):
             unit.started, unit.host = event.time, event.host
             unit.of.since = unit.of.since or time.monotonic()

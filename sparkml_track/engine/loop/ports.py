@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sparkml_track.engine.loop.asker import Asker
+from sparkml_track.engine.loop.doorkeeper import Doorkeeper
 from sparkml_track.engine.loop.running_trial import RunningTrial
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
@@ -94,3 +95,4 @@ class Parts:
     published: deque[Sequence[int]] = field(default_factory=deque)
     reached: LifecycleListener = unheard
     accepted: OutcomeListener = goes_on
+    door: Doorkeeper | None = None

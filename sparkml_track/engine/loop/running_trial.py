@@ -17,7 +17,7 @@ from sparkml_track.engine.spec.units import ONE, Units
 from sparkml_track.executors import Lost
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
-from sparkml_track.trial import Attempt, Outcome, Report, RunLog, State, Trial, Unit
+from sparkml_track.trial import Attempt, Outcome, Params, Report, RunLog, State, Trial, Unit
 
 __all__ = ["RunningTrial", "RunningUnit"]
 
@@ -232,6 +232,11 @@ class RunningTrial:
             busy=math.fsum(one.duration for one in self.ended.values()) if self.plan.count > 1 else None,
             failed_units=failed_units(self.ended) if self.ended else (),
         )
+
+    def suggested(self, params: Params) -> records.Suggested:
+        """Takes params that were suggested while it runs; what the journal is to have of them."""
+        self.trial = replace(self.trial, params={**self.trial.params, **params})
+        return records.Suggested(self.trial.number, params)
 
     def child_run(self, result: Result, outcome: Outcome) -> ChildRun:
         """The child run of its end."""

@@ -31,6 +31,7 @@ from sparkml_track.engine.records.types import (
     Reported,
     Retried,
     Submitted,
+    Suggested,
     UnitAccepted,
 )
 from sparkml_track.engine.spec.spec import Tracking
@@ -45,8 +46,8 @@ Body = Mapping[str, object]
 def encode(record: JournalRecord) -> tuple[str, dict[str, object]]:
     """Kind and body of a record. A few microseconds: the loop does this some times for each trial."""
     match record:
-        case Asked():
-            return "asked", {"n": record.number, "params": record.params, "seed": record.seed}
+        case Asked() | Suggested():
+            return _params_body(record)
         case Submitted():
             return "submitted", {"a": str(record.attempt)}
         case Accepted():
@@ -62,6 +63,11 @@ def encode(record: JournalRecord) -> tuple[str, dict[str, object]]:
             body: dict[str, object] = {"a": str(record.attempt), "why": record.message, "charged": record.charged}
             return "lost", body | {"host": record.host, "t": record.time}
     return _encode_of_sweep(record)
+
+
+def _params_body(record: Asked | Suggested) -> tuple[str, dict[str, object]]:
+    body: dict[str, object] = {"n": record.number, "params": record.params}
+    return ("asked", body | {"seed": record.seed}) if isinstance(record, Asked) else ("suggested", body)
 
 
 def decode(kind: str, body: Body) -> JournalRecord | None:
@@ -217,6 +223,7 @@ _READERS: Mapping[str, Callable[[Body], JournalRecord]] = {
     "plan": _plan,
     "parent": _parent,
     "asked": _asked,
+    "suggested": lambda body: Suggested(get.whole(body, "n"), get.mapping(body, "params")),
     "submitted": lambda body: Submitted(attempt(body)),
     "reported": _reported,
     "logged": _logged,

@@ -28,6 +28,7 @@ __all__ = [
     "Reported",
     "Retried",
     "Submitted",
+    "Suggested",
     "UnitAccepted",
 ]
 
@@ -48,6 +49,19 @@ class Asked:
     number: int
     params: Params
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """A trial that ran was given params, beside those that it was asked with.
+
+    Attributes:
+        number: the trial's.
+        params: the new ones.
+    """
+
+    number: int
+    params: Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +308,6 @@ class Ended:
     why: str = ""
 
 
-OfTrial = Asked | Submitted | Reported | Logged | Lost | UnitAccepted | Accepted
+OfTrial = Asked | Suggested | Submitted | Reported | Logged | Lost | UnitAccepted | Accepted
 OfSweep = Plan | Parent | Retried | Extended | Published | Late | Ended
 JournalRecord = OfTrial | OfSweep

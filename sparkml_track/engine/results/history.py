@@ -24,11 +24,12 @@ from sparkml_track.engine.records.types import (
     Reported,
     Retried,
     Submitted,
+    Suggested,
     UnitAccepted,
 )
 from sparkml_track.engine.results.attempt_history import AttemptHistory
 from sparkml_track.engine.results.curves import Curves
-from sparkml_track.engine.results.records import child_run, result_of
+from sparkml_track.engine.results.records import child_run, result_of, suggested
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.results.work_clock import WorkClock
 from sparkml_track.engine.spec.spec import Tracking
@@ -101,8 +102,8 @@ class History(AttemptHistory):
             JournalError: it says less than the plan asks for.
         """
         match record:
-            case Asked():
-                self._take_asked(record)
+            case Asked() | Suggested():
+                self._take_params(record)
             case Submitted():
                 self._check_open(record)
                 self._take_submitted(record)
@@ -211,7 +212,10 @@ class History(AttemptHistory):
         self.parent = record
         self.ended = None
 
-    def _take_asked(self, record: Asked) -> None:
+    def _take_params(self, record: Asked | Suggested) -> None:
+        if isinstance(record, Suggested):
+            self.trials[record.number] = suggested(record, self.trials.get(record.number))
+            return
         if record.number in self.trials:
             self.problems.append(f"trial {record.number} was asked twice")
         self.trials[record.number] = Trial(record.number, record.params, record.seed)
@@ -246,8 +250,7 @@ class History(AttemptHistory):
     def _take_extended(self, record: Extended) -> None:
         """The fingerprint stays: by it the sweep is found as it was planned."""
         self.ended = None
-        begun = self.begun
-        self.plan = replace(begun, spec=replace(begun.spec, max_trials=record.max_trials))
+        self.plan = replace(self.begun, spec=replace(self.begun.spec, max_trials=record.max_trials))
 
     def _take_retried(self, record: Retried) -> None:
         self.ended = None
@@ -261,9 +264,8 @@ class History(AttemptHistory):
 
     def _take_published(self, record: Published) -> None:
         self.published.update(record.numbers)
-        if not self.keep:
-            for number in record.numbers:
-                self._forget(number)
+        for number in () if self.keep else record.numbers:
+            self._forget(number)
 
     def _take_ended(self, record: Ended) -> None:
         self.clock.seen(record.time)

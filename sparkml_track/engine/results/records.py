@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sparkml_track.engine.records.types import Accepted
+from sparkml_track.engine.records.types import Accepted, Suggested
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.goal import Goal, losses
 from sparkml_track.space import flatten
 from sparkml_track.trackers import ChildRun
 from sparkml_track.trial import Report, RunLog, State, Trial
 
-__all__ = ["accepted", "child_run", "last_reported", "losses_of", "result_of", "values_of"]
+__all__ = ["accepted", "child_run", "last_reported", "losses_of", "result_of", "suggested", "values_of"]
 
 
 def last_reported(reports: Sequence[Report], state: State) -> dict[str, float]:
@@ -62,6 +62,12 @@ def result_of(record: Accepted, trial: Trial, metric: Sequence[str]) -> Result:
         busy=record.busy,
         failed_units=record.failed_units,
     )
+
+
+def suggested(record: Suggested, trial: Trial | None) -> Trial:
+    """The trial with the params of a record; one that was never asked has nothing else, and no outcome."""
+    trial = trial or Trial(record.number, {})
+    return Trial(trial.number, {**trial.params, **record.params}, trial.seed)
 
 
 def values_of(state: State, metrics: Mapping[str, float], metric: Sequence[str]) -> tuple[float, ...] | None:

@@ -28,7 +28,8 @@ def take_back(waiting: deque[Attempt], attempt: str, reason: str) -> list[Event]
 def run_message(attempt: Attempt) -> Run:
     """What a worker is sent."""
     trial = attempt.trial
-    return Run(attempt.id, trial.number, trial.params, trial.seed, attempt.unit.name, attempt.number, attempt.timeout)
+    run = Run(attempt.id, trial.number, trial.params, trial.seed, attempt.unit.name, attempt.number, attempt.timeout)
+    return run if attempt.along is None else run._replace(along=attempt.along)
 
 
 def not_loaded(host: str, said: str, theirs: str = "") -> str:

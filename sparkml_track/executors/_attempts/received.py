@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 from sparkml_track import schema
-from sparkml_track.executors._base import Reported
 from sparkml_track.slot.attempt.returned import METRICS_LIMIT, NAME_LIMIT, clip
 from sparkml_track.slot.wire import messages as wire
 from sparkml_track.trial import Outcome, Report, State
@@ -99,14 +98,6 @@ class Judge:
     def __init__(self, metric: Sequence[str]) -> None:
         self._metric = metric
         self._refused: dict[str, Outcome] = {}
-
-    def report(self, report: wire.Report, host: str) -> Reported | None:
-        """What was reported; None if it cannot be, and the attempt is to be ended."""
-        try:
-            return Reported(report.attempt, *report_of(report))
-        except BadMessage as error:
-            self.refuse(report.attempt, error, host)
-            return None
 
     def refuse(self, attempt: str, error: Exception, host: str) -> None:
         """The attempt sent what cannot be, and is to be ended."""

@@ -26,6 +26,7 @@ from sparkml_track.executors._base import (
     Ended,
     Event,
     Executor,
+    Questioned,
     Reported,
     SlotsChanged,
     Started,
@@ -87,6 +88,7 @@ class _Running(Link):
         self._events = events
         self._decided = threading.Condition()
         self._answer = (-1, False)
+        self._reply = (-1, "")
         self._gone = False
 
     @override
@@ -100,6 +102,21 @@ class _Running(Link):
             if self._gone:
                 raise Stopped
             return bool(self.stopped) or self._answer[1]
+
+    @override
+    def question(self, number: int, body: str, waits: bool) -> str:
+        self._events.put(Questioned(self.attempt.id, number, body, waits))
+        with self._decided:
+            self._decided.wait_for(lambda: not waits or self._gone or self.stopped or self._reply[0] == number)
+            if self._gone or self.stopped:
+                raise Stopped
+            return self._reply[1] if waits else ""
+
+    def reply(self, number: int, body: str) -> None:
+        """Hands over a reply."""
+        with self._decided:
+            self._reply = (number, body)
+            self._decided.notify_all()
 
     def decide(self, index: int, stop: bool) -> None:
         """Hands over a decision."""
@@ -238,6 +255,12 @@ class DriverExecutor(Executor):
         running = self._running.get(attempt)
         if running is not None:
             running.decide(index, stop)
+
+    @override
+    def reply(self, attempt: str, number: int, body: str) -> None:
+        running = self._running.get(attempt)
+        if running is not None:
+            running.reply(number, body)
 
     def stop(self, attempt: str, reason: str) -> None:
         """See ``Executor``; the objective ends when its Spark job fails, or when it asks."""

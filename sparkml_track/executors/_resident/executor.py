@@ -12,17 +12,16 @@ from dataclasses import replace
 from typing_extensions import override
 
 from sparkml_track.errors import PreflightError
-from sparkml_track.executors._attempts.logged import run_log_of
 from sparkml_track.executors._attempts.messages import not_loaded, other_python
 from sparkml_track.executors._attempts.not_started import NotStarted
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
-from sparkml_track.executors._attempts.received import BadMessage, Judge
+from sparkml_track.executors._attempts.received import Judge
+from sparkml_track.executors._attempts.said import Said, event_of
 from sparkml_track.executors._base import (
     Capabilities,
     Event,
     Executor,
-    Logged,
     Lost,
     SlotsChanged,
     Work,
@@ -138,6 +137,12 @@ class ResidentExecutor(Executor):
             self._send(slot, wire.Answer(attempt, index, stop))
 
     @override
+    def reply(self, attempt: str, number: int, body: str) -> None:
+        slot = self._assignment.at(attempt)
+        if slot is not None:
+            self._send(slot, wire.Reply(attempt, number, body))
+
+    @override
     def stop(self, attempt: str, reason: str) -> None:
         slot = self._assignment.at(attempt)
         if slot is not None:
@@ -184,7 +189,7 @@ class ResidentExecutor(Executor):
 
     def _hear(self, slot: Slot, message: wire.Message, blob: bytes) -> None:
         match message:
-            case wire.Report() | wire.Logged() | wire.Done() | wire.Unbegun():
+            case wire.Report() | wire.Logged() | wire.Question() | wire.Done() | wire.Unbegun():
                 self._hear_of(slot, message)
             case wire.Get():
                 self._give(slot, message)
@@ -200,17 +205,15 @@ class ResidentExecutor(Executor):
             case wire.Warn():
                 _log.warning("%s: %s", slot.host, message.message)
 
-    def _hear_of(self, slot: Slot, message: wire.Report | wire.Logged | wire.Done | wire.Unbegun) -> None:
+    def _hear_of(self, slot: Slot, message: Said | wire.Done | wire.Unbegun) -> None:
         if self._assignment.at(message.attempt) is not slot:
             self.stale += 1
-        elif isinstance(message, wire.Report):
-            self._report(slot, message)
-        elif isinstance(message, wire.Logged):
-            self._logged(slot, message)
         elif isinstance(message, wire.Done):
             self._done(slot, message)
-        else:
+        elif isinstance(message, wire.Unbegun):
             self._not_begun(slot, message)
+        else:
+            self._said(slot, message)
 
     def _hello(self, connection: Connection, hello: wire.Hello) -> None:
         text = other_python(hello.python, hello.host)
@@ -247,20 +250,13 @@ class ResidentExecutor(Executor):
         else:
             self._broker.drop(slot.connection)
 
-    def _report(self, slot: Slot, report: wire.Report) -> None:
-        reported = self._judge.report(report, slot.host)
-        if reported is None:
+    def _said(self, slot: Slot, said: Said) -> None:
+        event = event_of(said, slot.host, self._judge)
+        if event is None:
             # The attempt is ended in its slot, which says so; how it ended is known here.
-            self._send(slot, wire.Stop(report.attempt, "result"))
+            self._send(slot, wire.Stop(said.attempt, "result"))
         else:
-            self._out.events.append(reported)
-
-    def _logged(self, slot: Slot, logged: wire.Logged) -> None:
-        try:
-            self._out.events.append(Logged(logged.attempt, run_log_of(logged)))
-        except BadMessage as error:
-            self._judge.refuse(logged.attempt, error, slot.host)
-            self._send(slot, wire.Stop(logged.attempt, "result"))
+            self._out.events.append(event)
 
     def _done(self, slot: Slot, done: wire.Done) -> None:
         outcome = with_artifacts(self._spool, done.attempt, self._judge.outcome(done, slot.host))

@@ -17,7 +17,7 @@ from sparkml_track.slot.worker import Config
 __all__ = ["Launcher", "LocalLauncher", "Others"]
 
 _BOOT = "import sys, pickle; sys.path.insert(0, sys.argv[1]); c = pickle.load(sys.stdin.buffer); "
-_BOOT += "from sparkml_track.slot.worker import main; main(c)"
+_BOOT += "from sparkml_track.slot.task import main; main(c)"
 
 
 @dataclass(frozen=True, slots=True)

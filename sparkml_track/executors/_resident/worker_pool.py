@@ -15,7 +15,7 @@ from dataclasses import replace
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._resident.launcher import Launcher
 from sparkml_track.executors._resident.slot import Limits, Slot
-from sparkml_track.slot.worker import UNREACHABLE, Config
+from sparkml_track.slot.task import UNREACHABLE, Config
 
 __all__ = ["Unreachable", "WorkerPool"]
 

@@ -190,7 +190,7 @@ def _task(config: Config) -> Callable[[int], bytes]:
 
     def work(_: int) -> bytes:
         from pyspark import TaskContext
-        from sparkml_slot.worker import Config, main  # type: ignore[import-not-found]
+        from sparkml_slot.task import Config, main  # type: ignore[import-not-found]
 
         task = TaskContext.get()
         gpus = task.resources().get("gpu") if task is not None else None

@@ -2,6 +2,7 @@
 
 execute    calls the objective and makes the outcome
 context    what the objective gets as ``trial``
+door       its line to the front door of the sweep
 returned   what an objective may return, and how its failure is described
 artifacts  what it left in its artifact folder, in pieces
 endings    how an attempt ended that could not say so itself

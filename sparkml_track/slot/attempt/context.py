@@ -10,13 +10,14 @@ from typing import Protocol
 
 from ..host.paths import Places
 from ..wire.messages import Run
+from .door import Door, DoorLink
 from .returned import BadResult, named_numbers, show, whole_number
 from .threads import thread_count
 
 __all__ = ["Data", "Link", "TrialContext"]
 
 
-class Link(Protocol):
+class Link(DoorLink, Protocol):
     """How an attempt talks to whoever started it."""
 
     def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
@@ -72,6 +73,7 @@ class TrialContext:
         seed: for the objective's randomness; the same for each attempt at this trial.
         attempt: from 1; more than 1 when infrastructure was lost.
         data: what ``data=`` of the sweep held, opened when read.
+        door: for the front door of the sweep alone.
     """
 
     def __init__(self, run: Run, data: Mapping[str, object], link: Link, places: Places) -> None:
@@ -83,6 +85,7 @@ class TrialContext:
         self._id, self._unit = run.attempt, run.unit
         self.unit = int(run.unit.rpartition(".")[2] or 0)
         self.data = data
+        self.door = Door(run.along, link)
         self._link = link
         self._places = places
         self._reports = 0

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from ..host.paths import Places
 from ..wire.messages import Done, Run
 from .context import Link, TrialContext
-from .returned import BadResult, describe_error, metrics_of
+from .door import Pruned
+from .returned import BadResult, clip, describe_error, metrics_of
 
 __all__ = ["Stopped", "execute"]
 
@@ -47,6 +48,8 @@ def execute(
         state, reason = ("pruned", "pruned") if trial.pruned else ("finished", "")
     except Stopped:
         raise
+    except Pruned as error:
+        state, reason, message = "pruned", "pruned", clip(str(error))
     except BadResult as error:
         reason, message = "result", str(error)
     except MemoryError as error:

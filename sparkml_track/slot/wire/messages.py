@@ -1,9 +1,10 @@
 """The messages between driver, worker, template and child, and their one codec.
 
-    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, File, Done, Unbegun, Parted, Parked
-    driver -> worker     Welcome | Refuse, Work, Piece, Run, Answer, Stop, Park, Bye
-    worker -> child      Run, Answer
-    child -> worker      Born, Report, Logged, Ask, Done (Run and Done bear a key: it says whose end a Done is)
+    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, Question, File, Done, Unbegun, Parted,
+                         Parked
+    driver -> worker     Welcome | Refuse, Work, Piece, Run, Answer, Reply, Stop, Park, Bye
+    worker -> child      Run, Answer, Reply
+    child -> worker      Born, Report, Logged, Question, Ask, Done (it and Run bear a key: it says whose end it is)
     worker -> template   Fork (two descriptors come along: socket, output pipe), Kill, Rests, Renew
     template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth), Stale (in place of another Ready)
     task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged and Done; of one attempt
@@ -42,9 +43,11 @@ __all__ = [
     "Parked",
     "Parted",
     "Piece",
+    "Question",
     "Ready",
     "Refuse",
     "Renew",
+    "Reply",
     "Report",
     "Rests",
     "Run",
@@ -143,6 +146,7 @@ class Run(NamedTuple):
         timeout: hard limit in seconds.
         gpus: the accelerators that it sees; set by the worker.
         key: known to the process that got this message; set by the worker.
+        along: JSON that a front door gave along.
     """
 
     attempt: str
@@ -154,6 +158,7 @@ class Run(NamedTuple):
     timeout: float | None = None
     gpus: str = ""
     key: str = ""
+    along: object = None
 
 
 class Report(NamedTuple):
@@ -186,6 +191,23 @@ class Answer(NamedTuple):
     attempt: str
     number: int
     stop: bool
+
+
+class Question(NamedTuple):
+    """Text of an attempt for the front door of its sweep; where it waits, for a reply of the same number."""
+
+    attempt: str
+    number: int
+    body: str
+    waits: bool
+
+
+class Reply(NamedTuple):
+    """Text of the front door; empty if the sweep has none."""
+
+    attempt: str
+    number: int
+    body: str
 
 
 class Stop(NamedTuple):
@@ -253,9 +275,9 @@ class Bye(NamedTuple):
 
 
 Message = (
-    Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Logged | Ask | Answer | Stop
-    | File | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born | Work | Park | Parked | Renew
-    | Stale
+    Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Logged | Ask | Answer
+    | Question | Reply | Stop | File | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
+    | Work | Park | Parked | Renew | Stale
 )  # fmt: skip
 
 #: What JSON gives for a type of a field.

@@ -27,6 +27,7 @@ from sparkml_track.engine.records.types import (
     Reported,
     Retried,
     Submitted,
+    Suggested,
     UnitAccepted,
 )
 from sparkml_track.goal import DIRECTIONS
@@ -80,6 +81,7 @@ LOG = some.builds(RunLog, *_LOG, some.lists(NESTED, max_size=2).map(tuple))
 
 RECORDS: dict[type, some.SearchStrategy[Any]] = {
     Asked: some.builds(Asked, WHOLE, OBJECT, WHOLE),
+    Suggested: some.builds(Suggested, WHOLE, OBJECT),
     Submitted: some.builds(Submitted, ATTEMPT),
     Reported: some.builds(Reported, ATTEMPT, WHOLE, METRICS, NUMBER),
     Logged: some.builds(Logged, ATTEMPT, LOG),
@@ -151,6 +153,7 @@ PINNED: list[tuple[JournalRecord, str, str]] = [
     (Parent("r", "1", 1.5, None), "parent", '{"run":"r","experiment":"1","t":1.5,"behind":null}'),
     (Parent("r", "1"), "parent", '{"run":"r","experiment":"1"}'),
     (Asked(7, {"x": 1.5}, 3), "asked", '{"n":7,"params":{"x":1.5},"seed":3}'),
+    (Suggested(7, {"x": 1}), "suggested", '{"n":7,"params":{"x":1}}'),
     (Submitted(FIRST), "submitted", '{"a":"7.0.2"}'),
     (Reported(FIRST, 4, {"loss": 1.0}, 2.5), "reported", '{"a":"7.0.2","step":4,"metrics":{"loss":1.0},"t":2.5}'),
     (Logged(FIRST, RunLog({"a": "1"}, [], {}, [], [])), "logged", '{"a":"7.0.2","params":{"a":"1"}}'),

@@ -1,0 +1,39 @@
+"""What an attempt says while it runs, as events."""
+
+from __future__ import annotations
+
+from sparkml_track.executors._attempts.logged import run_log_of
+from sparkml_track.executors._attempts.received import BadMessage, Judge, report_of
+from sparkml_track.executors._base import Event, Logged, Questioned, Reported
+from sparkml_track.slot.attempt.door import LONGEST
+from sparkml_track.slot.wire import messages as wire
+
+__all__ = ["Said", "event_of"]
+
+Said = wire.Report | wire.Logged | wire.Question
+
+
+def event_of(said: Said, host: str, judge: Judge) -> Event | None:
+    """The event that a message is; None if it cannot be, and the attempt is to be ended.
+
+    Args:
+        said: as it came.
+        host: where from.
+        judge: remembers what was refused.
+    """
+    try:
+        match said:
+            case wire.Report():
+                return Reported(said.attempt, *report_of(said))
+            case wire.Logged():
+                return Logged(said.attempt, run_log_of(said))
+        return _question(said)
+    except BadMessage as error:
+        judge.refuse(said.attempt, error, host)
+        return None
+
+
+def _question(said: wire.Question) -> Questioned:
+    if len(said.body) > LONGEST:
+        raise BadMessage(f"a question has {len(said.body):,} characters; allowed are {LONGEST:,}")
+    return Questioned(said.attempt, said.number, said.body, said.waits)
