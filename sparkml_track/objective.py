@@ -30,6 +30,13 @@ class Trial(Protocol):
     data: dict[str, object]
 
     @property
+    def payload(self) -> bytes:
+        """What a front door gave with this attempt; empty in a sweep."""
+
+    def give(self, data: bytes) -> None:
+        """Sends bytes back to a front door with the outcome, up to ``payload_limit``; a sweep drops them."""
+
+    @property
     def artifact_dir(self) -> str:
         """A folder; what is left in it goes to the child run, or stays under ``artifact_root`` where that is set."""
 

@@ -142,6 +142,7 @@ class Attempt:
         number: from 1; counts the tries at this unit.
         timeout: hard limit in seconds, None for none.
         along: JSON that a front door gives along.
+        payload: opaque bytes for the objective of a front door, ``trial.payload`` there; of any size.
         id: ``attempt_id`` as text; a late answer under another one is stale.
     """
 
@@ -150,6 +151,7 @@ class Attempt:
     number: int = 1
     timeout: float | None = None
     along: object = None
+    payload: bytes = field(default=b"", repr=False, compare=False)
     id: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -269,7 +271,8 @@ class Outcome:
         host: where.
         artifacts: folder with what it left, empty for nothing; whoever takes the outcome owns it.
         in_place: the folder is on storage that outlives the sweep, and stays; else it is on the driver.
-        payload: opaque bytes for front doors that return objects; loaded by nobody else.
+        payload: opaque bytes that the attempt gave back by ``trial.give``, for front doors that return objects; no
+            journal keeps them, and nobody else loads them.
     """
 
     state: State
@@ -282,4 +285,4 @@ class Outcome:
     host: str = ""
     artifacts: str = ""
     in_place: bool = False
-    payload: bytes | None = None
+    payload: bytes = field(default=b"", repr=False)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sparkml_track.slot.wire.frames import PAYLOAD_LIMIT
 from sparkml_track.trial import Attempt, Outcome, Report, RunLog
 
 __all__ = [
@@ -76,6 +77,7 @@ class Work:
         artifacts: the same for each attempt's artifacts, which then are not sent: they stay where they were written.
         autolog: MLflow's flavors that log by themselves, with the options of each.
         nested: what becomes of runs that an attempt makes inside its own: "keep", "merge" or "refuse".
+        payload_limit: bytes that an attempt may give back; one that gives more fails, in its slot.
     """
 
     objective: Callable[[object], object]
@@ -90,6 +92,7 @@ class Work:
     artifacts: str | None = None
     autolog: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     nested: str = "keep"
+    payload_limit: int = PAYLOAD_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

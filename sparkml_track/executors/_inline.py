@@ -28,6 +28,7 @@ from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.slot.attempt.artifacts import pieces
 from sparkml_track.slot.attempt.context import Data, Link
 from sparkml_track.slot.attempt.execute import Stopped, execute
+from sparkml_track.slot.attempt.payload import Payload
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.slot.host.paths import HostPaths
 from sparkml_track.trial import Attempt, Outcome, Report, State
@@ -53,6 +54,7 @@ class InlineExecutor(Executor, Link):
     def __init__(self, work: Work, token: str) -> None:
         self.stale = 0
         self._work = work
+        self.payload = Payload(work.payload_limit)
         self._host = Host(token, home=True)
         try:
             self._data = Data(pack_work(work, self._host.folder).entries, HostPaths(self._host.folder).blobs)
@@ -177,8 +179,9 @@ class InlineExecutor(Executor, Link):
         self._out.put(Started(attempt.id, "driver", time.time()))
         work = self._work
         self._data.renew()
+        self.payload.begin(attempt.payload)
         done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._places)
-        outcome = outcome_of(done, "driver", work.metric)
+        outcome = outcome_of(done, "driver", work.metric, self.payload.back)
         reason = self._stopped.pop(attempt.id, None)
         if reason is not None:
             outcome = Outcome(State.KILLED, reason=reason, message=f"ended: {reason}")

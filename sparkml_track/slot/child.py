@@ -15,14 +15,15 @@ from dataclasses import dataclass
 
 from .attempt.context import Data, TrialContext
 from .attempt.execute import Stopped, execute
+from .attempt.payload import Payload, in_parts
 from .attempt.returned import describe_error
 from .attempt.run_log import Recorder, executing, new_run_id
 from .attempt.threads import thread_count
 from .condition import LINUX, born_here
 from .host.paths import HostPaths, Places
 from .host.temporary import make_temporary
-from .wire.frames import Opener, Sealer
-from .wire.messages import Answer, Ask, Done, Message, Question, Reply, Report, Run, decode, encode
+from .wire.frames import PAYLOAD_LIMIT, Opener, Sealer
+from .wire.messages import Answer, Ask, Done, Message, Part, Question, Reply, Report, Run, decode, encode
 
 __all__ = ["Loaded", "serve"]
 
@@ -40,6 +41,7 @@ class Loaded:
         metric: names the sweep optimises.
         places: of attempts; the files lie in ``blobs`` of the host's folder.
         memory: bytes an attempt may allocate, None for no limit.
+        payload_limit: bytes an attempt may give back.
     """
 
     objective: Callable[[TrialContext], object]
@@ -47,6 +49,7 @@ class Loaded:
     metric: Sequence[str]
     places: Places
     memory: int | None = None
+    payload_limit: int = PAYLOAD_LIMIT
 
 
 class _Gone(Stopped):
@@ -56,31 +59,40 @@ class _Gone(Stopped):
 class _WorkerLink:
     """The socket to the worker, as an attempt's link."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, payload_limit: int = PAYLOAD_LIMIT) -> None:
         self._sock = sock
+        self.payload = Payload(payload_limit)
         self._opener = Opener()
         self._sealer = Sealer()
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
         self.attempt = ""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, blob: bytes = b"") -> None:
         """Sends one message."""
-        body = self._sealer.seal(encode(message))
+        body = self._sealer.seal(encode(message, blob))
         try:
             with self._lock:  # MLflow logs from threads of its own, too
                 self._sock.sendall(body)
         except OSError:
             raise _Gone from None
 
-    def receive(self) -> Message:
-        """Waits for one message."""
+    def end(self, done: Done) -> None:
+        """Sends an end, and what the attempt gives back."""
+        *ahead, (_, last) = in_parts(self.payload.back)
+        for at, part in ahead:
+            self.send(Part(done.attempt, at, done.key), part)
+        self.send(done._replace(payload=len(self.payload.back)), last)
+        self.payload.begin(b"")  # both may be large, and the process may wait
+
+    def receive(self) -> tuple[Message, bytes]:
+        """Waits for one message and its blob."""
         while not self._waiting:
             data = self._sock.recv(1 << 16)
             if not data:
                 raise _Gone
             self._waiting = self._opener.feed(data)
-        return decode(self._waiting.pop(0))[0]
+        return decode(self._waiting.pop(0))
 
     def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
         """See ``context.Link``."""
@@ -90,7 +102,7 @@ class _WorkerLink:
         """See ``context.Link``. Answers come when asked for: unread ones would fill the socket and stop the worker."""
         self.send(Ask(self.attempt, index))
         while True:
-            message = self.receive()
+            message, _ = self.receive()
             if isinstance(message, Answer) and message.number == index:
                 return message.stop
 
@@ -98,7 +110,7 @@ class _WorkerLink:
         """See ``door.DoorLink``."""
         self.send(Question(self.attempt, number, body, waits))
         while waits:
-            message = self.receive()
+            message, _ = self.receive()
             if isinstance(message, Reply) and (message.attempt, message.number) == (self.attempt, number):
                 return message.body
         return ""
@@ -106,19 +118,21 @@ class _WorkerLink:
 
 def serve(sock: socket.socket, loaded: Loaded) -> None:
     """Executes attempts until the worker closes the socket. Called in the forked child; the caller exits after it."""
-    link = _WorkerLink(sock)
+    link = _WorkerLink(sock, loaded.payload_limit)
     if loaded.memory is not None:
         _limit_memory(loaded.memory)
     try:
         link.send(born_here())
         make_temporary(loaded.places.host)
-        data = Data(loaded.data, HostPaths(loaded.places.host).blobs)
+        paths = HostPaths(loaded.places.host)
+        data = Data(loaded.data, paths.blobs)
         os.environ[_RUN_ID] = first_id = new_run_id()
         clean = _Clean()
         while True:
-            run = link.receive()
+            run, given = link.receive()
             if isinstance(run, Run):
                 link.attempt = run.attempt
+                link.payload.begin(given, paths.blob(run.payload) if run.payload else "")
                 clean.seed(run.seed)
                 if run.gpus:
                     os.environ["CUDA_VISIBLE_DEVICES"] = run.gpus
@@ -133,7 +147,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 if with_mlflow:
                     os.environ[_RUN_ID] = first_id  # an environment that is as before need not be restored
                 flush_output()
-                link.send(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
+                link.end(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
     except _Gone:
         return
 

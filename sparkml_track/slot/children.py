@@ -69,13 +69,13 @@ class Child:
         """Its process."""
         return 0 if self.born is None else self.born.pid
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, blob: bytes = b"") -> None:
         """Sends without ever waiting for the child, which may not read; what it does not take yet is kept.
 
         A dead child is found out when its socket is read.
         """
         if len(self.unsent) <= _UNSENT:  # a child that asks on and on and never reads needs no more answers
-            self.unsent += self.sealer.seal(encode(message))
+            self.unsent += self.sealer.seal(encode(message, blob))
             self.flush()
 
     def is_as_born(self, threads: int) -> bool:
@@ -253,7 +253,7 @@ class Children:
             for body in child.opener.feed(data):
                 self._take(child, body)
         except WireError as error:
-            self._on_garbage(child, str(error))
+            self.refuse(child, str(error))
 
     def _take(self, child: Child, body: bytes) -> None:
         message, _ = decode(body)
@@ -262,7 +262,8 @@ class Children:
         elif not child.doomed:
             self._on_message(child, message, body)
 
-    def _on_garbage(self, child: Child, why: str) -> None:
+    def refuse(self, child: Child, why: str) -> None:
+        """Ends a child for what it sent."""
         if not child.doomed:
             child.garbled = why
             self.kill(child)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .wire.frames import Address
+from .wire.frames import PAYLOAD_LIMIT, Address
 
 __all__ = ["Config"]
 
@@ -30,6 +30,7 @@ class Config:
         linger: seconds for which the template waits for another worker when the last has left.
         connect_timeout: seconds on an idle machine.
         artifacts: folder on shared storage for what attempts leave; empty where that is sent.
+        payload_limit: bytes that an attempt may give back.
         folder: that of the driver, in which attempts begin; empty where slots have another file system.
         key: names all that the template is made of, so that another sweep may go on with it; empty where none will.
         base: the same, without what is of this sweep alone: names the process that templates are forked from.
@@ -51,6 +52,7 @@ class Config:
     certificate: str = ""
     connect_timeout: float = 10.0
     artifacts: str = ""
+    payload_limit: int = PAYLOAD_LIMIT
     folder: str = ""
     key: str = ""
     base: str = ""
@@ -71,7 +73,9 @@ class Config:
         return replace(self, **{name: _tuples(value) for name, value in known.items()})  # type: ignore[arg-type]
 
 
-_OF_A_SWEEP = ("work", "data", "path", "env", "fresh", "code", "artifacts", "folder", "key", "base", "imports")
+_OF_A_SWEEP = (
+    *("work", "data", "path", "env", "fresh", "code", "artifacts", "payload_limit", "folder", "key", "base", "imports"),
+)
 
 
 def _tuples(value: object) -> object:

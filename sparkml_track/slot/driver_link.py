@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import socket
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from .config import Config
 from .wire.address import cipher_of, nobody_listens
 from .wire.frames import WireError, connect
 from .wire.load import slowness
-from .wire.messages import Bye, Get, Message, Piece, decode, encode
+from .wire.messages import Bye, Get, Hello, Message, Piece, Refuse, Welcome, decode, encode
 
 __all__ = ["DriverLink", "Goodbye"]
 
@@ -60,9 +63,18 @@ class DriverLink:
         """Ends the connection."""
         self._sock.close()
 
-    def wait_for_place(self) -> None:
-        """From now on it waits for as long as it takes: a copy of another worker does until that one is gone."""
+    def introduce(self, slot: int, refused: Callable[[], None]) -> None:
+        """Waits until this worker has its place: a copy of another worker does until that one is gone.
+
+        Raises:
+            RuntimeError: it is refused, and ``refused`` was called.
+        """
+        self.send(Hello(platform.python_version(), socket.gethostname(), os.getpid(), slot))
         self._sock.settimeout(None)
+        message, _ = self.receive(Welcome, Refuse)
+        if isinstance(message, Refuse):
+            refused()
+            raise RuntimeError(message.message)
 
     def send(self, message: Message, blob: bytes = b"") -> None:
         """Sends a message.

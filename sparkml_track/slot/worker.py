@@ -7,15 +7,13 @@ executes a user's code, so what it says is not believed where it can be seen fro
 from __future__ import annotations
 
 import os
-import platform
 import select
-import socket
 import time
 from collections import deque
 from collections.abc import Callable
 
 from .attempt.artifacts import pieces
-from .attempt.endings import Begun, died, garbled, killed
+from .attempt.endings import Begun, ended, killed, too_large
 from .children import Child, Children, TemplateLost
 from .config import Config
 from .driver_link import DriverLink, Goodbye
@@ -27,15 +25,14 @@ from .wire.messages import (
     Beat,
     Bye,
     Done,
-    Hello,
     Logged,
     Message,
     NoFork,
     Park,
     Parked,
+    Part,
     Parted,
     Question,
-    Refuse,
     Reply,
     Report,
     Run,
@@ -43,8 +40,8 @@ from .wire.messages import (
     Stop,
     Unbegun,
     Warn,
-    Welcome,
     Work,
+    decode,
     encode,
 )
 
@@ -64,6 +61,7 @@ class Worker:
         self._driver = DriverLink(config)
         self._host: Host | None = None
         self._queue: deque[Run] = deque()
+        self._given: dict[str, bytes] = {}
         self._current: Begun | None = None
         self._deadline: float | None = None
         self._answer: Answer | None = None
@@ -84,7 +82,7 @@ class Worker:
         host = self._host = Host(self._config.token)
         shared = True
         try:
-            self._hello()
+            self._driver.introduce(self._config.slot, host.share.over)
             shared = not host.apart
             self._begin_sweep()
             while True:
@@ -109,15 +107,6 @@ class Worker:
             host.leave()
 
     # -- the beginning
-
-    def _hello(self) -> None:
-        self._driver.send(Hello(platform.python_version(), socket.gethostname(), os.getpid(), self._config.slot))
-        self._driver.wait_for_place()
-        message, _ = self._driver.receive(Welcome, Refuse)
-        if isinstance(message, Refuse):
-            assert self._host is not None
-            self._host.share.over()
-            raise RuntimeError(message.message)
 
     def _join_template(self) -> Children:
         assert self._host is not None
@@ -171,10 +160,11 @@ class Worker:
 
     def _take_inbox(self) -> None:
         while self._driver.inbox:
-            message, _ = self._driver.inbox.popleft()
+            message, blob = self._driver.inbox.popleft()
             match message:
                 case Run():
                     self._queue.append(message)
+                    self._given[message.attempt] = blob
                 case Answer() | Reply():
                     if self._runs(message.attempt):
                         self._pass_on(message)
@@ -199,11 +189,10 @@ class Worker:
         if self._runs(stop.attempt):
             self._kill(stop.reason)
             return
-        for waiting in self._queue:
-            if waiting.attempt == stop.attempt:
-                self._queue.remove(waiting)
-                self._driver.send(killed(Begun.now(waiting), stop.reason))
-                return
+        for waiting in [run for run in self._queue if run.attempt == stop.attempt]:
+            self._queue.remove(waiting)
+            del self._given[waiting.attempt]
+            self._driver.send(killed(Begun.now(waiting), stop.reason))
 
     # -- attempts
 
@@ -211,13 +200,17 @@ class Worker:
         """Starts the next attempt if none runs; a spare child is asked for as soon as this one is at work."""
         if self._current is not None or not self._queue or self._children is None:
             return
+        assert self._host is not None
+        if lacks := self._host.fetch(self._queue[0], self._driver.fetch):
+            self._end_with(Unbegun(self._queue.popleft().attempt, lacks))
+            return
         if self._child is None:
             self._child, self._spare = self._spare or self._children.new(), None
         run = self._queue.popleft()._replace(gpus=self._config.gpus, key=os.urandom(8).hex())
         self._current = Begun.now(run)
         self._answer = self._asked = None
         self._deadline = None if run.timeout is None else self._current.tick + run.timeout
-        self._child.send(run)
+        self._child.send(run, self._given[run.attempt])
         if self._spare is None:
             self._spare = self._children.new()
 
@@ -232,11 +225,20 @@ class Worker:
                 if self._runs(message.attempt):
                     self._asked = message.number
                     self._give_answer()
-            case Done():
-                if self._runs(message.attempt) and self._current is not None and message.key == self._current.run.key:
-                    self._done(child, message, body, self._current)
-                else:
-                    self._replace(child)
+            case Part() | Done():
+                self._take_end(child, message, body)
+
+    def _take_end(self, child: Child, message: Part | Done, body: bytes) -> None:
+        """The end of the attempt, or what it gives back, if the child is at work on it."""
+        begun = self._current
+        if begun is None or (begun.run.attempt, begun.run.key) != (message.attempt, message.key):
+            self._replace(child)
+        elif isinstance(message, Done):
+            self._done(child, message, body, begun)
+        elif message.at < self._config.payload_limit:
+            self._driver.send_body(body)
+        elif self._children is not None:  # its process should have refused it
+            self._children.refuse(child, too_large(self._config.payload_limit))
 
     def _replace(self, child: Child) -> None:
         """The child ended what it is not at work on: it had said so before, or executes more than one attempt.
@@ -269,10 +271,13 @@ class Worker:
         else:
             self._children.retire(child)
             self._child = None
-        self._end_with(done, encode(done._replace(log=log)) if log else body)
+        self._end_with(done, encode(done._replace(log=log), decode(body)[1]) if log else body)
 
     def _end_with(self, end: Done | Unbegun, body: bytes = b"") -> None:
+        if self._current is not None and self._current.run.payload and self._host is not None:
+            self._host.forget_blob(self._current.run.payload)
         self._current, self._deadline = None, None
+        self._given.pop(end.attempt, None)
         self._next()  # before the news goes out: the slot works while the driver reads
         assert self._host is not None
         for head, piece in pieces(self._host.folder, end.attempt, self._config.artifacts):
@@ -294,16 +299,11 @@ class Worker:
         if child is not self._child:
             return
         self._child = None
-        begun = self._current
-        if begun is None:
-            return
-        if child.garbled:
-            self._end_with(garbled(begun, child.garbled, child.log.text()))
-        elif child.pid:
-            self._end_with(died(begun, child.status, child.log.text()))
-        else:  # never born: the attempt did not begin
+        if self._current is not None:
+            end = ended(self._current, child.garbled, child.status, child.log.text())
+            # Never born: the attempt did not begin.
             why = f"no process for an attempt: {self._shortage or 'it ended at once'}"
-            self._end_with(Unbegun(begun.run.attempt, why))
+            self._end_with(end if child.garbled or child.pid else Unbegun(end.attempt, why))
 
     def _read_template(self) -> None:
         assert self._children is not None

@@ -16,7 +16,7 @@ import pytest
 from sparkml_track.errors import DataError, ObjectiveError
 from sparkml_track.executors import Ended, Questioned, Reported, SlotsChanged, Started, Work
 from sparkml_track.testing._attempts import attempt, events_until, outcomes
-from sparkml_track.testing._executor_limits import LimitsCase
+from sparkml_track.testing._executor_payloads import PayloadsCase
 from sparkml_track.trial import Outcome, State
 
 __all__ = ["ExecutorCase", "attempt", "events_until", "outcomes"]
@@ -27,7 +27,7 @@ def _folders() -> set[str]:
     return {path.name for path in base.iterdir()} if base.exists() else set()
 
 
-class ExecutorCase(LimitsCase):
+class ExecutorCase(PayloadsCase):
     """The cases. Objectives are nested, so that they travel by value."""
 
     def only_if_ships(self) -> None:

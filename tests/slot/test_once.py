@@ -29,7 +29,7 @@ def answer_with(template: Callable[[socket.socket, list[int]], None]) -> list[Me
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        return _Once(theirs, "/nowhere", RUN, "").run()
+        return [message for message, _ in _Once(theirs, "/nowhere", RUN).run()]
     finally:
         thread.join()
         ours.close()
@@ -46,5 +46,5 @@ def test_a_host_without_a_process_to_spare_loses_the_attempt_and_charges_nobody(
 def test_an_objective_that_cannot_be_loaded_is_told_as_broken() -> None:
     ours, theirs = socket.socketpair()
     ours.sendall(Sealer().seal(encode(Broken("ImportError", "3"))))
-    assert _Once(theirs, "/nowhere", RUN, "").run() == [Broken("ImportError", "3")]
+    assert _Once(theirs, "/nowhere", RUN).run() == [(Broken("ImportError", "3"), b"")]
     ours.close()

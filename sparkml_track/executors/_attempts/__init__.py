@@ -2,6 +2,8 @@
 
 messages          attempts and outcomes as messages
 received          what slots say, checked before anything learns of it
+judge             of running attempts, message by message
+payloads          bytes that attempts are given and give back
 logged            what they log through MLflow, likewise
 said              what they say while attempts run, as events
 outbox            events on their way to the loop, and the error that ends everything

@@ -17,7 +17,6 @@ from sparkml_track.trial import Outcome, Report, State
 
 __all__ = [
     "BadMessage",
-    "Judge",
     "name_in",
     "not_an_outcome",
     "number_in",
@@ -42,13 +41,14 @@ class BadMessage(ValueError):
     """A message that is none; says what came and what is allowed."""
 
 
-def outcome_of(done: wire.Done, host: str, metric: Sequence[str]) -> Outcome:
+def outcome_of(done: wire.Done, host: str, metric: Sequence[str], payload: bytes = b"") -> Outcome:
     """What a message of an end says.
 
     Args:
         done: as it came.
         host: where from.
         metric: the names that a finished attempt must have.
+        payload: what the attempt gave back.
 
     Raises:
         BadMessage: it says what cannot be.
@@ -67,6 +67,7 @@ def outcome_of(done: wire.Done, host: str, metric: Sequence[str]) -> Outcome:
         started=seconds_in(done.started, "started"),
         duration=seconds_in(done.duration, "duration"),
         host=host,
+        payload=payload,
     )
 
 
@@ -86,36 +87,6 @@ def not_an_outcome(error: Exception, host: str) -> Outcome:
     """How an attempt ends whose slot sent what cannot be."""
     said = f"the slot on {host} sent a message that is refused: {error}"
     return Outcome(State.FAILED, reason="result", message=clip(said), host=host)
-
-
-class Judge:
-    """Takes messages of running attempts; remembers which attempt has sent what cannot be.
-
-    Args:
-        metric: the names that a finished attempt must have.
-    """
-
-    def __init__(self, metric: Sequence[str]) -> None:
-        self._metric = metric
-        self._refused: dict[str, Outcome] = {}
-
-    def refuse(self, attempt: str, error: Exception, host: str) -> None:
-        """The attempt sent what cannot be, and is to be ended."""
-        self._refused.setdefault(attempt, not_an_outcome(error, host))
-
-    def outcome(self, done: wire.Done, host: str) -> Outcome:
-        """How the attempt ended."""
-        refused = self._refused.pop(done.attempt, None)
-        if refused is not None:
-            return refused
-        try:
-            return outcome_of(done, host, self._metric)
-        except BadMessage as error:
-            return not_an_outcome(error, host)
-
-    def forget(self, attempt: str) -> None:
-        """The attempt was lost."""
-        self._refused.pop(attempt, None)
 
 
 def _state(value: object) -> State:

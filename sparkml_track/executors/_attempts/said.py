@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from sparkml_track.executors._attempts.logged import run_log_of
-from sparkml_track.executors._attempts.received import BadMessage, Judge, report_of
+from sparkml_track.executors._attempts.received import BadMessage, report_of
 from sparkml_track.executors._base import Event, Logged, Questioned, Reported
 from sparkml_track.slot.attempt.door import LONGEST
 from sparkml_track.slot.wire import messages as wire
 
 __all__ = ["Said", "event_of"]
 
-Said = wire.Report | wire.Logged | wire.Question
+Said = wire.Report | wire.Logged | wire.Question | wire.Part
 
 
-def event_of(said: Said, host: str, judge: Judge) -> Event | None:
-    """The event that a message is; None if it cannot be, and the attempt is to be ended.
+def event_of(said: wire.Report | wire.Logged | wire.Question) -> Event:
+    """The event that a message is.
 
-    Args:
-        said: as it came.
-        host: where from.
-        judge: remembers what was refused.
+    Raises:
+        BadMessage: it says what cannot be.
     """
-    try:
-        match said:
-            case wire.Report():
-                return Reported(said.attempt, *report_of(said))
-            case wire.Logged():
-                return Logged(said.attempt, run_log_of(said))
-        return _question(said)
-    except BadMessage as error:
-        judge.refuse(said.attempt, error, host)
-        return None
+    match said:
+        case wire.Report():
+            return Reported(said.attempt, *report_of(said))
+        case wire.Logged():
+            return Logged(said.attempt, run_log_of(said))
+    return _question(said)
 
 
 def _question(said: wire.Question) -> Questioned:

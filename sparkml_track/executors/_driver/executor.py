@@ -36,6 +36,7 @@ from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, wit
 from sparkml_track.slot.attempt.artifacts import pieces
 from sparkml_track.slot.attempt.context import Link
 from sparkml_track.slot.attempt.execute import Stopped, execute
+from sparkml_track.slot.attempt.payload import Payload
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
@@ -81,8 +82,10 @@ class NoScope(Scope):
 class _Running(Link):
     """An attempt on its thread; what the objective's reports go through."""
 
-    def __init__(self, attempt: Attempt, events: queue.SimpleQueue[Event]) -> None:
+    def __init__(self, attempt: Attempt, events: queue.SimpleQueue[Event], payload_limit: int) -> None:
         self.attempt = attempt
+        self.payload = Payload(payload_limit)
+        self.payload.begin(attempt.payload)
         self.deadline = None if attempt.timeout is None else time.monotonic() + attempt.timeout
         self.stopped = ""
         self._events = events
@@ -190,7 +193,7 @@ class DriverExecutor(Executor):
     def _fill(self) -> None:
         while self._pending and len(self._running) < self._slots and not self._closed:
             attempt = self._pending.popleft()
-            running = self._running[attempt.id] = _Running(attempt, self._queue)
+            running = self._running[attempt.id] = _Running(attempt, self._queue, self._work.payload_limit)
             self._queue.put(Started(attempt.id, "driver", time.time()))
             threading.Thread(
                 target=self._execute, args=(running,), name=f"sparkml-driver-{attempt.id}", daemon=True
@@ -298,7 +301,8 @@ class DriverExecutor(Executor):
             self._scope.enter(self._key(attempt))
             message = run_message(attempt)
             done = execute(work.objective, message, self._data, running, work.metric, self._places)
-            outcome = self._with_artifacts(attempt.id, outcome_of(done, "driver", work.metric))
+            said = outcome_of(done, "driver", work.metric, running.payload.back)
+            outcome = self._with_artifacts(attempt.id, said)
         except Stopped:
             outcome = Outcome(State.KILLED, reason="cancelled", message="the executor was closed")
         except BaseException as error:
@@ -306,7 +310,9 @@ class DriverExecutor(Executor):
         if running.stopped:
             limit = f"over the limit of {attempt.timeout} s" if running.stopped == "timeout" else "ended"
             text = f"{limit}: {running.stopped}" if limit == "ended" else limit
-            outcome = replace(outcome, state=State.KILLED, metrics={}, reason=running.stopped, message=text)
+            outcome = replace(
+                outcome, state=State.KILLED, metrics={}, reason=running.stopped, message=text, payload=b""
+            )
         self._queue.put(Ended(attempt.id, outcome))
 
     def _with_artifacts(self, attempt: str, outcome: Outcome) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sparkml_track.executors._attempts.logged import run_log_of
+from sparkml_track.executors._attempts.payloads import Payloads
 from sparkml_track.executors._attempts.received import BadMessage, outcome_of, report_of
 from sparkml_track.slot.wire.messages import (
     Broken,
@@ -14,6 +15,7 @@ from sparkml_track.slot.wire.messages import (
     Hello,
     Logged,
     Message,
+    Part,
     Ready,
     Report,
     Unbegun,
@@ -33,6 +35,7 @@ class Said:
     Attributes:
         metric: the names that a finished attempt must have.
         take_file: takes a piece of what the attempt left.
+        payloads: takes what it gives back.
         host: where it ran.
         versions: of packages there.
         warnings: to be logged.
@@ -43,6 +46,7 @@ class Said:
 
     metric: Sequence[str]
     take_file: Callable[[File, bytes], None]
+    payloads: Payloads
     host: str = ""
     versions: object = None
     warnings: list[str] = field(default_factory=list)
@@ -65,6 +69,10 @@ class Said:
                 self.reports.append(report_of(message)[1])
             elif isinstance(message, Logged):
                 self.logged.append(run_log_of(message))
+            elif isinstance(message, Part):
+                self.payloads.take(message, blob)
+            elif isinstance(message, Done):
+                self.end = outcome_of(message, self.host, self.metric, self.payloads.whole(message, blob))
             else:
                 self._take(message)
         if self.end is None:
@@ -79,7 +87,5 @@ class Said:
                 self.versions = message.versions
             case Warn():
                 self.warnings.append(message.message)
-            case Done():
-                self.end = outcome_of(message, self.host, self.metric)
             case Unbegun() | Broken():
                 self.end = message

@@ -21,6 +21,7 @@ from sparkml_track.executors._attempts.messages import not_loaded, run_message, 
 from sparkml_track.executors._attempts.not_started import NotStarted
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
+from sparkml_track.executors._attempts.payloads import Payloads
 from sparkml_track.executors._attempts.received import BadMessage, not_an_outcome
 from sparkml_track.executors._base import (
     Capabilities,
@@ -124,7 +125,7 @@ class JobsExecutor(Executor):
     def _run(self, attempt: Attempt) -> None:
         try:
             answer: list[bytes] | BaseException = self._submitter.run(
-                self._key(attempt.id), Request(self._config, run_message(attempt))
+                self._key(attempt.id), Request(self._config, run_message(attempt), attempt.payload)
             )
         except BaseException as error:
             answer = error
@@ -185,7 +186,8 @@ class JobsExecutor(Executor):
         self._fill()
 
     def _answered(self, attempt: str, answer: list[bytes]) -> None:
-        said = Said(self._metric, lambda file, blob: self._spool.take(attempt, file.path, file.at, blob))
+        payloads = Payloads(self._config.payload_limit)
+        said = Said(self._metric, lambda file, blob: self._spool.take(attempt, file.path, file.at, blob), payloads)
         try:
             end = said.read(answer)
         except (BadMessage, WireError) as error:

@@ -17,10 +17,10 @@ from sparkml_track.slot.worker import Config
 
 __all__ = ["JobFailed", "LocalSubmitter", "Request", "Submitter"]
 
-_BOOT = "import sys, json; sys.path.insert(0, sys.argv[1]); c, m, f = json.load(sys.stdin); "
+_BOOT = "import sys, json; sys.path.insert(0, sys.argv[1]); c, m, f, p = json.load(sys.stdin); "
 _BOOT += "from sparkml_track.slot.worker import Config; from sparkml_track.slot.once import run_once; "
 _BOOT += "from sparkml_track.slot.wire.messages import Run; "
-_BOOT += "json.dump([x.hex() for x in run_once(Config(**c), Run(*m), f)], sys.stdout)"
+_BOOT += "json.dump([x.hex() for x in run_once(Config(**c), Run(*m), f, bytes.fromhex(p))], sys.stdout)"
 
 
 class JobFailed(Exception):
@@ -44,10 +44,12 @@ class Request:
     Attributes:
         config: of a worker, without address and secret.
         run: the attempt.
+        payload: what it is given.
     """
 
     config: Config
     run: Run
+    payload: bytes = b""
 
 
 class Submitter(ABC):
@@ -126,7 +128,7 @@ class LocalSubmitter(Submitter):
         process = self._processes[key] = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", _BOOT, root], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        answer, errors = process.communicate(json.dumps([config, request.run, {}]).encode())
+        answer, errors = process.communicate(json.dumps([config, request.run, {}, request.payload.hex()]).encode())
         del self._processes[key]
         if process.returncode:
             last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]

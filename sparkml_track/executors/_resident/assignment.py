@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from sparkml_track.executors._attempts.messages import run_message, take_back
+from sparkml_track.executors._attempts.messages import take_back
 from sparkml_track.executors._attempts.outbox import Outbox
+from sparkml_track.executors._attempts.payloads import Inputs
 from sparkml_track.executors._base import Ended, Started
 from sparkml_track.executors._resident.slot import Slot
+from sparkml_track.slot.wire.messages import Message
 from sparkml_track.trial import Attempt, Outcome
 
 __all__ = ["Assignment"]
@@ -22,12 +24,15 @@ class Assignment:
     """Gives attempts to slots.
 
     Args:
-        send: messages to the worker that is in a slot.
+        send: messages, each with what is behind it, to the worker that is in a slot.
         out: takes the events.
+        inputs: makes the messages.
     """
 
-    def __init__(self, send: Callable[..., None], out: Outbox) -> None:
-        self._send, self._out = send, out
+    def __init__(
+        self, send: Callable[[Slot, Sequence[tuple[Message, bytes]]], None], out: Outbox, inputs: Inputs
+    ) -> None:
+        self._send, self._out, self._inputs = send, out, inputs
         self._pending: deque[Attempt] = deque()
         self._place: dict[str, Slot] = {}
         self._mean = 1.0
@@ -66,7 +71,7 @@ class Assignment:
         idle, given = not slot.ahead, [self._pending.popleft() for _ in range(room)]
         slot.ahead += given
         self._place.update((attempt.id, slot) for attempt in given)
-        self._send(slot, *map(run_message, given))
+        self._send(slot, list(map(self._inputs.message, given)))
         if idle:
             self._begin(slot)
 
@@ -83,6 +88,7 @@ class Assignment:
     def off(self, slot: Slot, attempt: str) -> None:
         """Takes an attempt off its slot, which begins the next."""
         del self._place[attempt]
+        self._inputs.ended(attempt)
         if slot.ahead and slot.ahead[0].id == attempt:
             slot.ahead.popleft()
         else:
@@ -95,6 +101,7 @@ class Assignment:
         ahead, slot.ahead = slot.ahead, deque()
         for attempt in ahead:
             del self._place[attempt.id]
+            self._inputs.ended(attempt.id)
         return list(ahead)
 
     def take_back(self, attempt: str, reason: str) -> None:

@@ -154,10 +154,11 @@ class Broker:
         if not connection.closed and connection.sealer is not None:
             self._put(connection, connection.sealer.seal(encode(message, blob)))
 
-    def send_all(self, connection: Connection, messages: Iterable[Message]) -> None:
+    def send_all(self, connection: Connection, messages: Iterable[tuple[Message, bytes]]) -> None:
         """As ``send``; together, since each call to the system wakes the worker."""
         if not connection.closed and connection.sealer is not None:
-            self._put(connection, b"".join([connection.sealer.seal(encode(message)) for message in messages]))
+            seal = connection.sealer.seal
+            self._put(connection, b"".join([seal(encode(message, blob)) for message, blob in messages]))
 
     def send_piece(self, connection: Connection, digest: str, path: str, offset: int) -> None:
         """Sends what lies in a blob's file from ``offset`` on, up to 1 MiB."""

@@ -12,12 +12,14 @@ from dataclasses import replace
 from typing_extensions import override
 
 from sparkml_track.errors import PreflightError
+from sparkml_track.executors._attempts.judge import Judge
 from sparkml_track.executors._attempts.messages import not_loaded, other_python
 from sparkml_track.executors._attempts.not_started import NotStarted
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
-from sparkml_track.executors._attempts.received import Judge
-from sparkml_track.executors._attempts.said import Said, event_of
+from sparkml_track.executors._attempts.payloads import Inputs, Payloads
+from sparkml_track.executors._attempts.received import BadMessage
+from sparkml_track.executors._attempts.said import Said
 from sparkml_track.executors._base import (
     Capabilities,
     Event,
@@ -58,10 +60,11 @@ class ResidentExecutor(Executor):
         self.stale, self._fleet = 0, fleet
         self._limits, self._broker, self._host = fleet.limits, fleet.broker, fleet.host
         self._out, self._not_started = Outbox(), NotStarted()
-        self._assignment = Assignment(self._send, self._out)
+        self._inputs = Inputs(self._host.folder)
+        self._assignment = Assignment(self._send_runs, self._out, self._inputs)
         self._by_connection: dict[Connection, Slot] = {}
         self._apart: set[str] = set()
-        self._judge = Judge(tuple(work.metric))
+        self._judge = Judge(tuple(work.metric), Payloads(work.payload_limit))
         self._packages = Packages()
         self._closed = False
         with contextlib.ExitStack() as undo:
@@ -152,7 +155,11 @@ class ResidentExecutor(Executor):
 
     def _send(self, slot: Slot, *messages: wire.Message) -> None:
         if slot.connection is not None:
-            self._broker.send_all(slot.connection, messages)
+            self._broker.send_all(slot.connection, [(message, b"") for message in messages])
+
+    def _send_runs(self, slot: Slot, runs: Sequence[tuple[wire.Message, bytes]]) -> None:
+        if slot.connection is not None:
+            self._broker.send_all(slot.connection, runs)
 
     @override
     def close(self) -> None:
@@ -189,8 +196,8 @@ class ResidentExecutor(Executor):
 
     def _hear(self, slot: Slot, message: wire.Message, blob: bytes) -> None:
         match message:
-            case wire.Report() | wire.Logged() | wire.Question() | wire.Done() | wire.Unbegun():
-                self._hear_of(slot, message)
+            case wire.Report() | wire.Logged() | wire.Question() | wire.Part() | wire.Done() | wire.Unbegun():
+                self._hear_of(slot, message, blob)
             case wire.Get():
                 self._give(slot, message)
             case wire.File():
@@ -205,15 +212,15 @@ class ResidentExecutor(Executor):
             case wire.Warn():
                 _log.warning("%s: %s", slot.host, message.message)
 
-    def _hear_of(self, slot: Slot, message: Said | wire.Done | wire.Unbegun) -> None:
+    def _hear_of(self, slot: Slot, message: Said | wire.Done | wire.Unbegun, blob: bytes) -> None:
         if self._assignment.at(message.attempt) is not slot:
             self.stale += 1
         elif isinstance(message, wire.Done):
-            self._done(slot, message)
+            self._done(slot, message, blob)
         elif isinstance(message, wire.Unbegun):
             self._not_begun(slot, message)
         else:
-            self._said(slot, message)
+            self._said(slot, message, blob)
 
     def _hello(self, connection: Connection, hello: wire.Hello) -> None:
         text = other_python(hello.python, hello.host)
@@ -244,22 +251,22 @@ class ResidentExecutor(Executor):
 
     def _give(self, slot: Slot, wanted: wire.Get) -> None:
         assert slot.connection is not None
-        if wanted.digest in self._known and wanted.offset >= 0:
+        if (wanted.digest in self._known or wanted.digest in self._inputs) and wanted.offset >= 0:
             path = self._host.blob_path(wanted.digest)
             self._broker.send_piece(slot.connection, wanted.digest, path, wanted.offset)
         else:
             self._broker.drop(slot.connection)
 
-    def _said(self, slot: Slot, said: Said) -> None:
-        event = event_of(said, slot.host, self._judge)
-        if event is None:
+    def _said(self, slot: Slot, message: Said, blob: bytes) -> None:
+        try:
+            self._out.events += self._judge.hear(message, blob)
+        except BadMessage as error:
             # The attempt is ended in its slot, which says so; how it ended is known here.
-            self._send(slot, wire.Stop(said.attempt, "result"))
-        else:
-            self._out.events.append(event)
+            self._judge.refuse(message.attempt, error, slot.host)
+            self._send(slot, wire.Stop(message.attempt, "result"))
 
-    def _done(self, slot: Slot, done: wire.Done) -> None:
-        outcome = with_artifacts(self._spool, done.attempt, self._judge.outcome(done, slot.host))
+    def _done(self, slot: Slot, done: wire.Done, blob: bytes) -> None:
+        outcome = with_artifacts(self._spool, done.attempt, self._judge.outcome(done, blob, slot.host))
         self._not_started.began()
         self._assignment.ended(slot, done.attempt, outcome)
         self._freed(slot)

@@ -53,6 +53,7 @@ def worker_config(
         fresh=work.isolation == "fresh",
         code=packed.code,
         artifacts=work.artifacts or "",
+        payload_limit=work.payload_limit,
         folder=_own_folder() if shared_host else "",
     )
 

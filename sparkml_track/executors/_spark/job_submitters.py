@@ -288,7 +288,7 @@ def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
     copies of slow tasks (``again``), of which the first to end counts.
     """
     config = {name: getattr(request.config, name) for name in request.config.__dataclass_fields__}
-    run = json.loads(json.dumps(request.run))
+    run, payload = json.loads(json.dumps(request.run)), request.payload
 
     def execute() -> list[bytes]:
         from pyspark import SparkFiles, TaskContext
@@ -306,7 +306,7 @@ def _execute(request: Request, again: bool) -> Callable[[], list[bytes]]:
 
         gpus = task.resources().get("gpu") if task is not None else None
         mine = {**config, "gpus": ",".join(gpus.addresses) if gpus is not None else ""}
-        return list(run_once(Config(**mine), Run(*run), Shipped()))
+        return list(run_once(Config(**mine), Run(*run), Shipped(), payload))
 
     return execute
 

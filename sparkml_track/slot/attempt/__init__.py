@@ -6,6 +6,7 @@ door       its line to the front door of the sweep
 returned   what an objective may return, and how its failure is described
 artifacts  what it left in its artifact folder, in pieces
 endings    how an attempt ended that could not say so itself
+payload    bytes that it is given and gives back, which nobody else reads
 log        the kept head and tail of its output
 run_log    what it logs through MLflow, on its way to the driver
 threads    how many threads a process has

@@ -11,6 +11,7 @@ from typing import Protocol
 from ..host.paths import Places
 from ..wire.messages import Run
 from .door import Door, DoorLink
+from .payload import Payload
 from .returned import BadResult, named_numbers, show, whole_number
 from .threads import thread_count
 
@@ -18,7 +19,13 @@ __all__ = ["Data", "Link", "TrialContext"]
 
 
 class Link(DoorLink, Protocol):
-    """How an attempt talks to whoever started it."""
+    """How an attempt talks to whoever started it.
+
+    Attributes:
+        payload: what it was given, and takes what it gives back.
+    """
+
+    payload: Payload
 
     def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
         """Sends report number ``index``; does not wait."""
@@ -113,6 +120,19 @@ class TrialContext:
         if self._stop is None:
             self._stop = self._link.decision(self._reports - 1)
         return self._stop
+
+    @property
+    def payload(self) -> bytes:
+        """What a front door gave with this attempt; empty in a sweep. Read anew each time where it is large."""
+        return self._link.payload.read()
+
+    def give(self, data: bytes) -> None:
+        """Sends bytes back to a front door, with the outcome; the last call counts, and a sweep drops them.
+
+        Raises:
+            BadResult: they are more than ``payload_limit``, or are not bytes.
+        """
+        self._link.payload.give(data)
 
     @property
     def artifact_dir(self) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..wire.messages import Done, Run
 
-__all__ = ["Begun", "died", "garbled", "killed"]
+__all__ = ["Begun", "died", "ended", "garbled", "killed", "too_large"]
 
 
 class Begun(NamedTuple):
@@ -44,10 +44,20 @@ def died(begun: Begun, status: int | None, log: str = "") -> Done:
     return Done(begun.run.attempt, "failed", begun.since, begun.took, {}, reason, text, log)
 
 
+def ended(begun: Begun, why: str, status: int | None, log: str = "") -> Done:
+    """Its process is gone: it was ended for what it sent, if there is a reason, or ended by itself."""
+    return garbled(begun, why, log) if why else died(begun, status, log)
+
+
 def garbled(begun: Begun, why: str, log: str = "") -> Done:
     """Its process sent what is not a message of ours: it, or something in it, wrote into our socket."""
     text = f"its process was ended, since what it sent cannot be read ({why})"
     return Done(begun.run.attempt, "failed", begun.since, begun.took, {}, "result", text, log)
+
+
+def too_large(limit: int) -> str:
+    """Why the process of an attempt is ended that gives back more than it may, which it should have refused."""
+    return f"a payload of more than {limit:,} bytes (payload_limit)"
 
 
 def _signal_name(number: int) -> str:

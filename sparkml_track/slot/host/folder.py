@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 
 from ..wire.frames import Sealer
+from ..wire.messages import Run
 from .lock import exclusive_lock
-from .paths import HostPaths
+from .paths import BESIDE, HostPaths
 from .share import Share, set_aside_and_remove
 from .template_spec import TemplateSpec
 
@@ -92,6 +93,20 @@ class Host:
                         file.write(piece)
                 os.rename(path + ".part", path)
         return path
+
+    def fetch(self, run: Run, fetch: Callable[[str], Iterator[bytes]]) -> str:
+        """Gets what an attempt needs and this host lacks; returns why that does not go, empty where it does."""
+        try:
+            for name in filter(None, (*run.blobs, run.payload)):
+                self.blob(name, lambda name=name: fetch(name))  # type: ignore[misc]
+        except OSError as error:
+            return f"what the attempt needs cannot be kept on this host: {error}"
+        return ""
+
+    def forget_blob(self, name: str) -> None:
+        """Removes a blob that no other attempt needs."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.blob_path(name))
 
     @property
     def apart(self) -> bool:
@@ -183,6 +198,9 @@ class Host:
         paths = HostPaths(self.folder)
         for path in (paths.checkpoints, paths.all_artifacts, paths.received):
             set_aside_and_remove(path, os.path.dirname(self.folder))
+        for name in os.listdir(paths.blobs):
+            if name.startswith(BESIDE):
+                self.forget_blob(name)
 
     def _lock(self, name: str) -> AbstractContextManager[None]:
         return exclusive_lock(os.path.join(self.folder, f"{name}.lock"))

@@ -7,8 +7,10 @@ import os
 import tempfile
 from dataclasses import dataclass
 
-__all__ = ["MARK", "HostPaths", "NotShared", "Places", "make"]
+__all__ = ["BESIDE", "MARK", "HostPaths", "NotShared", "Places", "make"]
 
+#: How names of blobs begin that attempts are given: they go with the sweep.
+BESIDE = "beside-"
 #: A file in each folder on shared storage: a host that does not see it has something else mounted there.
 MARK = ".sparkml"
 
@@ -50,6 +52,11 @@ class HostPaths:
     def blob(self, digest: str) -> str:
         """Where a blob lies, or will."""
         return os.path.join(self.blobs, digest)
+
+    @staticmethod
+    def payload(attempt: str) -> str:
+        """The name of the blob with what an attempt is given; no other attempt has it."""
+        return f"{BESIDE}{attempt}"
 
     @property
     def checkpoints(self) -> str:

@@ -1,6 +1,7 @@
 """Between driver, worker, template and child.
 
 messages  all messages, and their one codec
+attempt_messages  those about one attempt
 template_messages  those between a worker and the template of its host
 frames    framing, handshake and message authentication
 json_text JSON without blanks, written fast

@@ -31,6 +31,8 @@ from .json_text import json_writer
 __all__ = [
     "GREETING_SIZE",
     "MAX_FRAME",
+    "PART",
+    "PAYLOAD_LIMIT",
     "PROOF_SIZE",
     "REPLY_SIZE",
     "Address",
@@ -60,6 +62,10 @@ REPLY_SIZE = NONCE + 32
 PROOF_SIZE = 32
 #: The longest frame that is taken, in bytes; longer things travel in pieces.
 MAX_FRAME = 8 << 20
+#: Bytes of a payload that go in one message; what is larger goes in parts, or lies in a file.
+PART = 1 << 20
+#: Bytes that an attempt may give back where nobody says otherwise.
+PAYLOAD_LIMIT = 64 << 20
 
 _U32 = Struct("<I")
 

@@ -1,16 +1,18 @@
 """The messages between driver, worker, template and child, and their one codec.
 
-    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, Question, File, Done, Unbegun, Parted,
-                         Parked
+    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, Question, File, Part, Done, Unbegun,
+                         Parted, Parked
     driver -> worker     Welcome | Refuse, Work, Piece, Run, Answer, Reply, Stop, Park, Bye
     worker -> child      Run, Answer, Reply
-    child -> worker      Born, Report, Logged, Question, Ask, Done (it and Run bear a key: it says whose end it is)
+    child -> worker      Born, Report, Logged, Question, Ask, Part, Done (it, Part and Run bear a key: whose they are)
     worker -> template   Fork (two descriptors come along: socket, output pipe), Kill, Rests, Renew
     template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth), Stale (in place of another Ready)
-    task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged and Done; of one attempt
+    task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged, Part and Done; of one
+                         attempt
 
 A body of a frame is a head in JSON, the name of the message and its fields in order, and a blob behind it: both sides
-are of one release, which ships the slot's. Fields of type ``object`` are what a user's code may have made: the codec
+are of one release, which ships the slot's. Behind Run is the payload that the attempt is given, unless a blob holds it;
+behind Done the last of what it gives back. Fields of type ``object`` are what a user's code may have made: the codec
 lets them pass, and who takes them checks them.
 """
 
@@ -19,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args, get_type_hints
 
+from .attempt_messages import Answer, Ask, Done, File, Logged, Part, Question, Reply, Report, Run
 from .frames import WireError, pack, unpack
 from .template_messages import Born, Exit, Fork, Kill, NoFork, Renew, Rests, Stale
 
@@ -41,6 +44,7 @@ __all__ = [
     "NoFork",
     "Park",
     "Parked",
+    "Part",
     "Parted",
     "Piece",
     "Question",
@@ -133,126 +137,11 @@ class Beat(NamedTuple):
     """A sign of life."""
 
 
-class Run(NamedTuple):
-    """Executes an attempt.
-
-    Attributes:
-        attempt: its id.
-        number: the trial's.
-        params: the trial's.
-        seed: the trial's.
-        unit: names the unit.
-        tries: from 1; counts the attempts at this unit.
-        timeout: hard limit in seconds.
-        gpus: the accelerators that it sees; set by the worker.
-        key: known to the process that got this message; set by the worker.
-        along: JSON that a front door gave along.
-    """
-
-    attempt: str
-    number: int
-    params: Mapping[str, object]
-    seed: int
-    unit: str
-    tries: int
-    timeout: float | None = None
-    gpus: str = ""
-    key: str = ""
-    along: object = None
-
-
-class Report(NamedTuple):
-    """What an attempt reported; ``number`` counts its reports from 0."""
-
-    attempt: str
-    number: object
-    metrics: object
-    step: object
-    time: object
-
-
-class Logged(NamedTuple):
-    """What an attempt logged through MLflow: a list of values, each a list of its kind and what belongs to it."""
-
-    attempt: str
-    values: object
-
-
-class Ask(NamedTuple):
-    """The attempt waits for the decision on that report."""
-
-    attempt: str
-    number: int
-
-
-class Answer(NamedTuple):
-    """The decision."""
-
-    attempt: str
-    number: int
-    stop: bool
-
-
-class Question(NamedTuple):
-    """Text of an attempt for the front door of its sweep; where it waits, for a reply of the same number."""
-
-    attempt: str
-    number: int
-    body: str
-    waits: bool
-
-
-class Reply(NamedTuple):
-    """Text of the front door; empty if the sweep has none."""
-
-    attempt: str
-    number: int
-    body: str
-
-
 class Stop(NamedTuple):
     """Ends an attempt."""
 
     attempt: str
     reason: str
-
-
-class File(NamedTuple):
-    """The blob is a piece of what an attempt left; "." says that it lies on shared storage."""
-
-    attempt: str
-    path: str
-    at: int
-
-
-class Done(NamedTuple):
-    """An attempt ended.
-
-    Attributes:
-        attempt: its id.
-        state: a terminal one.
-        started: seconds since the epoch.
-        duration: seconds.
-        metrics: what it returned.
-        reason: one of ``schema.REASONS`` unless it finished.
-        message: for a person.
-        log: head and tail of its output.
-        clean: its process may be used again.
-        threads: of its process that opening data has started.
-        key: that of its ``Run``.
-    """
-
-    attempt: str
-    state: object
-    started: object
-    duration: object
-    metrics: object = None
-    reason: object = ""
-    message: object = ""
-    log: object = ""
-    clean: bool = False
-    threads: int = 0
-    key: str = ""
 
 
 class Unbegun(NamedTuple):
@@ -276,7 +165,7 @@ class Bye(NamedTuple):
 
 Message = (
     Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Logged | Ask | Answer
-    | Question | Reply | Stop | File | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
+    | Question | Reply | Stop | File | Part | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
     | Work | Park | Parked | Renew | Stale
 )  # fmt: skip
 
@@ -288,6 +177,7 @@ _KINDS: dict[object, tuple[type, ...]] = {
     float | None: (int, float, type(None)),
     list[int]: (list,),
     Mapping[str, object]: (dict,),
+    list[str]: (list,),
 }
 _BY_NAME: dict[str, type[Message]] = {kind.__name__.lower(): kind for kind in get_args(Message)}
 _NAMES = {kind: name for name, kind in _BY_NAME.items()}

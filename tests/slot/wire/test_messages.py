@@ -19,6 +19,7 @@ VALUES: dict[Any, some.SearchStrategy[Any]] = {
     object: some.none() | some.integers() | some.text(some.characters(codec="utf-8")) | some.lists(some.integers()),
     float | None: some.none() | some.floats(allow_nan=False),
     list[int]: some.lists(some.integers()),
+    list[str]: some.lists(some.text(some.characters(codec="utf-8"))),
 }
 
 
