@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sparkml_track.engine.loop.doorkeeper import DoorLine
 from sparkml_track.engine.loop.running_trial import RunningTrial
 from sparkml_track.engine.records.types import UnitAccepted
 from sparkml_track.engine.spec.spec import Failures
@@ -67,6 +68,7 @@ def world(
     found = World(script, trials=trials, units=units, **given)
     found.executor = executor(script, slots)
     found.loop._parts = replace(found.loop._parts, executor=found.executor)
+    found.loop._line = DoorLine(None, found.loop.journal, found.executor)
     return found
 
 
