@@ -21,7 +21,6 @@ from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher, Others
 from sparkml_track.executors._resident.lot import Lot
 from sparkml_track.executors._resident.slot import Limits
-from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import Outcome
 
@@ -254,11 +253,12 @@ def test_they_leave_when_their_time_is_over() -> None:
 
 
 def test_nothing_is_left_of_them(app: Application) -> None:
-    before = set(os.listdir(user_folder()))
     executor = app.open(pids)
+    folder = Path(executor._fleet.host.folder)
     executor.submit(attempt(0))
     template = int(dict(outcomes(executor, 1))[0].metrics["template"])
     executor.close()
+    assert folder.is_dir()
     app.lot.close()
     assert not os.path.exists(f"/proc/{template}")
-    assert set(os.listdir(user_folder())) <= before
+    assert not folder.exists()
