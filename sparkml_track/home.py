@@ -46,6 +46,11 @@ class Home:
         return self.root / "tables"
 
     @property
+    def groups(self) -> Path:
+        """Rows and models of groups while they are trained, and models too large for their table."""
+        return self.root / "groups"
+
+    @property
     def journal(self) -> Path:
         """One folder for each sweep."""
         return self.root / "journal"

@@ -14,7 +14,7 @@ from types import CodeType, FunctionType
 
 __all__ = ["preload", "safe_imports"]
 
-_SAFE = frozenset({"lightgbm", "mlflow", "numpy", "pandas", "scipy", "sklearn", "statsmodels", "xgboost"})
+_SAFE = frozenset({"lightgbm", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "statsmodels", "xgboost"})
 
 
 def preload(objective: object) -> None:
@@ -35,6 +35,7 @@ def _imports(function: object, seen: set[int]) -> Iterator[str]:
     while isinstance(function, partial):
         function = function.func
     if not isinstance(function, FunctionType):
+        yield from _imports(getattr(function, "__wrapped__", None), seen)  # what it calls for its user
         function = vars(type(function)).get("__call__")
     if not isinstance(function, FunctionType) or id(function) in seen:
         return
