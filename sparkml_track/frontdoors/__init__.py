@@ -5,6 +5,8 @@ _hyperopt_sweep      one call of ``fmin`` as one sweep
 _hyperopt_search     the user's algorithm as a sampler, and the documents of its trials
 _hyperopt_labels     how points of hyperopt's expressions are recorded
 _hyperopt_objective  what calls the user's function, in slots
+groups               ``train_groups`` and ``predict_groups``: a model for each group of a data frame
+_groups              the parts of that
 sparkml              ``tune`` for estimators and pipelines of pyspark.ml
 _sparkml_params      a space whose keys are params, by names that are recorded
 _sparkml_split       the folds or the validation part, computed once

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ __all__ = ["Wanted", "score"]
 class Wanted:
     """How rows are scored; see ``predict_groups``."""
 
-    predict: Callable[[Any, Any], Any] | None
+    predict: Any
     features: Sequence[str] | None
     output: str
     output_type: str
@@ -54,8 +54,7 @@ def score(data: DataFrame, ref: TableRef, wanted: Wanted) -> DataFrame:
 
 def _problems(data: Any, keys: dict[str, str], wanted: Wanted) -> list[str]:
     if not (is_spark(data) and hasattr(data, "mapInArrow")):
-        return [f"the data is a {type(data).__name__}; allowed is a data frame of Spark; one of pandas becomes it by "
-                "spark.createDataFrame(...)"]  # fmt: skip
+        return [f"the data is a {type(data).__name__}; allowed is a data frame of Spark (spark.createDataFrame(...))"]
     types = {field.name: field.dataType for field in data.schema}
     found = [f"key {key!r} is not a column; there are: {', '.join(types)}" for key in keys if key not in types]
     for key, kind in keys.items():

@@ -1,7 +1,8 @@
 """The rows of all groups in files that slots map, and where each group lies in them.
 
 Spark shuffles and sorts the rows by key once; its tasks write them as they come, so that no group has to fit into
-memory there. Inside of a group rows are sorted by a hash of all columns: the same rows come in the same order each time.
+memory there. Inside of a group rows are sorted by a hash of all columns, so that the same rows always come in
+the same order.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sparkml_track.frontdoors._groups.objective import GroupRows
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = ["Groups", "is_spark", "label", "stage"]
+__all__ = ["Groups", "is_key", "is_spark", "label", "stage"]
 
 _ROWS_OF_BATCH = 10_000
 #: Spark types, as JSON, that it has no hash of.
@@ -177,7 +178,7 @@ def is_key(kind: pa.DataType) -> bool:
 
 
 _KEYS = (
-    pa.types.is_integer,
+    pa.types.is_signed_integer,
     pa.types.is_string,
     pa.types.is_large_string,
     pa.types.is_boolean,

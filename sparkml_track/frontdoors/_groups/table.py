@@ -110,7 +110,7 @@ class Trained:
                 return {"model": path.read_bytes()}
             if not kept.exists():
                 self.kept.mkdir(parents=True, exist_ok=True)
-                os.replace(path, kept)
+                path.replace(kept)
         except OSError as error:
             raise DataError(
                 f"the model of group {self.groups.rows.names[trial.number]} is not at {path} any more "
