@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,14 @@ import pyarrow as pa
 import pytest
 
 import sparkml_track as st
+from sparkml_track.adapters.spark.by_value import sent_by_value
 from sparkml_track.errors import DataError, LeaseHeld, ObjectiveError, SpecError, TableError
-from sparkml_track.frontdoors._groups import staging
+from sparkml_track.executors._shipping.by_value import by_value
+from sparkml_track.executors._shipping.script import dumps_work
+from sparkml_track.frontdoors._groups import staging, worker
+from sparkml_track.frontdoors._groups.fitted import SmallSweep
 from sparkml_track.frontdoors._groups.folders import held, new_rows_folder
+from sparkml_track.frontdoors._groups.objective import Limit, TrainGroup
 from sparkml_track.frontdoors._groups.table import ResultTable
 from sparkml_track.frontdoors.groups import GroupModels, load_model, predict_groups, train_groups
 from sparkml_track.tables import DeltaTables
@@ -95,9 +101,9 @@ def test_a_child_run_has_the_keys_as_params_the_metrics_and_the_error(rows: pd.D
     assert "ValueError: b is bad" in children["b"].message
     assert "ValueError: b is bad" in by_key(models, "error")["b"]
     assert (models.counts.finished, models.counts.failed) == (2, 1)
-    with pytest.raises(DataError, match="group g='b' has no model .* failed: ValueError: b is bad"):
+    with pytest.raises(DataError, match=r"group g='b' has no model .* failed: ValueError: b is bad"):
         load_model(models, "b")
-    with pytest.raises(DataError, match="group g='a' has no model .* fn returned metrics alone"):
+    with pytest.raises(DataError, match=r"group g='a' has no model .* fn returned metrics alone"):
         load_model(models, "a")
 
 
@@ -243,7 +249,7 @@ def test_each_training_is_a_version_and_a_table_of_something_else_is_not_touched
     assert [models.table.version for models in (first, second)] == [0, 1]
     assert load_model(str(tmp_path / "lake" / "means"), "a").mean == 100.0
     DeltaTables(tmp_path / "lake").write("sales", pa.table({"day": [1]}))
-    with pytest.raises(TableError, match="table sales .* is not one of group models"):
+    with pytest.raises(TableError, match=r"table sales .* is not one of group models"):
         trained(rows, table=tmp_path / "lake" / "sales")
     with pytest.raises(TableError, match="cannot name a table"):
         trained(rows, table="no table")
@@ -262,9 +268,10 @@ def test_what_ended_before_its_table_was_written_is_not_trained_again(
     def full(*_: object) -> None:
         raise TableError("the disk is full")
 
-    with monkeypatch.context() as patched, pytest.raises(TableError, match="the disk is full"):
+    with monkeypatch.context() as patched:
         patched.setattr(ResultTable, "write", full)
-        trained(rows, fn=fit)
+        with pytest.raises(TableError, match="the disk is full"):
+            trained(rows, fn=fit)
     again = trained(rows, fn=fit)
     assert sorted(log.read_text().split()) == ["a", "b", "c"]
     assert load_model(again, "c").mean == 2.0
@@ -333,9 +340,10 @@ def test_a_second_driver_of_the_same_groups_is_refused(
     def full(*_: object) -> None:
         raise TableError("the disk is full")
 
-    with monkeypatch.context() as patched, pytest.raises(TableError):
+    with monkeypatch.context() as patched:
         patched.setattr(ResultTable, "write", full)
-        trained(rows)
+        with pytest.raises(TableError, match="the disk is full"):
+            trained(rows)
     (work,) = (home / "groups").glob("mean-*")
     with held(work, ""), pytest.raises(LeaseHeld, match="these groups are trained under the name 'mean' right now"):
         trained(rows)
@@ -387,11 +395,11 @@ def test_no_rows_and_what_cannot_be_sent_are_refused(rows: pd.DataFrame) -> None
     with pytest.raises(DataError, match="the data frame has no rows"):
         trained(rows.head(0).astype({"g": "string"}))
     generator = (i for i in ())
-    with pytest.raises(ObjectiveError, match="fn .*fit.* cannot be sent to slots: TypeError"):
 
-        def fit(pdf: pd.DataFrame) -> Any:
-            return generator
+    def fit(pdf: pd.DataFrame) -> Any:
+        return generator
 
+    with pytest.raises(ObjectiveError, match=r"fn .*fit.* cannot be sent to slots: TypeError"):
         trained(rows, fn=fit)
 
 
@@ -414,6 +422,29 @@ def test_rows_that_the_driver_does_not_see_are_refused(tmp_path: Path) -> None:
     index = pa.table({"__sparkml_file": [str(tmp_path / "away.arrow")]})
     with pytest.raises(DataError, match="does not see them: it is not on shared storage; give storage="):
         staging._check_seen(index, tmp_path)
+
+
+ALONE = """
+import pickle, sys
+sys.modules["sparkml_track"] = None
+print("RESULT", [pickle.loads(bytes.fromhex(line)) is not None for line in sys.stdin.read().split()])
+"""
+
+
+def test_what_goes_to_slots_and_to_workers_of_spark_needs_nothing_of_ours(rows: pd.DataFrame, tmp_path: Path) -> None:
+    from pyspark import cloudpickle as sparks
+
+    groups = staging.stage(rows, ["g"], tmp_path)
+    objective = TrainGroup(len, groups.rows, Limit(2), SmallSweep(({"a": 1},), "loss", False), str(tmp_path))
+    with by_value(()):
+        sent = [dumps_work({"objective": objective})]
+    with sent_by_value(worker):
+        sent.append(sparks.dumps(partial(worker.write_groups, worker.Writing(("g",), str(tmp_path)))))
+        scoring = worker.Scoring(("g",), worker.Predict(None), "out", strict=True)
+        sent.append(sparks.dumps(partial(scoring.score, b"")))
+    text = "\n".join(data.hex() for data in sent)
+    done = subprocess.run([sys.executable, "-c", ALONE], input=text, capture_output=True, text=True, cwd=tmp_path)
+    assert "RESULT [True, True, True]" in done.stdout, done.stderr
 
 
 def test_pandas_rows_are_not_scored(rows: pd.DataFrame) -> None:

@@ -158,7 +158,7 @@ def _key_problems(keys: Sequence[str], columns: Mapping[str, bool]) -> Iterator[
     yield from (f"key {key!r} is given twice" for key in _repeated(keys))
     for key in dict.fromkeys(keys):
         if key not in columns:
-            near = get_close_matches(key, list(columns), n=1)
+            near = [name for name in columns if name.lower() == key.lower()] or get_close_matches(key, list(columns))
             hint = f"; did you mean {near[0]!r}?" if near else ""
             yield f"key {key!r} is not a column; there are: {', '.join(columns)}{hint}"
         elif not columns[key]:
