@@ -35,7 +35,10 @@ def _imports(function: object, seen: set[int]) -> Iterator[str]:
     while isinstance(function, partial):
         function = function.func
     if not isinstance(function, FunctionType):
-        yield from _imports(getattr(function, "__wrapped__", None), seen)  # what it calls for its user
+        inner = getattr(function, "__wrapped__", None)  # what it calls for its user
+        if inner is not None and id(function) not in seen:
+            seen.add(id(function))
+            yield from _imports(inner, seen)
         function = vars(type(function)).get("__call__")
     if not isinstance(function, FunctionType) or id(function) in seen:
         return

@@ -279,6 +279,23 @@ def test_what_ended_before_its_table_was_written_is_not_trained_again(
     assert len(log.read_text().split()) == 6
 
 
+def test_a_training_whose_models_are_gone_is_not_gone_on_with(
+    rows: pd.DataFrame, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sparkml_track.engine.loop.loop.Loop.abandon", stop)
+        patched.setattr("sparkml_track.engine.loop.loop.Loop._turn", stop)
+        with pytest.raises(KeyboardInterrupt):
+            trained(rows)
+    assert trained(rows, resume="never").counts.finished == 3
+    assert not list((home / "groups").iterdir())
+    again = trained(rows)
+    assert (again.counts.finished, again.table.version) == (3, 1)
+
+
 SCRIPT = """
 import os, sys, time
 import pandas as pd

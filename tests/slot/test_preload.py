@@ -64,6 +64,18 @@ def test_bound_arguments_and_objects_are_looked_into(imported: list[str]) -> Non
     assert "sklearn.linear_model" in imported
 
 
+class Wrapping:
+    __wrapped__ = staticmethod(direct)
+
+    def __call__(self, trial: Any) -> float:
+        return 0.0
+
+
+def test_what_an_object_calls_for_its_user_is_looked_into(imported: list[str]) -> None:
+    preload(Wrapping())
+    assert "sklearn.linear_model" in imported
+
+
 @pytest.mark.parametrize("odd", [3, print, len, object()])
 def test_what_has_no_code_is_passed_over(odd: object, imported: list[str]) -> None:
     preload(odd)

@@ -152,8 +152,14 @@ def _mapped(path: str) -> Any:
     """By Python: Arrow's own files start threads, and a process with new threads executes no other attempt."""
     import mmap
 
-    with open(path, "rb") as file:  # noqa: PTH123 - a slot's path
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a slot's path
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"the rows of the group are not at {path} on this host; storage= must be a folder that is mounted at the "
+            "same path on the driver and on all hosts"
+        ) from None
 
 
 def keep_model(model: Any, path: str) -> int:

@@ -18,8 +18,10 @@ from sparkml_track.api.sweep import run
 from sparkml_track.engine.identity.data_digest import data_digest
 from sparkml_track.engine.identity.fingerprint import code_digest, ingredients
 from sparkml_track.engine.loop.progress import ProgressListener
-from sparkml_track.engine.records.entries import plan_of
+from sparkml_track.engine.records.entries import plan_of, read_record
+from sparkml_track.engine.records.types import Ended
 from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.spec import id_prefix
 from sparkml_track.errors import JournalError, ResumeRefused
 from sparkml_track.frontdoors._groups.checks import Asked, Checked, checked
@@ -29,9 +31,10 @@ from sparkml_track.frontdoors._groups.sampler import GroupSampler
 from sparkml_track.frontdoors._groups.staging import Groups, is_spark, stage
 from sparkml_track.frontdoors._groups.table import ResultTable, Trained
 from sparkml_track.home import Home
-from sparkml_track.journals import read, sweeps
+from sparkml_track.journals import last, read, sweeps
 from sparkml_track.refs import TableRef
 from sparkml_track.space import Group, Space
+from sparkml_track.trial import State
 
 if TYPE_CHECKING:
     from sparkml_track.api.session import SparkSession
@@ -90,10 +93,9 @@ def train(
         groups = stage(asked.data, how.keys, rows)
         work = _work(asked, how, groups, storage)
         with held(work.folder, f"these groups are trained under the name {asked.sweep.name!r}"):
-            again = work.models.is_dir()
+            given = _sweep(asked, how, groups, work, resume=_resume(asked.sweep, work, home))
             work.models.mkdir(exist_ok=True)
-            given = _sweep(asked, how, groups, work)
-            result = _run(given, asked, home, progress, earlier=_earlier(given.name, work, home) if again else None)
+            result = _run(given, asked, home, progress)
             trained = Trained(groups, result, how.small, work.models, storage / _KEPT / result.sweep)
             ref = table.write(trained)
             remove(work.folder)
@@ -114,7 +116,32 @@ def _work(asked: Asked, how: Checked, groups: Groups, storage: Path) -> _Work:
     return _Work(storage / f"{id_prefix(str(asked.sweep.name))}{digest}", identity)
 
 
-def _sweep(asked: Asked, how: Checked, groups: Groups, work: _Work) -> Any:
+def _resume(sweep: SweepArguments, work: _Work, home: Home) -> object:
+    """What a call goes on with: only a sweep whose models are still there.
+
+    One that finished goes on too, for what came between its end and its table.
+    """
+    if sweep.resume != "auto":
+        return sweep.resume
+    return (_finished(sweep.name, work, home) or "auto") if work.models.is_dir() else "never"
+
+
+def _finished(name: object, work: _Work, home: Home) -> str | None:
+    """The newest sweep of these groups, if it finished."""
+    digest = data_digest(work.recorded)
+    for entry in sweeps(home.root):
+        if not entry.sweep.startswith(id_prefix(str(name))):
+            continue
+        with suppress(JournalError):
+            plan = plan_of(read(home.root, entry.sweep))
+            if plan is not None and plan.name == name and plan.fingerprint["data"].get(_DATA) == digest:
+                end = last(home.root, entry.sweep)
+                record = None if end is None else read_record(end)
+                return entry.sweep if isinstance(record, Ended) and record.state is State.FINISHED else None
+    return None
+
+
+def _sweep(asked: Asked, how: Checked, groups: Groups, work: _Work, *, resume: object) -> SweepArguments:
     record = Group(tuple((key, f"of {len(groups):,} groups") for key in how.keys))
     executor = asked.sweep.executor
     return replace(
@@ -125,30 +152,19 @@ def _sweep(asked: Asked, how: Checked, groups: Groups, work: _Work) -> Any:
         max_trials=len(groups),
         trial_timeout=asked.timeout,
         data={_DATA: work.recorded},
+        resume=resume,
         executor="processes" if executor == "auto" and not is_spark(asked.data) else executor,
     )
 
 
-def _run(
-    given: Any, asked: Asked, home: Home, progress: ProgressListener | bool | None, *, earlier: str | None
-) -> SweepResult:
+def _run(given: SweepArguments, asked: Asked, home: Home, progress: ProgressListener | bool | None) -> SweepResult:
     def session() -> SparkSession:
         return asked.data.sparkSession if is_spark(asked.data) else local_or_active(home=home)
 
-    if earlier is not None and given.resume == "auto":
-        with suppress(ResumeRefused):  # packages changed: these groups are trained anew
-            return run(replace(given, resume=earlier), home, session, progress=progress, origin=_ORIGIN)
-    return run(given, home, session, progress=progress, origin=_ORIGIN)
-
-
-def _earlier(name: object, work: _Work, home: Home) -> str | None:
-    """The newest sweep of these groups, ended or not: its models are there, and its table is not written yet."""
-    digest = data_digest(work.recorded)
-    for entry in sweeps(home.root):
-        if not entry.sweep.startswith(id_prefix(str(name))):
-            continue
-        with suppress(JournalError):
-            plan = plan_of(read(home.root, entry.sweep))
-            if plan is not None and plan.name == name and plan.fingerprint["data"].get(_DATA) == digest:
-                return entry.sweep
-    return None
+    try:
+        return run(given, home, session, progress=progress, origin=_ORIGIN)
+    except ResumeRefused as error:
+        if asked.sweep.resume != "auto":
+            raise
+        _log.warning("%s. These groups are trained anew", error)
+        return run(replace(given, resume="never"), home, session, progress=progress, origin=_ORIGIN)

@@ -1,0 +1,87 @@
+"""Front doors: what each costs beside what it takes the place of, each row in a process of its own.
+
+scripts/bench doors [--peers] [--only NAME ...]
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from executors import session
+from rows import Row, main
+
+import sparkml_track as st
+
+#: Groups, rows of each, and how often they are trained: the first time the workers start.
+GROUPS, ROWS, TIMES = 5_000, 200, 2
+
+
+@contextmanager
+def many_groups(slots: int = 2) -> Iterator[tuple[Any, Any]]:
+    """A session, and the rows of all groups in files."""
+    with session(slots) as spark, tempfile.TemporaryDirectory() as folder:
+        drawn = ", ".join(f"rand({seed}) AS {name}" for seed, name in enumerate("abcy"))
+        frame = spark.range(GROUPS * ROWS).selectExpr(f"id % {GROUPS} AS g", *drawn.split(", "))
+        frame.write.mode("overwrite").parquet(folder)
+        yield spark, spark.read.parquet(folder)
+
+
+def fit(pdf: Any) -> tuple[Any, dict[str, float]]:
+    """A linear model of one group."""
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression().fit(pdf[["a", "b", "c"]], pdf["y"])
+    return model, {"coef": float(model.coef_[0])}
+
+
+def timed(call: Callable[[], object]) -> list[float]:
+    """Seconds of each call."""
+    found = []
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - began)
+    return found
+
+
+def groups() -> Row:
+    """A child run and a model for each group."""
+    from sparkml_track.frontdoors.groups import predict_groups, train_groups
+
+    with many_groups() as (spark, frame):
+        st.sweep(lambda _: 1.0, {"x": st.uniform(0, 1)}, max_trials=2, sampler="random", spark=spark, progress=False)
+        made: list[Any] = []
+        seconds = timed(lambda: made.append(train_groups(frame, "g", fit, progress=False)))
+        scored = timed(lambda: predict_groups(frame, made[-1]).selectExpr("sum(prediction)").collect())
+        assert made[-1].counts.finished == GROUPS
+        return {
+            "first_s": seconds[0],
+            "second_s": seconds[-1],
+            "score_s": scored[-1],
+            "budget": "second_s <= 1.5 x that of applyInPandas",
+        }
+
+
+def groups_apply_in_pandas() -> Row:
+    """The same models by Spark alone: no runs, no isolation, nothing to go on with."""
+
+    def train(pdf: Any) -> Any:
+        import pickle
+
+        import pandas as pd
+
+        model, metrics = fit(pdf)
+        return pd.DataFrame({"g": [pdf["g"].iloc[0]], "coef": [metrics["coef"]], "model": [pickle.dumps(model)]})
+
+    with many_groups() as (_, frame):
+        grouped = frame.groupBy("g").applyInPandas(train, "g long, coef double, model binary")
+        seconds = timed(grouped.toArrow)
+        return {"first_s": seconds[0], "second_s": seconds[-1]}
+
+
+if __name__ == "__main__":
+    main(__doc__, __file__, {"groups": groups}, {"groups_apply_in_pandas": groups_apply_in_pandas})
