@@ -48,6 +48,8 @@ IMPORTERS = {
         "executors/_spark/*",
         "features/*",
         "frontdoors/groups.py",
+        "frontdoors/_groups/scoring.py",
+        "frontdoors/_groups/staging.py",
         "frontdoors/sparkml.py",
         "frontdoors/_sparkml_*.py",
         "monitoring*",

@@ -25,7 +25,7 @@ from sparkml_track.refs import TableRef
 from sparkml_track.tables import DeltaTables
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from sparkml_track.api.session import SparkSession
 
 __all__ = ["COLUMNS", "LARGE", "ResultTable", "table_name"]
 
