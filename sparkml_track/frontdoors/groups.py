@@ -21,7 +21,7 @@ from sparkml_track.executors import Resources
 from sparkml_track.frontdoors._groups import table as tables
 from sparkml_track.frontdoors._groups.checks import ROWS_METRIC, Asked
 from sparkml_track.frontdoors._groups.scoring import Wanted, score
-from sparkml_track.frontdoors._groups.table import COLUMNS, ResultTable, table_name
+from sparkml_track.frontdoors._groups.table import COLUMNS, ResultTable, mounted, table_name
 from sparkml_track.frontdoors._groups.training import train
 from sparkml_track.home import Home
 from sparkml_track.refs import TableRef
@@ -62,7 +62,8 @@ class GroupModels:
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row for each group, without the models."""
-        return tables.read(self.table, [*self.keys, *(name for name in COLUMNS if name != "model")]).to_pandas()
+        rows = tables.read(self.table, [*self.keys, *(name for name in COLUMNS if name != "model")])
+        return rows.to_pandas(maps_as_pydicts="strict")
 
 
 def train_groups(  # noqa: PLR0913 - those of sweep(), and of groups
@@ -168,7 +169,7 @@ def train_groups(  # noqa: PLR0913 - those of sweep(), and of groups
         timeout=timeout,
         sweep=given,
     )
-    place = None if storage is None else Path(storage).expanduser().absolute()
+    place = None if storage is None else mounted("storage", storage, "a folder")
     where = ResultTable.of(table_name(name) if table is None else table, Home.find())
     ref, result = train(asked, where, place, progress)
     return GroupModels(ref, tuple(tables.keys_of(ref)), result)

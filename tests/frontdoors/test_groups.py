@@ -378,7 +378,7 @@ def test_all_problems_are_reported_at_once_and_nothing_starts(rows: pd.DataFrame
     text = str(caught.value)
     for problem in (
         "key 'G' is not a column; there are: g, y, z; did you mean 'g'?",
-        "key 'g' is given twice",
+        "key 'g' is given twice (case does not count)",
         "key 'z' has a type that cannot name groups",
         "fn cannot be called as fn(pdf)",
         "max_rows is 0",
@@ -406,6 +406,21 @@ def test_all_problems_are_reported_at_once_and_nothing_starts(rows: pd.DataFrame
 def test_wrong_data_and_keys_are_refused(frame: Any, keys: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         trained(frame, keys)
+
+
+def test_object_stores_are_refused_by_name(rows: pd.DataFrame) -> None:
+    with pytest.raises(SpecError, match="storage is 's3://bucket/groups'; allowed is a folder"):
+        trained(rows, storage="s3://bucket/groups")
+    with pytest.raises(SpecError, match="table is 's3://bucket/means'; allowed is a name, or the path of a folder"):
+        trained(rows, table="s3://bucket/means")
+
+
+def test_a_table_alone_has_no_child_runs(rows: pd.DataFrame, home: Path) -> None:
+    models = trained(rows, tracking=st.Tracking(child_runs="none"))
+    tracker = open_tracker(None, home)
+    assert not list(tracker.children(models.run_id))
+    tracker.close()
+    assert load_model(models, "c").mean == 2.0
 
 
 def test_no_rows_and_what_cannot_be_sent_are_refused(rows: pd.DataFrame) -> None:

@@ -155,7 +155,7 @@ def _data(data: Any, keys: Sequence[str]) -> Iterator[str]:
 def _key_problems(keys: Sequence[str], columns: Mapping[str, bool]) -> Iterator[str]:
     if not keys:
         yield "keys is empty or no text; allowed is the name of a column, or a list of names"
-    yield from (f"key {key!r} is given twice" for key in _repeated(keys))
+    yield from (f"key {key!r} is given twice (case does not count)" for key in _repeated([key.lower() for key in keys]))
     for key in dict.fromkeys(keys):
         if key not in columns:
             near = [name for name in columns if name.lower() == key.lower()] or get_close_matches(key, list(columns))

@@ -27,7 +27,7 @@ from sparkml_track.tables import DeltaTables
 if TYPE_CHECKING:
     from sparkml_track.api.session import SparkSession
 
-__all__ = ["COLUMNS", "LARGE", "ResultTable", "table_name"]
+__all__ = ["COLUMNS", "LARGE", "ResultTable", "mounted", "table_name"]
 
 #: Bytes of a model from which on it stays a file, named in the table.
 LARGE = 64 << 10
@@ -54,6 +54,19 @@ def table_name(name: str) -> str:
     """The table of a sweep that names none."""
     text = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:100] or "groups"
     return f"_{text}" if text[0].isdigit() else text
+
+
+def mounted(argument: str, path: str | Path, allowed: str) -> Path:
+    """An absolute path.
+
+    Raises:
+        SpecError: it is a URL.
+    """
+    if "://" in str(path):
+        raise SpecError(
+            f"{argument} is {path!r}; allowed is {allowed}; an object store only where it is mounted as a file system"
+        )
+    return Path(path).expanduser().absolute()
 
 
 @dataclass(frozen=True)
@@ -136,10 +149,10 @@ class ResultTable:
         """A name under the home's tables, or the path of a folder.
 
         Raises:
-            TableError: it cannot name a table.
+            SpecError: it is a URL.
         """
         if isinstance(table, Path) or os.sep in table:
-            path = Path(table).expanduser().absolute()
+            path = mounted("table", table, "a name, or the path of a folder")
             return cls(path.parent, path.name)
         return cls(home.tables, table)
 

@@ -128,10 +128,8 @@ def _resume(sweep: SweepArguments, work: _Work, home: Home) -> object:
 
 def _finished(name: object, work: _Work, home: Home) -> str | None:
     """The newest sweep of these groups, if it finished."""
-    digest = data_digest(work.recorded)
-    for entry in sweeps(home.root):
-        if not entry.sweep.startswith(id_prefix(str(name))):
-            continue
+    digest, prefix = data_digest(work.recorded), id_prefix(str(name))
+    for entry in sweeps(home.root, lambda sweep, _: sweep.startswith(prefix)):
         with suppress(JournalError):
             plan = plan_of(read(home.root, entry.sweep))
             if plan is not None and plan.name == name and plan.fingerprint["data"].get(_DATA) == digest:
