@@ -23,6 +23,7 @@ from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.slot import Limits
 from sparkml_track.executors._spark.fleets import listen_address_of
 from sparkml_track.executors._spark.worker_launcher import SparkLauncher
+from sparkml_track.frontdoors.groups import load_model, predict_groups, train_groups
 from sparkml_track.testing.executors import attempt
 from tests.clusters import Cluster, alive, application, cluster, command, descendants, wait_until
 
@@ -352,3 +353,34 @@ def test_slots_with_another_python_or_without_a_package_are_refused_before_trial
             spark=spark,
             progress=lambda _: None,
         )
+
+
+def test_groups_are_trained_elsewhere_when_a_spark_executor_is_killed(two_hosts: Cluster, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.touch()
+
+    def total(pdf: Any) -> Any:
+        time.sleep(0.05)
+        with log.open("a") as file:
+            file.write(f"{pdf.g.iloc[0]}\n")
+        return [int(pdf.y.sum())], {}
+
+    with application(two_hosts) as spark:
+        frame = spark.range(600).selectExpr("id % 60 AS g", "id AS y")
+
+        def kill() -> None:
+            while len(log.read_text().split()) < 10:
+                time.sleep(0.01)
+            for pid in two_hosts.executors("worker-1"):
+                os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill, daemon=True)
+        killer.start()
+        models = train_groups(frame, "g", total, tracking=st.Tracking(uri="memory:"), progress=False)
+        killer.join(1)
+        assert not killer.is_alive()
+        assert models.counts.finished == 60
+        assert load_model(models, 7) == [sum(range(7, 600, 60))]
+        scored = predict_groups(frame, models, predict=lambda model, pdf: model * len(pdf), output_type="long")
+        assert scored.selectExpr("sum(prediction)").first()[0] == 10 * sum(range(600))
+    assert len(log.read_text().split()) <= 60 + 8
