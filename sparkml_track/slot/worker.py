@@ -153,6 +153,7 @@ class Worker:
         for child in filter(None, (self._child, self._spare)):
             self._children.retire(child)
         self._child, self._spare = None, self._children.new()
+        self._host.keep(self._config.digests)
         self._host.tidy()
         self._driver.send(Parked())
 

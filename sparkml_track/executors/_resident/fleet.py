@@ -111,6 +111,8 @@ class Fleet:
                 self.broker.send(connection_of(slot), Park())
             else:
                 self.dismiss(slot)
+        if self.config is not None:
+            self.host.keep(self.config.digests)
         self.host.tidy()
         self.again = True
         self.look_after()

@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,18 @@ def test_data_that_the_next_sweep_does_not_have_is_removed(app: Application) -> 
     assert fleet is not None
     assert len(os.listdir(Path(fleet.host.folder) / "blobs")) == 2, "the work and its data"
     fleet.close()
+
+
+def test_no_payload_of_an_earlier_sweep_is_found(app: Application) -> None:
+    def size(trial: Any) -> float:
+        return float(len(trial.payload)) + trial.payload[0]
+
+    for value in (1, 2):
+        executor = app.open(size)
+        executor.submit(replace(attempt(0), payload=bytes([value]) * (9 << 20)))
+        assert dict(outcomes(executor, 1))[0].metrics == {"loss": (9 << 20) + value}
+        executor.close()
+    assert app.launched == 1
 
 
 def test_a_worker_that_was_killed_meanwhile_is_started_again_with_the_work_of_now(app: Application) -> None:
