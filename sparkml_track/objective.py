@@ -36,6 +36,9 @@ class Trial(Protocol):
     def give(self, data: bytes) -> None:
         """Sends bytes back to a front door with the outcome, up to ``payload_limit``; a sweep drops them."""
 
+    def file(self, name: str) -> str:
+        """The path of a file that a front door gave with this attempt."""
+
     @property
     def artifact_dir(self) -> str:
         """A folder; what is left in it goes to the child run, or stays under ``artifact_root`` where that is set."""

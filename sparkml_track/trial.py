@@ -143,6 +143,8 @@ class Attempt:
         timeout: hard limit in seconds, None for none.
         along: JSON that a front door gives along.
         payload: opaque bytes for the objective of a front door, ``trial.payload`` there; of any size.
+        files: paths on the driver by names, each of one content for as long as the executor is open; a host has one
+            copy, which ``trial.file`` finds there.
         id: ``attempt_id`` as text; a late answer under another one is stale.
     """
 
@@ -152,6 +154,7 @@ class Attempt:
     timeout: float | None = None
     along: object = None
     payload: bytes = field(default=b"", repr=False, compare=False)
+    files: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     id: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

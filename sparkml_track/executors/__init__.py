@@ -55,8 +55,11 @@ __all__ = [
     "Started",
     "Work",
     "open_executor",
+    "slots_of",
 ]
 
+#: Slots that dynamic allocation may bring and that are counted on.
+_WAITING = 64
 #: What ``executor=`` may be.
 NAMES = ("auto", "resident", "jobs", "driver", "inline", "processes")
 
@@ -85,6 +88,30 @@ def open_executor(name: str, work: Work, session: object | None) -> Executor:
         return _open(name, work, session, secrets.token_hex(8))
     except PermissionError as error:
         raise SetupError(f"the driver's temporary folder cannot be used: {error}") from None
+
+
+def slots_of(name: str, resources: Resources, session: object | None) -> tuple[int, bool]:
+    """How many slots an executor would have now, and whether they read the driver's files; opens nothing.
+
+    Args:
+        name: one of ``NAMES``.
+        resources: of a slot.
+        session: the Spark session, if the executor needs one.
+
+    Raises:
+        SpecError: no slot can have the resources.
+        SlotsLost: a Spark Connect server does not answer.
+    """
+    if session is None or name in ("inline", "processes"):
+        return (1 if name == "inline" else os.cpu_count() or 1), True
+    from sparkml_track.executors._spark.job_submitters import ConnectJobs, is_connect
+    from sparkml_track.executors._spark.resources import grant, is_local
+
+    if is_connect(session):
+        return ConnectJobs(session, resources).slots(), False
+    context = session.sparkContext  # type: ignore[attr-defined]
+    granted = grant(context, resources)
+    return max(granted.slots(), min(granted.most, _WAITING)), is_local(context)
 
 
 def _open(name: str, work: Work, session: object | None, token: str) -> Executor:

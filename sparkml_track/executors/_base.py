@@ -68,7 +68,8 @@ class Work:
         metric: the name a bare number is recorded under; or several.
         data: by name; ndarrays, Arrow tables, pandas or Spark data frames.
         code: folders whose modules the objective is imported from; shipped to slots.
-        isolation: "recycled" or "fresh".
+        isolation: "recycled", "fresh", or "kept": a process executes attempts for as long as it is as it was born,
+            however long they take.
         resources: of a slot.
         parallelism: how many slots at most, None for all there are.
         spool: folder on the driver that takes artifacts; it outlives the executor. None for one that does not.
@@ -78,6 +79,8 @@ class Work:
         autolog: MLflow's flavors that log by themselves, with the options of each.
         nested: what becomes of runs that an attempt makes inside its own: "keep", "merge" or "refuse".
         payload_limit: bytes that an attempt may give back; one that gives more fails, in its slot.
+        threads: that native pools of an attempt are kept to; None for the cores of a slot.
+        tracked: in slots ``mlflow`` is the run of the trial; else it is as it would be without us.
     """
 
     objective: Callable[[object], object]
@@ -93,6 +96,8 @@ class Work:
     autolog: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     nested: str = "keep"
     payload_limit: int = PAYLOAD_LIMIT
+    threads: int | None = None
+    tracked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

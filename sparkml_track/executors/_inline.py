@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._attempts.messages import run_message
+from sparkml_track.executors._attempts.payloads import Inputs
 from sparkml_track.executors._attempts.received import outcome_of
 from sparkml_track.executors._base import (
     Capabilities,
@@ -56,6 +57,7 @@ class InlineExecutor(Executor, Link):
         self._work = work
         self.payload = Payload(work.payload_limit)
         self._host = Host(token, home=True)
+        self._inputs = Inputs(self._host.folder)
         try:
             self._data = Data(pack_work(work, self._host.folder).entries, HostPaths(self._host.folder).blobs)
             self._places = places_of(work, self._host.folder)
@@ -179,6 +181,7 @@ class InlineExecutor(Executor, Link):
         self._out.put(Started(attempt.id, "driver", time.time()))
         work = self._work
         self._data.renew()
+        self._inputs.place(attempt)
         self.payload.begin(attempt.payload)
         done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._places)
         outcome = outcome_of(done, "driver", work.metric, self.payload.back)

@@ -42,6 +42,7 @@ class Loaded:
         places: of attempts; the files lie in ``blobs`` of the host's folder.
         memory: bytes an attempt may allocate, None for no limit.
         payload_limit: bytes an attempt may give back.
+        tracked: ``mlflow`` is the run of the trial.
     """
 
     objective: Callable[[TrialContext], object]
@@ -50,6 +51,7 @@ class Loaded:
     places: Places
     memory: int | None = None
     payload_limit: int = PAYLOAD_LIMIT
+    tracked: bool = True
 
 
 class _Gone(Stopped):
@@ -76,6 +78,11 @@ class _WorkerLink:
                 self._sock.sendall(body)
         except OSError:
             raise _Gone from None
+
+    def begin(self, run: Run, given: bytes, paths: HostPaths) -> None:
+        """Another attempt begins; ``given`` goes with its message, or lies in a file."""
+        self.attempt = run.attempt
+        self.payload.begin(given, paths.blob(run.payload) if run.payload else "")
 
     def end(self, done: Done) -> None:
         """Sends an end, and what the attempt gives back."""
@@ -126,18 +133,19 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
         make_temporary(loaded.places.host)
         paths = HostPaths(loaded.places.host)
         data = Data(loaded.data, paths.blobs)
-        os.environ[_RUN_ID] = first_id = new_run_id()
+        first_id = _first_run_id(tracked=loaded.tracked)
         clean = _Clean()
         while True:
             run, given = link.receive()
             if isinstance(run, Run):
-                link.attempt = run.attempt
-                link.payload.begin(given, paths.blob(run.payload) if run.payload else "")
+                link.begin(run, given, paths)
                 clean.seed(run.seed)
                 if run.gpus:
                     os.environ["CUDA_VISIBLE_DEVICES"] = run.gpus
                 data.renew()
-                with_mlflow = "mlflow" in sys.modules  # nobody else notices that trials share an id, which is quicker
+                with_mlflow = (
+                    loaded.tracked and "mlflow" in sys.modules
+                )  # nobody else notices that trials share an id, which is quicker
                 recorder = Recorder(run, loaded.places, link.send, new_run_id() if with_mlflow else first_id)
                 executing(recorder)
                 if with_mlflow:
@@ -150,6 +158,14 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 link.end(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
     except _Gone:
         return
+
+
+def _first_run_id(*, tracked: bool) -> str:
+    """The id that attempts have which know nothing of MLflow; it finds it, if their runs are to be the trials'."""
+    made = new_run_id()
+    if tracked:
+        os.environ[_RUN_ID] = made
+    return made
 
 
 def _closed(recorder: Recorder, done: Done) -> Done:

@@ -24,6 +24,7 @@ class Config:
         code: digests of zips that go on sys.path, where they do not.
         env: for the template: thread caps.
         fresh: a new child for each attempt.
+        kept: no child is replaced for the time that it has worked.
         slot: numbers this worker.
         gpus: addresses of the slot's accelerators, the only ones an attempt sees.
         certificate: of the broker, in PEM, where connections to it are encrypted; empty where not.
@@ -45,6 +46,7 @@ class Config:
     path: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     fresh: bool = False
+    kept: bool = False
     slot: int = 0
     code: tuple[str, ...] = ()
     linger: float = 0.0
@@ -74,7 +76,21 @@ class Config:
 
 
 _OF_A_SWEEP = (
-    *("work", "data", "path", "env", "fresh", "code", "artifacts", "payload_limit", "folder", "key", "base", "imports"),
+    *(
+        "work",
+        "data",
+        "path",
+        "env",
+        "fresh",
+        "kept",
+        "code",
+        "artifacts",
+        "payload_limit",
+        "folder",
+        "key",
+        "base",
+        "imports",
+    ),
 )
 
 

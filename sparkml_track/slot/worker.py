@@ -266,7 +266,7 @@ class Worker:
         child.drain()
         child.worked += begun.took
         log = child.log.text()
-        again = done.clean and done.state != "failed" and child.worked <= RECYCLE_AFTER
+        again = done.clean and done.state != "failed" and (self._config.kept or child.worked <= RECYCLE_AFTER)
         if again and not self._config.fresh and child.is_as_born(done.threads):
             child.log.clear()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,24 @@ class PayloadsCase(LimitsCase):
         assert (ended["0.0.1"].state, ended["0.0.1"].reason) == (State.FAILED, "result")
         assert ended["0.0.1"].payload == b""
         assert (ended["1.0.1"].state, ended["1.0.1"].payload) == (State.FINISHED, b"well")
+
+    def test_files_that_go_with_attempts_are_found_by_name(self, tmp_path: Path) -> None:
+        """By each attempt that has them; they are as they were."""
+
+        def objective(trial: object) -> float:
+            from pathlib import Path
+
+            trial.give(b"".join(Path(trial.file(name)).read_bytes() for name in trial.params["names"]))  # type: ignore[attr-defined]
+            return 1.0
+
+        contents = {"one": bytes(range(256)) * 9000, "two": b"second"}
+        for name, content in contents.items():
+            (tmp_path / name).write_bytes(content)
+        given = [["one"], ["two", "one"], ["one"], []]
+        with self.opened(objective) as executor:
+            for number, names in enumerate(given):
+                files = {name: str(tmp_path / name) for name in names}
+                executor.submit(replace(attempt(number, {"names": names}), files=files))
+            ended = outcomes(executor, len(given))
+        for number, names in enumerate(given):
+            assert ended[number].payload == b"".join(contents[name] for name in names)

@@ -77,7 +77,7 @@ class Inputs:
 
     def message(self, attempt: Attempt) -> tuple[Run, bytes]:
         """What a worker is sent: a message and what is behind it."""
-        run = run_message(attempt)
+        run = run_message(attempt)._replace(blobs=self.place(attempt))
         if len(attempt.payload) <= PART:
             return run, attempt.payload
         name = self._paths.payload(attempt.id)
@@ -85,6 +85,15 @@ class Inputs:
             file.write(attempt.payload)
         self._names.add(name)
         return run._replace(payload=name), b""
+
+    def place(self, attempt: Attempt) -> list[str]:
+        """Puts the files of an attempt where the blobs lie; returns their names."""
+        for name, path in attempt.files.items():
+            blob = self._paths.file(name)
+            if blob not in self._names:
+                os.symlink(path, self._paths.blob(blob))
+                self._names.add(blob)
+        return list(map(self._paths.file, attempt.files))
 
     def ended(self, attempt: str) -> None:
         """It is needed no more."""

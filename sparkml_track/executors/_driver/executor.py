@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._attempts.messages import run_message, take_back
+from sparkml_track.executors._attempts.payloads import Inputs
 from sparkml_track.executors._attempts.received import outcome_of
 from sparkml_track.executors._base import (
     Capabilities,
@@ -161,6 +162,7 @@ class DriverExecutor(Executor):
         self._scope = scope
         self._token = token
         self._host = Host(token, home=True)
+        self._inputs = Inputs(self._host.folder)
         try:
             self._places = places_of(work, self._host.folder)
         except BaseException:
@@ -194,6 +196,7 @@ class DriverExecutor(Executor):
         while self._pending and len(self._running) < self._slots and not self._closed:
             attempt = self._pending.popleft()
             running = self._running[attempt.id] = _Running(attempt, self._queue, self._work.payload_limit)
+            self._inputs.place(attempt)
             self._queue.put(Started(attempt.id, "driver", time.time()))
             threading.Thread(
                 target=self._execute, args=(running,), name=f"sparkml-driver-{attempt.id}", daemon=True

@@ -21,7 +21,7 @@ from sparkml_track.executors._attempts.messages import not_loaded, run_message, 
 from sparkml_track.executors._attempts.not_started import NotStarted
 from sparkml_track.executors._attempts.outbox import Outbox
 from sparkml_track.executors._attempts.package_versions import Packages
-from sparkml_track.executors._attempts.payloads import Payloads
+from sparkml_track.executors._attempts.payloads import Inputs, Payloads
 from sparkml_track.executors._attempts.received import BadMessage, not_an_outcome
 from sparkml_track.executors._base import (
     Capabilities,
@@ -41,6 +41,7 @@ from sparkml_track.executors._shipping.artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.executors._shipping.worker_config import worker_config
 from sparkml_track.slot.host.folder import Host
+from sparkml_track.slot.host.paths import HostPaths
 from sparkml_track.slot.once import LINGER
 from sparkml_track.slot.wire.frames import WireError
 from sparkml_track.slot.wire.messages import Broken, Unbegun
@@ -73,6 +74,7 @@ class JobsExecutor(Executor):
         self._submitter = submitter
         self._token = token
         self._host = Host(token, home=True)
+        self._inputs = Inputs(self._host.folder)
         self._spool = inbox_of(work, self._host.folder)
         self._metric = tuple(work.metric)
         self._pending: deque[Attempt] = deque()
@@ -118,14 +120,23 @@ class JobsExecutor(Executor):
         while self._pending and len(self._running) + len(self._not_started) < self._slots:
             attempt = self._pending.popleft()
             self._running[attempt.id] = attempt
+            self._ship(attempt)
             self._out.events.append(Started(attempt.id, "", time.time()))
             # A daemon: the client of Spark may wait long for a server that is gone, and nobody can interrupt it.
             threading.Thread(target=self._run, args=(attempt,), name=f"sparkml-job-{attempt.id}", daemon=True).start()
 
+    def _ship(self, attempt: Attempt) -> None:
+        """Sends the files that no attempt before it had."""
+        new = [name for name in map(HostPaths.file, attempt.files) if name not in self._inputs]
+        self._inputs.place(attempt)
+        if new:
+            self._submitter.ship({name: self._host.blob_path(name) for name in new})
+
     def _run(self, attempt: Attempt) -> None:
+        run = run_message(attempt)._replace(blobs=list(map(HostPaths.file, attempt.files)))
         try:
             answer: list[bytes] | BaseException = self._submitter.run(
-                self._key(attempt.id), Request(self._config, run_message(attempt), attempt.payload)
+                self._key(attempt.id), Request(self._config, run, attempt.payload)
             )
         except BaseException as error:
             answer = error

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import cloudpickle
 
-__all__ = ["by_value", "zip_folder"]
+__all__ = ["by_value", "modules_by_value", "taken_apart", "zip_folder"]
 
 _OWN = "sparkml_track"
 #: Comes with Spark wherever its workers run, also from a zip beside it.
@@ -25,19 +25,32 @@ _DAY = (1980, 1, 1, 0, 0, 0)
 
 @contextmanager
 def by_value(shipped: Sequence[str] | None) -> Iterator[None]:
-    """While it lasts, cloudpickle takes apart what slots could not import.
-
-    That is all but the standard library, installed packages and what lies in ``shipped`` folders. This package counts
-    as not installed: slots need nothing of ours.
+    """While it lasts, cloudpickle takes apart what slots could not import; see ``modules_by_value``.
 
     Args:
         shipped: folders that slots get; None where they read the driver's files, and everything stays by name.
     """
-    there = () if shipped is None else _prefixes(shipped)
-    modules = [] if shipped is None else [m for m in list(sys.modules.values()) if _stays(m, there)]
-    known = cloudpickle.list_registry_pickle_by_value()
+    with taken_apart([] if shipped is None else modules_by_value(shipped)):
+        yield
+
+
+def modules_by_value(shipped: Sequence[str]) -> list[ModuleType]:
+    """The modules that slots could not import.
+
+    That is all but the standard library, installed packages and what lies in ``shipped`` folders. This package counts
+    as not installed: slots need nothing of ours.
+    """
+    there = _prefixes(shipped)
+    modules = [module for module in list(sys.modules.values()) if _stays(module, there)]
     # Once each: multiprocessing has __main__ under a second name.
-    added = list({module.__name__: module for module in modules if module.__name__ not in known}.values())
+    return list({module.__name__: module for module in modules}.values())
+
+
+@contextmanager
+def taken_apart(modules: Sequence[ModuleType]) -> Iterator[None]:
+    """While it lasts, cloudpickle takes apart what is defined in these modules."""
+    known = cloudpickle.list_registry_pickle_by_value()
+    added = [module for module in modules if module.__name__ not in known]
     for module in added:
         cloudpickle.register_pickle_by_value(module)
     try:

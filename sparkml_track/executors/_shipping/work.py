@@ -62,7 +62,7 @@ def pack_work(work: Work, folder: str, remote: bool = False) -> Packed:
     with by_value(work.code if remote else None):
         entries = place_all(work.data, folder)
     fields: dict[str, object] = {"objective": work.objective, "data": entries, "metric": tuple(work.metric)}
-    fields |= {"memory": work.resources.memory, "payload_limit": work.payload_limit}
+    fields |= {"memory": work.resources.memory, "payload_limit": work.payload_limit, "tracked": work.tracked}
     places = places_of(work, folder)
     fields["roots"] = (places.checkpoints, places.artifacts)
     try:

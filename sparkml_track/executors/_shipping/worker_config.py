@@ -51,6 +51,7 @@ def worker_config(
         tuple(dict.fromkeys([*work.code, *sys.path])) if shared_host else (),
         _environment(work),
         fresh=work.isolation == "fresh",
+        kept=work.isolation == "kept",
         code=packed.code,
         artifacts=work.artifacts or "",
         payload_limit=work.payload_limit,
@@ -60,7 +61,9 @@ def worker_config(
 
 def _environment(work: Work) -> tuple[tuple[str, str], ...]:
     """Native thread pools are kept to the cores of a slot, and MLflow logs into the trial."""
-    caps = ((name, str(work.resources.cpus)) for name in _CAPS)
+    caps = [(name, str(work.threads or work.resources.cpus)) for name in _CAPS]
+    if not work.tracked:
+        return (*caps, (autolog.VARIABLE, ""))
     chosen = json.dumps(work.autolog) if work.autolog else ""
     return (*caps, *_MLFLOW, (NESTED_RUNS, work.nested), (autolog.VARIABLE, chosen))
 
@@ -83,7 +86,7 @@ def for_others_too(config: Config, imports: Sequence[str], *, shared_host: bool)
     """
     around = sorted(os.environ.items()) if shared_host else []
     base = (config.path, config.code, config.env, config.folder, around)
-    mine = (base, config.work, config.data, config.fresh, config.artifacts)
+    mine = (base, config.work, config.data, config.fresh, config.kept, config.artifacts)
     clean = dict(config.env)[autolog.VARIABLE] == ""  # what is switched on for one sweep is so in all it forks
     return replace(config, key=_digest(mine), base=_digest(base) if clean else "", imports=tuple(imports))
 

@@ -147,7 +147,7 @@ def _add_file(context: Any, digest: str, path: str) -> None:
 
 def _link_or_copy(source: str, target: str) -> None:
     try:
-        os.link(source, target)
+        os.link(os.path.realpath(source), target)
     except OSError:  # another file system
         shutil.copyfile(source, target)
 

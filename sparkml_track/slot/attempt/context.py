@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Protocol
 
-from ..host.paths import Places
+from ..host.paths import HostPaths, Places
 from ..wire.messages import Run
 from .door import Door, DoorLink
 from .payload import Payload
@@ -133,6 +133,11 @@ class TrialContext:
             BadResult: they are more than ``payload_limit``, or are not bytes.
         """
         self._link.payload.give(data)
+
+    def file(self, name: str) -> str:
+        """The path here of a file that a front door gave with this attempt."""
+        paths = HostPaths(self._places.host)
+        return paths.blob(paths.file(name))
 
     @property
     def artifact_dir(self) -> str:

@@ -58,6 +58,11 @@ class HostPaths:
         """The name of the blob with what an attempt is given; no other attempt has it."""
         return f"{BESIDE}{attempt}"
 
+    @staticmethod
+    def file(name: str) -> str:
+        """The name of the blob with a file that attempts are given."""
+        return f"{BESIDE}{name}"
+
     @property
     def checkpoints(self) -> str:
         """Of the folders of units."""
