@@ -76,10 +76,13 @@ def local_or_active(
         SetupError: Java is missing or too old, or Spark does not start; one sentence.
     """
     settings = settings or SparkSettings()
-    if not (_submitted() or _remote(settings)) and (problem := java_problem()):
-        raise SetupError(problem)
     try:
-        return _active() or _new(settings, home or Home.find(), name)
+        if (active := _active()) is not None:
+            return active
+        # Asked only now: it takes a tenth of a second.
+        if not (_submitted() or _remote(settings)) and (problem := java_problem()):
+            raise SetupError(problem)
+        return _new(settings, home or Home.find(), name)
     except Exception as error:
         # A URL that cannot be read is a plain ValueError in pyspark.
         if not is_spark_error(error) and not (_remote(settings) and isinstance(error, ValueError | OSError)):

@@ -76,21 +76,8 @@ class Config:
 
 
 _OF_A_SWEEP = (
-    *(
-        "work",
-        "data",
-        "path",
-        "env",
-        "fresh",
-        "kept",
-        "code",
-        "artifacts",
-        "payload_limit",
-        "folder",
-        "key",
-        "base",
-        "imports",
-    ),
+    *("work", "data", "path", "env", "fresh", "kept", "code", "artifacts", "payload_limit", "folder"),
+    *("key", "base", "imports"),
 )
 
 

@@ -189,7 +189,6 @@ class Worker:
     def _stop(self, stop: Stop) -> None:
         if self._runs(stop.attempt):
             self._kill(stop.reason)
-            return
         for waiting in [run for run in self._queue if run.attempt == stop.attempt]:
             self._queue.remove(waiting)
             del self._given[waiting.attempt]

@@ -175,16 +175,15 @@ class SparkmlBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
     def submit(self, func: Any, callback: Callable[[Future[bytes]], None] | None = None) -> Future[bytes]:
         """Takes a batch; what is wrong with it is raised where its results are asked for."""
         dispatcher = self._dispatcher
+        if dispatcher is None:
+            raise RuntimeError("the call to Parallel that this task belongs to has ended")
         try:
             batch = Batch(*self._pickler.dumps(func, self._mapping), len(func))
         except Exception as error:  # noqa: BLE001 - of the user's classes
-            batch = Batch(b"", {}, 0)
-            batch.future.set_exception(_not_pickled(error))
-            dispatcher = None
+            batch = Batch(b"", {}, len(func), error=_not_pickled(error))
         if callback is not None:
             batch.future.add_done_callback(callback)
-        if dispatcher is not None:
-            dispatcher.submit(batch)
+        dispatcher.submit(batch)
         return batch.future
 
     def retrieve_result_callback(self, out: Future[bytes]) -> Any:

@@ -26,6 +26,8 @@ _NUMBERS = itertools.count()
 _SHORT, _LONG = 0.001, 0.02
 #: Seconds after a batch came from another thread in which the next may.
 _SOON = 0.2
+#: Seconds for attempts to end that were stopped.
+_LAST = 1.0
 _SEEDS = random.SystemRandom()
 _ABORTED = ExecutorError("the batch was ended, since the call to Parallel that it belongs to was")
 _OPEN: weakref.WeakSet[Dispatcher] = weakref.WeakSet()
@@ -41,7 +43,7 @@ class Batch:
         size: how many.
         future: answered with what the batch gave back, in bytes.
         losses: of attempts that had begun.
-        tries: attempts so far.
+        error: why it cannot be executed.
     """
 
     payload: bytes
@@ -49,7 +51,7 @@ class Batch:
     size: int
     future: Future[bytes] = field(default_factory=Future)
     losses: int = 0
-    tries: int = 0
+    error: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Dispatcher:
         self._ends = ends
         self._commands: queue.SimpleQueue[Batch | Callable[[], None]] = queue.SimpleQueue()
         self._running: dict[str, Batch] = {}
+        self._ending: set[str] = set()
         self._error: Exception | None = None
         self._over = False
         self._soon = 0.0
@@ -119,7 +122,7 @@ class Dispatcher:
         _OPEN.add(self)
 
     def submit(self, batch: Batch) -> None:
-        """Takes a batch; never raises for it, since its future does."""
+        """Takes a batch; never raises for it, since its future does, and never at once: joblib may be dispatching."""
         self._commands.put(batch)
 
     def abort(self) -> None:
@@ -149,9 +152,20 @@ class Dispatcher:
                     self._fail(error)
         finally:
             try:
-                executor.close()
+                self._wind_up(executor)
             finally:
                 self._drop(_ABORTED)
+
+    def _wind_up(self, executor: Executor) -> None:
+        """Closes; workers that have nothing to do can stay for the next call, so what was ended is waited for."""
+        self._abort()
+        until = time.monotonic() + _LAST
+        try:
+            while self._ending and time.monotonic() < until:
+                for event in executor.events(_LONG):
+                    self._hear(executor, event)
+        finally:
+            executor.close()
 
     def _turn(self, executor: Executor) -> None:
         self._take_commands(wait=not self._running)
@@ -172,10 +186,11 @@ class Dispatcher:
                     command()
 
     def _start(self, batch: Batch) -> None:
-        if self._error is not None:
-            self._answer(batch, self._error)
+        error = batch.error or self._error
+        if error is not None:
+            self._answer(batch, error)
             return
-        number, batch.tries = next(_NUMBERS), batch.tries + 1
+        number = next(_NUMBERS)
         trial = Trial(number, {}, seed=_SEEDS.randrange(1 << 31))
         attempt = Attempt(trial, Unit(number), payload=batch.payload, files=batch.files)
         self._running[attempt.id] = batch
@@ -184,7 +199,11 @@ class Dispatcher:
     def _hear(self, executor: Executor, event: Event) -> None:
         if isinstance(event, Reported):
             executor.answer(event.attempt, event.index, stop=False)
-        elif isinstance(event, Ended | Lost) and (batch := self._running.pop(event.attempt, None)) is not None:
+        elif isinstance(event, Ended | Lost):
+            self._ending.discard(event.attempt)
+            batch = self._running.pop(event.attempt, None)
+            if batch is None:
+                return
             if isinstance(event, Lost):
                 self._lost(batch, event)
             elif event.outcome.state is State.FINISHED:
@@ -220,6 +239,7 @@ class Dispatcher:
     def _abort(self) -> None:
         for attempt in self._running:
             self._executor.stop(attempt, "cancelled")
+        self._ending |= self._running.keys()
         self._drop(_ABORTED)
 
     def _drop(self, error: Exception) -> None:
