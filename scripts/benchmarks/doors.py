@@ -5,10 +5,12 @@ scripts/bench doors [--peers] [--only NAME ...]
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import neg
 from typing import Any
 
 from executors import session
@@ -83,5 +85,64 @@ def groups_apply_in_pandas() -> Row:
         return {"first_s": seconds[0], "second_s": seconds[-1]}
 
 
+def joblib_search(backend: str) -> Row:
+    """GridSearchCV over digits, 60 candidates and 5 folds, twice: the first call brings the workers."""
+    import joblib
+    import numpy
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.svm import SVC
+
+    x, y = load_digits(return_X_y=True)
+    grid = {"C": numpy.logspace(-1, 2, 10).tolist(), "gamma": numpy.logspace(-4, -2, 6).tolist()}
+    search = GridSearchCV(SVC(), grid, cv=5)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        first, second = (seconds(lambda: search.fit(x, y)) for _ in range(2))
+    return {"first_s": first, "second_s": second, "best": search.best_score_}
+
+
+def joblib_calls(backend: str, calls: int = 500) -> Row:
+    """Many calls of Parallel with 10 empty tasks each."""
+    import joblib
+
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        joblib.Parallel()(joblib.delayed(neg)(n) for n in range(10))
+        walls = [seconds(lambda: joblib.Parallel()(joblib.delayed(neg)(n) for n in range(10))) for _ in range(calls)]
+    return {"wall_s": sum(walls), "median_ms": statistics.median(walls) * 1000}
+
+
+def seconds(step: Callable[[], object]) -> float:
+    """Seconds that it takes."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def on_spark(row: Callable[..., Row], backend: str, **more: Any) -> Row:
+    """A row on a session of two slots, with a backend of joblib that uses it."""
+    with session(2):
+        if backend == "spark":
+            from joblibspark import register_spark
+
+            register_spark()
+        else:
+            import sparkml_track.frontdoors.joblib  # noqa: F401
+        return row(backend, **more)
+
+
+ROWS: dict[str, Callable[[], Row]] = {
+    "groups": groups,
+    "joblib: GridSearchCV 60 x 5": lambda: {**on_spark(joblib_search, "sparkml"), "budget": "<= 1.15 of loky"},
+    "joblib: 500 calls of 10": lambda: {**on_spark(joblib_calls, "sparkml"), "budget": "<= 2 x loky"},
+}
+PEERS: dict[str, Callable[[], Row]] = {
+    "groups_apply_in_pandas": groups_apply_in_pandas,
+    "peer: loky, GridSearchCV 60 x 5": lambda: joblib_search("loky"),
+    "peer: joblib-spark, GridSearchCV 60 x 5": lambda: on_spark(joblib_search, "spark"),
+    "peer: loky, 500 calls of 10": lambda: joblib_calls("loky"),
+    "peer: joblib-spark, 20 calls of 10": lambda: on_spark(joblib_calls, "spark", calls=20),
+}
+
+
 if __name__ == "__main__":
-    main(__doc__, __file__, {"groups": groups}, {"groups_apply_in_pandas": groups_apply_in_pandas})
+    main(__doc__, __file__, ROWS, PEERS)

@@ -7,6 +7,8 @@ _hyperopt_labels     how points of hyperopt's expressions are recorded
 _hyperopt_objective  what calls the user's function, in slots
 groups               ``train_groups`` and ``predict_groups``: a model for each group of a data frame
 _groups              the parts of that
+joblib               the backend "sparkml" of ``joblib.parallel_config``
+_joblib              what is behind it
 sparkml              ``tune`` for estimators and pipelines of pyspark.ml
 _sparkml_params      a space whose keys are params, by names that are recorded
 _sparkml_split       the folds or the validation part, computed once

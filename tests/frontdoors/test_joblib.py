@@ -217,7 +217,7 @@ def test_native_threads_are_kept_to_what_was_asked_for() -> None:
 
 
 @pytest.mark.slow
-def test_scikit_learn_finds_the_same_as_with_threads() -> None:
+def test_scikit_learn_finds_the_same_as_with_threads(backend: SparkmlBackend) -> None:
     from sklearn.datasets import load_iris
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -225,8 +225,8 @@ def test_scikit_learn_finds_the_same_as_with_threads() -> None:
 
     x, y = load_iris(return_X_y=True)
     found = []
-    for how in ({"backend": "sparkml", "executor": "processes"}, {"backend": "threading"}):
-        with joblib.parallel_config(**how, n_jobs=2):
+    for how in (backend, "threading"):
+        with joblib.parallel_config(backend=how, n_jobs=2):
             search = GridSearchCV(SVC(), {"C": [0.1, 1, 10], "gamma": [0.1, 1]}, cv=3).fit(x, y)
             scores = cross_val_score(SVC(), x, y, cv=4)
             forest = RandomForestClassifier(20, random_state=0).fit(x, y)
