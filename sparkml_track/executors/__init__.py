@@ -23,6 +23,8 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors._base import (
@@ -54,6 +56,7 @@ __all__ = [
     "SlotsChanged",
     "Started",
     "Work",
+    "by_value_for",
     "open_executor",
     "slots_of",
 ]
@@ -88,6 +91,18 @@ def open_executor(name: str, work: Work, session: object | None) -> Executor:
         return _open(name, work, session, secrets.token_hex(8))
     except PermissionError as error:
         raise SetupError(f"the driver's temporary folder cannot be used: {error}") from None
+
+
+def by_value_for(code: Sequence[str]) -> Callable[[], AbstractContextManager[None]]:
+    """Makes what must be around each pickling by cloudpickle for slots that do not read the driver's files.
+
+    Args:
+        code: folders that slots get; what is defined in other modules that are not installed is pickled by value.
+    """
+    from sparkml_track.executors._shipping.by_value import modules_by_value, taken_apart
+
+    modules = modules_by_value(code)
+    return lambda: taken_apart(modules)
 
 
 def slots_of(name: str, resources: Resources, session: object | None) -> tuple[int, bool]:

@@ -206,6 +206,29 @@ def test_a_call_ends_at_its_timeout_and_leaves_nothing_running(tmp_path: Path) -
     assert threading.active_count() == before
 
 
+def test_ctrl_c_ends_what_runs(backend: SparkmlBackend, tmp_path: Path) -> None:
+    def hang(path: Path) -> None:
+        path.with_suffix(".part").write_text(str(os.getpid()))
+        path.with_suffix(".part").rename(path)
+        time.sleep(100)
+
+    def interrupt() -> None:
+        while len(list(tmp_path.glob("*.pid"))) < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    watch = threading.Thread(target=interrupt)
+    watch.start()
+    with pytest.raises(KeyboardInterrupt):
+        Parallel(n_jobs=2, backend=backend)(delayed(hang)(tmp_path / f"{n}.pid") for n in range(2))
+    watch.join()
+    until = time.monotonic() + 20
+    while any(Path("/proc", path.read_text()).exists() for path in tmp_path.glob("*.pid")):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert Parallel(n_jobs=2, backend=backend)(delayed(square)(x) for x in range(3)) == [0, 1, 4]
+
+
 @pytest.mark.slow
 def test_native_threads_are_kept_to_what_was_asked_for() -> None:
     def limits() -> set[str | None]:

@@ -46,6 +46,7 @@ def test_a_batch_whose_worker_dies_is_executed_again(spark: SparkSession, tmp_pa
         if number == 2 and not mark.exists():
             mark.touch()
             os.kill(os.getppid(), signal.SIGKILL)  # the process that all others of this host are forked from
+            signal.pause()  # it takes its children with it
         return number
 
     with joblib.parallel_config(backend="sparkml", spark=spark):
@@ -56,6 +57,7 @@ def test_a_batch_that_kills_its_worker_each_time_ends_the_call(spark: SparkSessi
     def kills(number: int) -> int:
         if number == 0:
             os.kill(os.getppid(), signal.SIGKILL)
+            signal.pause()
         return number
 
     with (

@@ -167,9 +167,9 @@ class SparkmlBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
             threads=self.inner_max_num_threads,
             tracked=False,
         )
-        self._arrays = Arrays(shared=shared)
-        self._pickler = BatchPickler(self._arrays, shared=shared, code=options.code)
-        ends = Ends(options.retries, TerminatedWorkerError, lambda batch: self._arrays.release(batch.files))
+        arrays = self._arrays = Arrays(shared=shared)
+        self._pickler = BatchPickler(arrays, shared=shared, code=options.code)
+        ends = Ends(options.retries, TerminatedWorkerError, lambda batch: arrays.release(batch.files))
         self._dispatcher = Dispatcher(lambda: open_executor(options.executor, work, session), ends)
 
     def submit(self, func: Any, callback: Callable[[Future[bytes]], None] | None = None) -> Future[bytes]:
@@ -203,13 +203,12 @@ class SparkmlBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
         """Closes the executor when no call needs it any more."""
         with self._lock:
             self._calls = max(0, self._calls - 1)
-            dispatcher = None if self._calls else self._dispatcher
-            if dispatcher is not None:
-                self._dispatcher = None
-        if dispatcher is not None:
-            dispatcher.close()
-            self._arrays.close()
-            self.reset_batch_stats()
+            if self._calls or self._dispatcher is None:
+                return
+            dispatcher, arrays, self._dispatcher = self._dispatcher, self._arrays, None
+        dispatcher.close()
+        arrays.close()
+        self.reset_batch_stats()
 
 
 @cache

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from contextlib import nullcontext
 from typing import Any
 
 import cloudpickle
 
-from sparkml_track.executors._shipping.by_value import modules_by_value, taken_apart
+from sparkml_track.executors import by_value_for
 from sparkml_track.frontdoors._joblib.arrays import Arrays, Mapping
 from sparkml_track.frontdoors._joblib.batches import array_of
 
@@ -28,7 +28,7 @@ class BatchPickler:
 
     def __init__(self, arrays: Arrays, *, shared: bool, code: Sequence[str]) -> None:
         self._arrays = arrays
-        self._apart: list[ModuleType] = [] if shared else modules_by_value(code)
+        self._by_value = nullcontext if shared else by_value_for(code)
 
     def dumps(self, batch: object, mapping: Mapping) -> tuple[bytes, dict[str, str]]:
         """The pickle, and the files that must go with it.
@@ -37,7 +37,7 @@ class BatchPickler:
             Exception: whatever keeps it from being pickled.
         """
         buffer, files = io.BytesIO(), dict[str, str]()
-        with taken_apart(self._apart):
+        with self._by_value():
             _Pickler(buffer, self._arrays, mapping, files).dump(batch)
         return buffer.getvalue(), files
 
