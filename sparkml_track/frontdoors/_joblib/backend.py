@@ -29,7 +29,9 @@ __all__ = ["Options", "SparkmlBackend"]
 
 _RESOURCES = Resources()
 #: What the process that all others of a host are forked from imports, if the driver has it: these survive a fork.
-_PRELOADED = frozenset({"joblib", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "statsmodels", "xgboost"})
+_PRELOADED = frozenset(
+    {"cloudpickle", "joblib", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "statsmodels", "xgboost"}
+)
 _EXECUTORS = ("auto", "resident", "jobs", "processes")
 _ISOLATIONS = ("kept", "recycled", "fresh")
 #: Seconds for which a number of slots is believed: to ask Spark costs a millisecond or two.
