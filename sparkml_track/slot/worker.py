@@ -150,9 +150,10 @@ class Worker:
     def _park(self) -> None:
         """The sweep is over: another one finds a new process and none of its files."""
         assert self._host is not None and self._children is not None
-        for child in filter(None, (self._child, self._spare)):
-            self._children.retire(child)
-        self._child, self._spare = None, self._children.new()
+        if self._child is not None:
+            self._children.retire(self._child)
+            self._child = None
+        self._spare = self._spare or self._children.new()  # one that nothing was executed in
         self._host.keep(self._config.digests)
         self._host.tidy()
         self._driver.send(Parked())
