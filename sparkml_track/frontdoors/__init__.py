@@ -13,6 +13,8 @@ sparkml              ``tune`` for estimators and pipelines of pyspark.ml
 _sparkml_params      a space whose keys are params, by names that are recorded
 _sparkml_split       the folds or the validation part, computed once
 _sparkml_objective   what fits and evaluates, in a thread of the driver
+optuna               ``optimize`` for studies of Optuna, and ``MlflowSparkStudy``
+_optuna              what it is made of
 """
 
 from __future__ import annotations

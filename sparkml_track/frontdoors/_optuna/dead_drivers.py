@@ -1,0 +1,102 @@
+"""Trials that a driver left RUNNING in its study when it was killed.
+
+Each trial of a study that lasts bears the mark of its driver: host, process and the process's start. A later call finds
+those of its own host whose process is gone: they fail, and are executed again as new trials with the parameters that they
+had, as Optuna's own ``RetryHeartbeatStaleTrialCallback`` does. Trials of other hosts are left alone, and named in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import optuna
+from optuna.storages import RetryHeartbeatStaleTrialCallback
+from optuna.trial import FrozenTrial, TrialState
+
+from sparkml_track import schema
+
+__all__ = ["fail_left_behind", "own_mark"]
+
+_log = logging.getLogger(__name__)
+
+
+def own_mark() -> dict[str, object]:
+    """Of this driver."""
+    pid = os.getpid()
+    return {"host": _host(), "pid": pid, "start": _start(pid)}
+
+
+def fail_left_behind(study: optuna.Study) -> list[int]:
+    """Fails what dead drivers of this host left, and queues it again; the numbers of what failed."""
+    failed: list[int] = []
+    elsewhere: list[int] = []
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        mark = trial.system_attrs.get(schema.ATTR_DRIVER)
+        if not isinstance(mark, Mapping):
+            continue
+        if mark.get("host") != _host():
+            elsewhere.append(trial.number)
+        elif not _lives(mark):
+            failed.append(trial.number)
+    for number in failed:
+        study.tell(number, state=TrialState.FAIL)
+        # One more each time it is left behind, whatever the driver died of.
+        again: Callable[[optuna.Study, FrozenTrial], None] = RetryHeartbeatStaleTrialCallback()
+        again(study, study.trials[number])
+    _report(failed, elsewhere)
+    return failed
+
+
+def _report(failed: list[int], elsewhere: list[int]) -> None:
+    if failed:
+        _log.warning(
+            "trials %s were left running by a driver that is gone: they count as failed, and their parameters are tried "
+            "again, as new trials",
+            ", ".join(map(str, failed)),
+        )
+    if elsewhere:
+        _log.warning(
+            "trials %s run under drivers on other hosts, as far as is known here; if those are gone, end each by "
+            "study.tell(number, state=optuna.trial.TrialState.FAIL)",
+            ", ".join(map(str, elsewhere)),
+        )
+
+
+def _lives(mark: Mapping[str, object]) -> bool:
+    pid = mark.get("pid")
+    if not isinstance(pid, int):
+        return False
+    start = _start(pid)
+    if start:
+        return start == mark.get("start")
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not Path("/proc/self/stat").exists()
+
+
+def _host() -> str:
+    """With the kernel's boot and the namespace of processes: names and process ids repeat themselves."""
+    parts = [socket.gethostname()]
+    for read in (Path("/proc/sys/kernel/random/boot_id").read_text, lambda: str(Path("/proc/self/ns/pid").readlink())):
+        try:
+            parts.append(read().strip())
+        except OSError:
+            continue
+    return " ".join(parts)
+
+
+def _start(pid: int) -> str:
+    """When a process started, in the kernel's count; empty if there is none, or it is a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
