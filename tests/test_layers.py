@@ -31,6 +31,7 @@ IMPORTERS = {
     "joblib": ("frontdoors/*",),
     "mlflow": (
         "adapters/mlflow/*",
+        "frontdoors/_optuna/mlflow_study.py",
         "registries/_mlflow*",
         "slot/_mlflow*",
         "trackers/_mlflow*",
@@ -38,7 +39,7 @@ IMPORTERS = {
         "serving*",
         "server/*",
     ),
-    "optuna": ("samplers/_optuna*.py", "frontdoors/optuna.py", "plots/*"),
+    "optuna": ("samplers/_optuna*.py", "frontdoors/optuna.py", "frontdoors/_optuna/*", "plots/*"),
     "plotly": (),
     "py4j": ("adapters/spark/*", "api/session.py", "executors/_spark/*", "features/*", "tables/*"),
     "pydantic": ("config/*", "trackers/_mlflow/bulk/*"),

@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from sparkml_track.api.sweep import run
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.executors import Resources
-from sparkml_track.frontdoors._optuna import studies
 from sparkml_track.frontdoors._optuna.asked import Asked, Slots
-from sparkml_track.frontdoors._optuna.dead_drivers import fail_left_behind
-from sparkml_track.frontdoors._optuna.ends import Ends
-from sparkml_track.frontdoors._optuna.search import Limits, Search
-from sparkml_track.home import Home
+from sparkml_track.frontdoors._optuna.call import search
 
 if TYPE_CHECKING:
     from sparkml_track.api.session import SparkSession
@@ -30,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["MlflowSparkStudy", "optimize"]
 
 _RESOURCES, _FAILURES, _TRACKING = Resources(), Failures(), Tracking()
-#: What goes on with a search that was interrupted.
-_WAY_ON = "optimize(study, ...) with the same study"
 
 
 def optimize(  # noqa: PLR0913 - Optuna's arguments, and where the trials are executed
@@ -91,27 +84,21 @@ def optimize(  # noqa: PLR0913 - Optuna's arguments, and where the trials are ex
             there is none, ``SparkmlError``. And what callbacks, sampler and pruner raised.
         KeyboardInterrupt: a signal came; trials that ran count as failed.
     """
-    slots = Slots(executor, spark, isolation, resources, failures, trial_timeout)
-    asked = Asked(study, objective, n_trials, timeout, n_jobs, gc_after_trial)
-    kinds = tuple(catch) if isinstance(catch, Iterable) else (catch,)
-    listeners = () if callbacks is None else tuple(callbacks)
-    asked.check(kinds, executor)
-    if n_trials == 0:
-        return None
-    given = asked.arguments(slots, name, experiment, tracking)
-    with studies.in_optimize(study), studies.shown(show_progress_bar, n_trials, timeout) as bar:
-        fail_left_behind(study)
-        limits = Limits(timeout)
-        ends = Ends(study, kinds, listeners, bar, limits.began)
-        search = Search(study, limits, ends)
-        more: dict[str, Any] = {"accepted": search.accepted, "door": search.conversation, "origin": {"door": _WAY_ON}}
-        try:
-            result = run(asked.searched(given, search), Home.find(), slots.open, progress=False, **more)
-        finally:
-            search.settle()
-    if ends.error is not None:
-        raise ends.error
-    return result
+    asked = Asked(
+        study=study,
+        objective=objective,
+        n_trials=n_trials,
+        timeout=timeout,
+        n_jobs=n_jobs,
+        catch=tuple(catch) if isinstance(catch, Iterable) else (catch,),
+        callbacks=() if callbacks is None else tuple(callbacks),
+        collect=gc_after_trial,
+        bar=show_progress_bar,
+        name=name,
+        experiment=experiment,
+        tracking=tracking,
+    )
+    return search(asked, Slots(executor, spark, isolation, resources, failures, trial_timeout))
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Protocol
 from sparkml_track.engine.loop.journal_writer import JournalWriter
 from sparkml_track.engine.loop.running_trial import RunningUnit
 from sparkml_track.errors import SetupError
-from sparkml_track.executors import Executor, Logged, Questioned
+from sparkml_track.executors import Executor, Logged, Questioned, Reported
 from sparkml_track.trial import Attempt, Params
 
 __all__ = ["DoorLine", "Doorkeeper", "Replied"]
@@ -69,6 +69,11 @@ class DoorLine:
 
     def _with_along(self, attempt: Attempt) -> Attempt:
         return attempt if self._door is None else replace(attempt, along=self._door.along(attempt))
+
+    def answer(self, event: Reported, stop: bool) -> None:
+        """Gives the decision on a report; trials of a front door ask there, and nobody waits for it."""
+        if self._door is None:
+            self._executor.answer(event.attempt, event.index, stop)
 
     def hear(self, unit: RunningUnit, event: Logged | Questioned) -> None:
         """Takes what a running attempt says beside its reports."""

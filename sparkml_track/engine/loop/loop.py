@@ -211,7 +211,7 @@ class Loop:
         self.journal.record(unit.take_report(event.report))
         self._pruning.reported(unit.of, event.report.step, event.report.metrics)
         self.journal.write()
-        self._parts.executor.answer(event.attempt, event.index, unit.of.pruned)
+        self._line.answer(event, unit.of.pruned)
 
     def _lost(self, unit: RunningUnit, event: Lost) -> None:
         self.journal.record(unit.lost(event))

@@ -1,7 +1,8 @@
 """What the front door for Optuna is made of.
 
 asked         what ``optimize`` was called with, checked
-search        one call of ``optimize`` as one sweep
+call          one call of ``optimize``
+search        its sampler, and its pruner
 ends          what the study learns of a trial that ended: results, callbacks, what stops the search
 conversation  what trials ask while they run
 studies       what of Optuna has no public name

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -14,6 +14,7 @@ from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Resources
+from sparkml_track.frontdoors._optuna.ends import Callback
 from sparkml_track.frontdoors._optuna.objective import Objective
 from sparkml_track.frontdoors._optuna.search import Search, StudyPruner, directions_of, metric_of
 from sparkml_track.home import Home
@@ -62,18 +63,24 @@ class Slots:
         return session
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What of the call says what to search."""
+    """What to search, and how; see ``optimize``."""
 
     study: optuna.Study
     objective: Callable[[Any], Any]
     n_trials: int | None
     timeout: float | None
     n_jobs: int | None
-    collect: bool
+    catch: tuple[type[BaseException], ...] = ()
+    callbacks: tuple[Callback, ...] = ()
+    collect: bool = False
+    bar: bool = False
+    name: str | None = None
+    experiment: str | None = None
+    tracking: Tracking = field(default_factory=Tracking)
 
-    def check(self, catch: Sequence[object], executor: str) -> None:
+    def check(self, slots: Slots) -> None:
         """Looks at what the sweep does not.
 
         Raises:
@@ -85,22 +92,27 @@ class Asked:
             problems.append(f"study is a {type(study).__name__}; allowed is what optuna.create_study() gives")
         if n_jobs is not None and not (isinstance(n_jobs, int) and (n_jobs >= 1 or n_jobs == -1)):
             problems.append(f"n_jobs is {n_jobs!r}; allowed are 1 or more, and None or -1 for all slots")
-        wrong = [kind for kind in catch if not isinstance(kind, type) or not issubclass(kind, BaseException)]
+        kinds: tuple[object, ...] = self.catch
+        wrong = [kind for kind in kinds if not isinstance(kind, type) or not issubclass(kind, BaseException)]
         problems += [f"catch has {kind!r:.80}; allowed are classes of exceptions" for kind in wrong]
-        if executor not in _EXECUTORS:
-            problems.append(f"executor is {executor!r}, whose trials cannot ask the driver; {_WAYS}")
+        if slots.executor not in _EXECUTORS:
+            problems.append(f"executor is {slots.executor!r}, whose trials cannot ask the driver; {_WAYS}")
         if problems:
             raise SpecError(*problems)
 
-    def arguments(self, slots: Slots, name: str | None, experiment: str | None, tracking: Tracking) -> SweepArguments:
-        """The sweep, but for its sampler and pruner."""
+    def arguments(self, slots: Slots, search: Search) -> SweepArguments:
+        """The sweep."""
+        metric, direction = metric_of(self.study), directions_of(self.study)
+        pruner = StudyPruner(search.conversation, direction[0] == "maximize") if len(direction) == 1 else None
         return SweepArguments(
-            objective=Objective(self.objective, metric_of(self.study), collect=self.collect),
+            objective=Objective(self.objective, metric, collect=self.collect),
             space=Space(Group(())),
-            name=name or self._name(),
-            experiment=experiment,
-            metric=metric_of(self.study),
-            direction=directions_of(self.study),
+            name=self.name or self._name(),
+            experiment=self.experiment,
+            metric=metric,
+            direction=direction,
+            sampler=search,
+            pruner=pruner,
             max_trials=self.n_trials,
             trial_timeout=slots.trial_timeout,
             parallelism=None if self.n_jobs == -1 else self.n_jobs,
@@ -109,17 +121,10 @@ class Asked:
             isolation=slots.isolation,
             resources=slots.resources,
             failures=slots.failures,
-            tracking=tracking,
+            tracking=self.tracking,
             # What there is to go on with is the study.
             resume="never",
         )
-
-    def searched(self, given: SweepArguments, search: Search) -> SweepArguments:
-        """With sampler and pruner."""
-        maximize = directions_of(self.study)[0] == "maximize"
-        single = len(self.study.directions) == 1
-        pruner = StudyPruner(search.conversation, maximize) if single else None
-        return replace(given, sampler=search, pruner=pruner)
 
     def _name(self) -> str:
         """Studies without a name have a random one."""

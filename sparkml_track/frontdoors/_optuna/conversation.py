@@ -1,7 +1,7 @@
 """What trials ask while they run: the study's own trials answer, on the driver.
 
-A question is a list in JSON: its kind, and what belongs to it. It comes from a slot that runs the user's code, so nothing
-in it is believed: names and values are checked, distributions are made by Optuna's own parser.
+A question is a list in JSON: its kind, and what belongs to it. It comes from a slot that runs the user's code, so
+nothing in it is believed: names and values are checked, distributions are made by Optuna's own parser.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Trials that a driver left RUNNING in its study when it was killed.
 
-Each trial of a study that lasts bears the mark of its driver: host, process and the process's start. A later call finds
-those of its own host whose process is gone: they fail, and are executed again as new trials with the parameters that they
-had, as Optuna's own ``RetryHeartbeatStaleTrialCallback`` does. Trials of other hosts are left alone, and named in the log.
+Each trial of a study that lasts bears the mark of its driver: host, process and the process's start. A later call
+finds those of its own host whose process is gone: they fail, and are executed again as new trials with the parameters
+that they had, by Optuna's own ``RetryHeartbeatStaleTrialCallback``. Trials of other hosts are left alone, and logged.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def fail_left_behind(study: optuna.Study) -> list[int]:
 def _report(failed: list[int], elsewhere: list[int]) -> None:
     if failed:
         _log.warning(
-            "trials %s were left running by a driver that is gone: they count as failed, and their parameters are tried "
-            "again, as new trials",
+            "trials %s were left running by a driver that is gone: they count as failed, and their parameters are "
+            "tried again, as new trials",
             ", ".join(map(str, failed)),
         )
     if elsewhere:
@@ -84,13 +84,21 @@ def _lives(mark: Mapping[str, object]) -> bool:
 
 def _host() -> str:
     """With the kernel's boot and the namespace of processes: names and process ids repeat themselves."""
-    parts = [socket.gethostname()]
-    for read in (Path("/proc/sys/kernel/random/boot_id").read_text, lambda: str(Path("/proc/self/ns/pid").readlink())):
-        try:
-            parts.append(read().strip())
-        except OSError:
-            continue
-    return " ".join(parts)
+    return " ".join([socket.gethostname(), _boot(), _pids()])
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _pids() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _start(pid: int) -> str:

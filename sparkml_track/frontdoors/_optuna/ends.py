@@ -52,7 +52,7 @@ class Ends:
         try:
             frozen = self._told(running, result)
             raised = self._raised(running, result)
-            self._log(frozen, running, raised, outcome.message)
+            self._log(frozen, running, outcome.message)
             if raised is not None:
                 self.error = self.error or raised
             elif not result.interrupted:
@@ -75,7 +75,7 @@ class Ends:
             return None
         return failure.exception(running.trial.number)
 
-    def _log(self, frozen: FrozenTrial, running: Running, raised: Exception | None, message: str) -> None:
+    def _log(self, frozen: FrozenTrial, running: Running, message: str) -> None:
         if frozen.state is TrialState.COMPLETE:
             studies.log_completed(self.study, frozen)
         elif frozen.state is TrialState.PRUNED:

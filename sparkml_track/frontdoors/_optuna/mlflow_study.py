@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import mlflow
-from mlflow.pyspark.optuna.study import MlflowSparkStudy as MlflowsOwn
+from mlflow.pyspark.optuna import study as mlflows
+from optuna import Study
+from optuna.trial import FrozenTrial
 
 from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.engine.spec.spec import Tracking
+from sparkml_track.frontdoors._optuna.asked import Asked, Slots
+from sparkml_track.frontdoors._optuna.call import search
 
-__all__ = ["MlflowStudy"]
-
-Optimize = Callable[..., SweepResult | None]
+__all__ = ["MlflowSparkStudy"]
 
 
-class MlflowStudy(MlflowsOwn):  # type: ignore[misc]
-    """MLflow's class, but for its ``optimize``: constructor, properties and what it keeps in its storage are the same.
+class MlflowSparkStudy(mlflows.MlflowSparkStudy):  # type: ignore[misc]
+    """MLflow's class with the trials of ``optimize`` in resident workers; all else is MLflow's.
+
+    The study is in its ``MlflowStorage``, as MLflow's; the sweep has a parent run in the same experiment. Callbacks are
+    called on the driver, not in slots, and the sampler learns of every trial.
 
     Attributes:
         sweep_result: of the last ``optimize``, with the ids of its runs; None before.
     """
 
-    #: ``optimize`` of the front door.
-    _door: Optimize
+    sweep_result: SweepResult | None = None
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.sweep_result: SweepResult | None = None
+    def optimize(
+        self,
+        func: Callable[[Any], Any],
+        n_trials: int | None = None,
+        timeout: float | None = None,
+        n_jobs: int = -1,
+        catch: Iterable[type[Exception]] | type[Exception] = (),
+        callbacks: Iterable[Callable[[Study, FrozenTrial], None]] | None = None,
+    ) -> None:
+        """As ``optimize`` of this module, with MLflow's arguments.
 
-    def _asked(self, func: Callable[[Any], Any], **given: Any) -> None:
-        name = mlflow.get_experiment(self._storage._experiment_id).name  # noqa: SLF001 - MLflow's class reads it, too
-        self.sweep_result = type(self)._door(self._study, func, experiment=name, spark=self.spark, **given)  # noqa: SLF001
+        Raises:
+            Exception: as ``optimize``; MLflow's own raises its ``ExecutionException`` for what objectives raise.
+        """
+        asked = Asked(
+            study=self._study,
+            objective=func,
+            n_trials=n_trials,
+            timeout=timeout,
+            n_jobs=n_jobs,
+            catch=tuple(catch) if isinstance(catch, Iterable) else (catch,),
+            callbacks=() if callbacks is None else tuple(callbacks),
+            experiment=mlflow.get_experiment(self._storage._experiment_id).name,  # noqa: SLF001 - as in MLflow's
+            tracking=Tracking(uri=self._mlflow_tracking_env),
+        )
+        state = "KILLED"
+        try:
+            self.sweep_result = search(asked, Slots(session=self.spark))
+            state = "FINISHED"
+        finally:
+            self._storage.flush_all_batches()
+            self.mlflow_client.set_terminated(self._study_id, state)

@@ -1,0 +1,39 @@
+"""One call of ``optimize``: the sweep is run, and what ended it is raised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparkml_track.api.sweep import run
+from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.frontdoors._optuna import studies
+from sparkml_track.frontdoors._optuna.asked import Asked, Slots
+from sparkml_track.frontdoors._optuna.dead_drivers import fail_left_behind
+from sparkml_track.frontdoors._optuna.ends import Ends
+from sparkml_track.frontdoors._optuna.search import Limits, Search
+from sparkml_track.home import Home
+
+__all__ = ["search"]
+
+#: What goes on with a search that was interrupted.
+_WAY_ON = "optimize(study, ...) with the same study"
+
+
+def search(asked: Asked, slots: Slots) -> SweepResult | None:
+    """Executes trials until a limit is reached; see ``optimize``."""
+    asked.check(slots)
+    if asked.n_trials == 0:
+        return None
+    study, limits = asked.study, Limits(asked.timeout)
+    with studies.in_optimize(study), studies.shown(asked.bar, asked.n_trials, asked.timeout) as bar:
+        fail_left_behind(study)
+        ends = Ends(study, asked.catch, asked.callbacks, bar, limits.began)
+        sampler = Search(study, limits, ends)
+        more: dict[str, Any] = {"accepted": sampler.accepted, "door": sampler.conversation, "origin": {"door": _WAY_ON}}
+        try:
+            result = run(asked.arguments(slots, sampler), Home.find(), slots.open, progress=False, **more)
+        finally:
+            sampler.settle()
+    if ends.error is not None:
+        raise ends.error
+    return result
