@@ -67,15 +67,14 @@ class SlotTrial:
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
         """See Optuna."""
-        step = None if step is None else float(step)
-        attributes = {"step": step, "low": float(low), "high": float(high), "log": bool(log)}
-        value: float = self._suggest(name, "FloatDistribution", attributes)
+        given = {"step": step, "low": low, "high": high, "log": log}
+        value: float = self._suggest(name, "FloatDistribution", given)
         return value
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
         """See Optuna."""
-        attributes = {"log": bool(log), "step": int(step), "low": int(low), "high": int(high)}
-        return int(self._suggest(name, "IntDistribution", attributes))
+        given = {"log": log, "step": step, "low": low, "high": high}
+        return int(self._suggest(name, "IntDistribution", given))
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         """See Optuna; choices are None, bools, numbers and text, as for any storage that lasts.
@@ -116,12 +115,12 @@ class SlotTrial:
         )
         return value
 
-    def _suggest(self, name: str, kind: str, attributes: Mapping[str, Any]) -> Any:
-        distribution = _json({"name": kind, "attributes": attributes})
+    def _suggest(self, name: str, kind: str, given: Mapping[str, Any]) -> Any:
+        distribution, form = (_json({"name": kind, "attributes": one}) for one in (given, _as_stored(kind, given)))
         before = self._known.get(name)
-        if before is not None and before[0] == distribution:
+        if before is not None and before[0] == form:
             return before[1]
-        if before is None and self._has(name, kind, attributes, distribution):
+        if before is None and self._has(name, kind, given, form):
             value = self._fixed[name] if name in self._fixed else self._relative[name][1]
             self._door.note(_json(["took", name, distribution]))
         else:
@@ -129,17 +128,17 @@ class SlotTrial:
             value = reply["value"]
             self._relative.update(reply.get("relative", {}))
         if before is None:
-            self._known[name] = [distribution, value]
+            self._known[name] = [form, value]
             self._params[name] = value
         return value
 
-    def _has(self, name: str, kind: str, attributes: Mapping[str, Any], distribution: str) -> bool:
+    def _has(self, name: str, kind: str, given: Mapping[str, Any], form: str) -> bool:
         """Whether the value is here that the driver will find, too."""
         if name not in self._fixed:
-            return name in self._relative and bool(self._relative[name][0] == distribution)
+            return name in self._relative and bool(self._relative[name][0] == form)
         value = self._fixed[name]
         if kind == "CategoricalDistribution":
-            return _json(value) in map(_json, attributes["choices"])
+            return _json(value) in map(_json, given["choices"])
         return isinstance(value, int | float) and not isinstance(value, bool)
 
     # -- reports
@@ -243,6 +242,19 @@ class SlotTrial:
             kind = getattr(builtins, name, RuntimeError)
             raise (kind if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError)(text)
         return reply
+
+
+def _as_stored(kind: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As Optuna keeps a distribution, to be compared; as it was given where that cannot be one."""
+    number = {"FloatDistribution": float, "IntDistribution": int}.get(kind)
+    if number is None:
+        return given
+    try:
+        return {
+            name: bool(one) if name == "log" else one if one is None else number(one) for name, one in given.items()
+        }
+    except (TypeError, ValueError):
+        return given
 
 
 def _json(value: object) -> str:
