@@ -57,7 +57,7 @@ def optimize(  # noqa: PLR0913 - Optuna's arguments, and where the trials are ex
         study: any; its sampler, pruner and storage stay on the driver.
         objective: called in a slot with a trial of Optuna's surface; returns a number, or one for each objective.
         n_trials: how many trials; None for no limit.
-        timeout: seconds after which no trial is started; those that run end.
+        timeout: seconds from the first trial on, after which none is started; those that run end.
         n_jobs: trials at one time; None and -1 for as many as there are slots.
         catch: exceptions of the objective that do not end the search.
         callbacks: called here with the study and each trial that ended; ``study.stop()`` works in them.

@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from sparkml_track import schema
 from sparkml_track.engine.loop.doorkeeper import Replied
 from sparkml_track.engine.spec.spec import Tracking
-from sparkml_track.errors import SparkmlError, SpecError
+from sparkml_track.errors import SetupError, SparkmlError, SpecError
 from sparkml_track.executors import Questioned
 from sparkml_track.frontdoors._optuna.conversation import Conversation
 from sparkml_track.frontdoors._optuna.failures import failure_of
@@ -355,6 +355,12 @@ def test_nested_calls_and_wrong_arguments_are_refused_before_anything_starts() -
     with pytest.raises(RuntimeError, match="Nested invocation"):
         searched(study, lambda trial: 1.0, 1, callbacks=[again])
     assert len(searched(study, lambda trial: 1.0, 1).trials) == 2
+
+
+def test_spark_connect_is_refused_with_what_works() -> None:
+    session = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session"})()
+    with pytest.raises(SetupError, match=r"Spark Connect cannot carry; pass a session .*'optuna-tpe'"):
+        optimize(optuna.create_study(), lambda trial: 1.0, 3, spark=session)
 
 
 # ------------------------------------------------------------------------------------------- what is recorded

@@ -14,6 +14,7 @@ from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Resources
+from sparkml_track.frontdoors._optuna import studies
 from sparkml_track.frontdoors._optuna.ends import Callback
 from sparkml_track.frontdoors._optuna.objective import Objective
 from sparkml_track.frontdoors._optuna.search import Search, StudyPruner, directions_of, metric_of
@@ -127,6 +128,8 @@ class Asked:
         )
 
     def _name(self) -> str:
-        """Studies without a name have a random one."""
+        """Studies without a name have a random one. MLflow's storage finds a study by the name of its run."""
         name = self.study.study_name
-        return name[:_NAME] if not name.startswith("no-name-") else name_of(self.objective).rpartition(".")[2][:_NAME]
+        if name.startswith("no-name-"):
+            return name_of(self.objective).rpartition(".")[2][:_NAME]
+        return f"{name} sweep"[-_NAME:] if studies.is_in_mlflow(self.study) else name[:_NAME]

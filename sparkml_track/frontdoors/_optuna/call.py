@@ -9,8 +9,8 @@ from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.frontdoors._optuna import studies
 from sparkml_track.frontdoors._optuna.asked import Asked, Slots
 from sparkml_track.frontdoors._optuna.dead_drivers import fail_left_behind
-from sparkml_track.frontdoors._optuna.ends import Ends
-from sparkml_track.frontdoors._optuna.search import Limits, Search
+from sparkml_track.frontdoors._optuna.ends import Clock, Ends
+from sparkml_track.frontdoors._optuna.search import Search
 from sparkml_track.home import Home
 
 __all__ = ["search"]
@@ -24,11 +24,11 @@ def search(asked: Asked, slots: Slots) -> SweepResult | None:
     asked.check(slots)
     if asked.n_trials == 0:
         return None
-    study, limits = asked.study, Limits(asked.timeout)
+    study = asked.study
     with studies.in_optimize(study), studies.shown(asked.bar, asked.n_trials, asked.timeout) as bar:
         fail_left_behind(study)
-        ends = Ends(study, asked.catch, asked.callbacks, bar, limits.began)
-        sampler = Search(study, limits, ends)
+        ends = Ends(study, asked.catch, asked.callbacks, bar, Clock(asked.timeout))
+        sampler = Search(study, ends)
         more: dict[str, Any] = {"accepted": sampler.accepted, "door": sampler.conversation, "origin": {"door": _WAY_ON}}
         try:
             result = run(asked.arguments(slots, sampler), Home.find(), slots.open, progress=False, **more)

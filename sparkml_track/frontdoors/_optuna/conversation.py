@@ -93,6 +93,7 @@ class Conversation(Doorkeeper):
         return {
             "number": trial.number,
             "metric": self._metric,
+            "prunes": not isinstance(trial.study.pruner, optuna.pruners.NopPruner),
             "fixed": _sendable(studies.fixed(trial)),
             "known": {name: [known[name], value] for name, value in _sendable(trial.params).items()},
             "attrs": _sendable(trial.user_attrs),

@@ -16,10 +16,33 @@ from sparkml_track.frontdoors._optuna import studies
 from sparkml_track.frontdoors._optuna.conversation import Running
 from sparkml_track.trial import Outcome, State
 
-__all__ = ["Callback", "Ends"]
+__all__ = ["Callback", "Clock", "Ends"]
 
 _log = logging.getLogger("optuna.study._optimize")
 Callback = Callable[[optuna.Study, FrozenTrial], None]
+
+
+@dataclass(slots=True)
+class Clock:
+    """When no more trials are asked. It starts when the first one is: slots have had their time by then.
+
+    Attributes:
+        seconds: for which trials are asked; None for no limit.
+        began: by the monotonic clock; None until then.
+    """
+
+    seconds: float | None = None
+    began: float | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it started."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
+
+    def over(self) -> bool:
+        """Whether the time is; starts it."""
+        self.began = time.monotonic() if self.began is None else self.began
+        return self.seconds is not None and self.elapsed >= self.seconds
 
 
 @dataclass(eq=False)
@@ -31,7 +54,7 @@ class Ends:
         catch: exceptions of the objective that do not end the search.
         callbacks: the user's.
         bar: shows how far it is.
-        began: by the monotonic clock.
+        clock: of the search.
         error: what the call is to raise: of the objective, a callback or a sampler; the first one.
     """
 
@@ -39,7 +62,7 @@ class Ends:
     catch: Sequence[type[BaseException]]
     callbacks: Iterable[Callback]
     bar: studies.Bar
-    began: float
+    clock: Clock
     error: Exception | None = None
 
     @property
@@ -90,4 +113,4 @@ class Ends:
     def _call_back(self, frozen: FrozenTrial) -> None:
         for callback in self.callbacks:
             callback(self.study, copy.deepcopy(frozen))
-        self.bar.update(time.monotonic() - self.began, self.study)
+        self.bar.update(self.clock.elapsed, self.study)

@@ -6,9 +6,7 @@ The study is asked for a trial when the sweep submits one, and for parameters wh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import optuna
 from optuna.study import StudyDirection
@@ -25,25 +23,7 @@ from sparkml_track.pruners import Pruner
 from sparkml_track.samplers import Capabilities, Sampler
 from sparkml_track.trial import Outcome, Params, State
 
-__all__ = ["Limits", "Search", "StudyPruner", "directions_of", "metric_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When no more trials are asked.
-
-    Attributes:
-        seconds: after the beginning; None for none.
-        began: by the monotonic clock.
-    """
-
-    seconds: float | None = None
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def over(self) -> bool:
-        """Whether the time is."""
-        return self.seconds is not None and time.monotonic() - self.began >= self.seconds
+__all__ = ["Search", "StudyPruner", "directions_of", "metric_of"]
 
 
 def metric_of(study: optuna.Study) -> tuple[str, ...]:
@@ -65,14 +45,13 @@ class Search(Sampler):
 
     Args:
         study: the user's.
-        limits: of time.
         ends: takes what ended.
     """
 
     capabilities = Capabilities(adaptive=True, repeatable=False, finite=True, multi_objective=True)
 
-    def __init__(self, study: optuna.Study, limits: Limits, ends: Ends) -> None:
-        self._study, self._limits, self._ends = study, limits, ends
+    def __init__(self, study: optuna.Study, ends: Ends) -> None:
+        self._study, self._ends = study, ends
         self._beats = studies.Beats(study)
         self._mark = own_mark() if studies.lasts(study) else None
         self.conversation = Conversation(self._begin, metric_of(study))
@@ -82,7 +61,7 @@ class Search(Sampler):
 
     @override
     def ask(self, number: int) -> Params | None:
-        return None if self._ends.over or self._limits.over else {}
+        return None if self._ends.over or self._ends.clock.over() else {}
 
     @override
     def tell(self, number: int, params: Params, state: State, values: Sequence[float]) -> None:

@@ -49,6 +49,7 @@ class SlotTrial:
         self.number: int = along["number"]
         self._door, self._send = door, report
         self._metric: Sequence[str] = along["metric"]
+        self._prunes: bool = along["prunes"]
         self._fixed: dict[str, Any] = along["fixed"]
         self._known: dict[str, list[Any]] = along["known"]
         self._start: str | None = along["start"]
@@ -170,7 +171,7 @@ class SlotTrial:
         """See Optuna; waits for the study's pruner."""
         if len(self._metric) > 1:
             raise NotImplementedError("Trial.should_prune is not supported for multi-objective optimization.")
-        return bool(self._ask("prune", max(self._reported, default=-1))["value"])
+        return self._prunes and bool(self._ask("prune", max(self._reported, default=-1))["value"])
 
     # -- attributes
 

@@ -17,6 +17,7 @@ __all__ = [
     "Beats",
     "fixed",
     "in_optimize",
+    "is_in_mlflow",
     "is_stopped",
     "lasts",
     "log_completed",
@@ -71,6 +72,11 @@ def storage_of(study: optuna.Study) -> BaseStorage:
 def lasts(study: optuna.Study) -> bool:
     """Whether the study outlives this process."""
     return not isinstance(storage_of(study), InMemoryStorage)
+
+
+def is_in_mlflow(study: optuna.Study) -> bool:
+    """Whether MLflow's storage has the study."""
+    return type(storage_of(study)).__module__.startswith("mlflow.")
 
 
 def mark(study: optuna.Study, trial: optuna.Trial, name: str, value: object) -> None:
