@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from operator import neg
 from typing import Any
 
+from doors_optuna import optuna_door, optuna_mlflow
 from executors import session
 from rows import Row, main
 
@@ -132,11 +133,13 @@ def on_spark(row: Callable[..., Row], backend: str, **more: Any) -> Row:
 
 ROWS: dict[str, Callable[[], Row]] = {
     "groups": groups,
+    "optuna": optuna_door,
     "joblib: GridSearchCV 60 x 5": lambda: {**on_spark(joblib_search, "sparkml"), "budget": "<= 1.15 of loky"},
     "joblib: 500 calls of 10": lambda: {**on_spark(joblib_calls, "sparkml"), "budget": "<= 2 x loky"},
 }
 PEERS: dict[str, Callable[[], Row]] = {
     "groups_apply_in_pandas": groups_apply_in_pandas,
+    "optuna_mlflow": optuna_mlflow,
     "peer: loky, GridSearchCV 60 x 5": lambda: joblib_search("loky"),
     "peer: joblib-spark, GridSearchCV 60 x 5": lambda: on_spark(joblib_search, "spark"),
     "peer: loky, 500 calls of 10": lambda: joblib_calls("loky"),
