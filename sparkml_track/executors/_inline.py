@@ -152,6 +152,9 @@ class InlineExecutor(Executor, Link):
             if answer[:2] == (self._current, index):
                 return answer[2] or self._current in self._stopped
 
+    def hold(self) -> None:
+        """See ``Link``; nothing is gained here."""
+
     @override
     def question(self, number: int, body: str, waits: bool) -> str:
         self._out.put(Questioned(self._current, number, body, waits))

@@ -69,13 +69,15 @@ class _WorkerLink:
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
         self.attempt = ""
+        self._held, self._holds = b"", False
 
     def send(self, message: Message, blob: bytes = b"") -> None:
         """Sends one message."""
         body = self._sealer.seal(encode(message, blob))
         try:
             with self._lock:  # MLflow logs from threads of its own, too
-                self._sock.sendall(body)
+                self._sock.sendall(self._held + body)
+                self._held = b""
         except OSError:
             raise _Gone from None
 
@@ -103,7 +105,17 @@ class _WorkerLink:
 
     def report(self, index: int, metrics: dict[str, float], step: int, when: float) -> None:
         """See ``context.Link``."""
-        self.send(Report(self.attempt, index, metrics, step, when))
+        message = Report(self.attempt, index, metrics, step, when)
+        if not self._holds:
+            self.send(message)
+            return
+        with self._lock:
+            self._held += self._sealer.seal(encode(message))
+            self._holds = False
+
+    def hold(self) -> None:
+        """See ``door.DoorLink``."""
+        self._holds = True
 
     def decision(self, index: int) -> bool:
         """See ``context.Link``. Answers come when asked for: unread ones would fill the socket and stop the worker."""

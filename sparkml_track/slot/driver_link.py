@@ -54,6 +54,7 @@ class DriverLink:
         )
         self.inbox: deque[tuple[Message, bytes]] = deque()
         self.sent = time.monotonic()
+        self._kept = bytearray()
 
     def fileno(self) -> int:
         """Of its socket."""
@@ -85,11 +86,27 @@ class DriverLink:
         self.send_body(encode(message, blob))
 
     def send_body(self, body: bytes) -> None:
-        """Sends what ``encode`` made."""
+        """Sends what ``encode`` made, after what was kept."""
+        self.keep_body(body)
+        self.flush()
+
+    def keep_body(self, body: bytes) -> None:
+        """Keeps what ``encode`` made until the next flush: messages that come together wake the driver once."""
+        self._kept += self._sealer.seal(body)
+
+    def flush(self) -> None:
+        """Sends what was kept.
+
+        Raises:
+            Goodbye: the broker is gone.
+        """
+        if not self._kept:
+            return
         try:
-            self._sock.sendall(self._sealer.seal(body))
+            self._sock.sendall(self._kept)
         except OSError:
             raise self._cut_off() from None
+        self._kept.clear()
         self.sent = time.monotonic()
 
     def read(self) -> None:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from .answers import Answers
 from .attempt.artifacts import pieces
 from .attempt.endings import Begun, ended, killed, too_large
 from .children import Child, Children, TemplateLost
@@ -64,8 +65,7 @@ class Worker:
         self._given: dict[str, bytes] = {}
         self._current: Begun | None = None
         self._deadline: float | None = None
-        self._answer: Answer | None = None
-        self._asked: int | None = None
+        self._answers = Answers()
         self._children: Children | None = None
         self._child: Child | None = None
         self._spare: Child | None = None
@@ -169,20 +169,13 @@ class Worker:
                     self._given[message.attempt] = blob
                 case Answer() | Reply():
                     if self._runs(message.attempt):
-                        self._pass_on(message)
+                        self._answers.came(message, self._child)
                 case Stop():
                     self._stop(message)
                 case Work() | Park():
                     self._change_sweep(message)
                 case Bye():
                     raise Goodbye(message.over, message.rests)
-
-    def _pass_on(self, said: Answer | Reply) -> None:
-        if isinstance(said, Answer):
-            self._answer = said
-            self._give_answer()
-        elif self._child is not None:
-            self._child.send(said)
 
     def _runs(self, attempt: str) -> bool:
         return self._current is not None and self._current.run.attempt == attempt
@@ -209,7 +202,7 @@ class Worker:
             self._child, self._spare = self._spare or self._children.new(), None
         run = self._queue.popleft()._replace(gpus=self._config.gpus, key=os.urandom(8).hex())
         self._current = Begun.now(run)
-        self._answer = self._asked = None
+        self._answers = Answers()
         self._deadline = None if run.timeout is None else self._current.tick + run.timeout
         self._child.send(run, self._given[run.attempt])
         if self._spare is None:
@@ -221,11 +214,10 @@ class Worker:
         match message:
             case Report() | Logged() | Question():
                 if self._runs(message.attempt):
-                    self._driver.send_body(body)
+                    self._driver.keep_body(body)
             case Ask():
                 if self._runs(message.attempt):
-                    self._asked = message.number
-                    self._give_answer()
+                    self._answers.wanted(message.number, child)
             case Part() | Done():
                 self._take_end(child, message, body)
 
@@ -253,13 +245,6 @@ class Worker:
             self._queue.appendleft(self._current.run)
             self._current, self._deadline = None, None
             self._next()
-
-    def _give_answer(self) -> None:
-        """Hands the decision on a report to the attempt that waits for it."""
-        answer = self._answer
-        if self._child is not None and answer is not None and answer.number == self._asked:
-            self._child.send(answer)
-            self._asked = None
 
     def _done(self, child: Child, done: Done, body: bytes, begun: Begun) -> None:
         assert self._children is not None
@@ -322,6 +307,7 @@ class Worker:
     # -- waiting
 
     def _wait(self) -> None:
+        self._driver.flush()
         if self._driver.inbox:
             return
         until = self._driver.sent + BEAT

@@ -107,6 +107,9 @@ class _Running(Link):
                 raise Stopped
             return bool(self.stopped) or self._answer[1]
 
+    def hold(self) -> None:
+        """See ``Link``; nothing is gained here."""
+
     @override
     def question(self, number: int, body: str, waits: bool) -> str:
         self._events.put(Questioned(self.attempt.id, number, body, waits))

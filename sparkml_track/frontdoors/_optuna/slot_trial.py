@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import json
 import sys
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -19,6 +20,8 @@ from typing import Any, Protocol
 
 __all__ = ["SlotTrial"]
 
+#: Seconds between a report and the question that follows it.
+_AT_ONCE = 0.002
 _CHOICE = (type(None), bool, int, float, str)
 
 
@@ -31,6 +34,8 @@ class _Door(Protocol):
     def note(self, body: str) -> None: ...
 
     def ask(self, body: str) -> str: ...
+
+    def hold(self) -> None: ...
 
 
 class SlotTrial:
@@ -58,6 +63,8 @@ class SlotTrial:
         self._relative: dict[str, list[Any]] = {}
         self._params: dict[str, Any] = {name: value for name, (_, value) in self._known.items()}
         self._reported: set[int] = set()
+        # Whether the last report was followed by a question at once: the next one waits for it then, to go together.
+        self._asks, self._when = False, 0.0
         optuna = sys.modules.get("optuna")
         if optuna is not None:  # isinstance(trial, optuna.trial.BaseTrial)
             optuna.trial.BaseTrial.register(SlotTrial)
@@ -164,13 +171,17 @@ class SlotTrial:
             text = f"The reported value is ignored because this `{step=}` is already reported."
             warnings.warn(text, UserWarning, stacklevel=2)
             return
+        if self._asks:
+            self._door.hold()
         self._send({self._metric[0]: value}, step)
         self._reported.add(step)
+        self._asks, self._when = False, time.monotonic()
 
     def should_prune(self) -> bool:
         """See Optuna; waits for the study's pruner."""
         if len(self._metric) > 1:
             raise NotImplementedError("Trial.should_prune is not supported for multi-objective optimization.")
+        self._asks = time.monotonic() - self._when < _AT_ONCE
         return self._prunes and bool(self._ask("prune", max(self._reported, default=-1))["value"])
 
     # -- attributes

@@ -16,6 +16,9 @@ class DoorLink(Protocol):
     def question(self, number: int, body: str, waits: bool) -> str:
         """Sends question ``number`` of an attempt; gives the reply, nothing at once if it is not to wait."""
 
+    def hold(self) -> None:
+        """Sends the next report together with what comes after it; may do nothing."""
+
 
 class Pruned(Exception):
     """The front door's own way of pruning: the trial counts as pruned."""
@@ -56,6 +59,10 @@ class Door:
         if not reply:
             raise NoReply("this sweep has no front door that replies")
         return reply
+
+    def hold(self) -> None:
+        """The next report is sent together with what is sent after it, which is about to come."""
+        self._link.hold()
 
     @staticmethod
     def prune(message: str) -> None:
