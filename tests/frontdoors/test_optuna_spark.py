@@ -37,7 +37,7 @@ def test_the_first_example_of_optuna_runs_in_slots(spark: SparkSession) -> None:
         regressor_name = trial.suggest_categorical("regressor", ["SVR", "RandomForest"])
         if regressor_name == "SVR":
             svr_c = trial.suggest_float("svr_c", 1e-10, 1e10, log=True)
-            regressor_obj = svm.SVR(C=svr_c)
+            regressor_obj = svm.SVR(C=svr_c, max_iter=10_000)
         else:
             rf_max_depth = trial.suggest_int("rf_max_depth", 2, 32)
             regressor_obj = ensemble.RandomForestRegressor(max_depth=rf_max_depth, n_estimators=10)

@@ -73,7 +73,7 @@ class Ends:
     def take(self, running: Running, result: Result, outcome: Outcome) -> None:
         """A trial ended."""
         try:
-            frozen = self._told(running, result)
+            frozen = self._recorded(running, result)
             raised = self._raised(running, result)
             self._log(frozen, running, outcome.message)
             if raised is not None:
@@ -83,7 +83,7 @@ class Ends:
         except Exception as error:  # noqa: BLE001 - of the sampler's after_trial, of callbacks; raised at the end
             self.error = self.error or error
 
-    def _told(self, running: Running, result: Result) -> FrozenTrial:
+    def _recorded(self, running: Running, result: Result) -> FrozenTrial:
         if result.state is State.FINISHED and running.error is None and result.value is not None:
             return self.study.tell(running.trial, list(result.value))
         pruned = result.state is State.PRUNED and running.error is None
