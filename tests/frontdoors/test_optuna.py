@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -416,6 +417,7 @@ optimize(study, objective, n_trials=6, n_jobs=1, executor="processes")
 """
 
 
+@pytest.mark.filterwarnings("error::optuna.exceptions.ExperimentalWarning")
 def test_a_study_goes_on_after_its_driver_was_killed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     script, storage = tmp_path / "search.py", f"sqlite:///{tmp_path}/study.db"
     script.write_text(
@@ -446,8 +448,11 @@ def test_what_lives_and_what_others_have_is_left_alone(tmp_path: Path, caplog: p
     assert "trials 1 run under drivers on other hosts" in caplog.text
 
 
+@pytest.mark.filterwarnings("error::optuna.exceptions.ExperimentalWarning")
 def test_heartbeats_are_kept_where_the_storage_wants_them(tmp_path: Path) -> None:
-    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/study.db", heartbeat_interval=1, grace_period=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/study.db", heartbeat_interval=1, grace_period=2)
     study = optuna.create_study(storage=storage)
     before = threading.active_count()
     searched(study, lambda trial: trial.suggest_float("x", 0, 1), 2)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
-from optuna.storages import RetryHeartbeatStaleTrialCallback
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from sparkml_track import schema
+from sparkml_track.frontdoors._optuna import studies
 
 __all__ = ["fail_left_behind", "own_mark"]
 
@@ -45,8 +45,7 @@ def fail_left_behind(study: optuna.Study) -> list[int]:
     for number in failed:
         study.tell(number, state=TrialState.FAIL)
         # One more each time it is left behind, whatever the driver died of.
-        again: Callable[[optuna.Study, FrozenTrial], None] = RetryHeartbeatStaleTrialCallback()
-        again(study, study.trials[number])
+        studies.enqueue_again(study, study.trials[number])
     _report(failed, elsewhere)
     return failed
 

@@ -68,8 +68,7 @@ class Search(Sampler):
         """Does nothing: ``accepted`` has it, with more."""
 
     def _begin(self, number: int) -> optuna.Trial:
-        if self._beats.wanted:
-            optuna.storages.fail_stale_trials(self._study)
+        self._beats.fail_stale()
         trial = self._study.ask()
         if self._mark is not None:
             studies.mark(self._study, trial, schema.ATTR_DRIVER, self._mark)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.progress_bar import _ProgressBar
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages._heartbeat import get_heartbeat_thread, is_heartbeat_enabled
+from optuna.trial import FrozenTrial
 
 __all__ = [
     "Bar",
     "Beats",
+    "enqueue_again",
     "fixed",
     "in_optimize",
     "is_in_mlflow",
@@ -103,9 +106,24 @@ def sampled_relative(trial: optuna.Trial) -> tuple[Mapping[str, Any], Mapping[st
     return trial._relative_params or {}, trial.relative_search_space or {}  # noqa: SLF001
 
 
-def log_completed(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+def log_completed(study: optuna.Study, trial: FrozenTrial) -> None:
     """Logs the line that Optuna logs for a trial that is complete."""
     study._log_completed_trial(trial.values, trial.number, trial.params)  # noqa: SLF001
+
+
+def enqueue_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Enqueues the parameters of a trial as a new one, as Optuna does for trials without heartbeats."""
+    with without_experimental():
+        again: Callable[[optuna.Study, FrozenTrial], None] = RetryHeartbeatStaleTrialCallback()
+    again(study, trial)
+
+
+@contextmanager
+def without_experimental() -> Iterator[None]:
+    """While it lasts, Optuna does not warn of what it calls experimental."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 class Beats:
@@ -117,10 +135,11 @@ class Beats:
         self._study = study
         self._threads: dict[int, Any] = {}
 
-    @property
-    def wanted(self) -> bool:
-        """Whether the storage finds dead trials by itself."""
-        return self._wanted
+    def fail_stale(self) -> None:
+        """Fails trials whose heartbeats have ended."""
+        if self._wanted:
+            with without_experimental():  # as Optuna does when it calls it
+                optuna.storages.fail_stale_trials(self._study)
 
     def start(self, number: int, trial: optuna.Trial) -> None:
         """Begins them for a trial."""
