@@ -9,7 +9,7 @@ import pytest
 
 from sparkml_track.engine.loop.doorkeeper import DoorLine, Replied
 from sparkml_track.engine.loop.journal_writer import JournalWriter
-from sparkml_track.engine.loop.running_trial import RunningTrial
+from sparkml_track.engine.loop.running_trial import RunningTrial, RunningUnit
 from sparkml_track.engine.records.entries import read_records
 from sparkml_track.engine.records.types import Suggested
 from sparkml_track.errors import SetupError
@@ -64,19 +64,19 @@ def line(door: Door | None, streams: bool = True) -> tuple[DoorLine, Carrier, Pa
 
 def test_params_of_a_reply_are_in_the_journal_before_the_attempt_has_it() -> None:
     between, carrier, journal = line(Door())
-    live = RunningTrial(ATTEMPT.trial, ATTEMPT)
+    unit = RunningUnit(RunningTrial(ATTEMPT.trial), ATTEMPT)
     between.submit([ATTEMPT])
-    between.hear(live, Questioned("0.0.1", 1, "note", False))
-    between.hear(live, Questioned("0.0.1", 2, "ask", True))
+    between.hear(unit, Questioned("0.0.1", 1, "note", False))
+    between.hear(unit, Questioned("0.0.1", 2, "ask", True))
     assert carrier.said == [{"for": "0.0.1"}, ("0.0.1", 2, "ASK")]
     assert list(read_records(journal.records)) == [Suggested(0, {"x": 1}), Suggested(0, {"x": 2})]
-    assert live.trial.params == {"a": 1, "x": 2}
+    assert unit.of.trial.params == {"a": 1, "x": 2}
 
 
 def test_without_a_door_a_question_gets_nothing_and_a_report_its_answer() -> None:
     between, carrier, _ = line(None)
     between.submit([ATTEMPT])
-    between.hear(RunningTrial(ATTEMPT.trial, ATTEMPT), Questioned("0.0.1", 1, "ask", True))
+    between.hear(RunningUnit(RunningTrial(ATTEMPT.trial), ATTEMPT), Questioned("0.0.1", 1, "ask", True))
     between.answer(Reported("0.0.1", 4, Report({}, 0, 0.0)), True)
     assert carrier.said == [None, ("0.0.1", 1, ""), ("0.0.1", 4, True)]
 
