@@ -20,7 +20,7 @@ from rows import Row, main
 import sparkml_track as st
 
 #: Groups, rows of each, and how often they are trained: the first time the workers start.
-GROUPS, ROWS, TIMES = 5_000, 200, 2
+GROUPS, GROUP_ROWS, TIMES = 5_000, 200, 2
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def many_groups(slots: int = 2) -> Iterator[tuple[Any, Any]]:
     """A session, and the rows of all groups in files."""
     with session(slots) as spark, tempfile.TemporaryDirectory() as folder:
         drawn = ", ".join(f"rand({seed}) AS {name}" for seed, name in enumerate("abcy"))
-        frame = spark.range(GROUPS * ROWS).selectExpr(f"id % {GROUPS} AS g", *drawn.split(", "))
+        frame = spark.range(GROUPS * GROUP_ROWS).selectExpr(f"id % {GROUPS} AS g", *drawn.split(", "))
         frame.write.mode("overwrite").parquet(folder)
         yield spark, spark.read.parquet(folder)
 
