@@ -59,7 +59,8 @@ class Package:
     Attributes:
         model: has ``method``; takes a pandas data frame. Its own classes are defined at the top of modules, whose code
             is kept with it.
-        sample: a pandas data frame of a few input rows: gives the signature and the input example.
+        sample: a pandas data frame of a few input rows: gives the signature and the input example. For ``log_model``
+            anything that the model takes; None for no signature.
         method: see ``Signature``.
         requirements: pip requirements of whoever loads it, with versions; empty takes the library's own.
     """
@@ -125,6 +126,14 @@ class Registry(ABC):
     @abstractmethod
     def register(self, name: str, package: Package, run: Run) -> ModelRef:
         """Writes a FINISHED run with the model, and the next version of ``name``."""
+
+    @abstractmethod
+    def log_model(self, name: str, package: Package, run_id: str, experiment_id: str) -> str:
+        """Adds a model, which is no version, to a run that is there; its sample may be an array too.
+
+        Returns:
+            Its URI.
+        """
 
     @abstractmethod
     def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:

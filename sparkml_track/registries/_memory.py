@@ -31,12 +31,14 @@ class MemoryRegistry(Registry):
 
     Attributes:
         runs: run id to the run as recorded, annotations included.
+        logged: models that are no versions, pickled, by URI.
     """
 
     uri = "memory:"
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
+        self.logged: dict[str, bytes] = {}
         self._models: dict[str, list[_Version]] = {}
         self._aliases: dict[tuple[str, str], int] = {}
         self._lock = threading.RLock()
@@ -58,6 +60,14 @@ class MemoryRegistry(Registry):
             ref = ModelRef(name, number, self.record(run), f"memory:/{name}/{number}")
             versions.append(_Version(ref, signature, blob, hashlib.sha256(blob).hexdigest()))
             return ref
+
+    def log_model(self, name: str, package: Package, run_id: str, experiment_id: str) -> str:
+        """See the contract."""
+        if run_id not in self.runs:
+            raise RegistryError(f"could not log the model {name!r}: there is no run {run_id!r} in {experiment_id!r}")
+        uri = f"models:/m-{uuid.uuid4().hex}"
+        self.logged[uri] = _pickled(package.model)
+        return uri
 
     def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """See the contract."""

@@ -81,6 +81,13 @@ class MlflowRegistry(Registry):
             tags = {TAG_FILES: json.dumps(files), TAG_KIND: run.kind}
             return self._create_version(name, logged, run_id, tags)
 
+    def log_model(self, name: str, package: Package, run_id: str, experiment_id: str) -> str:
+        """See the contract."""
+        with self._translated(f"log the model {name!r}"):
+            self._client.get_run(run_id)
+            logged, _ = self._log_model(name, package, run_id, experiment_id)
+            return f"models:/{logged.model_id}"
+
     def annotate(self, ref: ModelRef, metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
         """See the contract."""
         with self._translated(f"annotate {ref}"):

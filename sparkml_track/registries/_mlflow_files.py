@@ -32,7 +32,7 @@ def write_model(package: Package, folder: Path, mlflow_model: Any) -> None:
         serialization_format=flavor.SERIALIZATION_FORMAT_SKOPS,
         skops_trusted_types=types,
         code_paths=code_of(types) or None,
-        signature=_foreign_signature(signature_of(package), package),
+        signature=_signature(package),
         input_example=package.sample,
         pip_requirements=list(package.requirements) or flavor.get_default_pip_requirements(include_skops=True),
         pyfunc_predict_fn=package.method,
@@ -126,6 +126,21 @@ def _types_inside(model: object) -> list[str]:
     if problems:
         raise RegistryError(f"{type(model).__name__} could not be loaded again: {'; '.join(problems)}")
     return types
+
+
+def _signature(package: Package) -> Any:
+    """Of named columns, as versions have it; else as MLflow infers it, None for what it does not know."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.models.signature import infer_signature
+
+    if package.sample is None:
+        return None
+    if hasattr(package.sample, "columns"):
+        return _foreign_signature(signature_of(package), package)
+    try:
+        return infer_signature(package.sample, getattr(package.model, package.method)(package.sample))
+    except MlflowException:
+        return None
 
 
 def _foreign_signature(signature: Signature, package: Package) -> Any:
