@@ -46,24 +46,24 @@ class SparkSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     Args:
         estimator: what is fitted; cloned.
-        space: parameters to lists, to distributions of ``scipy.stats`` or of this package (``st.loguniform`` ...), or
-            a list of such mappings.
-        sampler: "grid" and "random" have the candidates of ``GridSearchCV`` and ``RandomizedSearchCV``; others are those
-            of ``sparkml_track.sweep``. None takes "grid" for lists, "random" for scipy's distributions, and "tpe" for
-            ours.
+        space: parameters to lists, to distributions of ``scipy.stats`` or to ours (``st.loguniform`` ...), or a list of
+            such mappings.
+        sampler: "grid" and "random" have the candidates of ``GridSearchCV`` and ``RandomizedSearchCV``; others are
+            those of ``sparkml_track.sweep``. None takes "grid" for lists, "random" for scipy's distributions, and "tpe"
+            for ours.
         n_trials: candidates; by default the whole grid, else 10.
-        scoring: as of ``GridSearchCV``; of several scores that of ``refit`` counts for samplers and pruners, without one
-            the first.
+        scoring: as of ``GridSearchCV``; of several scores that of ``refit`` counts for samplers and pruners, without
+            one the first.
         cv: as of ``GridSearchCV``.
         refit: likewise.
-        pruner: leaves hopeless candidates after their first splits: "median" and others, see ``sparkml_track.sweep``. It
-            gets the mean so far; its step is the number of splits done.
+        pruner: leaves hopeless candidates after their first splits: "median" and others, see ``sparkml_track.sweep``.
+            It gets the mean so far; its step is the number of splits done.
         error_score: as of ``GridSearchCV``.
         return_train_score: likewise.
         verbose: likewise; 0 shows no progress.
         random_state: of candidates; of the sampler.
-        name: of the search: a ``fit`` that was interrupted goes on if it is called again with the same name, on the same
-            data, splits and candidates.
+        name: of the search: a ``fit`` that was interrupted goes on when it is called again with the same name, data,
+            splits and candidates.
         experiment: MLflow's; the name by default.
         timeout: seconds after which no candidate is begun and those that run are ended.
         executor: as of ``sparkml_track.sweep``, as all below.
@@ -135,7 +135,7 @@ class SparkSearchCV(BaseSearchCV):  # type: ignore[misc]
     def on(self, spark: SparkSession) -> Self:
         """Fits on this session; without it on the active one, else on a local one.
 
-        A session is not an argument of the constructor, since scikit-learn copies those. Copies of this object have none.
+        A session is not an argument of the constructor, since scikit-learn copies those; copies of this have none.
         """
         self._session = spark
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Integral, Real
@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from typing_extensions import override
 
 from sparkml_track import space as spaces
+from sparkml_track.engine.spec.kinds import is_whole
 from sparkml_track.frontdoors._sklearn.fold import Listed, Open
 from sparkml_track.samplers import Capabilities, Sampler
 from sparkml_track.space import Choice, Distribution, choice
@@ -55,7 +56,7 @@ def search_of(space: object, sampler: object, n_trials: int | None, random_state
     Raises:
         TypeError, ValueError: the space or the number is wrong.
     """
-    if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, Integral) or n_trials < 1):
+    if n_trials is not None and not is_whole(n_trials, 1):
         raise ValueError(f"n_trials is {n_trials!r}; allowed is a whole number of at least 1, or None")
     parts = _parts(space)
     values = [value for part in parts for value in part.values()]
@@ -71,7 +72,7 @@ def search_of(space: object, sampler: object, n_trials: int | None, random_state
 
 
 def _parts(space: object) -> list[Mapping[str, Any]]:
-    parts = [space] if isinstance(space, Mapping) else space
+    parts: Any = [space] if isinstance(space, Mapping) else space
     if not isinstance(parts, list | tuple) or not all(isinstance(part, Mapping) for part in parts):
         raise TypeError(
             f"space is a {type(space).__name__}; allowed is a mapping of parameters to lists or distributions, or a "
@@ -226,7 +227,7 @@ def _normal(loc: float, scale: float) -> Distribution:
     return spaces.normal(loc, scale)
 
 
-_KNOWN: Sequence[tuple[tuple[str, ...], tuple[str, ...], Any]] = (
+_KNOWN: Sequence[tuple[tuple[str, ...], tuple[str, ...], Callable[..., Distribution]]] = (
     (("uniform",), (), _uniform),
     (("loguniform", "reciprocal"), ("a", "b"), _loguniform),
     (("randint",), ("low", "high"), _randint),

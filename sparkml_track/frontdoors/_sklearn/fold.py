@@ -143,7 +143,7 @@ class FitAndScore:
             found: dict[str, Any] = _fit_and_score(
                 clone(self.estimator),
                 data["X"],
-                data["y"] if "y" in data else None,
+                data.get("y"),
                 scorer=self.scorer,
                 train=train,
                 test=test,

@@ -213,9 +213,7 @@ def _rows(part: Any) -> Any:
     return numpy.flatnonzero(rows) if rows.dtype == bool else rows.astype(numpy.intp, copy=False)
 
 
-def _raise_again(
-    objective: FitAndScore, data: Mapping[str, Any], trials: Sequence[Result], scoring: Scoring
-) -> None:
+def _raise_again(objective: FitAndScore, data: Mapping[str, Any], trials: Sequence[Result], scoring: Scoring) -> None:
     """Raises what scikit-learn would: the fit is done once more, here, since slots send no exceptions.
 
     Raises:
