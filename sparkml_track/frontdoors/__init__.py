@@ -9,6 +9,8 @@ groups               ``train_groups`` and ``predict_groups``: a model for each g
 _groups              the parts of that
 joblib               the backend "sparkml" of ``joblib.parallel_config``
 _joblib              what is behind it
+sklearn              ``SparkSearchCV`` for estimators of scikit-learn
+_sklearn             what is behind it
 sparkml              ``tune`` for estimators and pipelines of pyspark.ml
 _sparkml_params      a space whose keys are params, by names that are recorded
 _sparkml_split       the folds or the validation part, computed once

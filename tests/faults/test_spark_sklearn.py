@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 import sparkml_track as st
 from sparkml_track.frontdoors.sklearn import SparkSearchCV
-from tests.clusters import Cluster, application, wait_until
+from tests.clusters import Cluster, application, cluster, wait_until
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster"), "--no-connect", "--memory=1500m") as there:
+        yield there
 
 
 class Marking(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
