@@ -26,6 +26,11 @@ RUN = Run("model", "refit", "tests", params={"C": 1.0}, data=(DataRef("test", "a
 class RegistryCase(ABC):
     """The cases. A subclass has a pytest fixture ``registry`` that gives each test a new, empty one."""
 
+    @pytest.fixture
+    def experiment(self) -> str:
+        """The id of an experiment that is there."""
+        return "0"
+
     @abstractmethod
     def damage(self, registry: Registry, ref: ModelRef) -> None:
         """Changes one byte of the stored model behind the registry's back."""
@@ -36,6 +41,16 @@ class RegistryCase(ABC):
         assert (first.version, second.version) == (1, 2)
         assert first.run_id != second.run_id
         assert registry.version(NAME, 2) == second
+
+    def test_a_model_may_be_logged_to_a_run_without_a_version(self, registry: Registry, experiment: str) -> None:
+        """Of arrays too; it has a URI of its own. A run must be there."""
+        run_id = registry.record(RUN)
+        package = Package(LogisticRegression().fit(np.eye(3), [0, 1, 1]), np.eye(3), method="predict")
+        uris = {registry.log_model("model", package, run_id, experiment) for _ in range(2)}
+        assert len(uris) == 2 and all(uri.startswith("models:/") for uri in uris)
+        assert registry.alias("model", "champion") is None
+        with pytest.raises(RegistryError, match="could not log the model 'model'"):
+            registry.log_model("model", package, "0" * 32, experiment)
 
     def test_a_loaded_model_predicts_as_the_registered_one(self, registry: Registry) -> None:
         """Bit for bit, and a later fit of the same object changes no version."""
