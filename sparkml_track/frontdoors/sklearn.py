@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy
@@ -141,8 +140,8 @@ class SparkSearchCV(BaseSearchCV):  # type: ignore[misc]
         return self
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags = deepcopy(get_tags(self.estimator).target_tags)
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator).target_tags
+        tags.target_tags.multi_output, tags.target_tags.single_output = inner.multi_output, inner.single_output
         return tags
 
     def __getstate__(self) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, PredefinedSplit, RandomizedSearchCV, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
@@ -104,6 +105,9 @@ GRIDS: dict[str, tuple[Any, Any, dict[str, Any], dict[str, Any]]] = {
         {"cv": 3},
         {},
     ),
+    "no names": (FOREST, {}, {}, {}),
+    "nan": (make_pipeline(SimpleImputer(), FOREST), {"simpleimputer__missing_values": [numpy.nan, 0.0]}, {"cv": 2}, {}),
+    "a step whose name has a dot": (Pipeline([("a.b", FOREST)]), {"a.b__max_depth": [1, 2]}, {"cv": 2}, {}),
     "no refit": (FOREST, {"max_depth": [1, 2]}, {"refit": False}, {}),
     "a function that chooses": (FOREST, {"max_depth": [1, 2]}, {"refit": lambda found: 1}, {}),
     "tuples and equal candidates": (FOREST, {"max_depth": [2, 2], "class_weight": [None, {0: 1, 1: 3}]}, {}, {}),
@@ -225,6 +229,8 @@ def test_estimators_are_options_for_samplers_of_ours() -> None:
     ours = search(make_pipeline(StandardScaler(), FOREST), space, sampler="quasi-random", n_trials=4, cv=2).fit(X, y)
     kinds = {type(params["decisiontreeclassifier"]) for params in ours.cv_results_["params"]}
     assert kinds == {DecisionTreeClassifier, GaussianNB}
+    odd = search(Pipeline([("a.b", FOREST)]), {"a.b__max_depth": st.choice(1, 2)}, n_trials=2, cv=2).fit(X, y)
+    assert {tuple(params) for params in odd.cv_results_["params"]} == {("a.b__max_depth",)}
     assert set(ours.sweep_result_.to_pandas()["params.decisiontreeclassifier"]) == {
         "GaussianNB()",
         "DecisionTreeClassifier(random_state=0)",
@@ -288,9 +294,10 @@ def test_a_fit_that_fails_has_the_error_score(error_score: float, bad: list[str]
     assert "KeyError: 'no fit'" in texts[1][0]
 
 
-def test_a_search_of_which_every_fit_fails_raises_as_scikit_learn_does() -> None:
+def test_a_search_of_which_every_fit_fails_raises_as_scikit_learn_does(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ValueError, match=r"All the 6 fits failed"):
         search(ByFold(), {"bad": ["fit"], "worth": [1.0, 2.0]}, cv=3).fit(ROWS, y)
+    assert "(exception): FitFailed: KeyError: 'no fit'" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -102,13 +104,27 @@ class _Listing(Sampler):
 
 
 def _listed(candidates: Sequence[Mapping[str, Any]]) -> Search:
-    recorded = [{name: _recorded(value) for name, value in each.items()} for each in candidates]
+    names = _names([*dict.fromkeys(name for each in candidates for name in each)])
+    recorded = [{names[name]: _recorded(value) for name, value in each.items()} for each in candidates]
     found: dict[str, dict[str, object]] = {}
     for each in recorded:
         for name, value in each.items():
             found.setdefault(name, {})[repr(value)] = value
     space = {name: choice(*values.values()) for name, values in found.items()}
+    if not space:  # a grid without names has one candidate, the estimator as it is
+        space = {"candidate": choice(0)}
     return Search(space, _Listing(recorded), len(candidates), 0, Listed(candidates))
+
+
+def _names(names: Sequence[str]) -> dict[str, str]:
+    """What each parameter is recorded under: its name, without characters that a space does not take."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = text = re.sub(r"[^\w\-:/ ]", "_", str(name), flags=re.ASCII)
+        while text in found.values():
+            text = f"{plain}_{len(found) + 1}"
+        found[name] = text
+    return found
 
 
 def _recorded(value: Any) -> object:
@@ -117,8 +133,9 @@ def _recorded(value: Any) -> object:
         value = value.item()
     if value is None or isinstance(value, str | bool):
         return value
-    if isinstance(value, Integral | Real):
-        return int(value) if isinstance(value, Integral) else float(value)
+    if isinstance(value, Real):
+        number = int(value) if isinstance(value, Integral) else float(value)
+        return number if math.isfinite(number) else str(number)
     if isinstance(value, list | tuple) and all(each is None or isinstance(each, str | Real) for each in value):
         return [_recorded(each) for each in value]
     return _text(value)
@@ -141,10 +158,13 @@ def _open(parts: Sequence[Mapping[str, Any]], sampler: object, n_trials: int | N
             "mapping, or sampler='grid' or 'random' with lists and scipy's distributions"
         )
     objects: dict[str, dict[str, Any]] = {}
-    space = {name: _node(name, value, objects) for name, value in parts[0].items()}
+    names = _names([*parts[0]])
+    space = {names[name]: _node(names[name], value, objects) for name, value in parts[0].items()}
     ends = sampler == "grid" or (isinstance(sampler, Sampler) and sampler.capabilities.finite)
     most = n_trials or (None if ends else _TRIALS)
-    return Search(space, sampler, most, _seed(random_state), Open(objects))
+    return Search(
+        space, sampler, most, _seed(random_state), Open(objects, {text: name for name, text in names.items()})
+    )
 
 
 def _seed(random_state: object) -> int | None:

@@ -14,8 +14,8 @@ __all__ = ["END", "FitAndScore", "FitFailed", "Folds", "Listed", "Open", "Refuse
 
 #: Comes after the traceback of a fit that failed; what follows is of this module.
 END = "\n[end of the traceback]"
-#: Characters of a traceback, from its end.
-_LONGEST = 1900
+#: Characters of a traceback, from its end, and of the line before it.
+_LONGEST, _LINE = 1700, 200
 
 
 class FitFailed(Exception):
@@ -56,13 +56,15 @@ class Open:
 
     Attributes:
         objects: options that are recorded by a text, by parameter and that text.
+        names: of parameters, by the names they are recorded under.
     """
 
     objects: Mapping[str, Mapping[str, Any]]
+    names: Mapping[str, str]
 
     def params(self, number: int, recorded: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Of a candidate, from what is recorded of it."""
-        return {name: self._object(name, value) for name, value in recorded.items()}
+        return {self.names[name]: self._object(name, value) for name, value in recorded.items()}
 
     def _object(self, name: str, value: Any) -> Any:
         known = self.objects.get(name, {})
@@ -130,7 +132,9 @@ class FitAndScore:
                 raise
             raise Refused(f"{type(error).__name__}: {error}") from error
         if found["fit_error"] is not None:
-            raise FitFailed(found["fit_error"].rstrip()[-_LONGEST:] + END)
+            said = found["fit_error"].rstrip()
+            # What went wrong comes first, since logs show one line.
+            raise FitFailed(said.splitlines()[-1][:_LINE] + "\n" + said[-_LONGEST:] + END)
         return self._metrics(found)
 
     def evaluate(self, params: Mapping[str, Any], split: int, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _error(trial: Result, split: int) -> str | None:
     if split not in failed:
         return None
     message = failed[split]
-    return message.removeprefix(_FAILED).partition(END)[0] if message.startswith(_FAILED) else message
+    return message.partition(END)[0].partition("\n")[2] if message.startswith(_FAILED) else message
 
 
 def first_refusal(trials: Sequence[Result], *, any_failure: bool) -> tuple[int, int] | None:
