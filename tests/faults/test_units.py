@@ -208,3 +208,35 @@ def test_the_best_are_found_among_means(home: Path, folder: Path) -> None:
     result = run(home, folder, tracking=st.Tracking(child_runs="top:2"))
     check(home, result)
     assert result.best_value == min(trial.metrics["loss"] for trial in result.trials)
+
+
+def test_artifacts_and_checkpoints_of_units_on_shared_storage(home: Path, folder: Path, tmp_path: Path) -> None:
+    def objective(trial: Any) -> float:
+        (Path(trial.artifact_dir) / "note").write_text(str(trial.unit))
+        seen = Path(trial.checkpoint_dir, "seen")
+        assert not seen.exists(), "another unit's"
+        seen.touch()
+        return 1.0
+
+    given: dict[str, Any] = {
+        "objective": objective,
+        "units": 2,
+        "max_trials": 3,
+        "tracking": st.Tracking(artifact_root=str(tmp_path / "artifacts")),
+        "failures": Failures(checkpoint_root=str(tmp_path / "checkpoints")),
+    }
+    result = sweep(home, **given)
+    check(home, result)
+    root = tmp_path / "artifacts" / result.sweep
+    notes = {str(path.relative_to(root)): path.read_text() for path in root.rglob("note")}
+    assert notes == {f"{trial}.units/fold_{unit}/note": str(unit) for trial in range(3) for unit in range(2)}
+    assert {trial.artifacts for trial in result.trials} == {str(root / f"{number}.units") for number in range(3)}
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_proposals_that_are_deterministic_stay_so_with_units(home: Path, folder: Path) -> None:
+    given: dict[str, Any] = {"sampler": "tpe", "deterministic": True, "max_trials": 24, "units": 2}
+    with pytest.raises(Stop):
+        run(home, folder, Moments().at("received", 45, die), **given)
+    resumed = run(home, folder, **given)
+    assert resumed.summary.digest == run(home, folder, resume="never", **given).summary.digest
