@@ -4,6 +4,7 @@ _spec      what is scored, and what came of it
 _flow      scoring with one pinned version, into a table
 _shipping  a model as bytes that workers can read
 _worker    what a Spark Python worker does
+_numbers   what a score is: one number, or several
 _drift     whether a table still has what a model takes
 """
 

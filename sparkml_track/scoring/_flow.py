@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from pyspark.errors import PySparkException
 
 from sparkml_track import schema
-from sparkml_track.errors import DataError, NotBuilt, RegistryError, TableError
+from sparkml_track.errors import DataError, RegistryError, TableError
 from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Registry, Run, Signature
 from sparkml_track.scoring import _worker
 from sparkml_track.scoring._drift import check_columns
+from sparkml_track.scoring._numbers import numbers_of
 from sparkml_track.scoring._shipping import by_value, pack
 from sparkml_track.scoring._spec import ADDED, Scored, Scoring
 from sparkml_track.tables import Tables
@@ -47,9 +48,9 @@ def score(spec: Scoring, tables: Tables, registry: Registry) -> Scored:
     Raises:
         RegistryError: no such model, or its files are not what was registered.
         DataError: the table lacks a column of the model or has it in another type (named, before anything starts); or
-            the model raised on every row, or gives something else than one number for each.
+            the model raised on every row, or gives something else than numbers.
         TableError: the tables refused.
-        NotBuilt: a model of several outputs, of more than two classes, or of more than 256 MB.
+        NotBuilt: a model with several outputs of which one has more than two classes, or of more than 256 MB.
     """
     started = time.time()
     model = _pinned(spec, registry)
@@ -58,11 +59,13 @@ def score(spec: Scoring, tables: Tables, registry: Registry) -> Scored:
         rows = _rows(spec, tables)
         signature = registry.signature(model)
         check_columns(signature, dict(rows.dtypes), str(spec.source))
-        work = _work(spec, rows, signature, model, registry.load(model))
+        fitted = registry.load(model)
+        numbers = numbers_of(fitted, signature, model, lambda: _first_rows(rows, signature))
+        work = _work(spec, rows, signature, pack(fitted, model), model, len(numbers))
         _check_model(rows, work, what)
         table = tables.write(spec.target, _scored(rows, work), mode="overwrite", description=f"scores of {spec.model}")
         total, bad = _counts(tables, table, work.problem)
-    run_id = registry.record(_run(spec, model, table, total, bad, started))
+    run_id = registry.record(_run(spec, model, table, (total, bad), numbers, started))
     names = added_names(work.keep)
     return Scored(table, model, run_id, total, bad, time.time() - started, names)
 
@@ -105,11 +108,16 @@ def _is_one_of(name: str, values: Sequence[object]) -> Column:
     return found | column.isNull() if len(some) < len(values) else found
 
 
-def _work(spec: Scoring, rows: DataFrame, signature: Signature, model: ModelRef, fitted: object) -> _worker.Work:
+def _first_rows(rows: DataFrame, signature: Signature) -> Any:
+    """A few rows as the model takes them, on the driver."""
+    return rows.select(*(_column(each.name) for each in signature.inputs)).limit(_FIRST).toPandas()
+
+
+def _work(
+    spec: Scoring, rows: DataFrame, signature: Signature, blob: bytes, model: ModelRef, width: int
+) -> _worker.Work:
     import pyarrow as pa
 
-    _check_classes(signature, model, fitted)
-    blob = pack(fitted, model)
     names = added_names(spec.keep or rows.columns)
     constants = {
         "model_name": pa.scalar(model.name),
@@ -128,15 +136,8 @@ def _work(spec: Scoring, rows: DataFrame, signature: Signature, model: ModelRef,
         {names[name]: value for name, value in constants.items()},
         names["score"],
         names["problem"],
+        width,
     )
-
-
-def _check_classes(signature: Signature, model: ModelRef, fitted: object) -> None:
-    classes: Any = getattr(fitted, "classes_", (0, 1))
-    # A model of several outputs has a list of classes for each of them.
-    if signature.method == "predict_proba" and (isinstance(classes, list) or len(classes) != 2):
-        what = f"has {len(classes)} outputs" if isinstance(classes, list) else f"tells {len(classes)} classes apart"
-        raise NotBuilt(f"{model} {what}; batch scoring takes models of two classes, or of one number for each row")
 
 
 def added_names(columns: Iterable[str]) -> dict[str, str]:
@@ -153,11 +154,11 @@ def added_names(columns: Iterable[str]) -> dict[str, str]:
 
 
 def _scored(rows: DataFrame, work: _worker.Work) -> DataFrame:
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import ArrayType, DoubleType, StructType
 
     schema = StructType([rows.schema[name] for name in work.keep])
     for name, kind in zip((work.score, work.problem, *work.constants), ADDED.values(), strict=True):
-        schema.add(name, kind)
+        schema.add(name, ArrayType(DoubleType()) if name == work.score and work.width > 1 else kind)
     # Spark looks columns up by name on the way to Python, and a dot would be a field: it gets them by place.
     needed = [_column(name).alias(str(place)) for place, name in enumerate(work.columns)]
     with by_value():
@@ -198,13 +199,22 @@ def _counts(tables: Tables, table: TableRef, problem: str) -> tuple[int, dict[st
     return total, bad | ({"another problem": others} if others else {})
 
 
-def _run(spec: Scoring, model: ModelRef, table: TableRef, rows: int, bad: Mapping[str, int], started: float) -> Run:
+def _run(
+    spec: Scoring,
+    model: ModelRef,
+    table: TableRef,
+    counted: tuple[int, Mapping[str, int]],
+    numbers: Sequence[str],
+    started: float,
+) -> Run:
+    rows, bad = counted
     seconds = time.time() - started
+    params = {"model": model.name, "model_version": model.version, "source": spec.source, "target": table}
     return Run(
         kind="scoring",
         name=f"{spec.target} by {model}",
         experiment=spec.experiment,
-        params={"model": model.name, "model_version": model.version, "source": spec.source, "target": table},
+        params=params | ({"scores": ", ".join(numbers)} if len(numbers) > 1 else {}),
         metrics={"rows": rows, "bad_rows": sum(bad.values()), "seconds": seconds, "rows_per_second": rows / seconds},
         tags={schema.TAG_MODEL: f"{model.name}/{model.version}", schema.TAG_MODEL_RUN: model.run_id},
         data=(

@@ -14,7 +14,7 @@ __all__ = ["ADDED", "Period", "Scored", "Scoring"]
 
 #: Columns that scoring adds, with their Spark types, in order. Beside a column of that name they get a "_" at the end.
 ADDED = {
-    "score": "double",  # probability of the second class, or the prediction; null in a bad row
+    "score": "double",  # probability of the second class, or the prediction; null in a bad row; several are an array
     "problem": "string",  # why there is no score; null in a good row
     "model_name": "string",
     "model_version": "long",

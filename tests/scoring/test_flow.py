@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
@@ -182,11 +182,57 @@ class One:
         return np.zeros(1)
 
 
-def test_a_model_of_several_outputs_is_refused(spec: Scoring, tables: DeltaTables, registry: MemoryRegistry) -> None:
+def lists(tables: DeltaTables, name: Any) -> np.ndarray:
+    return np.array(frame(tables, name)["score"].tolist())
+
+
+def test_a_model_of_several_outputs_or_classes_gives_a_list_for_each_row(
+    spec: Scoring, tables: DeltaTables, registry: MemoryRegistry
+) -> None:
     data = rows().select(["wind"]).to_pandas()
-    both = KNeighborsClassifier().fit(data, np.column_stack([data["wind"] > 0, data["wind"] > 1]))
+    two = np.column_stack([data["wind"] > 0, data["wind"] > 1]).astype(int)
+    both = KNeighborsClassifier().fit(data, two)
+    three = LogisticRegression().fit(data, np.array(["calm", "fair", "storm"])[two.sum(axis=1)])
+    lines = LinearRegression().fit(data, two)
+    for name, model, method in (
+        ("both", both, "predict_proba"),
+        ("three", three, "predict_proba"),
+        ("lines", lines, "predict"),
+    ):
+        registry.register(name, Package(model, data.head(3), method), Run("model", "m", "tests"))
+    found = {
+        name: score(replace(spec, model=name, version=1, target=name), tables, registry)
+        for name in ("both", "three", "lines")
+    }
+    assert (
+        lists(tables, found["both"].table).tolist()
+        == np.column_stack([each[:, 1] for each in both.predict_proba(data)]).tolist()
+    )
+    assert np.array_equal(lists(tables, found["three"].table), three.predict_proba(data))
+    assert np.array_equal(lists(tables, found["lines"].table), lines.predict(data))
+    said = {name: registry.runs[each.run_id].params["scores"] for name, each in found.items()}
+    assert said == {"both": "0, 1", "three": "calm, fair, storm", "lines": "0, 1"}
+
+
+def test_a_bad_row_has_no_list(tables: DeltaTables, registry: MemoryRegistry) -> None:
+    data = rows().select(["wind"]).to_pandas()
+    lines = LinearRegression().fit(data, np.column_stack([data["wind"], -data["wind"]]))
+    registry.register("lines", Package(lines, data.head(3), "predict"), Run("model", "m", "tests"))
+    source = tables.write("gaps", rows(3).set_column(2, "wind", pa.array([0.5, None, float("inf")])))
+    scored = score(Scoring("lines", source, "gap_scores", "tests", version=1), tables, registry)
+    assert scored.bad == {"null in wind": 1, "infinite wind": 1}
+    assert frame(tables, scored.table)["score"].isna().tolist() == [False, True, True]
+
+
+def test_an_output_of_more_than_two_classes_among_several_is_refused_with_the_way_out(
+    spec: Scoring, tables: DeltaTables, registry: MemoryRegistry
+) -> None:
+    data = rows().select(["wind"]).to_pandas()
+    both = KNeighborsClassifier().fit(data, np.column_stack([data["wind"] > 0, data["wind"].clip(-1, 1).round()]))
     registry.register("both", Package(both, data.head(3)), Run("model", "m", "tests"))
-    with pytest.raises(NotBuilt, match="both version 1 has 2 outputs"):
+    with pytest.raises(
+        NotBuilt, match=r"both version 1 has 2 outputs, and output 1 tells 3 classes apart; .* for each output"
+    ):
         score(replace(spec, model="both", version=1), tables, registry)
 
 

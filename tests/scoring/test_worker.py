@@ -21,7 +21,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 from sparkml_track.scoring._shipping import by_value
 from sparkml_track.scoring._worker import FAILED, Work, score_batches
@@ -131,6 +131,53 @@ def test_a_null_elsewhere_costs_a_row_nothing_that_the_model_takes() -> None:
     ).fit(frame(X), Y)
     rows = scored(work(model), {"id": [1, 2, 3], "a": [None, 0.1, 0.2], "b": pa.array([0.5, None, 0.5], pa.float32())})
     assert [row["problem"] for row in rows] == ["null in a", None, None]
+
+
+def test_rows_with_a_null_that_the_model_refuses_cost_no_call_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = ColumnTransformer([("a", "passthrough", ["a"]), ("b", SimpleImputer(), ["b"])])
+    model = make_pipeline(kinds, LogisticRegression()).fit(frame(X), Y)
+    asked: list[int] = []
+    ask = LogisticRegression.predict_proba
+
+    def counted(self: Any, rows: Any) -> Any:
+        asked.append(len(rows))
+        return ask(self, rows)
+
+    monkeypatch.setattr(LogisticRegression, "predict_proba", counted)
+    null = np.arange(1000) % 3
+    batch = {"id": np.arange(1000), "a": pa.array(np.zeros(1000), mask=null == 1)}
+    batch["b"] = pa.array(np.ones(1000), pa.float32(), mask=null == 2)
+    job = work(model)
+    found = [scored(job, batch), scored(job, batch)]
+    assert [[row["problem"] for row in rows] for rows in found] == [["null in a" if n == 1 else None for n in null]] * 2
+    assert len(asked) < 10
+    monkeypatch.setattr(LogisticRegression, "predict_proba", ask)
+    assert found[0][:3] == [scored(job, {name: of[at : at + 1] for name, of in batch.items()})[0] for at in range(3)]
+
+
+def test_a_null_that_only_some_rows_can_have_is_asked_for_in_each() -> None:
+    # The project's own function looks at a where b is positive.
+    def looks(rows: Any) -> Any:
+        return rows.assign(a=rows["a"].where(rows["b"] > 0, 0))
+
+    model = make_pipeline(FunctionTransformer(looks), LogisticRegression()).fit(frame(X), Y)
+    rows = scored(work(model), {"id": [1, 2, 3, 4], "a": [0.5, None, None, None], "b": [1.0, 1.0, -1.0, 1.0]})
+    assert [row["problem"] for row in rows] == [None, "null in a", None, "null in a"]
+
+
+def test_a_null_in_text_is_found_out_too() -> None:
+    import pandas as pd
+
+    kinds = pd.DataFrame({"kind": ["x", "y"] * 20})
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(kinds, [0, 1] * 20)
+    batch = {"id": [1, 2, 3, 4], "a": [0.0] * 4, "kind": ["z", None, "y", None]}
+    rows = scored(work(model, inputs=(("kind", "string"),)), batch)
+    assert [row["problem"] and row["problem"][:12] for row in rows] == [
+        "ValueError: ",
+        "null in kind",
+        None,
+        "null in kind",
+    ]
 
 
 def test_an_unknown_category_is_a_bad_row_that_says_what_the_model_said() -> None:
