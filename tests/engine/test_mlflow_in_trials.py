@@ -153,7 +153,14 @@ def only_fits(trial: Any) -> float:
     return float(LogisticRegression(C=2.0).fit(x, y).score(x, y))
 
 
-@pytest.mark.parametrize("how", [True, ["sklearn"], {"sklearn": {"log_post_training_metrics": False}}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        True,
+        pytest.param(["sklearn"], marks=pytest.mark.slow),
+        pytest.param({"sklearn": {"log_post_training_metrics": False}}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_sweep_switches_autologging_on(swept: Any, how: object) -> None:
     client, runs = swept(only_fits, executor="processes", autolog=how)
     for run in runs:
@@ -174,6 +181,7 @@ def boosts(_: Any) -> float:
     return float(np.mean((booster.predict(data) > 0.5) != y))
 
 
+@pytest.mark.slow
 def test_xgboost_logs_each_round_and_a_model_that_predicts(swept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     xgboost = pytest.importorskip("xgboost")
     client, (run, *_) = swept(boosts, executor="processes", max_trials=1, autolog={"xgboost": {"log_models": True}})
@@ -210,7 +218,7 @@ def models(trial: Any) -> float:
     return float(trial.params["x"])
 
 
-@pytest.mark.parametrize("keep", ["all", "best:1"])
+@pytest.mark.parametrize("keep", ["all", pytest.param("best:1", marks=pytest.mark.slow)])
 def test_models_are_those_of_the_child_run_and_can_be_registered(
     swept: Any, keep: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,9 @@ POINTS = [
     ("parent ended", 1),
     ("ended", 1),
 ]
+#: Where what is left is most unlike; the others are between these.
+QUICK = {("planned", 1), ("parent", 1), ("accepted", 8), ("flushed", 3), ("parent ended", 1)}
+SLOW = pytest.mark.slow
 
 
 def accepted(home: Path, sweep: str) -> set[int]:
@@ -45,7 +48,10 @@ def whole(forking: Any, tmp_path_factory: pytest.TempPathFactory, pristine: Path
     return Drivers(forking, home / "home", home / "executions").drive()
 
 
-@pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point[0]}-{point[1]}")
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param(point, id=f"{point[0]}-{point[1]}", marks=[] if point in QUICK else SLOW) for point in POINTS],
+)
 def test_killed_anywhere_the_same_command_ends_it_and_executes_nothing_accepted_twice(
     point: tuple[str, int], drivers: Drivers, whole: dict[str, Any]
 ) -> None:
@@ -69,6 +75,7 @@ def test_killed_anywhere_the_same_command_ends_it_and_executes_nothing_accepted_
         assert verify(each, home=drivers.home).differences == []
 
 
+@SLOW
 def test_killed_again_and_again_it_still_ends_with_the_same_trials(drivers: Drivers, whole: dict[str, Any]) -> None:
     executed: Counter[int] = Counter()
     for point in [("parent", 1), ("received", 4), ("accepted", 5), ("flushed", 1), ("closing", 1), ("closing", 1)]:

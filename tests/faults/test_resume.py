@@ -59,9 +59,9 @@ def params(home: Path, name: str) -> dict[int, Any]:
     "arguments",
     [
         {"sampler": "grid", "max_trials": None},
-        {"sampler": "quasi-random"},
+        pytest.param({"sampler": "quasi-random"}, marks=pytest.mark.slow),
         {"sampler": "tpe", "deterministic": True, "max_trials": 30},
-        {"sampler": "optuna-tpe", "deterministic": True, "max_trials": 24},
+        pytest.param({"sampler": "optuna-tpe", "deterministic": True, "max_trials": 24}, marks=pytest.mark.slow),
         {"sampler": "random", "seed": None, "max_trials": 12},
     ],
     ids=lambda arguments: "-".join(map(str, arguments.values())),

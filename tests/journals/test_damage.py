@@ -63,6 +63,7 @@ def quick() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.slow
 def test_cut_at_every_byte_it_opens_with_the_last_good_record_and_goes_on(home: Path, quick: Path) -> None:
     whole, path = list(read(home, "sweep")), segment(home, SECOND)
     data = path.read_bytes()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,22 @@ class TestFileJournal(JournalCase):
 
     def test_it_is_durable(self, journal: Journal) -> None:
         assert journal.durable
+
+
+def test_it_is_its_users_alone(home: Path) -> None:
+    before = os.umask(0)
+    try:
+        journal = open_journal(home, "sweep")
+        journal.append([Record("accepted", {"number": 0})])
+        journal.flush()
+        folder = home / "journal" / "sweep"
+        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+        journal.close()
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert any(name.endswith(".seg") for name in modes)
+    assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
 
 
 def test_nobody_changes_what_another_driver_wrote(home: Path) -> None:

@@ -72,7 +72,11 @@ def test_random_start_has_the_distribution_of_the_space() -> None:
 
 @pytest.mark.parametrize(
     ("name", "algorithm", "expression", "count"),
-    [("tpe", tpe, EXPRESSION, 60), ("tpe", tpe, EVERY, 150), ("anneal", anneal, EXPRESSION, 60)],
+    [
+        ("tpe", tpe, EXPRESSION, 60),
+        pytest.param("tpe", tpe, EVERY, 150, marks=pytest.mark.slow),
+        ("anneal", anneal, EXPRESSION, 60),
+    ],
 )
 def test_suggestions_are_those_of_the_library(name: str, algorithm: object, expression: object, count: int) -> None:
     """Up to 500 trials nothing is left out, and the history is told as fmin would have it."""

@@ -30,10 +30,13 @@ def test_timers_and_handlers_are_put_back(clean: _Clean) -> None:
 
 
 def test_limits_are_put_back(clean: _Clean) -> None:
-    before = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0 if before[0] else before[0], before[1]))
-    assert clean.restore(1000)
-    assert resource.getrlimit(resource.RLIMIT_CORE) == before
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+    try:
+        assert clean.restore(1000)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_stream_that_was_replaced_is_put_back_and_a_closed_one_ends_the_process(

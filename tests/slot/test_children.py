@@ -44,7 +44,7 @@ def bench() -> Iterator[Bench]:
 def test_a_child_that_reads_nothing_holds_nobody_up(bench: Bench) -> None:
     for index in range(50_000):
         bench.child.send(Answer("0.0.1", index, stop=False))
-    assert 0 < len(bench.child.unsent) < 2 << 20
+    assert 0 < len(bench.child.unsent) < (1 << 20) + 1000
     bench.serve()
 
 

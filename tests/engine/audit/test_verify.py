@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,12 @@ class Nested:
         self.result = st.sweep(nests, {"x": st.uniform(0, 1)}, name="nests", sampler="random", **given)
         self.client = MlflowClient(f"sqlite:///{home}/mlflow.db")
 
+    def at(self, home: Path) -> Nested:
+        """The same sweep in a copy of its home."""
+        other = copy(self)
+        other.home, other.client = home, MlflowClient(f"sqlite:///{home}/mlflow.db")
+        return other
+
     def runs(self, query: str) -> list[Run]:
         return list(self.client.search_runs([self.result.experiment_id], query))
 
@@ -54,8 +61,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_runs_inside_those_of_trials_must_be_there_once_and_none_besides(home: Path) -> None:
-    swept = Nested(home)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Nested:
+    """One sweep, whose home each test copies."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARKML_HOME", str(home))
+        return Nested(home)
+
+
+@pytest.fixture
+def swept(template: Nested, home: Path) -> Nested:
+    shutil.copytree(template.home, home, dirs_exist_ok=True)
+    return template.at(home)
+
+
+def test_runs_inside_those_of_trials_must_be_there_once_and_none_besides(swept: Nested) -> None:
     assert len(swept.runs(f"tags.`{schema.TAG_KIND}` = 'nested'")) == 8
     assert swept.differences() == []
     gone = swept.inside(1, "fold 1")
@@ -76,8 +97,7 @@ def test_runs_inside_those_of_trials_must_be_there_once_and_none_besides(home: P
     assert swept.differences() == []
 
 
-def test_what_is_inside_a_child_run_that_is_gone_is_not_asked_for(home: Path) -> None:
-    swept = Nested(home)
+def test_what_is_inside_a_child_run_that_is_gone_is_not_asked_for(swept: Nested) -> None:
     (child,) = swept.runs(f"tags.`{schema.TAG_NUMBER}` = '0'")
     swept.client.delete_run(swept.inside(0, "fold 0").info.run_id)
     swept.client.delete_run(child.info.run_id)
@@ -110,8 +130,7 @@ def test_a_trial_that_is_executed_again_has_the_runs_of_its_last_attempt(home: P
     assert st.verify(first.sweep, home=home).differences == []
 
 
-def test_a_journal_that_was_made_anew_does_not_know_what_trials_nested(home: Path) -> None:
-    swept = Nested(home)
+def test_a_journal_that_was_made_anew_does_not_know_what_trials_nested(swept: Nested, home: Path) -> None:
     shutil.rmtree(home / "journal")
     assert Nested(home, resume=swept.result.sweep).result.sweep == swept.result.sweep
     assert swept.differences() == []

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from sparkml_track.executors import Work
+from sparkml_track.executors import Ended, Reported, Work
 from sparkml_track.executors._resident.executor import ResidentExecutor
 from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.slot.host.folder import user_folder
-from sparkml_track.testing.executors import attempt, outcomes
+from sparkml_track.testing.executors import attempt, events_until, outcomes
 from sparkml_track.trial import Outcome, State
 
 
-def run(objective: Callable[[Any], object], count: int, timeout: float | None = None) -> dict[int, Outcome]:
+def run(objective: Callable[[Any], object], count: int) -> dict[int, Outcome]:
     executor = ResidentExecutor(Work(objective), Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}"))
     try:
         for number in range(count):
-            executor.submit(attempt(number, timeout=timeout))
+            executor.submit(attempt(number))
         return outcomes(executor, count)
     finally:
         executor.close()
@@ -105,14 +105,26 @@ def leaves_shared_memory(trial: Any) -> float:
     Parallel(n_jobs=2)(delayed(float)(data[i]) for i in range(4))
     Parallel(n_jobs=2)(delayed(np.sum)(data) for _ in range(2))
     if trial.number == 0:
+        trial.report({"loss": 1.0}, 0)
         time.sleep(60)
     return float(kept.size)
 
 
 def test_what_attempts_leave_in_shared_memory_goes_with_them() -> None:
     before = shared_memory()
-    ended = run(leaves_shared_memory, 2, timeout=15.0)
-    assert (ended[0].reason, ended[1].state) == ("timeout", State.FINISHED), ended
+    executor = ResidentExecutor(Work(leaves_shared_memory), Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}"))
+
+    def stop(reported: Reported) -> bool:
+        executor.stop(reported.attempt)  # in the middle, as its timeout would
+        return False
+
+    try:
+        for number in range(2):
+            executor.submit(attempt(number))
+        states = [event.outcome.state for event in events_until(executor, 2, 60.0, stop) if isinstance(event, Ended)]
+    finally:
+        executor.close()
+    assert states == [State.KILLED, State.FINISHED]
     until = time.monotonic() + 20
     while left := shared_memory() - before:
         assert time.monotonic() < until, left

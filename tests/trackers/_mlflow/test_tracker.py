@@ -367,6 +367,7 @@ def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
         open_tracker("sqlite:///:memory:", tmp_path)
 
 
+@pytest.mark.slow
 def test_opening_says_nothing_on_the_terminal(tmp_path: Path) -> None:
     code = (
         "import logging, sys; from pathlib import Path; import sparkml_track.trackers as t;"

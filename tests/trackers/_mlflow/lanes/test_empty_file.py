@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -44,6 +45,33 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that was made by MLflow's migrations, which take seconds."""
+    folder = tmp_path_factory.mktemp("first")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(empty_file, "user_folder", lambda: str(folder))
+        make_empty("", folder / "copy.db", "/x", schema_head())
+    (folder / "copy.db").unlink()
+    (kept,) = folder.iterdir()
+    return kept
+
+
+@pytest.fixture
+def kept(first: Path, own_folder: Path) -> Path:
+    """The same, kept by this test's user."""
+    return Path(shutil.copy(first, own_folder))
+
+
+def by_mlflow(path: Path, root: str, first: Path) -> None:
+    """A store whose first experiment MLflow makes; the tables are there."""
+    shutil.copy(first, path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("DELETE FROM experiments")
+        db.commit()
+    SqlAlchemyStore(f"sqlite:///{path}", root)
+
+
 def made(folder: Path) -> Path:
     folder.mkdir()
     make_empty(f"sqlite:///{folder}/mlflow.db", folder / "mlflow.db", f"{folder}/artifacts", schema_head())
@@ -62,20 +90,20 @@ def test_the_first_and_its_copies_are_what_mlflow_makes(tmp_path: Path, own_fold
 
 
 @pytest.mark.parametrize("root", ["mlflow-artifacts:/", "s3://bucket/", "/a/b"])
+@pytest.mark.usefixtures("kept")
 def test_the_experiment_that_a_store_is_born_with_keeps_its_artifacts_where_mlflow_would(
-    tmp_path: Path, root: str
+    tmp_path: Path, root: str, first: Path
 ) -> None:
-    SqlAlchemyStore(f"sqlite:///{tmp_path}/theirs.db", root)
-    for name in ("theirs", "first", "second"):
-        if name != "theirs":
-            make_empty(f"sqlite:///{tmp_path}/{name}.db", tmp_path / f"{name}.db", root, schema_head())
+    by_mlflow(tmp_path / "theirs.db", root, first)
+    make_empty("", tmp_path / "ours.db", root, schema_head())
     found = set()
-    for name in ("theirs", "first", "second"):
+    for name in ("theirs", "ours"):
         with closing(sqlite3.connect(tmp_path / f"{name}.db")) as db:
             found.add(db.execute("SELECT artifact_location FROM experiments").fetchone())
     assert len(found) == 1
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_file_that_is_linked_to_stays_where_it_is_and_an_empty_one_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "link.db").symlink_to(tmp_path / "there" / "mlflow.db")
@@ -86,8 +114,8 @@ def test_a_file_that_is_linked_to_stays_where_it_is_and_an_empty_one_keeps_its_m
     assert (tmp_path / "empty.db").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_copy_needs_no_mlflow(tmp_path: Path, own_folder: Path) -> None:
-    made(tmp_path / "first")
     code = f"""
 import sys
 from pathlib import Path
@@ -108,9 +136,7 @@ def test_where_none_can_be_kept_each_is_made(tmp_path: Path, monkeypatch: pytest
     assert made(tmp_path / "first").is_file()
 
 
-def test_one_that_is_broken_is_not_believed(tmp_path: Path, own_folder: Path) -> None:
-    made(tmp_path / "first")
-    (kept,) = own_folder.iterdir()
+def test_one_that_is_broken_is_not_believed(tmp_path: Path, kept: Path) -> None:
     kept.write_bytes(b"not a database")
     assert made(tmp_path / "second").is_file()
     assert all_of(tmp_path / "second" / "mlflow.db", f"{tmp_path}/second")
