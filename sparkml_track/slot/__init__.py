@@ -14,6 +14,7 @@
     sources      which files of the user the template has loaded
     strays       what dead children left running
     autolog      MLflow's autologging, switched on as libraries are imported
+    script       what the user's script defines, where pickles look for it
     preload      what an objective imports when it is called, imported in the template
     _mlflow_store  MLflow's tracking store in a slot, for objectives that use it
     _mlflow_kept   what it keeps of a run

@@ -31,6 +31,7 @@ from .host.paths import NotShared, Places
 from .host.plugin import offer_mlflow_store
 from .host.share import Share, remove_left
 from .preload import preload
+from .script import offer_script
 from .sources import Version, sources_of_modules, versions_of
 from .strays import Strays, end_process, wait_for
 from .wire.frames import Opener, Sealer
@@ -104,8 +105,7 @@ class Template:
             with open(str(self._config["work"]), "rb") as file:
                 # From the driver, over the authenticated broker. The other direction never unpickles.
                 work = pickle.load(file)
-            # What the driver's script defines is found where pickles of it will look.
-            vars(sys.modules["__main__"]).update(work.pop("main"))
+            offer_script(str(self._config["folder"]), str(self._config["work"]), work.pop("main"))
             places = Places(str(self._config["folder"]), *work.pop("roots"))
             places.check()
             self._loaded = Loaded(places=places, **work)

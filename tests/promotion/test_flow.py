@@ -16,6 +16,8 @@ from sklearn.metrics import log_loss
 
 from sparkml_track.errors import DataError, ObjectiveError, SpecError
 from sparkml_track.promotion import Promotion, Recipe, Verdict, register
+from sparkml_track.promotion._gate import figures
+from sparkml_track.promotion._spec import Measured
 from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import MemoryRegistry, Package, Registry, Run
 
@@ -156,6 +158,14 @@ def test_a_baseline_may_have_any_name_and_overwrites_no_figure(registry: MemoryR
     assert verdict.champion is not None
     assert metrics["champion.log_loss"] == verdict.champion.metrics["log_loss"]
     assert len(metrics) == 2 + len(names)
+
+
+def test_names_of_baselines_and_of_metrics_run_into_each_other_nowhere() -> None:
+    candidate = Measured("candidate", {"loss": 0.5})
+    found = figures(candidate, [Measured("a", {"b.loss": 1.0}), Measured("a.b", {"loss": 2.0})], None)
+    assert sorted(found.values()) == [0.5, 1.0, 2.0]
+    pairs = [Measured(name, {"loss": float(place)}) for place, name in enumerate(("a.b", "a%2Eb", "a%252Eb"))]
+    assert len(figures(candidate, pairs, None)) == 4
 
 
 def test_params_of_any_name_stay_as_they_are(registry: MemoryRegistry) -> None:

@@ -229,7 +229,8 @@ FOUR = {"id": [1, 2, 3, 4], "a": [1.0, 2.0, 3.0, 4.0], "b": [0.0] * 4}
         (lambda rows: np.zeros((len(rows), 2)), "predict", r"shape \(4, 2\)"),
         (lambda rows: ["late"] * len(rows), "predict", "gave .*late.*, scoring takes numbers"),
         (lambda rows: np.zeros(len(rows)), "predict_proba", r"shape \(4,\)"),
-        (lambda rows: [np.zeros((len(rows), 2))] * 3, "predict_proba", r"shape \(3, 4, 2\)"),
+        (lambda rows: [np.zeros((len(rows), 2))] * 3, "predict_proba", r"shape \(4, 3\)"),
+        (lambda rows: [np.zeros((len(rows), 3))] * 2, "predict_proba", r"shape \(2, 4, 3\)"),
     ],
 )
 def test_an_answer_that_is_no_number_for_each_row_ends_the_job(answer: Any, method: str, message: str) -> None:

@@ -104,6 +104,10 @@ class HostPaths:
         """What MLflow finds its store of slots by."""
         return os.path.join(self.root, "mlflow-store")
 
+    def script(self, work: str) -> str:
+        """What processes that attempts spawn read as the user's script; ``work`` is the digest of the objective's."""
+        return os.path.join(self.root, f"script-{work}.py")
+
     @property
     def received(self) -> str:
         """What attempts sent, on the driver, where nobody else keeps it."""

@@ -115,7 +115,7 @@ def test_what_attempts_leave_in_shared_memory_goes_with_them() -> None:
     executor = ResidentExecutor(Work(leaves_shared_memory), Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}"))
 
     def stop(reported: Reported) -> bool:
-        executor.stop(reported.attempt)  # in the middle, as its timeout would
+        executor.stop(reported.attempt, "timeout")  # in the middle, as its timeout would
         return False
 
     try:

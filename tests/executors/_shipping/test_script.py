@@ -62,6 +62,12 @@ def futures(trial):
         return pool.submit(square, Thing(3.0)).result().value
 
 
+def spawned(trial):
+    import multiprocessing
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(square, [Thing(3.0)])[0].value
+
+
 options = dict(max_trials=1, executor="processes", parallelism=1, progress=False)
 result = st.sweep(globals()[sys.argv[1]], {"x": st.uniform(0, 1)}, **options)
 print(dict(result.trials[0].metrics), result.trials[0].message)
@@ -75,6 +81,7 @@ print(dict(result.trials[0].metrics), result.trials[0].message)
         ("stored", {"loss": 2.0}),
         ("pooled", {"loss": 9.0}),
         ("futures", {"loss": 9.0}),
+        ("spawned", {"loss": 9.0}),
     ],
 )
 def test_what_a_script_defines_is_found_in_slots(tmp_path: Path, objective: str, metrics: dict[str, float]) -> None:
