@@ -174,9 +174,9 @@ def test_features_without_time_are_joined_by_key_and_rows_without_match_stay(spa
 
 
 def test_columns_with_odd_names_can_be_joined(spark: SparkSession) -> None:
-    known = features(spark, ("a", 1, 0, 10)).withColumnsRenamed({"key": "a.key", "x": "an x", "at": "a-t"})
+    known = features(spark, ("a", 1, 0, 10)).withColumnsRenamed({"key": "a.key", "x": "an.x", "at": "a-t"})
     asked = rows(spark, ("a", 3)).withColumnsRenamed({"k": "the.k", "t": "t t"})
-    how = Asof({"the.k": "a.key"}, {"x.1": "an x"}, "t t", "a-t")
+    how = Asof({"the.k": "a.key"}, {"x.1": "an.x"}, "t t", "a-t")
     result = point_in_time(asked, known, how)
     assert result.columns == ["id", "the.k", "n", "t t", "x.1"]
     assert result.collect()[0]["x.1"] == 10

@@ -224,9 +224,17 @@ def test_names_that_differ_by_case_clash_before_anything_is_computed(filled: Fea
         filled.look_up(rows, SEATS)
 
 
-def test_dates_look_back_by_days(store: FeatureStore, spark: SparkSession) -> None:
-    table = pa.table({"k": ["a"], "day": [date(2013, 3, 9)], "x": [1]})
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_dates_look_back_by_days(store: FeatureStore, spark: SparkSession, zone: str) -> None:
+    # In New York the third of November has 25 hours.
+    table = pa.table({"k": ["a"], "day": [date(2013, 11, 2)], "x": [1]})
     store.create_table("days", "k", spark.createDataFrame(table), timestamp_key="day")
-    rows = spark.createDataFrame(pa.table({"k": ["a", "a"], "on": [date(2013, 3, 11), date(2013, 3, 12)]}))
+    rows = spark.createDataFrame(pa.table({"k": ["a", "a"], "on": [date(2013, 11, 4), date(2013, 11, 5)]}))
     lookup = FeatureLookup("days", "k", timestamp_lookup_key="on", lookback_window=timedelta(days=2))
-    assert [row["x"] for row in store.look_up(rows, lookup).orderBy("on").collect()] == [1, None]
+    before = spark.conf.get("spark.sql.session.timeZone")
+    spark.conf.set("spark.sql.session.timeZone", zone)
+    try:
+        found = [row["x"] for row in store.look_up(rows, lookup).orderBy("on").collect()]
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", str(before))
+    assert found == [1, None]
