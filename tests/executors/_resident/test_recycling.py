@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sparkml_track.executors import Ended, Reported, Work
+from sparkml_track.executors._resident import executor as executors
+from sparkml_track.executors._resident import launcher
+from sparkml_track.executors._resident.early_template import EarlyTemplate
 from sparkml_track.executors._resident.executor import ResidentExecutor
 from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
@@ -157,7 +163,17 @@ def test_what_attempts_leave_in_the_temporary_folder_goes_with_their_process() -
         executor.close()
 
 
-def test_attempts_begin_in_the_drivers_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by", ["driver", "worker"])
+def test_attempts_begin_in_the_drivers_folder_whoever_starts_their_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    if by == "worker":
+        # One that begins elsewhere, as Spark's do.
+        monkeypatch.setattr(executors, "EarlyTemplate", lambda host, _: EarlyTemplate(host, None))
+        elsewhere = SimpleNamespace(
+            PIPE=subprocess.PIPE, DEVNULL=subprocess.DEVNULL, Popen=partial(subprocess.Popen, cwd="/")
+        )
+        monkeypatch.setattr(launcher, "subprocess", elsewhere)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "beside.txt").write_text("3")
     assert run(lambda _: float(open("beside.txt").read()), 1)[0].metrics == {"loss": 3.0}  # noqa: SIM115
