@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clusters import end_jvm, forget_connect
-from tests.sharing import pytest_runtest_protocol  # noqa: F401  # a hook
+from tests.sharing import pytest_runtestloop  # noqa: F401  # a hook
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

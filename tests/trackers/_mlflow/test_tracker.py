@@ -534,13 +534,23 @@ def test_closing_does_not_wait_for_a_call_that_was_given_up(tmp_path: Path) -> N
         given_up.join(30)
 
 
-def test_six_that_start_at_once_on_a_new_home_all_get_its_database(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_six_that_start_at_once_on_a_new_home_all_get_its_database(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, kept: bool
+) -> None:
+    env = dict(os.environ)
+    if not kept:  # no folder for a copy that others could begin with: each would make the tables itself
+        short = Path(tempfile.mkdtemp())
+        (short / f"sparkml-{os.getuid()}").mkdir()
+        (short / f"sparkml-{os.getuid()}").chmod(0o777)
+        env["TMPDIR"] = str(short)
     code = (
         "import sys, pathlib; from sparkml_track.trackers import open_tracker; sys.stdin.read(1);"
         f"open_tracker(None, pathlib.Path({str(tmp_path)!r})).close()"
     )
     started = [
-        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)
+        subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+        for _ in range(6)
     ]
     for process in started:  # each is ready only when it reads
         assert process.stdin is not None
