@@ -198,6 +198,7 @@ def test_a_read_only_artifact_root_costs_the_files_and_not_the_metrics(
 # -- journals that are not whole
 
 
+@pytest.mark.slow
 def test_a_journal_that_was_cut_goes_on_with_what_is_left(drivers: Drivers) -> None:
     assert drivers.drive(crash=("received", 12))["status"] == -9
     (name,) = drivers.sweeps()

@@ -295,11 +295,13 @@ def _bytes_held(trials: int, reports: int = 0) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_sweep_holds_less_than_a_kilobyte_a_trial_logs_and_reports_are_let_go() -> None:
     grown = _bytes_held(6000) - _bytes_held(2000)
     assert grown / 4000 < 1000, f"{grown / 4000:.0f} bytes a trial: 100,000 trials would take {grown / 40:.0f} kB"
 
 
+@pytest.mark.slow
 def test_curves_are_of_a_bounded_number_of_trials() -> None:
     grown = _bytes_held(1500, reports=20) - _bytes_held(500, reports=20)
     assert grown / 1000 < 1200, f"{grown / 1000:.0f} bytes a trial that reported 20 times"

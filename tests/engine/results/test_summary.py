@@ -135,6 +135,7 @@ def test_the_digest_tells_every_change_of_trial_state_and_value() -> None:
     assert all(len(digest) == 64 for digest in digests)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_trials_one_at_a_time_stay_quick() -> None:
     rng = random.Random(0)
     tally = Tally((Goal("a"), Goal("b")))
