@@ -151,6 +151,11 @@ class SparkSearchCV(BaseSearchCV):  # type: ignore[misc]
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:  # noqa: N803 - scikit-learn's
         """Fits and scores all candidates, then the best one on all rows; see ``GridSearchCV.fit``."""
+        if getattr(self, "_skl_callbacks", ()):
+            raise ValueError(
+                f"{type(self).__name__} has callbacks of scikit-learn, which it cannot call: its fits are in other "
+                "processes; follow it with progress=... instead"
+            )
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)  # noqa: N806
         routed = self._get_routed_params_for_fit(_check_method_params(X, params=params))

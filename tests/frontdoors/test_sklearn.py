@@ -347,6 +347,13 @@ def test_wrong_arguments_are_refused(given: Mapping[str, Any], kind: type[Except
         search(**{"estimator": FOREST, "space": {"max_depth": [1, 2]}, "error_score": "raise", **given}).fit(X, y)
 
 
+def test_callbacks_are_refused() -> None:
+    ours = search(FOREST, {"max_depth": [1, 2]})
+    ours._skl_callbacks = [object()]
+    with pytest.raises(ValueError, match=r"SparkSearchCV has callbacks of scikit-learn, .* progress=\.\.\. instead"):
+        ours.fit(X, y)
+
+
 # -- runs, and going on
 
 
