@@ -209,6 +209,12 @@ class Children:
         with contextlib.suppress(OSError):  # that it is gone is seen when it is read
             self._template.sendall(Sealer().seal(encode(message)))
 
+    def waits_for_others(self, spare: Child, longest: float) -> bool:
+        """Whether children beside this one are left, and the template has said something of them in time."""
+        return bool(self._born.keys() - {spare.pid}) and bool(
+            select.select([self._template], [], [], max(0.0, longest))[0]
+        )
+
     def renew(self) -> None:
         """Asks whether the template is still made of what lies in its files."""
         self._say(Renew())

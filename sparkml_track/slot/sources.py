@@ -15,7 +15,8 @@ Version = tuple[int, int] | None
 
 def sources_of_modules() -> Mapping[str, Version]:
     """The files by path, each as it is now."""
-    installed = tuple(os.path.join(path, "") for path in sysconfig.get_paths().values())
+    kinds = ("stdlib", "platstdlib", "purelib", "platlib")
+    installed = tuple(os.path.join(sysconfig.get_path(kind), "") for kind in kinds)
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     return versions_of(file for file in files if isinstance(file, str) and not file.startswith(installed))
 
@@ -26,8 +27,14 @@ def versions_of(files: Iterable[str]) -> Mapping[str, Version]:
 
 
 def _version(file: str) -> Version:
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
+    """Of a file, or of the archive that it is in."""
+    while file:
+        try:
+            found = os.stat(file)
+        except NotADirectoryError:
+            file = os.path.dirname(file)
+        except OSError:
+            return None
+        else:
+            return found.st_mtime_ns, found.st_size
+    return None

@@ -20,6 +20,7 @@ from .config import Config
 from .driver_link import DriverLink, Goodbye
 from .host.folder import Host
 from .joining import join
+from .strays import LONGEST_WAIT
 from .wire.messages import (
     Answer,
     Ask,
@@ -141,10 +142,10 @@ class Worker:
         config = self._config.taken_over(work.fields)
         assert self._host is not None and self._children is not None
         if config.key == self._config.key:
+            self._shortage = ""
             self._children.renew()
             return
         self._config = config
-        self._host.keep(config.digests)
         self._begin_sweep()
 
     def _park(self) -> None:
@@ -154,6 +155,9 @@ class Worker:
             self._children.retire(self._child)
             self._child = None
         self._spare = self._spare or self._children.new()  # one that nothing was executed in
+        until = time.monotonic() + LONGEST_WAIT  # one that is traced may stay
+        while self._children.waits_for_others(self._spare, until - time.monotonic()):
+            self._read_template()
         self._host.keep(self._config.digests)
         self._host.tidy()
         self._driver.send(Parked())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -83,8 +82,7 @@ class ResidentExecutor(Executor):
         if fleet.stay is not None:
             config = for_others_too(config, packed.imports, shared_host=shared)
         self._spool = inbox_of(work, self._host.folder)
-        self._known = set(packed.digests)
-        self._checked = -math.inf if fleet.again else time.monotonic()  # workers may have left meanwhile
+        self._known, self._checked = set(packed.digests), time.monotonic()
         # Before any worker can ask for it: what it inherits is the driver's, as the key of ``config`` says.
         begins = shared and (fleet.config is None or fleet.config.key != config.key)
         self._template = EarlyTemplate(self._host, config if begins else None)
@@ -168,11 +166,15 @@ class ResidentExecutor(Executor):
         self._closed = True
         self._template.leave()
         fleet = self._fleet
-        fleet.fit = fleet.fit and not (self._out.error or self._apart)
-        if fleet.stay is not None and fleet.park():
-            fleet.stay(fleet)
-        else:
+        fleet.fit = fleet.fit and self._out.error is None
+        try:
+            if fleet.stay is not None and fleet.park():
+                fleet.stay(fleet)
+                return
+        except BaseException:  # Ctrl-C too: nobody else would end the workers
             fleet.close()
+            raise
+        fleet.close()
 
     # -- messages
 
@@ -315,6 +317,7 @@ class ResidentExecutor(Executor):
         Each worker has a template of its own from then on, so an attempt that does it again is alone and charged.
         """
         beside = (each for each in self._pool.slots if each is not slot and each.host == slot.host and each.ahead)
+        self._fleet.fit = False
         if slot.host in self._apart or next(beside, None) is not None:
             self._apart.add(slot.host)
             slot.moving = True

@@ -77,9 +77,12 @@ class Fleet:
         """An executor begins: workers that are there, ``most`` of them, load its work and say so."""
         self.config = config
         if most is not None:
-            for slot in self.slots[most:]:
-                self.dismiss(slot)
-            del self.slots[most:]
+            leaving, self.slots[most:] = self.slots[most:], []
+            for slot in leaving:
+                over = slot.host not in {other.host for other in self.at_work}
+                self.dismiss(slot, over=over)
+                if over:
+                    self.hosts.discard(slot.host)
         for slot in self.slots:
             slot.begin()
             if slot.connection is not None:
@@ -99,18 +102,21 @@ class Fleet:
         """Lets workers stay that have nothing to do, and the others go.
 
         Returns:
-            Whether the next executor may have them. If not, ``close`` is to follow: no worker is left, or there are
-            files of this sweep on a host that none is on.
+            Whether the next executor may have them. If not, ``close`` is to follow: no worker is left, an attempt may
+            still write, or there are files of this sweep on a host that none is on.
         """
-        staying = [slot for slot in self.at_work if slot.takes and not (slot.ahead or slot.moving or slot.standby)]
-        if not (self.fit and staying) or {slot.host for slot in staying} != self.hosts:
+        staying = [slot for slot in self.at_work if slot.takes and not (slot.moving or slot.standby)]
+        busy = any(slot.ahead for slot in self.slots)
+        if busy or not (self.fit and staying) or {slot.host for slot in staying} != self.hosts:
             return False
-        for slot in self.at_work:
+        for slot in self.slots:
             if slot in staying:
                 self._tidying.add(connection_of(slot))
                 self.broker.send(connection_of(slot), Park())
-            else:
+            elif slot.connection is not None:
                 self.dismiss(slot)
+            else:
+                self._cancel(slot)
         if self.config is not None:
             self.host.keep(self.config.digests)
         self.host.tidy()
@@ -118,8 +124,23 @@ class Fleet:
         self.look_after()
         return True
 
+    def _cancel(self, slot: Slot) -> None:
+        """A worker that has not come would keep Spark asking for executors."""
+        if not slot.rests and self.launcher.failure(slot.number) is None:
+            self.launcher.cancel(slot.number)
+
     def look_after(self) -> None:
-        """Hears of workers that were parked."""
+        """Hears of workers that were parked, and takes those for lost that are silent."""
+        self._hear()
+        silent = time.monotonic() - self.limits.silent / 2
+        for slot in self.at_work:
+            if connection_of(slot).heard < silent:
+                self.broker.drop(connection_of(slot))
+                self._tidying.discard(connection_of(slot))
+                slot.connection, slot.ready = None, False
+                self.launcher.cancel(slot.number)
+
+    def _hear(self) -> None:
         for received in self.broker.poll(0):
             if isinstance(received.message, Parked):
                 self._tidying.discard(received.connection)
@@ -135,16 +156,22 @@ class Fleet:
         """Whether all workers are ready for the next executor."""
         until = time.monotonic() + _TIDY
         while self._tidying and time.monotonic() < until:
-            self.look_after()
+            self._hear()
             time.sleep(0.001)
+        self.look_after()
         return not self._tidying and bool(self.at_work)
 
     # -- the end
 
-    def dismiss(self, slot: Slot) -> None:
-        """Lets a worker go that has nothing to do; one that rests may never be called again."""
+    def dismiss(self, slot: Slot, *, over: bool = False) -> None:
+        """Lets a worker go that has nothing to do; one that rests may never be called again.
+
+        Args:
+            slot: of the worker.
+            over: nobody comes to its host again.
+        """
         if slot.connection is not None:
-            self.broker.send(slot.connection, Bye(rests=slot.rests))
+            self.broker.send(slot.connection, Bye(over=over, rests=slot.rests))
             self.broker.drop(slot.connection)
         slot.ready, slot.leaving, slot.connection = False, False, None
         slot.ahead.clear()

@@ -7,7 +7,6 @@ waits, when the time is over, when the application ends, and at the end of this 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
 import threading
@@ -21,6 +20,9 @@ __all__ = ["Lot"]
 
 #: Seconds between looks for others that wait for slots.
 _LOOK = 0.05
+
+#: Seconds that the end of a fleet is waited for.
+_LONGEST_END = 5.0
 
 _log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=Hashable)
@@ -45,8 +47,7 @@ class Lot(Generic[Kind]):
             if self._pid != os.getpid():  # also in a process that was forked from one with a lot
                 self._pid, self._parked = os.getpid(), {}
                 atexit.register(self.close)
-            before = self._parked.pop(kind, None)
-            self._parked[kind] = _Parked(fleet)
+            before, self._parked[kind] = self._parked.get(kind), _Parked(fleet)
         if before is not None:
             before.end()
 
@@ -71,7 +72,7 @@ class _Parked:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet: Fleet | None = fleet
         self._until = time.monotonic() + fleet.limits.stay
-        self._changed = threading.Condition()
+        self._changed, self._ended = threading.Condition(), threading.Event()
         threading.Thread(target=self._look_after, name="sparkml-parked", daemon=True).start()
 
     def take(self) -> Fleet | None:
@@ -79,10 +80,16 @@ class _Parked:
             fleet, self._fleet = self._fleet, None
             self._changed.notify()
         if fleet is None:
+            self._ended.wait(_LONGEST_END)
             return None
-        with contextlib.suppress(Exception):  # whatever is wrong with it: there will be a new one
+        try:
             if fleet.wake():
                 return fleet
+        except Exception as error:  # whatever is wrong with it: there will be a new one
+            _log.debug("workers that stayed are not fit: %s", error)
+        except BaseException:
+            _end(fleet)
+            raise
         _end(fleet)
         return None
 
@@ -90,8 +97,11 @@ class _Parked:
         with self._changed:
             fleet, self._fleet = self._fleet, None
             self._changed.notify()
-        if fleet is not None:
+        if fleet is None:
+            self._ended.wait(_LONGEST_END)
+        else:
             _end(fleet)
+            self._ended.set()
 
     def _look_after(self) -> None:
         while True:
@@ -103,6 +113,7 @@ class _Parked:
                     continue
                 fleet, self._fleet = self._fleet, None
             _end(fleet)
+            self._ended.set()
             return
 
     def _is_wanted(self) -> bool:

@@ -90,7 +90,7 @@ class Slot:
 
     def begin(self) -> None:
         """Another executor begins; a worker that is there has not loaded its work yet."""
-        self.ready = self.leaving = self.moving = False
+        self.ready = self.leaving = self.moving = self.rests = False
         self.launches, self.idle_since = 0, time.monotonic()
         if self.connection is not None:
             self.connection.heard = time.monotonic()

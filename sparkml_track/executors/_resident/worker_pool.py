@@ -58,10 +58,12 @@ class WorkerPool:
         self._limits = limits
         self._parallelism = parallelism
         self._dismiss = dismiss
-        self._came = any(slot.connection is not None for slot in slots)
+        self._came = False
         self._alive = self._looked = self._logged = self._manned = time.monotonic()
         self._last_failure = ""
         self.slots = slots
+        for slot in [slot for slot in slots if slot.connection is None]:
+            self._launch(slot)
         self._grow()
 
     @property

@@ -84,11 +84,20 @@ def for_others_too(config: Config, imports: Sequence[str], *, shared_host: bool)
         imports: libraries that its objective imports.
         shared_host: as for ``worker_config``; processes then have the environment of the driver as well.
     """
-    around = sorted(os.environ.items()) if shared_host else []
+    around = [*sorted(os.environ.items()), *map(_version, ("", *sys.path))] if shared_host else []
     base = (config.path, config.code, config.env, config.folder, around)
     mine = (base, config.work, config.data, config.fresh, config.kept, config.artifacts)
     clean = dict(config.env)[autolog.VARIABLE] == ""  # what is switched on for one sweep is so in all it forks
     return replace(config, key=_digest(mine), base=_digest(base) if clean else "", imports=tuple(imports))
+
+
+def _version(folder: str) -> tuple[int, int, int] | None:
+    """Which folder it is, as one may be made anew under its name, and when something was installed there."""
+    try:
+        found = os.stat(folder or os.curdir)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns if folder.endswith("-packages") else 0
 
 
 def _digest(value: object) -> str:

@@ -48,6 +48,8 @@ def fleet_on(session: Any, resources: Resources, token: str) -> Fleet:
         return fleet
     limits, launcher = limits_of(context), SparkLauncher(session, token, resources)
     listen = None if launcher.shared_host else listen_address_of(context)
+    if listen is not None and listen.port:
+        let_go(context)  # those of another kind have the port
     where = "a Unix socket" if listen is None else f"{'TLS' if listen.tls else 'TCP'}, {listen.advertise}"
     _log.info("executor: resident, on %s by %s", context.master, where)
     return Fleet(launcher, token, limits, listen, partial(_park, context, kind) if limits.stay else None)

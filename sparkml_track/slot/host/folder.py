@@ -15,9 +15,10 @@ from contextlib import AbstractContextManager
 from ..wire.frames import Sealer
 from ..wire.messages import Run
 from .lock import exclusive_lock
-from .paths import BESIDE, HostPaths
+from .paths import HostPaths
 from .share import Share, set_aside_and_remove
 from .template_spec import TemplateSpec
+from .temporary import remove_temporary
 
 __all__ = ["Host", "package_root", "user_folder"]
 
@@ -184,13 +185,13 @@ class Host:
                 stderr=log,
                 start_new_session=True,
             )
-        self._processes.append(process)
+        self._processes = [*(each for each in self._processes if each.poll() is None), process]
 
     def keep(self, digests: Collection[str]) -> None:
         """Removes all blobs but these."""
         paths = HostPaths(self.folder)
-        for name in set(os.listdir(paths.blobs)) - set(digests):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            for name in set(os.listdir(paths.blobs)) - set(digests):
                 os.unlink(paths.blob(name))
 
     def tidy(self) -> None:
@@ -198,9 +199,12 @@ class Host:
         paths = HostPaths(self.folder)
         for path in (paths.checkpoints, paths.all_artifacts, paths.received):
             set_aside_and_remove(path, os.path.dirname(self.folder))
-        for name in os.listdir(paths.blobs):
-            if name.startswith(BESIDE):
-                self.forget_blob(name)
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.folder):
+                if name.startswith("template-") and name.endswith(".lock"):
+                    os.unlink(os.path.join(self.folder, name))
+                elif name[:1] == "t" and name[1:].isdigit() and not os.path.exists(f"/proc/{name[1:]}"):
+                    remove_temporary(self.folder, int(name[1:]))
 
     def _lock(self, name: str) -> AbstractContextManager[None]:
         return exclusive_lock(os.path.join(self.folder, f"{name}.lock"))

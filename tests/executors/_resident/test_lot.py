@@ -8,7 +8,9 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +195,94 @@ def test_no_payload_of_an_earlier_sweep_is_found(app: Application) -> None:
     assert app.launched == 1
 
 
+def test_a_working_folder_that_was_made_anew_is_the_new_one(
+    app: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def objective(_: object) -> float:
+        return float(os.path.exists(os.getcwd()))
+
+    folder = tmp_path / "out"
+    for _ in range(2):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert app.run(objective)[0].metrics == {"loss": 1.0}
+        folder.rmdir()
+    assert app.launched == 1
+
+
+def test_temporary_files_of_attempts_do_not_gather(app: Application) -> None:
+    def objective(_: object) -> float:
+        import tempfile
+
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            file.write(b"left")
+        return 1.0
+
+    for number in range(3):
+        app.run(partial(scaled, objective, number))
+    fleet = app.lot.take("kind")
+    assert fleet is not None
+    left = [name for name in os.listdir(fleet.host.folder) if name[:1] == "t" and name[1:].isdigit()]
+    fleet.close()
+    assert len(left) <= 2, "of the process that waits for the next sweep, and of one that is going"
+
+
+def scaled(objective: Callable[[object], float], number: int, trial: object) -> float:
+    return number * objective(trial)
+
+
+def test_the_next_sweep_has_the_time_to_load_that_the_first_one_had(app: Application) -> None:
+    class Slow:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return time.sleep, (1.5,)
+
+    app.limits = Limits(stay=60.0, first=20.0, none=0.5, check=0.05)
+    app.run(pids)
+    slow = Slow()
+    assert app.run(lambda _: float(slow is None))[0].metrics == {"loss": 1.0}
+    assert app.launched == 1
+
+
+def test_a_worker_that_fell_silent_meanwhile_is_not_counted_on(app: Application) -> None:
+    app.limits = Limits(stay=60.0, silent=3.0, none=5.0)
+    app.run(pids)
+    worker = app.launchers[0].pid(0)
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        gone(app)
+        assert app.run(lambda _: 3.0)[0].metrics == {"loss": 3.0}
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("where", ["park", "stay"])
+def test_ctrl_c_while_workers_are_parked_leaves_none(
+    app: Application, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    executor = app.open(pids)
+    executor.submit(attempt(0))
+    outcomes(executor, 1)
+    monkeypatch.setattr(executor._fleet, where, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        executor.close()
+    assert not app.launchers[0]._processes
+
+
+def test_a_slot_that_rests_counts_in_the_next_sweep(app: Application) -> None:
+    app.slots, app.limits = 2, Limits(stay=60.0, idle=0.05, check=0.02)
+    executor = app.open(lambda trial: time.sleep(0.6 * trial.number) or 1.0)
+    executor.submit(attempt(0), attempt(1))
+    outcomes(executor, 2)
+    executor.close()
+    executor = app.open(pids)
+    assert executor.slots == 2
+    executor.close()
+
+
 def test_a_worker_that_was_killed_meanwhile_is_started_again_with_the_work_of_now(app: Application) -> None:
     app.slots = 2
     app.run(pids, 4)
@@ -215,6 +305,7 @@ def test_a_worker_with_an_attempt_does_not_stay(app: Application) -> None:
     executor.close()
     done = app.run(lambda _: 2.0, 2)
     assert {outcome.metrics["loss"] for outcome in done.values()} == {2.0}
+    assert len(app.launchers) == 2, "it may still write where the next sweep would find it"
 
 
 def test_fewer_and_more_slots_than_the_last_sweep_had(app: Application) -> None:
