@@ -6,7 +6,7 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .attempt.log import HeadTail
@@ -209,11 +209,11 @@ class Children:
         with contextlib.suppress(OSError):  # that it is gone is seen when it is read
             self._template.sendall(Sealer().seal(encode(message)))
 
-    def waits_for_others(self, spare: Child, longest: float) -> bool:
-        """Whether children beside this one are left, and the template has said something of them in time."""
-        return bool(self._born.keys() - {spare.pid}) and bool(
-            select.select([self._template], [], [], max(0.0, longest))[0]
-        )
+    def waits_for_others(self, staying: Iterable[Child], longest: float) -> bool:
+        """Whether children beside these are left, and the template has said something of them in time."""
+        if not self._born.keys() - {child.pid for child in staying}:
+            return False
+        return bool(select.select([self._template], [], [], max(0.0, longest))[0])
 
     def renew(self) -> None:
         """Asks whether the template is still made of what lies in its files."""

@@ -151,12 +151,13 @@ class Worker:
     def _park(self) -> None:
         """The sweep is over: another one finds a new process and none of its files."""
         assert self._host is not None and self._children is not None
-        if self._child is not None:
+        if self._child is not None and not self._config.kept:
             self._children.retire(self._child)
             self._child = None
         self._spare = self._spare or self._children.new()  # one that nothing was executed in
+        staying = [child for child in (self._child, self._spare) if child is not None]
         until = time.monotonic() + LONGEST_WAIT  # one that is traced may stay
-        while self._children.waits_for_others(self._spare, until - time.monotonic()):
+        while self._children.waits_for_others(staying, until - time.monotonic()):
             self._read_template()
         self._host.keep(self._config.digests)
         self._host.tidy()

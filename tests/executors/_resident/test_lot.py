@@ -96,6 +96,12 @@ def test_the_next_executor_has_the_workers_and_what_they_have_loaded(app: Applic
     assert first["pid"] != second["pid"], "each sweep has processes of its own"
 
 
+def test_processes_that_are_kept_execute_the_next_calls_too(app: Application) -> None:
+    first, second = (metrics(app.run(pids, isolation="kept")[0]) for _ in range(2))
+    assert app.launched == 1
+    assert first["pid"] == second["pid"], "as loky's do"
+
+
 def test_another_objective_has_the_workers_and_a_template_of_its_own(app: Application) -> None:
     first = metrics(app.run(pids)[0])
     second = metrics(app.run(lambda _: {"loss": 1.0, "template": float(os.getppid())})[0])
