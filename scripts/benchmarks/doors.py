@@ -136,6 +136,35 @@ def sklearn_search(turns: int = 3) -> Row:
     return {"first_s": walls[0]["second_s"], **found, "ratio": ratio, "budget": "ratio <= 1.25"}
 
 
+def fmin(trials: Callable[[], Any], evals: int) -> Row:
+    """Trivial trials of hyperopt's fmin on four slots, by whatever executes them."""
+    import hyperopt
+    import numpy
+
+    def search(count: int) -> None:
+        hyperopt.fmin(abs, hyperopt.hp.uniform("x", -1, 1), hyperopt.rand.suggest, count, trials=trials(),
+                      rstate=numpy.random.default_rng(0), show_progressbar=False)  # fmt: skip
+
+    with session(4):
+        search(4)
+        wall = seconds(lambda: search(evals))
+    return {"wall_s": wall, "ms_per_trial": wall / evals * 1000}
+
+
+def our_spark_trials() -> Any:
+    """Ours."""
+    from sparkml_track.frontdoors.hyperopt import SparkTrials
+
+    return SparkTrials(4)
+
+
+def their_spark_trials() -> Any:
+    """Those of hyperopt."""
+    import hyperopt
+
+    return hyperopt.SparkTrials(4)
+
+
 def seconds(step: Callable[[], object]) -> float:
     """Seconds that it takes."""
     start = time.perf_counter()
@@ -156,6 +185,7 @@ def on_spark(row: Callable[..., Row], backend: str, **more: Any) -> Row:
 
 
 DOORS: dict[str, Callable[[], Row]] = {
+    "hyperopt: fmin, 200 trials": lambda: {**fmin(our_spark_trials, 200), "budget": "200 times less than SparkTrials"},
     "groups": groups,
     "optuna": optuna_door,
     "joblib: GridSearchCV 60 x 5": lambda: {**on_spark(joblib_search, "sparkml"), "budget": "<= 1.15 of loky"},
@@ -163,6 +193,7 @@ DOORS: dict[str, Callable[[], Row]] = {
     "joblib: 500 calls of 10": lambda: {**on_spark(joblib_calls, "sparkml"), "budget": "<= 2 x loky"},
 }
 PEERS: dict[str, Callable[[], Row]] = {
+    "peer: hyperopt's SparkTrials, 40 trials": lambda: fmin(their_spark_trials, 40),
     "groups_apply_in_pandas": groups_apply_in_pandas,
     "optuna_mlflow": optuna_mlflow,
     "peer: loky, GridSearchCV 60 x 5": lambda: joblib_search("loky"),
