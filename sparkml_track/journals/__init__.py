@@ -26,16 +26,20 @@ from sparkml_track.journals._base import Holder, Journal, Record, SweepEntry
 from sparkml_track.journals._file import check_sweep, last_file, list_sweeps, open_file, read_file
 from sparkml_track.journals._home import problem_with_home
 from sparkml_track.journals._memory import open_memory
+from sparkml_track.journals._process import alive, here, started
 
 __all__ = [
     "Holder",
     "Journal",
     "Record",
     "SweepEntry",
+    "alive",
+    "here",
     "last",
     "open_journal",
     "problem_with_home",
     "read",
+    "started",
     "sweeps",
 ]
 

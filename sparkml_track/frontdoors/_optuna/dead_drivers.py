@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import astuple
 
 import optuna
 from optuna.trial import TrialState
 
 from sparkml_track import schema
 from sparkml_track.frontdoors._optuna import studies
+from sparkml_track.journals import alive, here, started
 
 __all__ = ["fail_left_behind", "own_mark"]
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 def own_mark() -> dict[str, object]:
     """Of this driver."""
     pid = os.getpid()
-    return {"host": _host(), "pid": pid, "start": _start(pid)}
+    return {"host": _host(), "pid": pid, "start": started(pid)}
 
 
 def fail_left_behind(study: optuna.Study) -> list[int]:
@@ -66,44 +66,10 @@ def _report(failed: list[int], elsewhere: list[int]) -> None:
 
 
 def _lives(mark: Mapping[str, object]) -> bool:
-    pid = mark.get("pid")
-    if not isinstance(pid, int):
-        return False
-    start = _start(pid)
-    if start:
-        return start == mark.get("start")
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not Path("/proc/self/stat").exists()
+    pid, start = mark.get("pid"), mark.get("start")
+    return isinstance(pid, int) and isinstance(start, str) and alive(pid, start)
 
 
 def _host() -> str:
     """With the kernel's boot and the namespace of processes: names and process ids repeat themselves."""
-    return " ".join([socket.gethostname(), _boot(), _pids()])
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _pids() -> str:
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return ""
-
-
-def _start(pid: int) -> str:
-    """When a process started, in the kernel's count; empty if there is none, or it is a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
+    return " ".join(astuple(here()))
