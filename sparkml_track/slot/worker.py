@@ -139,14 +139,13 @@ class Worker:
 
     def _take_over(self, work: Work) -> None:
         """Another sweep begins: with the same template, if it is made of the same."""
-        config = self._config.taken_over(work.fields)
-        assert self._host is not None and self._children is not None
-        if config.key == self._config.key:
+        key, self._config = self._config.key, self._config.taken_over(work.fields)
+        assert self._children is not None
+        if self._config.key == key:
             self._shortage = ""
             self._children.renew()
-            return
-        self._config = config
-        self._begin_sweep()
+        else:
+            self._begin_sweep()
 
     def _park(self) -> None:
         """The sweep is over: another one finds a new process and none of its files."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,31 @@ class Launcher(LocalLauncher):
         return self.now
 
 
+class Elsewhere(Launcher):
+    """Workers whose host has a temporary folder of its own, and nothing of the driver's."""
+
+    shared_host = False
+
+    def __init__(self, slots: int, folder: Path) -> None:
+        super().__init__(slots)
+        self._folder = folder
+
+    def launch(self, config: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TMPDIR", str(self._folder))
+            super().launch(config)
+
+
+class Repeating(Launcher):
+    """Starts what it has started first, as Spark does with a task that was lost."""
+
+    first: Any = None
+
+    def launch(self, config: Any) -> None:
+        self.first = self.first or config
+        super().launch(self.first)
+
+
 @dataclass
 class Application:
     """Opens executors as a Spark application does."""
@@ -51,11 +77,12 @@ class Application:
     limits: Limits = field(default_factory=lambda: Limits(stay=60.0))
     lot: Lot[str] = field(default_factory=Lot)
     launchers: list[Launcher] = field(default_factory=list)
+    launcher: Callable[[int], Launcher] = Launcher
 
     def open(self, objective: Callable[[Any], object], **fields: Any) -> ResidentExecutor:
         fleet = self.lot.take("kind")
         if fleet is None:
-            self.launchers.append(Launcher(self.slots))
+            self.launchers.append(self.launcher(self.slots))
             token = f"test-{os.urandom(4).hex()}"
             fleet = Fleet(self.launchers[-1], token, self.limits, stay=lambda fleet: self.lot.park("kind", fleet))
         return ResidentExecutor(Work(objective, **fields), fleet)
@@ -173,6 +200,26 @@ def test_no_checkpoint_of_an_earlier_sweep_is_found(app: Application) -> None:
 
     assert [app.run(objective)[0].metrics["loss"] for _ in range(3)] == [0.0, 0.0, 0.0]
     assert app.launched == 1
+
+
+def test_no_checkpoint_or_data_of_an_earlier_sweep_stays_on_another_host(app: Application) -> None:
+    import numpy as np
+
+    def objective(trial: Any) -> dict[str, float]:
+        file = Path(trial.checkpoint_dir) / "state"
+        found = file.exists()
+        file.touch()
+        blobs = os.listdir(Path(trial.checkpoint_dir).parents[1] / "blobs")
+        return {"loss": float(found), "blobs": float(len([name for name in blobs if not name.endswith(".lock")]))}
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a short path, for sockets in it
+        app.launcher = lambda slots: Elsewhere(slots, Path(folder))
+        for value in range(3):
+            found = app.run(objective, data={"x": np.full(10, float(value))})[0].metrics
+            assert found["loss"] == 0.0
+            assert found["blobs"] <= 4, "the work and the data of this sweep, and of the last one"
+        assert app.launched == 1
+        app.lot.close()
 
 
 def test_data_that_the_next_sweep_does_not_have_is_removed(app: Application) -> None:
@@ -297,6 +344,19 @@ def test_a_worker_that_was_killed_meanwhile_is_started_again_with_the_work_of_no
     done = app.run(lambda _: 5.0, 4)
     assert {outcome.metrics["loss"] for outcome in done.values()} == {5.0}
     assert launcher.launched <= 3
+
+
+def test_a_worker_that_begins_with_the_work_of_an_earlier_sweep_is_given_that_of_now(app: Application) -> None:
+    app.launcher = Repeating
+    app.run(lambda _: 1.0, data={"x": "first"})
+    os.kill(app.launchers[0].pid(0), signal.SIGKILL)
+    app.launchers[0]._processes[0].wait(10)
+    executor = app.open(lambda _: 2.0)
+    try:
+        executor.submit(attempt(0))
+        assert dict(outcomes(executor, 1))[0].metrics == {"loss": 2.0}
+    finally:
+        executor.close()
 
 
 def test_a_worker_with_an_attempt_does_not_stay(app: Application) -> None:
