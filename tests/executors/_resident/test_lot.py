@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from sparkml_track.errors import ObjectiveError
-from sparkml_track.executors import Work
+from sparkml_track.executors import SlotsChanged, Work
 from sparkml_track.executors._resident.executor import ResidentExecutor
 from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher, Others
@@ -66,7 +66,7 @@ class Repeating(Launcher):
 
     def launch(self, config: Any) -> None:
         self.first = self.first or config
-        super().launch(self.first)
+        super().launch(replace(self.first, slot=config.slot))
 
 
 @dataclass
@@ -347,16 +347,23 @@ def test_a_worker_that_was_killed_meanwhile_is_started_again_with_the_work_of_no
 
 
 def test_a_worker_that_begins_with_the_work_of_an_earlier_sweep_is_given_that_of_now(app: Application) -> None:
-    app.launcher = Repeating
-    app.run(lambda _: 1.0, data={"x": "first"})
+    app.slots, app.launcher = 2, Repeating
+    app.run(lambda _: 1.0, 2, data={"x": "first"})
     os.kill(app.launchers[0].pid(0), signal.SIGKILL)
     app.launchers[0]._processes[0].wait(10)
     executor = app.open(lambda _: 2.0)
     try:
-        executor.submit(attempt(0))
-        assert dict(outcomes(executor, 1))[0].metrics == {"loss": 2.0}
+        ready = 0
+        while ready < 2:
+            ready = max(
+                [event.slots for event in executor.events(10) if isinstance(event, SlotsChanged)], default=ready
+            )
+        executor.submit(attempt(0), attempt(1))
+        done = dict(outcomes(executor, 2))
     finally:
         executor.close()
+    assert (len(app.launchers), app.launched) == (1, 3)
+    assert [outcome.metrics for outcome in done.values()] == [{"loss": 2.0}] * 2
 
 
 def test_a_worker_with_an_attempt_does_not_stay(app: Application) -> None:
