@@ -24,6 +24,7 @@ from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.errors import SetupError, SparkmlError, SpecError
 from sparkml_track.executors import Questioned
 from sparkml_track.frontdoors._optuna.conversation import Conversation
+from sparkml_track.frontdoors._optuna.dead_drivers import own_mark
 from sparkml_track.frontdoors._optuna.failures import failure_of
 from sparkml_track.frontdoors.optuna import optimize
 from sparkml_track.trial import Attempt, Trial, Unit
@@ -441,10 +442,11 @@ def test_a_study_goes_on_after_its_driver_was_killed(tmp_path: Path, caplog: pyt
 
 def test_what_lives_and_what_others_have_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     study = optuna.create_study(storage=f"sqlite:///{tmp_path}/study.db")
-    unmarked, elsewhere, mine = study.ask(), study.ask(), study.ask()
+    unmarked, elsewhere, mine, lives = study.ask(), study.ask(), study.ask(), study.ask()
+    study._storage.set_trial_system_attr(lives._trial_id, schema.ATTR_DRIVER, own_mark())
     study._storage.set_trial_system_attr(elsewhere._trial_id, schema.ATTR_DRIVER, {"host": "b", "pid": 1, "start": "1"})
     searched(study, lambda trial: 1.0, 1)
-    assert [study.trials[one.number].state for one in (unmarked, elsewhere, mine)] == [TrialState.RUNNING] * 3
+    assert [study.trials[one.number].state for one in (unmarked, elsewhere, mine, lives)] == [TrialState.RUNNING] * 4
     assert "trials 1 run under drivers on other hosts" in caplog.text
 
 

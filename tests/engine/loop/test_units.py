@@ -324,6 +324,17 @@ def test_units_that_were_accepted_are_not_executed_again() -> None:
     assert result.metrics["fold_0_loss"] == 10.0
 
 
+def test_losses_under_an_earlier_driver_count_for_their_unit_alone() -> None:
+    lost = left()
+    lost.charged = {1: 2}
+    found = world(lambda a: [Lost(a.id, "gone")] if a.number < 4 else [done(a)], trials=0, slots=1)
+    found.loop.restore([], [lost])
+    found.run()
+    (result,) = found.loop.results
+    assert (result.state, result.reason) == (State.FAILED, "worker lost")
+    assert "0.1.3" in ids(found) and "0.1.4" not in ids(found), "it had two losses, and this is the third"
+
+
 def test_a_trial_whose_units_had_all_ended_is_accepted_at_once() -> None:
     found = world(lambda a: [done(a)], trials=0)
     found.loop.restore([], [left(*map(unit, range(3)))])
