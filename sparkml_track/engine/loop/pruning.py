@@ -20,7 +20,7 @@ class Pruning:
     Args:
         pruner: of the sweep, or None.
         spec: its first metric is what the pruner decides by.
-        tally: is told of reports that lack it.
+        tally: counts reports that lack it.
     """
 
     def __init__(self, pruner: Pruner | None, spec: Spec, tally: Tally) -> None:

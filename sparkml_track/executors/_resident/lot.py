@@ -58,7 +58,7 @@ class Lot(Generic[Kind]):
         return None if parked is None else parked.take()
 
     def close(self, which: Callable[[Kind], bool] = lambda _: True) -> None:
-        """Lets those of some kinds go; of all, unless told."""
+        """Lets those of some kinds go, by default of all."""
         with self._lock:
             kinds = [kind for kind in self._parked if self._pid == os.getpid() and which(kind)]
             going = [self._parked.pop(kind) for kind in kinds]

@@ -96,7 +96,7 @@ def checked(asked: Asked) -> Checked:
 
 
 def _named(keys: object) -> tuple[str, ...]:
-    """One name or several; what is no text is kept as text for messages."""
+    """One name or several; what is not text is kept as text for messages."""
     if isinstance(keys, str):
         return (keys,)
     return tuple(map(str, keys)) if isinstance(keys, Sequence) else ()

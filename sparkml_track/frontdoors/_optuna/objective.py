@@ -23,7 +23,7 @@ _TEXT, _TRACE = 4_000, 60_000
 
 
 class Infeasible(Exception):
-    """What the objective returned is no value, in Optuna's words: the trial fails, and the study goes on."""
+    """What the objective returned is not a value, in Optuna's words: the trial fails, and the study goes on."""
 
 
 class Objective:
