@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from sparkml_track.errors import ObjectiveError
-from sparkml_track.executors import SlotsChanged, Work
+from sparkml_track.executors import Work
 from sparkml_track.executors._resident.executor import ResidentExecutor
 from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher, Others
@@ -90,6 +90,7 @@ class Application:
     def run(self, objective: Callable[[Any], object], count: int = 1, **fields: Any) -> dict[int, Outcome]:
         executor = self.open(objective, **fields)
         try:
+            wait_for_slots(executor, min(self.slots, fields.get("parallelism", self.slots)))
             executor.submit(*map(attempt, range(count)))
             return dict(outcomes(executor, count))
         finally:
@@ -98,6 +99,14 @@ class Application:
     @property
     def launched(self) -> int:
         return sum(launcher.launched for launcher in self.launchers)
+
+
+def wait_for_slots(executor: ResidentExecutor, count: int) -> None:
+    """A worker that has not come when its executor is closed does not stay."""
+    until = time.monotonic() + 60
+    while sum(slot.takes for slot in executor._pool.slots) < count:
+        assert time.monotonic() < until, "workers did not come"
+        executor.events(0.05)
 
 
 @pytest.fixture
@@ -328,6 +337,7 @@ def test_ctrl_c_while_workers_are_parked_leaves_none(
 def test_a_slot_that_rests_counts_in_the_next_sweep(app: Application) -> None:
     app.slots, app.limits = 2, Limits(stay=60.0, idle=0.05, check=0.02)
     executor = app.open(lambda trial: time.sleep(0.6 * trial.number) or 1.0)
+    wait_for_slots(executor, 2)
     executor.submit(attempt(0), attempt(1))
     outcomes(executor, 2)
     executor.close()
@@ -351,17 +361,7 @@ def test_a_worker_that_begins_with_the_work_of_an_earlier_sweep_is_given_that_of
     app.run(lambda _: 1.0, 2, data={"x": "first"})
     os.kill(app.launchers[0].pid(0), signal.SIGKILL)
     app.launchers[0]._processes[0].wait(10)
-    executor = app.open(lambda _: 2.0)
-    try:
-        ready = 0
-        while ready < 2:
-            ready = max(
-                [event.slots for event in executor.events(10) if isinstance(event, SlotsChanged)], default=ready
-            )
-        executor.submit(attempt(0), attempt(1))
-        done = dict(outcomes(executor, 2))
-    finally:
-        executor.close()
+    done = app.run(lambda _: 2.0, 2)
     assert (len(app.launchers), app.launched) == (1, 3)
     assert [outcome.metrics for outcome in done.values()] == [{"loss": 2.0}] * 2
 
