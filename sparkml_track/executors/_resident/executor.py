@@ -90,6 +90,9 @@ class ResidentExecutor(Executor):
         fleet.take_over(config, work.parallelism)
         self._by_connection = {connection_of(slot): slot for slot in fleet.at_work}
         self._pool = WorkerPool(fleet.launcher, config, self._limits, fleet.slots, work.parallelism, self._dismiss)
+        early, fleet.early = fleet.early, []
+        for received in early:
+            self._out.keep(self._take, received)
 
     @property
     @override

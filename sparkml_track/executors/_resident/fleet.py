@@ -7,17 +7,19 @@ import secrets
 import time
 from collections.abc import Callable
 
-from sparkml_track.executors._resident.broker import Connection
+from sparkml_track.executors._resident.broker import Connection, Received
 from sparkml_track.executors._resident.launcher import Launcher
 from sparkml_track.executors._resident.slot import Limits, ListenAddress, Slot, open_broker
 from sparkml_track.slot.config import Config
 from sparkml_track.slot.host.folder import Host
-from sparkml_track.slot.wire.messages import Bye, Park, Parked, Welcome, Work
+from sparkml_track.slot.wire.messages import Bye, Hello, Park, Parked, Welcome, Work
 
 __all__ = ["Fleet", "connection_of"]
 
 #: Seconds for workers to say that nothing of the sweep before is left.
 _TIDY = 0.2
+#: Seconds for workers to come that had not when their executor was done.
+_COMING = 3.0
 
 
 class Fleet:
@@ -38,6 +40,7 @@ class Fleet:
         config: of the sweep that all workers were given last; None before the first.
         again: they were started for an earlier one.
         fit: another executor may have them.
+        early: what workers said that came between two executors.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class Fleet:
         self.again = False
         self.fit = True
         self._closed = False
+        self.early: list[Received] = []
         self._tidying: set[Connection] = set()
+        self._awaited_until = 0.0
         with contextlib.ExitStack() as undo:
             undo.callback(launcher.close, self.limits.leave)
             self.host = Host(token, home=True)
@@ -115,23 +120,25 @@ class Fleet:
                 self.broker.send(connection_of(slot), Park())
             elif slot.connection is not None:
                 self.dismiss(slot)
-            else:
-                self._cancel(slot)
         if self.config is not None:
             self.host.keep(self.config.digests)
         self.host.tidy()
-        self.again = True
+        self.again, self._awaited_until = True, time.monotonic() + _COMING
         self.look_after()
         return True
 
-    def _cancel(self, slot: Slot) -> None:
-        """A worker that has not come would keep Spark asking for executors."""
-        if not slot.rests and self.launcher.failure(slot.number) is None:
-            self.launcher.cancel(slot.number)
+    def _cancel_absent(self) -> None:
+        """Workers that do not come would keep Spark asking for executors."""
+        came = {received.message.slot for received in self.early if isinstance(received.message, Hello)}
+        for slot in self.slots:
+            if slot.connection is None and slot.number not in came and self.launcher.coming(slot.number):
+                self.launcher.cancel(slot.number)
 
     def look_after(self) -> None:
-        """Hears of workers that were parked, and takes those for lost that are silent."""
+        """Hears of workers that were parked or are coming, and takes those for lost that are silent."""
         self._hear()
+        if time.monotonic() > self._awaited_until:
+            self._cancel_absent()
         silent = time.monotonic() - self.limits.silent / 2
         for slot in self.at_work:
             if connection_of(slot).heard < silent:
@@ -149,8 +156,11 @@ class Fleet:
                     if slot.connection is received.connection:
                         slot.connection, slot.ready = None, False
                 self._tidying.discard(received.connection)
+                self.early = [other for other in self.early if other.connection is not received.connection]
+            elif isinstance(received.message, Hello):
+                self.early.append(received)
             elif received.connection not in [slot.connection for slot in self.slots]:
-                self.broker.drop(received.connection)  # Spark started a lost one again: the next executor will
+                self.broker.drop(received.connection)
 
     def wake(self) -> bool:
         """Whether all workers are ready for the next executor."""

@@ -83,6 +83,10 @@ class Launcher(ABC):
         """Starts worker ``config.slot``; returns before it runs."""
 
     @abstractmethod
+    def coming(self, slot: int) -> bool:
+        """Whether a worker was started for the slot that has not ended, or is started again by Spark."""
+
+    @abstractmethod
     def failure(self, slot: int) -> str | None:
         """Why the worker is not running any more, empty if it left in good order; None while it runs or may start."""
 
@@ -130,6 +134,11 @@ class LocalLauncher(Launcher):
     def pid(self, slot: int) -> int:
         """Of a worker."""
         return self._processes[slot].pid
+
+    @override
+    def coming(self, slot: int) -> bool:
+        process = self._processes.get(slot)
+        return process is not None and process.poll() is None
 
     @override
     def failure(self, slot: int) -> str | None:

@@ -62,7 +62,7 @@ class WorkerPool:
         self._alive = self._looked = self._logged = self._manned = time.monotonic()
         self._last_failure = ""
         self.slots = slots
-        for slot in [slot for slot in slots if slot.connection is None]:
+        for slot in [slot for slot in slots if slot.connection is None and not launcher.coming(slot.number)]:
             self._launch(slot)
         self._grow()
 

@@ -132,6 +132,12 @@ class SparkLauncher(Launcher):
         return as_bytes(self._grant.apply(tasks))._jrdd.collectAsync()  # noqa: SLF001
 
     @override
+    def coming(self, slot: int) -> bool:
+        job = self._jobs.get(slot)
+        with telling_of_its_end(self.context):
+            return job is not None and not _ended(job)
+
+    @override
     def failure(self, slot: int) -> str | None:
         job = self._jobs.get(slot)
         with telling_of_its_end(self.context):

@@ -19,6 +19,7 @@ import pytest
 
 from sparkml_track.errors import ObjectiveError
 from sparkml_track.executors import Work
+from sparkml_track.executors._resident import fleet as fleet_module
 from sparkml_track.executors._resident.executor import ResidentExecutor
 from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher, Others
@@ -59,6 +60,15 @@ class Elsewhere(Launcher):
             super().launch(config)
 
 
+class Late(Launcher):
+    """The worker of slot 1 comes when it is let."""
+
+    def launch(self, config: Any) -> None:
+        super().launch(config)
+        if config.slot == 1 and self.launched == 2:
+            os.kill(self.pid(1), signal.SIGSTOP)
+
+
 class Repeating(Launcher):
     """Starts what it has started first, as Spark does with a task that was lost."""
 
@@ -97,8 +107,21 @@ class Application:
             executor.close()
 
     @property
+    def parked(self) -> Fleet:
+        fleet = self.lot._parked["kind"]._fleet
+        assert fleet is not None
+        return fleet
+
+    @property
     def launched(self) -> int:
         return sum(launcher.launched for launcher in self.launchers)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def wait_for_slots(executor: ResidentExecutor, count: int) -> None:
@@ -364,6 +387,57 @@ def test_a_worker_that_begins_with_the_work_of_an_earlier_sweep_is_given_that_of
     done = app.run(lambda _: 2.0, 2)
     assert (len(app.launchers), app.launched) == (1, 3)
     assert [outcome.metrics for outcome in done.values()] == [{"loss": 2.0}] * 2
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_a_worker_that_comes_after_its_sweep_executes_for_the_next(app: Application, meanwhile: bool) -> None:
+    app.slots, app.launcher = 2, Late
+    executor = app.open(lambda _: 1.0)
+    executor.submit(attempt(0))
+    outcomes(executor, 1)
+    executor.close()
+    launcher = app.launchers[0]
+    if meanwhile:
+        os.kill(launcher.pid(1), signal.SIGCONT)
+        wait_until(lambda: bool(app.parked.early))
+    executor = app.open(pids)
+    if not meanwhile:
+        os.kill(launcher.pid(1), signal.SIGCONT)
+    try:
+        wait_for_slots(executor, 2)
+        executor.submit(attempt(0), attempt(1))
+        done = dict(outcomes(executor, 2))
+    finally:
+        executor.close()
+    assert (len(app.launchers), app.launched) == (1, 2)
+    assert {outcome.metrics["loss"] for outcome in done.values()} == {0.0}
+
+
+def test_a_worker_that_does_not_come_is_not_waited_for_long(app: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_module, "_COMING", 0.0)
+    app.slots, app.launcher = 2, Late
+    executor = app.open(lambda _: 1.0)
+    executor.submit(attempt(0))
+    outcomes(executor, 1)
+    executor.close()
+    wait_until(lambda: not app.launchers[0].coming(1))
+    assert app.run(pids, 2).keys() == {0, 1}
+    assert (len(app.launchers), app.launched) == (1, 3)
+
+
+def test_a_worker_that_came_between_and_ended_is_not_counted_on(app: Application) -> None:
+    app.slots, app.launcher = 2, Late
+    executor = app.open(lambda _: 1.0)
+    executor.submit(attempt(0))
+    outcomes(executor, 1)
+    executor.close()
+    launcher = app.launchers[0]
+    os.kill(launcher.pid(1), signal.SIGCONT)
+    wait_until(lambda: bool(app.parked.early))
+    os.kill(launcher.pid(1), signal.SIGKILL)
+    wait_until(lambda: not app.parked.early)
+    assert app.run(pids, 2).keys() == {0, 1}
+    assert (len(app.launchers), app.launched) == (1, 3)
 
 
 def test_a_worker_with_an_attempt_does_not_stay(app: Application) -> None:

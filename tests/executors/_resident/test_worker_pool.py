@@ -41,6 +41,9 @@ class Scripted(Launcher):
         self.launched.append(config.slot)
         self.ended.pop(config.slot, None)
 
+    def coming(self, slot: int) -> bool:
+        return slot in self.launched and slot not in self.ended
+
     def failure(self, slot: int) -> str | None:
         return self.ended.get(slot)
 
