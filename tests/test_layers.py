@@ -27,7 +27,7 @@ IMPORTERS = {
     "cryptography": ("executors/_resident/certificate.py",),
     "deltalake": ("tables/*",),
     "duckdb": (),
-    "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt_*.py", "plots/*"),
+    "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt/*", "plots/*"),
     "jinja2": ("pages/*",),
     "joblib": ("frontdoors/*",),
     "mlflow": (

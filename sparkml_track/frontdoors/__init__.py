@@ -1,10 +1,7 @@
 """Front doors: foreign interfaces served by the same engine.
 
 hyperopt             ``SparkTrials`` and ``fmin``
-_hyperopt_sweep      one call of ``fmin`` as one sweep
-_hyperopt_search     the user's algorithm as a sampler, and the documents of its trials
-_hyperopt_labels     how points of hyperopt's expressions are recorded
-_hyperopt_objective  what calls the user's function, in slots
+_hyperopt            what is behind it
 groups               ``train_groups`` and ``predict_groups``: a model for each group of a data frame
 _groups              the parts of that
 joblib               the backend "sparkml" of ``joblib.parallel_config``

@@ -25,8 +25,8 @@ from hyperopt.spark import FMIN_CANCELLED_REASON_USER
 
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.executors import Resources
-from sparkml_track.frontdoors._hyperopt_search import documents
-from sparkml_track.frontdoors._hyperopt_sweep import Asked, Slots, insert, search
+from sparkml_track.frontdoors._hyperopt.search import documents
+from sparkml_track.frontdoors._hyperopt.sweep import Asked, Slots, insert, search
 
 if TYPE_CHECKING:
     from sparkml_track.api.session import SparkSession

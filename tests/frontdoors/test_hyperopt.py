@@ -28,9 +28,9 @@ from pyspark.resource import ResourceProfile, ResourceProfileBuilder, TaskResour
 from sparkml_track import schema
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors import Resources
-from sparkml_track.frontdoors._hyperopt_labels import Labels
-from sparkml_track.frontdoors._hyperopt_search import Algorithm, Search
-from sparkml_track.frontdoors._hyperopt_sweep import _timeout as timeout_of
+from sparkml_track.frontdoors._hyperopt.labels import Labels
+from sparkml_track.frontdoors._hyperopt.search import Algorithm, Search
+from sparkml_track.frontdoors._hyperopt.sweep import _timeout as timeout_of
 from sparkml_track.frontdoors.hyperopt import SparkTrials, fmin
 from sparkml_track.frontdoors.hyperopt import _resources as resources_of
 

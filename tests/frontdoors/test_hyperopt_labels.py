@@ -13,8 +13,8 @@ from hyperopt.pyll import as_apply, scope
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from sparkml_track.frontdoors._hyperopt_labels import Labels
-from sparkml_track.frontdoors._hyperopt_objective import Objective
+from sparkml_track.frontdoors._hyperopt.labels import Labels
+from sparkml_track.frontdoors._hyperopt.objective import Objective
 
 
 class Model:

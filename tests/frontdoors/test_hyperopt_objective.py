@@ -17,9 +17,9 @@ from hyperopt import Domain, hp
 from sparkml_track import objective as objectives
 from sparkml_track.executors import Work
 from sparkml_track.executors._shipping.work import pack_work
-from sparkml_track.frontdoors import _hyperopt_objective as module
-from sparkml_track.frontdoors._hyperopt_labels import Labels
-from sparkml_track.frontdoors._hyperopt_objective import Objective, returned
+from sparkml_track.frontdoors._hyperopt import objective as module
+from sparkml_track.frontdoors._hyperopt.labels import Labels
+from sparkml_track.frontdoors._hyperopt.objective import Objective, returned
 from sparkml_track.slot.host.folder import Host
 
 SPACE = {"x": hp.uniform("x", 0, 1), "c": hp.choice("c", ["a", {"k": hp.uniform("k", 0, 1)}])}

@@ -23,9 +23,9 @@ from sparkml_track.api.sweep import run
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.executors import Resources
-from sparkml_track.frontdoors._hyperopt_labels import Labels
-from sparkml_track.frontdoors._hyperopt_objective import Objective
-from sparkml_track.frontdoors._hyperopt_search import Algorithm, EarlyStop, Search
+from sparkml_track.frontdoors._hyperopt.labels import Labels
+from sparkml_track.frontdoors._hyperopt.objective import Objective
+from sparkml_track.frontdoors._hyperopt.search import Algorithm, EarlyStop, Search
 from sparkml_track.home import Home
 
 if TYPE_CHECKING:

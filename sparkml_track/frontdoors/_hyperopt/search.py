@@ -31,8 +31,8 @@ from hyperopt.utils import coarse_utcnow
 from typing_extensions import override
 
 from sparkml_track.engine.results.summary import Result
-from sparkml_track.frontdoors._hyperopt_labels import Labels
-from sparkml_track.frontdoors._hyperopt_objective import Returned, returned
+from sparkml_track.frontdoors._hyperopt.labels import Labels
+from sparkml_track.frontdoors._hyperopt.objective import Returned, returned
 from sparkml_track.objective import name_of
 from sparkml_track.samplers import Capabilities, Sampler
 from sparkml_track.trial import Outcome, Params, State
