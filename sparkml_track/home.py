@@ -50,6 +50,10 @@ class Home:
         """Rows and models of groups while they are trained, and models too large for their table."""
         return self.root / "groups"
 
+    def search(self, name: str) -> Path:
+        """The trials of a search of hyperopt that has a name."""
+        return self.root / "hyperopt" / name
+
     @property
     def journal(self) -> Path:
         """One folder for each sweep."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from sparkml_track.api.progress_bar import display, ended
 from sparkml_track.api.provenance import code_tags, environment_files, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.api.session import local_or_active
 from sparkml_track.api.tracked_where import tracked_where
+from sparkml_track.engine.audit.left_behind import end_left_behind
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.run import run_sweep
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "sweep"]
 
+_log = logging.getLogger(__name__)
 _RESOURCES, _FAILURES, _TRACKING = Resources(), Failures(), Tracking()
 
 
@@ -171,6 +174,9 @@ def run(
         home.keep()
     home.make()
     tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found), **nested}
+    if "once" in more.get("origin", {}):
+        for sentence in end_left_behind(home.root, spec.name):
+            _log.warning("%s", sentence)
     with display(spec.name, spec.max_trials, progress) as listener:
         files = environment_files(found)
         around = Surroundings(home.root, found, data, tags=tags, files=files, listener=listener, **more)

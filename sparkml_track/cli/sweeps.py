@@ -152,10 +152,16 @@ def _sweeps(
     config: _Config = None,
     last: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
 ) -> None:
-    """List the sweeps of the home folder: state, counts, age, resumable or not."""
+    """List the sweeps of the home folder: state, counts, age, resumable or not.
+
+    Parent runs of drivers that died are ended, where no call goes on with them.
+    """
+    from sparkml_track.engine.audit.left_behind import end_left_behind
     from sparkml_track.engine.audit.sweep_list import overview
 
     home = _home(load(config) if config else None)
+    for sentence in end_left_behind(home.root):
+        typer.echo(sentence, err=True)
     found = overview(home.root, last)
     if not found:
         typer.echo(f"no sweeps in {home.root}")
@@ -181,7 +187,13 @@ def _config_of(sweep: str) -> Path:
         SpecError: it was started from Python.
         JournalError: there is no such sweep.
     """
-    config = _config_in(_plan_of(sweep))
+    plan = _plan_of(sweep)
+    config = _config_in(plan)
+    if plan is not None and "door" in plan.origin:
+        instead = plan.origin.get("once") or f"{plan.origin['door']} goes on"
+        raise SpecError(
+            f"sweep {sweep!r} was started by a front door, so this command cannot start it again; {instead}"
+        )
     if config is None:
         raise SpecError(
             f"sweep {sweep!r} was not started from a config file, so this command cannot start it again; run its "

@@ -24,7 +24,9 @@ from hyperopt.base import JOB_STATE_DONE, JOB_STATE_ERROR, validate_loss_thresho
 from hyperopt.spark import FMIN_CANCELLED_REASON_USER
 
 from sparkml_track.engine.results.sweep_result import SweepResult
+from sparkml_track.errors import SpecError
 from sparkml_track.executors import Resources
+from sparkml_track.frontdoors._hyperopt.kept import Kept
 from sparkml_track.frontdoors._hyperopt.search import documents
 from sparkml_track.frontdoors._hyperopt.sweep import Asked, Slots, insert, search
 
@@ -53,6 +55,9 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
         points_to_evaluate: the first trials: values by label, a choice's being the index. ``hyperopt.fmin`` does not
             pass its argument of this name on.
         executor: as of ``sweep()``; "processes" needs no Spark.
+        name: of the search and its sweeps. Its trials are kept under the home: after the driver died, or in another
+            process, the same call goes on with them; ``points_to_evaluate`` are those of the first call. Without a name
+            they are in this object alone.
 
     Attributes:
         parallelism: trials at one time; None if ``sweep()`` decides.
@@ -62,9 +67,11 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
         Exception: ``timeout`` or ``loss_threshold`` is not a number, in hyperopt's words.
         ValueError: ``resource_profile`` requests for a task what slots cannot have.
         SetupError: ``spark_session`` was stopped, or Spark does not start.
+        SpecError: ``name`` has other characters than a file may have.
+        DataError: a trial that was kept cannot be loaded.
     """
 
-    def __init__(  # noqa: PLR0913 - hyperopt's, and two more
+    def __init__(  # noqa: PLR0913 - hyperopt's, and three more
         self,
         parallelism: int | None = None,
         timeout: float | None = None,
@@ -74,6 +81,7 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
         *,
         points_to_evaluate: list[dict[str, Any]] | None = None,
         executor: str = "auto",
+        name: str | None = None,
     ) -> None:
         Trials.__init__(self, exp_key=None, refresh=False)
         validate_timeout(timeout)
@@ -88,8 +96,9 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
         self._fmin_cancelled = False
         self._fmin_cancelled_reason: str | None = None
         self.sweep_result: SweepResult | None = None
+        self._kept = _kept(name, self)
         self.refresh()
-        insert(self, points_to_evaluate)
+        insert(self, None if documents(self) else points_to_evaluate)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_slots": replace(self._slots, session=None)}
@@ -114,7 +123,7 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
         assert not asked.catch_eval_exceptions, "SparkTrials does not support `catch_eval_exceptions`"
         self._fmin_cancelled, self._fmin_cancelled_reason = False, None
         try:
-            result, why = search(self, asked, self._slots)
+            result, why = search(self, asked, self._slots, self._kept)
             self.sweep_result = result or self.sweep_result
             self._cancelled(why)
         except (KeyboardInterrupt, SystemExit):
@@ -148,6 +157,15 @@ class SparkTrials(hyperopt.SparkTrials):  # type: ignore[misc]
             self.count_failed_trials(),
             self.count_cancelled_trials(),
         )
+
+
+def _kept(name: str | None, trials: Any) -> Kept | None:
+    """The files of a search that has a name, of which the trials then have what there is."""
+    if name is None:
+        return None
+    kept = Kept.of(name)
+    kept.load(trials)
+    return kept
 
 
 def _parallelism(requested: int | None, executor: str, session: SparkSession | None) -> int | None:
@@ -186,11 +204,12 @@ class _InSlots:
 
     trials: Any
     slots: Slots
+    kept: Kept | None
 
     def fmin(self, fn: Callable[..., object], space: Any, **given: Any) -> Any:
         asked = Asked(fn=fn, space=space, **given)
         assert not asked.pass_expr_memo_ctrl, "fmin in slots does not support `pass_expr_memo_ctrl`"
-        search(self.trials, asked, self.slots, raising=not asked.catch_eval_exceptions)
+        search(self.trials, asked, self.slots, self.kept, raising=not asked.catch_eval_exceptions)
         return asked.answer(self.trials)
 
 
@@ -201,6 +220,7 @@ def fmin(
     executor: str = "auto",
     parallelism: int | None = None,
     spark_session: SparkSession | None = None,
+    name: str | None = None,
     **named: Any,
 ) -> Any:
     """``hyperopt.fmin`` with the trials of a plain ``Trials`` in slots; no trial waits for the one before it.
@@ -211,9 +231,11 @@ def fmin(
         fn: as of ``hyperopt.fmin``.
         space: likewise.
         arguments: likewise, in its order.
-        executor: as of ``sweep()``; of this and the two below a ``SparkTrials`` has its own.
+        executor: as of ``sweep()``; of this and the three below a ``SparkTrials`` has its own.
         parallelism: trials at one time; as many as there are slots by default.
         spark_session: the active one by default, else a local one.
+        name: of the search, as of ``SparkTrials``: the same call goes on after its driver died. So does one with
+            ``trials_save_file``, from which hyperopt loads.
         named: as of ``hyperopt.fmin``. ``points_to_evaluate`` come first also where ``trials`` is given.
 
     Returns:
@@ -221,6 +243,7 @@ def fmin(
 
     Raises:
         TypeError: ``trials`` is of a class that is executed elsewhere.
+        SpecError: ``name`` has other characters than a file may have, or ``trials`` have something already.
         SparkmlError: as ``sweep()`` raises; ``hyperopt.fmin`` may raise the rest.
     """
     call = signature(hyperopt.fmin).bind(fn, space, *arguments, **named)
@@ -235,7 +258,13 @@ def fmin(
         raise TypeError(
             f"trials is a {type(trials).__name__}; allowed are None, Trials() and SparkTrials() of {__name__}"
         )
-    insert(trials, points)
-    in_slots = _InSlots(trials, Slots(executor, parallelism, spark_session))
+    if name is not None and (isinstance(trials, SparkTrials) or documents(trials)):
+        raise SpecError(
+            "name is given beside trials that have a search of their own; allowed are trials=None and new Trials() "
+            "beside it; of SparkTrials the constructor takes it"
+        )
+    kept = _kept(name, trials)
+    insert(trials, None if kept is not None and documents(trials) else points)
+    in_slots = _InSlots(trials, Slots(executor, parallelism, spark_session), kept)
     trials = trials if isinstance(trials, SparkTrials) else in_slots
     return hyperopt.fmin(**{**asked, "allow_trials_fmin": True}, trials=trials)

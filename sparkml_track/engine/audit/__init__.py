@@ -2,6 +2,7 @@
 
 verify      compares and recomputes
 repair      publishes what is missing and ends the parent run
+left_behind ends what no call goes on with
 expected    what the store must have, by the journal
 sweep_list  the sweeps of a home, for a person
 load        a sweep of the past, whole

@@ -14,7 +14,7 @@ from sparkml_track.engine.records.entries import written
 from sparkml_track.engine.records.types import Published
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.records import accepted
-from sparkml_track.engine.results.summary import Result
+from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.engine.spec.spec import number_in
 from sparkml_track.engine.storage.shared_folders import Roots
 from sparkml_track.errors import LeaseHeld
@@ -36,11 +36,16 @@ class Repair:
         sweep: its id.
         tracker: of its runs.
         run_id: of its parent run, None if there is none.
+        why: it did not finish, as its end is to say.
+
+    Attributes:
+        state: in which the sweep ended, once that is known.
     """
 
-    def __init__(self, home: Path, sweep: str, tracker: Tracker, run_id: str | None) -> None:
+    def __init__(self, home: Path, sweep: str, tracker: Tracker, run_id: str | None, why: str = "") -> None:
         self._home, self._sweep, self._tracker, self._run_id = home, sweep, tracker, run_id
-        self._done: list[str] = []
+        self._why, self._done = why, list[str]()
+        self.state = State.KILLED
 
     def run(self) -> list[str]:
         """Says what was done, one sentence each.
@@ -48,7 +53,7 @@ class Repair:
         Raises:
             LeaseHeld: a live driver has the sweep.
         """
-        if self._run_id is None:
+        if self._run_id is None and not self._why:
             _log.warning("there is no parent run to repair; run the same command again, which makes one")
             return []
         try:
@@ -58,19 +63,24 @@ class Repair:
             raise LeaseHeld(f"{error}. A sweep that runs is not repaired") from error
         return self._done
 
-    def _repair(self, journal: Journal, run_id: str) -> None:
+    def _repair(self, journal: Journal, run_id: str | None) -> None:
         past = History.of(journal.replay(), keep=True)
-        state = past.ended.state if past.ended is not None else self._state(past)
+        self.state = past.ended.state if past.ended is not None else self._state(past)
         self._give_up(past, journal)
+        if run_id is None:  # its driver died before there was a parent run
+            self._note_end(journal, self._ending(past, ""), summary_of(past))
+            return
         doubles = self._tracker.reconcile(run_id)
         if doubles:
             self._done.append(f"deleted {doubles} child runs that trials had twice")
         if publishes(past):
             self._publish(past, journal, run_id)
-        self._end(past, journal, run_id, state)
+        self._end(past, journal, run_id)
 
     def _state(self, past: History) -> State:
-        return State.FINISHED if len(past.results) >= past.planned else State.KILLED
+        # Without a number of trials nobody knows how many more there would have been.
+        endless = "once" in past.begun.origin and past.begun.spec.max_trials is None
+        return State.KILLED if endless or len(past.results) < past.planned else State.FINISHED
 
     def _give_up(self, past: History, journal: Journal) -> None:
         """Trials without an outcome end as killed; resuming executes them again."""
@@ -119,24 +129,31 @@ class Repair:
                 without_files(child)
         return {one.number: str(one.artifacts) for one in children if one.number in kept and one.artifacts is not None}
 
-    def _end(self, past: History, journal: Journal, run_id: str, state: State) -> None:
+    def _end(self, past: History, journal: Journal, run_id: str) -> None:
         summary = summary_of(past)
         results = sorted(past.results.values(), key=lambda each: each.number)
-        ending = Ending(
+        ending = self._ending(past, run_id)
+        end, about = parent_end(ending, summary, results, past.curves), described(ending, summary, results)
+        close_parent(self._tracker, ending, end, about)
+        self._note_end(journal, ending, summary)
+        Roots.of(self._sweep, past.begun.spec).close(results, self.state)
+        self._done.append(f"ended the parent run as {self.state.value}")
+
+    def _ending(self, past: History, run_id: str) -> Ending:
+        return Ending(
             name=past.begun.name,
             home=self._home,
             sweep=self._sweep,
             run_id=run_id,
             experiment_id=past.parent.experiment_id if past.parent is not None else "",
-            state=state,
+            state=self.state,
+            why="" if self.state is State.FINISHED else self._why,
             spec=past.begun.spec.described,
             stale=past.stale,
             idle=past.idle,
             price=past.tracking.slot_hour_price,
         )
-        end, about = parent_end(ending, summary, results, past.curves), described(ending, summary, results)
-        close_parent(self._tracker, ending, end, about)
+
+    def _note_end(self, journal: Journal, ending: Ending, summary: Summary) -> None:
         journal.append([written(ended_record(ending, summary))])
         journal.flush()
-        Roots.of(self._sweep, past.begun.spec).close(results, state)
-        self._done.append(f"ended the parent run as {state.value}")

@@ -69,6 +69,7 @@ def _state(home: Path, entry: SweepEntry) -> SweepState:
     stated = partial(SweepState, entry.sweep, counts=counts, age=age, run=run, experiment=experiment, tracked=tracked)
     if entry.holder is not None:
         return stated("running", resumable=False, note=f"pid {entry.holder.pid} on {entry.holder.host}")
+    once = past.plan is not None and "once" in past.plan.origin
     if past.ended is None:
-        return stated("unfinished", resumable=past.plan is not None)
-    return stated(past.ended.state.value, resumable=resumable(past.ended), note=past.ended.why)
+        return stated("unfinished", resumable=past.plan is not None and not once)
+    return stated(past.ended.state.value, resumable=resumable(past.ended) and not once, note=past.ended.why)

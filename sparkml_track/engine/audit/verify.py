@@ -137,6 +137,11 @@ class _Checker:
         holder = next((entry.holder for entry in sweeps(self._home) if entry.sweep == self._sweep), None)
         if holder is not None:
             yield f"the sweep is still running: pid {holder.pid} on host {holder.host}"
+        elif past.ended is None and past.plan is not None and "once" in past.plan.origin:
+            yield (
+                f"the sweep has not ended: its driver died; {past.plan.origin['once']}. The next call of this name, or "
+                "`sparkml-track sweeps`, ends its parent run; so does repairing it"
+            )
         elif past.ended is None:
             yield (
                 "the sweep has not ended: its driver died, or could not reach the tracking store; run the same command "

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
 from sparkml_track.engine.records.entries import plan_of, read_record
-from sparkml_track.engine.records.types import Ended, JournalRecord
+from sparkml_track.engine.records.types import Ended, JournalRecord, Plan
 from sparkml_track.engine.spec.spec import Spec, id_prefix
 from sparkml_track.errors import JournalError
 from sparkml_track.home import Home
@@ -19,7 +19,7 @@ from sparkml_track.journals import SweepEntry, last, read, sweeps
 from sparkml_track.slot.host.lock import exclusive_lock
 from sparkml_track.trial import State
 
-__all__ = ["alone", "newest", "resumable"]
+__all__ = ["alone", "newest", "resumable", "without_end"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
     """The newest sweep of this name and fingerprint that has not ended, live ones too."""
     logged = False
     over = _Over(home, spec.failures.max_failed)
-    for entry in _candidates(home, spec.name, over):
+    for entry in _candidates(home, id_prefix(spec.name), over):
         try:
             # First what is cheap: most sweeps have ended.
             if entry.holder is None and not resumable(_last(home, entry.sweep), spec.failures.max_failed):
@@ -58,13 +58,35 @@ def newest(spec: Spec, home: Path, prints: Fingerprint) -> str | None:
     return None
 
 
+def without_end(home: Path, name: str | None) -> Iterator[tuple[str, Plan]]:
+    """Sweeps that have no end although no driver has them, with their plans.
+
+    Args:
+        home: the state folder.
+        name: of the sweeps; None for all.
+    """
+    over = _Over(home, Ended)
+    for entry in _candidates(home, "" if name is None else id_prefix(name), over):
+        if entry.holder is not None:
+            continue
+        try:
+            if isinstance(_last(home, entry.sweep), Ended):
+                over.add(entry.sweep)
+                continue
+            plan = plan_of(read(home, entry.sweep))
+        except JournalError as error:
+            _log.debug("sweep %s is passed over: %s", entry.sweep, error)
+            continue
+        if plan is not None and name in (None, plan.name):
+            yield entry.sweep, plan
+
+
 def _last(home: Path, sweep: str) -> JournalRecord | None:
     record = last(home, sweep)
     return None if record is None else read_record(record)
 
 
-def _candidates(home: Path, name: str, over: _Over) -> Sequence[SweepEntry]:
-    prefix = id_prefix(name)
+def _candidates(home: Path, prefix: str, over: _Over) -> Sequence[SweepEntry]:
     return sweeps(home, lambda sweep, changed: sweep.startswith(prefix) and not over.knows(sweep, changed))
 
 
@@ -73,13 +95,14 @@ class _Over:
 
     Args:
         home: the state folder.
-        max_failed: of the sweep that is to begin; what was stopped for it may be gone on with under another.
+        rule: by which they are over; for those that go on ``max_failed`` of the sweep that is to begin, since what was
+            stopped for it may be gone on with under another.
     """
 
-    _known: ClassVar[dict[tuple[Path, int | None], dict[str, int]]] = {}
+    _known: ClassVar[dict[tuple[Path, object], dict[str, int]]] = {}
 
-    def __init__(self, home: Path, max_failed: int | None) -> None:
-        self._over = self._known.setdefault((home, max_failed), {})
+    def __init__(self, home: Path, rule: object) -> None:
+        self._over = self._known.setdefault((home, rule), {})
         self._changed: dict[str, int] = {}
 
     def knows(self, sweep: str, changed: int) -> bool:

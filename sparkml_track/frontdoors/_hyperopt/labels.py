@@ -50,7 +50,11 @@ class Labels:
 
     def space(self) -> Space:
         """What is searched, as text for each label: a record, which nothing samples."""
-        return Space(Group(tuple((self.names[label], self._text(label)) for label in self._drawn)))
+        return Space(Group(tuple(self.texts().items())))
+
+    def texts(self) -> dict[str, str]:
+        """The same by the names that labels are recorded under."""
+        return {self.names[label]: self._text(label) for label in self._drawn}
 
     def recorded(self, values: Mapping[str, Any]) -> Params:
         """Parameters of hyperopt's values; those of labels that the expression does not have are left out.

@@ -71,6 +71,11 @@ class Algorithm:
         options = ", ".join(f"{name}={value!r:.40}" for name, value in self.suggest.keywords.items())
         return f"hyperopt: {name_of(self.suggest.func)}({options})"
 
+    def skip(self, proposals: int) -> None:
+        """Leaves out the seeds that the proposals of an earlier process had."""
+        for _ in range(proposals):
+            self.rstate.integers(_SEEDS)
+
     def propose(self, trials: Any) -> dict[str, Any] | None:
         """A new document, which the trials then have; None if the algorithm has no more."""
         ids = trials.new_trial_ids(1)
@@ -122,13 +127,15 @@ class Search(Sampler):
         early_stop: looks at each trial that succeeded, None for nothing.
         raising: the first exception of the function ends the sweep, and is raised.
         ended: is called with the ``Trials`` after each trial.
+        changed: is called with a document, and whether the algorithm has just proposed it, when its state is another.
 
     Raises:
         ValueError: a document that is there has no such point.
 
     Attributes:
         labels: as given.
-        new: documents that were there and are yet to be executed.
+        new: documents that were there and are yet to be executed; also those that a driver left running that was
+            killed, as no other search has these trials.
         error: what the caller is to raise, of the user's own functions.
         stopped: why the search ended before its limits, in hyperopt's words; empty if it did not.
     """
@@ -136,7 +143,7 @@ class Search(Sampler):
     # It may have no more to propose: then the sweep ends.
     capabilities = Capabilities(adaptive=True, repeatable=False, finite=True)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three with defaults
         self,
         trials: Any,
         algorithm: Algorithm,
@@ -145,18 +152,21 @@ class Search(Sampler):
         early_stop: EarlyStop | None = None,
         raising: bool = False,
         ended: Callable[[Any], None] = lambda _: None,
+        changed: Callable[[dict[str, Any], bool], None] = lambda *_: None,
     ) -> None:
         self.labels = labels
         self._trials, self._algorithm = trials, algorithm
-        self._early_stop, self._raising, self._ended = early_stop, raising, ended
+        self._early_stop, self._raising, self._ended, self._changed = early_stop, raising, ended, changed
         self._documents: dict[int, dict[str, Any]] = {}
-        self.new = deque(one for one in documents(trials) if one["state"] == JOB_STATE_NEW)
+        self.new = deque(one for one in documents(trials) if one["state"] in (JOB_STATE_NEW, JOB_STATE_RUNNING))
         self._settled = False
         self.error: BaseException | None = None
         self.stopped = ""
         for document in self.new:
             _complete(document, labels)
             labels.recorded(spec_from_misc(document["misc"]))  # raises for what cannot be
+            document["state"] = JOB_STATE_NEW
+            changed(document, False)
         if early_stop is not None:
             early_stop.begin(trials)
 
@@ -167,7 +177,8 @@ class Search(Sampler):
 
     @override
     def ask(self, number: int) -> Params | None:
-        document = self.new.popleft() if self.new else self._algorithm.propose(self._trials)
+        given = bool(self.new)
+        document = self.new.popleft() if given else self._algorithm.propose(self._trials)
         if document is None:
             return None
         document["book_time"] = document["refresh_time"] = coarse_utcnow()
@@ -176,6 +187,7 @@ class Search(Sampler):
         if self._settled:  # the algorithm took longer than the sweep waits for it
             document["state"] = JOB_STATE_CANCEL
             return None
+        self._changed(document, not given)
         return self.labels.recorded(spec_from_misc(document["misc"]))
 
     @override
@@ -189,6 +201,7 @@ class Search(Sampler):
         document = self._documents.pop(result.number)
         found = _found(outcome, document["tid"])
         _write(self._trials, document, result, found)
+        self._changed(document, False)
         self._trials.refresh()
         _report(document, outcome)
         try:
@@ -212,6 +225,7 @@ class Search(Sampler):
         self._settled = True
         for document in (*list(self._documents.values()), *self.new):
             document["state"] = JOB_STATE_CANCEL
+            self._changed(document, False)
         self._documents.clear()
         self.new.clear()
         self._trials.refresh()

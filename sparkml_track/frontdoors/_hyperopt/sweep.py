@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from sparkml_track.api.sweep import run
 from sparkml_track.engine.results.sweep_result import SweepResult
 from sparkml_track.engine.spec.arguments import SweepArguments
 from sparkml_track.executors import Resources
+from sparkml_track.frontdoors._hyperopt.kept import Kept, counted, lowest, written_whole
 from sparkml_track.frontdoors._hyperopt.labels import Labels
 from sparkml_track.frontdoors._hyperopt.objective import Objective
 from sparkml_track.frontdoors._hyperopt.search import Algorithm, EarlyStop, Search
@@ -34,8 +35,16 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Slots", "insert", "search"]
 
 
-#: What goes on with a search that was interrupted.
-_WAY_ON = "fmin(...) with the same Trials"
+#: What goes on with a search that was interrupted, and what does after its driver died.
+_WAY_ON = {
+    "door": "fmin(...) with the same Trials",
+    "once": "a search with SparkTrials(..., name=...), or with this package's fmin(..., name=...), goes on when it is "
+    "called again",
+}
+_NAMED = {
+    "door": "fmin(...) with the same name",
+    "once": "fmin(...) with the same name goes on with its trials, in a sweep of its own",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +92,25 @@ class Asked:
     trials_save_file: str = ""
     max_queue_len: int = 1  # a sweep asks for one trial at a time, when a slot is free for it
 
-    def left(self, trials: Any, new: int) -> int | None:
+    def left(self, trials: Any, new: int, kept: Kept | None) -> int | None:
         """How many trials to execute, of which ``new`` are there; None for no limit."""
+        if kept is not None and _reached(_target(self.loss_threshold), lowest(trials)):
+            return 0
         if self.max_evals >= sys.maxsize:
             return None
-        return max(0, math.ceil(self.max_evals - len(trials))) + new
+        # Of a search with a name those that failed count, as they do in a call that is not interrupted.
+        done = len(trials) if kept is None else counted(trials)
+        return max(0, math.ceil(self.max_evals - done)) + new
 
-    def arguments(self, objective: Objective, sampler: Search, most: int | None, slots: Slots) -> SweepArguments:
+    def arguments(
+        self, objective: Objective, sampler: Search, most: int | None, slots: Slots, kept: Kept | None
+    ) -> SweepArguments:
         """The sweep; hyperopt takes limits that are infinite for none."""
         unlimited = self.timeout is None or math.isinf(self.timeout)
         return SweepArguments(
             objective=objective,
             space=sampler.labels.space(),
+            name=None if kept is None else kept.name,
             sampler=sampler,
             max_trials=most,
             timeout=None if unlimited else self.timeout,
@@ -102,7 +118,7 @@ class Asked:
             parallelism=slots.parallelism,
             executor=slots.executor,
             resources=slots.resources,
-            # The ``Trials`` are in memory alone, so there is nothing to go on with.
+            # What there is to go on with are the ``Trials``.
             resume="never",
         )
 
@@ -121,13 +137,16 @@ def _target(threshold: float | None) -> float | None:
     return min(float(threshold), sys.float_info.max)
 
 
-def search(trials: Any, asked: Asked, slots: Slots, *, raising: bool = False) -> tuple[SweepResult | None, str]:
+def search(
+    trials: Any, asked: Asked, slots: Slots, kept: Kept | None = None, *, raising: bool = False
+) -> tuple[SweepResult | None, str]:
     """Executes trials until a limit is reached.
 
     Args:
         trials: get the documents.
         asked: what to search, and how.
         slots: where.
+        kept: the files of a search that has a name, with which it goes on.
         raising: an exception of the function ends the search and is raised.
 
     Returns:
@@ -136,22 +155,32 @@ def search(trials: Any, asked: Asked, slots: Slots, *, raising: bool = False) ->
     Raises:
         KeyboardInterrupt, SystemExit: a signal came; what ended before it is in the documents.
         Exception: of the user's algorithm, and of ``early_stop_fn``.
+        LeaseHeld: another process is at the search of this name.
         SparkmlError: as ``sweep()`` raises.
     """
+    with nullcontext() if kept is None else kept.held():
+        return _search(trials, asked, slots, kept, raising)
+
+
+def _search(
+    trials: Any, asked: Asked, slots: Slots, kept: Kept | None, raising: bool
+) -> tuple[SweepResult | None, str]:
     trials.refresh()
     domain = Domain(asked.fn, asked.space, pass_expr_memo_ctrl=asked.pass_expr_memo_ctrl)
     algorithm = Algorithm(asked.algo, domain, asked.rstate)
     labels = Labels(domain.expr)
+    changed = None if kept is None else _gone_on(kept, trials, labels, algorithm)
     stop = EarlyStop(asked.early_stop_fn) if asked.early_stop_fn is not None else None
     with _shown(asked, trials) as show:
-        sampler = Search(trials, algorithm, labels, early_stop=stop, raising=raising, ended=show)
-        most = asked.left(trials, len(sampler.new))
+        more: dict[str, Any] = {} if changed is None else {"changed": changed}
+        sampler = Search(trials, algorithm, labels, early_stop=stop, raising=raising, ended=show, **more)
+        most = asked.left(trials, len(sampler.new), kept)
         if most == 0:
             return None, ""
-        given = asked.arguments(Objective(domain, labels.names, labels.options), sampler, most, slots)
+        given = asked.arguments(Objective(domain, labels.names, labels.options), sampler, most, slots, kept)
         began = time.monotonic()
         try:
-            more: dict[str, Any] = {"accepted": sampler.accepted, "origin": {"door": _WAY_ON}}
+            more = {"accepted": sampler.accepted, "origin": _WAY_ON if kept is None else _NAMED}
             result = run(given, Home.find(), slots.open, progress=False, **more)
         finally:
             sampler.settle()
@@ -160,13 +189,31 @@ def search(trials: Any, asked: Asked, slots: Slots, *, raising: bool = False) ->
     return result, sampler.stopped or _timeout(asked, result, most, time.monotonic() - began)
 
 
+def _gone_on(kept: Kept, trials: Any, labels: Labels, algorithm: Algorithm) -> Callable[[dict[str, Any], bool], None]:
+    """Takes over what there is of the search; gives what is to be called when a document has changed."""
+    kept.check_space(labels.texts())
+    kept.load(trials)
+    algorithm.skip(len(kept.proposed))
+
+    def changed(document: dict[str, Any], proposed: bool) -> None:
+        if proposed:
+            kept.proposed.add(document["tid"])
+        kept.save(trials, document)
+
+    return changed
+
+
 def _timeout(asked: Asked, result: SweepResult, most: int | None, seconds: float) -> str:
     """What hyperopt calls a timeout, if one ended the sweep; else empty."""
-    best, target = result.summary.best, _target(asked.loss_threshold)
-    reached = target is not None and best is not None and best.value is not None and best.value[0] <= target
+    best = result.summary.best
+    reached = _reached(_target(asked.loss_threshold), None if best is None or best.value is None else best.value[0])
     whole = most is not None and len(result.trials) == most and not result.counts.killed
     over = asked.timeout is not None and seconds >= asked.timeout
     return FMIN_CANCELLED_REASON_TIMEOUT if over and not reached and not whole else ""
+
+
+def _reached(target: float | None, loss: float | None) -> bool:
+    return target is not None and loss is not None and loss <= target
 
 
 @contextmanager
@@ -185,7 +232,7 @@ def _advance(bar: Any, file: str, trials: Any) -> None:
         bar.postfix = f"best loss: {min(losses)}"
     bar.update(1)
     if file:
-        Path(file).write_bytes(cloudpickle.dumps(trials))
+        written_whole(Path(file), cloudpickle.dumps(trials))
 
 
 def insert(trials: Any, points: object) -> None:

@@ -17,6 +17,9 @@ __all__ = ["search"]
 
 #: What goes on with a search that was interrupted.
 _WAY_ON = "optimize(study, ...) with the same study"
+#: What does after the driver died: of studies that last, and of those in memory.
+_LASTS = "the study goes on when optimize(study, ...) is called again, in a sweep of its own"
+_IN_MEMORY = "a study with a storage goes on when optimize(study, ...) is called again"
 
 
 def search(asked: Asked, slots: Slots) -> SweepResult | None:
@@ -29,7 +32,8 @@ def search(asked: Asked, slots: Slots) -> SweepResult | None:
         fail_left_behind(study)
         ends = Ends(study, asked.catch, asked.callbacks, bar, Clock(asked.timeout))
         sampler = Search(study, ends)
-        more: dict[str, Any] = {"accepted": sampler.accepted, "door": sampler.conversation, "origin": {"door": _WAY_ON}}
+        origin = {"door": _WAY_ON, "once": _LASTS if studies.lasts(study) else _IN_MEMORY}
+        more: dict[str, Any] = {"accepted": sampler.accepted, "door": sampler.conversation, "origin": origin}
         try:
             result = run(asked.arguments(slots, sampler), Home.find(), slots.open, progress=False, **more)
         finally:

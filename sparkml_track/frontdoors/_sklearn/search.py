@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "Limits", "Scoring", "evaluated"]
 
-#: What goes on with a search that was interrupted.
+#: What goes on with a search that was interrupted; without a name nobody can mean an earlier one.
 _WAY_ON = {"door": "fit(...) of a SparkSearchCV with the same name, on the same data"}
+_NO_WAY_ON = {
+    "door": "only fit(...) of a SparkSearchCV that has a name",
+    "once": "SparkSearchCV(..., name=...) makes a search that goes on when it is fitted again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ def evaluated(fit: Fit, search: Search, scoring: Scoring, limits: Limits) -> tup
     units = Units(len(fit.splits), instead, "split{index}_")
     given = _arguments(objective, data, units, search, limits)
     came = _First()
-    more: dict[str, Any] = {"accepted": came, "origin": _WAY_ON}
+    more: dict[str, Any] = {"accepted": came, "origin": _WAY_ON if limits.name else _NO_WAY_ON}
     try:
         result = run(given, Home.find(), limits.session, progress=limits.progress, **more)
     except SweepStopped:
@@ -194,8 +198,7 @@ def _arguments(
         data={**data, "estimator": numpy.frombuffer(digest.encode(), numpy.uint8)},
         executor=limits.executor,
         isolation=limits.isolation,
-        # Without a name nobody can mean an earlier search.
-        resume="never" if limits.name is None else "auto",
+        resume="auto" if limits.name else "never",
         failures=Failures(max_failed=0 if objective.error_score == "raise" else None),
         tracking=limits.tracking,
         units=units,
