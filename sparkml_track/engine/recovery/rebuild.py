@@ -100,9 +100,13 @@ def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[JournalRecor
 def params_of(space: Space, texts: Mapping[str, str]) -> dict[str, object]:
     """Parameters from their recorded text, by the space: "1" is a number where the space has one.
 
+    Names that the space does not have were logged by the trial, and are left out.
+
     Raises:
         ResumeRefused: they are not of this space.
     """
+    known = {*space.names}
+    texts = {name: text for name, text in texts.items() if name in known}
     readings = [[(name, value) for value in _values(text)] for name, text in texts.items()]
     fits = []
     for reading in islice(product(*readings), _READINGS):
