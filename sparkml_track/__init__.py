@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sparkml_track.api.sweep import sweep
     from sparkml_track.engine.audit.load import load_sweep
     from sparkml_track.engine.audit.verify import Verification, verify
+    from sparkml_track.engine.importing.flow import ImportedSweep, import_sweep
     from sparkml_track.engine.results.sweep_result import Best, SweepResult
     from sparkml_track.engine.spec.spec import Failures, Tracking
     from sparkml_track.errors import SparkmlError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Best",
     "Failures",
+    "ImportedSweep",
     "Resources",
     "SparkmlError",
     "SweepResult",
@@ -43,6 +45,7 @@ __all__ = [
     "Trial",
     "Verification",
     "choice",
+    "import_sweep",
     "load_sweep",
     "lognormal",
     "loguniform",
@@ -62,12 +65,14 @@ _SPACE = ("choice", "lognormal", "loguniform", "normal", "qloguniform", "qunifor
 _HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
     "Best": "sparkml_track.engine.results.sweep_result",
     "Failures": "sparkml_track.engine.spec.spec",
+    "ImportedSweep": "sparkml_track.engine.importing.flow",
     "Resources": "sparkml_track.executors",
     "SparkmlError": "sparkml_track.errors",
     "SweepResult": "sparkml_track.engine.results.sweep_result",
     "Tracking": "sparkml_track.engine.spec.spec",
     "Trial": "sparkml_track.objective",
     "Verification": "sparkml_track.engine.audit.verify",
+    "import_sweep": "sparkml_track.engine.importing.flow",
     "load_sweep": "sparkml_track.engine.audit.load",
     "reproduce": "sparkml_track.api.reproduce",
     "sweep": "sparkml_track.api.sweep",

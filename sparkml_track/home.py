@@ -72,6 +72,10 @@ class Home:
         """What attempts of a sweep left, until it is published."""
         return self.root / "spool" / sweep
 
+    def staging(self, sweep: str) -> Path:
+        """Files of a sweep that is imported, on their way."""
+        return self.root / "imports" / sweep
+
     def step(self, project: str, step: str) -> Path:
         """What a step of a project gave when it last ran."""
         return self.root / "steps" / project / f"{step}.json"

@@ -31,6 +31,8 @@ __all__ = [
     "TAG_FINGERPRINT",
     "TAG_FOLDER",
     "TAG_HOST",
+    "TAG_IMPORTED_FROM",
+    "TAG_IMPORTED_RUN",
     "TAG_KEY",
     "TAG_KIND",
     "TAG_MESSAGE",
@@ -105,6 +107,8 @@ ATTR_DRIVER = "sparkml.driver"  # system attribute of a trial: host, process and
 COLUMN_ROLE = "sparkml.role"
 TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
 TAG_DECIDED_BY = "sparkml.promotion.metric"  # the metric that decided about a candidate
+TAG_IMPORTED_FROM = "sparkml.imported.from"  # on imported runs: the store that they were in, without secrets
+TAG_IMPORTED_RUN = "sparkml.imported.run"  # and the id that a parent or a child run had there
 TAG_SEED = "sparkml.promotion.seed"  # of its refit
 
 # Journal records, in the order a trial makes them.

@@ -1,10 +1,11 @@
-"""Commands about single sweeps: ``show``, ``compare``, ``report``, ``export``, ``open``, ``delete``."""
+"""Commands about single sweeps: ``show``, ``compare``, ``report``, ``export``, ``import``, ``open``, ``delete``."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,7 @@ _PARAMS = 8
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (show, compare, report, export, open_, delete):
+    for command in (show, compare, report, export, import_, open_, delete):
         app.command(command.__name__.rstrip("_"))(guarded(command))
 
 
@@ -123,6 +124,28 @@ def export(
 
     count = export_trials(_load(run, config, tracking_uri).result.trials, output)
     _say(as_json, {"file": str(output), "trials": count}, f"{count:,} trials in {output}")
+
+
+def import_(
+    run: _Run,
+    source: Annotated[
+        str, typer.Option("--from", metavar="HOME|URI", help="The home, or the MLflow store, that has the sweep.")
+    ],
+    config: _Config = None,
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option("--tracking-uri", envvar="MLFLOW_TRACKING_URI", help="Of the store that gets the runs."),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Take over a sweep from another home or MLflow store: runs, files, models and journal; again adds nothing."""
+    from sparkml_track.engine.importing.flow import import_sweep
+
+    home, uri = _where(config, tracking_uri)
+    done = import_sweep(run, source, home=home.root, tracking_uri=uri)
+    added = f"added {done.trials:,} child runs, {done.nested:,} runs inside them and {done.records:,} journal records"
+    text = f"{done.sweep}, {done.state}: {added}; {done.already:,} child runs were here\nparent run {done.run_id}"
+    _say(as_json, asdict(done), text)
 
 
 def open_(

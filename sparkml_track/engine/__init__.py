@@ -6,6 +6,7 @@
     signals       Ctrl-C and SIGTERM
     closing       workers leave while the parent run is ended
     garbage       collections while a sweep runs look at what it makes alone
+    importing     a sweep of another home or store is taken over
     audit         does the tracking store say what the journal says; repair
     recovery      resume, a journal made anew, warm start
     publishing    child runs, the report and the end of the parent run

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sparkml_track.adapters.mlflow.datasets import inputs_of
 from sparkml_track.adapters.mlflow.experiments import find_experiment
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.adapters.mlflow.values import MAX_PARAM, MAX_TAG, clipped, millis, origin_tags, point
@@ -47,7 +48,7 @@ class RunRecorder:
         status = "FAILED"
         try:
             self.log(run_id, run.metrics, {**_table_tags(run.data), **run.tags}, run.params)
-            self._writer.log_inputs(run_id, run.data)
+            self._writer.log_inputs(run_id, inputs_of(run.data))
             for path, text in run.artifacts.items():
                 self._client.log_text(run_id, text, path)
             yield run_id, experiment

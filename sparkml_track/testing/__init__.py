@@ -13,6 +13,7 @@ samplers         of samplers
 tables           of tables
 trackers         of trackers
 _tracker_parents its part about parent runs
+_tracker_whole   its part about runs that are read back
 _tracker_runs    runs for it
 servers          a tracking server and PostgreSQL on loopback
 accounting       the accounting invariants of a sweep

@@ -11,15 +11,15 @@ import pytest
 
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
-from sparkml_track.testing._tracker_parents import ParentsCase
 from sparkml_track.testing._tracker_runs import START, sample_child, sample_nested, sample_parent
+from sparkml_track.testing._tracker_whole import WholeCase
 from sparkml_track.trackers import ParentEnd, StoredChild, Tracker, differences
 from sparkml_track.trial import Report, State
 
 __all__ = ["TrackerCase", "sample_child", "sample_parent"]
 
 
-class TrackerCase(ParentsCase):
+class TrackerCase(WholeCase):
     """What every tracker must do, read back through its own contract.
 
     ``open`` is called several times in a test and must open the same store each time; each test has a store of its

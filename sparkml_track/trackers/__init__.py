@@ -7,6 +7,7 @@ _rows     a trial as rows, the same for every member
 _names    what names and values a store takes
 _stored   what is stored, beside what should be
 _content  what a file of a run holds
+_whole    a run read back, for another store
 receiving what a tracking server does with a batch of child runs
 """
 
@@ -23,6 +24,7 @@ from sparkml_track.trackers._content import Content, write_content
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
 from sparkml_track.trackers._names import key, problems
 from sparkml_track.trackers._stored import differences
+from sparkml_track.trackers._whole import WholeRun
 
 __all__ = [
     "Aggregate",
@@ -35,6 +37,7 @@ __all__ = [
     "StoredChild",
     "StoredParent",
     "Tracker",
+    "WholeRun",
     "default_uri",
     "differences",
     "key",

@@ -10,6 +10,7 @@ from pathlib import Path
 from sparkml_track import schema
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._content import Content
+from sparkml_track.trackers._whole import WholeRun
 from sparkml_track.trial import Report, RunLog, State
 
 __all__ = ["Aggregate", "ChildRun", "ParentEnd", "ParentRun", "StoredChild", "StoredParent", "Tracker"]
@@ -26,6 +27,7 @@ class ParentRun:
         params: the flattened spec, shown as the run's params.
         tags: code version, environment, Spark facts.
         data: logged as dataset inputs.
+        inputs: dataset inputs beside those, as another store has them.
         artifacts: artifact path to content: what is searched, by what code, in what environment.
         started: seconds since the epoch.
     """
@@ -36,6 +38,7 @@ class ParentRun:
     params: Mapping[str, object] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     data: Sequence[DataRef] = ()
+    inputs: Sequence[Mapping[str, object]] = ()
     artifacts: Mapping[str, Content] = field(default_factory=dict)
     started: float = 0.0
 
@@ -239,6 +242,21 @@ class Tracker(ABC):
     @abstractmethod
     def parent(self, run_id: str) -> StoredParent:
         """A parent run as it is stored; ``TrackingError`` if there is none, or it is not a sweep."""
+
+    @abstractmethod
+    def whole_parent(self, run_id: str) -> WholeRun:
+        """A parent run with all that was written to it; errors as of ``parent``."""
+
+    @abstractmethod
+    def whole_children(self, run_id: str) -> Iterator[WholeRun]:
+        """All active child runs of a parent, with all that was written to them and to the runs inside them."""
+
+    @abstractmethod
+    def fetch(self, run: WholeRun, folder: Path) -> None:
+        """Copies the files of a run and of its models to a folder, as a trial leaves them: models below ``models``.
+
+        The folder is made; what is there goes. Where the store keeps no files of a run, it is empty.
+        """
 
     @abstractmethod
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:

@@ -6,11 +6,13 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from typing_extensions import override
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.values import clipped, millis, user
+from sparkml_track.adapters.mlflow.datasets import Input, inputs_of, logged_inputs
+from sparkml_track.adapters.mlflow.values import Point, clipped, millis, user
 from sparkml_track.errors import TrackingError
 from sparkml_track.refs import DataRef
 from sparkml_track.slot.host.trees import remove_tree
@@ -30,7 +32,8 @@ from sparkml_track.trackers._rows import (
     status,
     stored_child,
 )
-from sparkml_track.trial import State
+from sparkml_track.trackers._whole import WholeRun, inside_of, seconds, with_nested
+from sparkml_track.trial import LoggedMetric, RunLog, State
 
 __all__ = ["MemoryRun", "MemoryTracker"]
 
@@ -47,6 +50,8 @@ class MemoryRun:
     metrics: dict[str, float] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
     data: Sequence[DataRef] = ()
+    points: Sequence[Point] = ()
+    inputs: Sequence[Input] = ()
     started: int = 0
     ended: int | None = None
 
@@ -74,6 +79,7 @@ class MemoryTracker(Tracker):
         run_id = self.find(parent.sweep) or self._add(parent.experiment, millis(parent.started))
         run = self.runs[run_id]
         run.status, run.data = "RUNNING", parent.data
+        run.inputs = [*inputs_of(parent.data), *logged_inputs(parent.inputs)]
         run.params = {key(name): clipped(value, MAX_PARAM) for name, value in parent.params.items()} | run.params
         own = {schema.TAG_KIND: "sweep", schema.TAG_SWEEP: parent.sweep, schema.TAG_STATE: State.RUNNING.value}
         run.artifacts |= {path: read_content(one) for path, one in parent.artifacts.items()}
@@ -95,8 +101,8 @@ class MemoryTracker(Tracker):
     def finish(self, run_id: str, end: ParentEnd) -> None:
         self._interrupt("before finish")
         run = self._run(run_id)
-        points = latest(parent_points(end))
-        run.metrics |= {name: one.number for name, one in points.items()}
+        run.points = [*run.points, *parent_points(end)]
+        run.metrics = {name: one.number for name, one in latest(run.points).items()}
         run.tags |= {**end.tags, schema.TAG_STATE: end.state.value, **renamed(end.metrics)}
         run.artifacts |= {path: read_content(one) for path, one in end.artifacts.items()}
         run.status, run.ended = status(end.state), millis(end.ended)
@@ -129,6 +135,25 @@ class MemoryTracker(Tracker):
         return StoredParent(
             run_id, run.experiment, sweep, run.status, dict(run.metrics), dict(run.params), dict(run.tags)
         )
+
+    @override
+    def whole_parent(self, run_id: str) -> WholeRun:
+        run = self._run(run_id)
+        return replace(_whole(run), experiment=run.experiment)
+
+    @override
+    def whole_children(self, run_id: str) -> Iterator[WholeRun]:
+        nested = inside_of(map(_whole, self._of_sweep(run_id)))
+        return (with_nested(_whole(run), nested) for run in list(self._children(run_id)))
+
+    @override
+    def fetch(self, run: WholeRun, folder: Path) -> None:
+        remove_tree(str(folder))
+        folder.mkdir(parents=True)
+        for name, text in self._run(run.run_id).artifacts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
 
     @override
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
@@ -169,7 +194,7 @@ class MemoryTracker(Tracker):
         run = self.runs[run_id]
         if run.status == "RUNNING":
             run.tags, run.params = tags, child_params(child)
-            run.metrics = {name: one.number for name, one in latest(child_points(child)).items()}
+            _log(run, child)
             run.artifacts = _texts(child)
             run.status = status(child.state)
             run.ended = millis(child.started + child.duration) if child.state.terminal else None
@@ -186,9 +211,9 @@ class MemoryTracker(Tracker):
         ids = {"": child_id}
         for one in nested_runs(parent, child):
             run_id = ids[one.id] = there.get(one.id) or self._add(parent.experiment_id, millis(one.run.started))
-            run, points = self.runs[run_id], child_points(one.run)
+            run = self.runs[run_id]
             run.tags, run.params = {**one.tags, schema.TAG_PARENT: ids[one.parent]}, child_params(one.run)
-            run.metrics = {name: each.number for name, each in latest(points).items()}
+            _log(run, one.run)
             run.status, run.ended = status(one.run.state), millis(one.run.started + one.run.duration)
 
     def _add(self, experiment: str, started: int) -> str:
@@ -213,6 +238,20 @@ class MemoryTracker(Tracker):
     def _children(self, run_id: str) -> Iterator[MemoryRun]:
         inside = (run for run in self.runs.values() if run.tags.get(schema.TAG_PARENT) == run_id)
         return (run for run in inside if schema.TAG_NUMBER in run.tags)
+
+
+def _log(run: MemoryRun, child: ChildRun) -> None:
+    run.points, run.inputs = child_points(child), logged_inputs(child.logged.inputs)
+    run.metrics = {name: one.number for name, one in latest(run.points).items()}
+
+
+def _whole(run: MemoryRun) -> WholeRun:
+    metrics = [LoggedMetric(one.key, one.number, one.step, seconds(one.timestamp)) for one in run.points]
+    inputs = [{**one._asdict(), "tags": dict(one.tags)} for one in run.inputs]
+    log = RunLog(dict(run.params), metrics, dict(run.tags), inputs)
+    return WholeRun(
+        run.run_id, run.tags.get("mlflow.runName", ""), run.status, seconds(run.started), seconds(run.ended), log
+    )
 
 
 def _texts(child: ChildRun) -> dict[str, str]:

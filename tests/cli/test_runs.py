@@ -1,4 +1,4 @@
-"""``sparkml-track show``, ``compare``, ``report``, ``export``, ``open`` and ``delete``."""
+"""``sparkml-track show``, ``compare``, ``report``, ``export``, ``import``, ``open`` and ``delete``."""
 
 from __future__ import annotations
 
@@ -155,6 +155,26 @@ def test_compare_shows_what_differs(made: Any, capsys: pytest.CaptureFixture[str
     assert [row["finished"] for row in found["sweeps"]] == [5, 3]
     assert found["different"]["max_trials"] == [6, 4]
     assert "space" not in found["different"]
+
+
+def test_import_takes_over_a_sweep_of_another_home(
+    home: Path,
+    first: st.SweepResult,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    code, out, _ = command(capsys, "import", first.sweep, "--from", home)
+    assert (code, f"{first.sweep}, finished: added 6 child runs" in out) == (0, True)
+    code, out, _ = command(capsys, "import", first.sweep, "--from", home, "--json")
+    done = json.loads(out)
+    assert (done["trials"], done["already"], done["records"]) == (0, 6, 0)
+    assert (done["sweep"], done["source_run"]) == (first.sweep, first.run_id)
+    _, out, _ = command(capsys, "show", first.sweep)
+    assert f"parent run {done['run_id']}" in out
+    code, out, err = command(capsys, "import", "never", "--from", tmp_path / "nowhere")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
 
 
 def test_export_writes_the_trials(first: st.SweepResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,6 +148,15 @@ class Away(Tracker):
     def nested(self, run_id: str) -> Mapping[str, int]:
         return self._inner.nested(run_id)
 
+    def whole_parent(self, run_id: str) -> Any:
+        return self._inner.whole_parent(run_id)
+
+    def whole_children(self, run_id: str) -> Any:
+        return self._inner.whole_children(run_id)
+
+    def fetch(self, run: Any, folder: Path) -> None:
+        self._inner.fetch(run, folder)
+
     def runs_of(self, run_id: str, numbers: Any) -> Mapping[int, str]:
         return self._inner.runs_of(run_id, numbers)
 

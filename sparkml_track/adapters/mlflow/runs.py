@@ -10,10 +10,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 
 from sparkml_track.adapters.mlflow import rest
-from sparkml_track.adapters.mlflow.datasets import dataset_inputs, inputs_of
+from sparkml_track.adapters.mlflow.datasets import Input, dataset_inputs
 from sparkml_track.adapters.mlflow.errors import OddAnswer
 from sparkml_track.adapters.mlflow.values import Point
-from sparkml_track.refs import DataRef
 
 __all__ = ["RunWriter"]
 
@@ -72,10 +71,10 @@ class RunWriter:
         for label in labels:
             self._client.log_batch(run_id, tags=label)
 
-    def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
-        """Adds data as dataset inputs."""
+    def log_inputs(self, run_id: str, data: Sequence[Input]) -> None:
+        """Adds dataset inputs."""
         if data:
-            self._client.log_inputs(run_id, datasets=dataset_inputs(inputs_of(data)))
+            self._client.log_inputs(run_id, datasets=dataset_inputs(data))
 
     def end(self, run_id: str, status: str, ended: int | None) -> None:
         """Sets the status, and with a time in milliseconds the end."""

@@ -8,8 +8,9 @@ import sys
 from typing import NamedTuple
 
 from sparkml_track.adapters.mlflow.names import stored_name
+from sparkml_track.errors import TrackingError
 
-__all__ = ["MAX_PARAM", "MAX_TAG", "Point", "clipped", "millis", "origin_tags", "point", "user"]
+__all__ = ["MAX_PARAM", "MAX_TAG", "Point", "clipped", "millis", "origin_tags", "point", "quoted", "user"]
 
 # MLflow's own limits: mlflow/utils/validation.py. It cuts longer values without a word.
 MAX_PARAM = 6000
@@ -54,6 +55,17 @@ def clipped(value: object, limit: int) -> str:
 def millis(seconds: float) -> int:
     """Milliseconds since the epoch, never negative."""
     return max(0, int(seconds * 1000))
+
+
+def quoted(value: str) -> str:
+    """A value in a search.
+
+    Raises:
+        TrackingError: MLflow's searches cannot say it.
+    """
+    if "'" in value and '"' in value:
+        raise TrackingError(f"MLflow cannot search for {value!r}: it has both kinds of quotes. Use another name.")
+    return f'"{value}"' if "'" in value else f"'{value}'"
 
 
 def user() -> str:

@@ -17,7 +17,7 @@ from sparkml_track.slot.host.trees import plain_files, remove_tree
 from sparkml_track.trackers._base import ChildRun
 from sparkml_track.trackers._content import Content, write_content
 
-__all__ = ["store_child_files", "store_files", "trouble_with"]
+__all__ = ["links_in", "local_path", "store_child_files", "store_files", "trouble_with"]
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def store_files(location: str, tracking_uri: str, texts: Mapping[str, Content], 
     Returns:
         What the store refused to take, empty for nothing: one bad name must not keep the rest from it.
     """
-    local = _local_path(location)
+    local = local_path(location)
     if local is not None:
         _write(local, texts, folder)
         return ""
@@ -47,7 +47,7 @@ def store_files(location: str, tracking_uri: str, texts: Mapping[str, Content], 
         return _send(repository, staged)
 
 
-def _local_path(location: str) -> Path | None:
+def local_path(location: str) -> Path | None:
     """The folder of artifacts that are on this machine, as MLflow itself finds it."""
     if location.startswith("/"):
         return Path(url2pathname(location))
@@ -119,12 +119,13 @@ def trouble_with(store: Callable[[], str]) -> str:
 
 def _write(root: Path, texts: Mapping[str, Content], folder: Path | None) -> None:
     if folder is not None and folder.is_dir():
-        shutil.copytree(folder, root, ignore=_links, dirs_exist_ok=True)
+        shutil.copytree(folder, root, ignore=links_in, dirs_exist_ok=True)
     for name, text in texts.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_content(path, text)
 
 
-def _links(where: str, names: list[str]) -> list[str]:
+def links_in(where: str, names: list[str]) -> list[str]:
+    """The names of a folder that are links, which are never followed."""
     return [name for name in names if Path(where, name).is_symlink()]

@@ -13,7 +13,7 @@ from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers._base import ChildRun
 from sparkml_track.trackers._mlflow.artifacts import store_files
 
-__all__ = ["kept_models", "model_location", "place_of", "store_models"]
+__all__ = ["kept_models", "model_folder", "model_location", "place_of", "store_models"]
 
 _FOLDER = "models"
 
@@ -62,7 +62,12 @@ def store_models(child: ChildRun, run_id: str, root: str, tracking_uri: str) -> 
 
 def _within(child: ChildRun, model_id: str) -> Path:
     assert child.artifacts is not None
-    return child.artifacts / _FOLDER / model_id / "artifacts"
+    return model_folder(child.artifacts, model_id)
+
+
+def model_folder(left: Path, model_id: str) -> Path:
+    """Where the files of a model are in what a trial left."""
+    return left / _FOLDER / model_id / "artifacts"
 
 
 def _is_whole(folder: Path, left: Path | None) -> bool:

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from typing_extensions import override
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.datasets import inputs_of, logged_inputs
 from sparkml_track.adapters.mlflow.errors import tried_again
 from sparkml_track.adapters.mlflow.values import MAX_PARAM, clipped, millis
 from sparkml_track.errors import TrackingError
@@ -21,8 +23,10 @@ from sparkml_track.trackers._mlflow.lanes.lane import Entry, Lane, Place
 from sparkml_track.trackers._mlflow.models import store_models
 from sparkml_track.trackers._mlflow.opening import open_lane
 from sparkml_track.trackers._mlflow.parent import parent_end_tags, parent_tags
+from sparkml_track.trackers._mlflow.reading import fetch_files
 from sparkml_track.trackers._names import key
-from sparkml_track.trackers._rows import Parent, child_tags, late_tags, parent_points, status
+from sparkml_track.trackers._rows import Parent, child_tags, is_child, late_tags, parent_points, status
+from sparkml_track.trackers._whole import WholeRun, inside_of, with_nested
 
 __all__ = ["MlflowTracker", "open_mlflow"]
 
@@ -86,6 +90,25 @@ class MlflowTracker(Tracker):
         return self._asked(lambda: self._lane.runs_of(self._parent(run_id), numbers))
 
     @override
+    def whole_parent(self, run_id: str) -> WholeRun:
+        return self._asked(lambda: self._whole_parent(run_id))
+
+    @override
+    def whole_children(self, run_id: str) -> Iterator[WholeRun]:
+        with self._lane.translated():
+            parent = self._parent(run_id)
+            tags = {schema.TAG_SWEEP: parent.sweep, schema.TAG_KIND: "nested"}
+            nested = inside_of(self._lane.whole(parent.experiment_id, tags))
+            for run in self._lane.whole(parent.experiment_id, {schema.TAG_PARENT: run_id}):
+                if is_child(run.log.tags):
+                    yield with_nested(run, nested)
+
+    @override
+    def fetch(self, run: WholeRun, folder: Path) -> None:
+        lane = self._lane
+        self._asked(lambda: fetch_files(run, lane.location(run.run_id), lane.full_uri, folder))
+
+    @override
     def reopen(self, run_id: str, numbers: Sequence[int]) -> None:
         if numbers:
             self._asked(lambda: self._lane.reopen(self._parent(run_id), numbers))
@@ -130,7 +153,7 @@ class MlflowTracker(Tracker):
         for name in run.params if run else ():  # MLflow refuses to change a param
             params.pop(name, None)
         lane.log(run_id, params, (), tags if run else {})
-        lane.log_inputs(run_id, parent.data)
+        lane.log_inputs(run_id, [*inputs_of(parent.data), *logged_inputs(parent.inputs)])
         self._store(run_id, parent.artifacts)
         if run and run.status != "RUNNING":
             lane.end(run_id, "RUNNING", None)
@@ -163,6 +186,14 @@ class MlflowTracker(Tracker):
             params=run.params,
             tags=run.tags,
         )
+
+    def _whole_parent(self, run_id: str) -> WholeRun:
+        parent = self._parent(run_id)
+        tags = {schema.TAG_SWEEP: parent.sweep, schema.TAG_KIND: "sweep"}
+        found = [run for run in self._lane.whole(parent.experiment_id, tags) if run.run_id == run_id]
+        if not found:
+            raise TrackingError(f"The parent run {run_id} in {self.uri} was deleted. Restore it in MLflow.")
+        return replace(found[0], experiment=self._lane.experiment_name(parent.experiment_id))
 
     def _parent(self, run_id: str) -> Parent:
         if run_id not in self._parents:

@@ -12,14 +12,13 @@ from typing_extensions import override
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow import rest
-from sparkml_track.adapters.mlflow.datasets import dataset_inputs, logged_inputs
+from sparkml_track.adapters.mlflow.datasets import Input, dataset_inputs, logged_inputs
 from sparkml_track.adapters.mlflow.errors import hush, tried_again
 from sparkml_track.adapters.mlflow.experiments import find_experiment
-from sparkml_track.adapters.mlflow.values import Point, millis
-from sparkml_track.errors import TrackingError
-from sparkml_track.refs import DataRef
+from sparkml_track.adapters.mlflow.values import Point, millis, quoted
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow.lanes.lane import Entry, Lane, Place, StoredRun
+from sparkml_track.trackers._mlflow.reading import Points, points_by_client, whole_runs
 from sparkml_track.trackers._rows import (
     OF_AN_END,
     Parent,
@@ -33,6 +32,7 @@ from sparkml_track.trackers._rows import (
     stored_child,
     trial_number,
 )
+from sparkml_track.trackers._whole import WholeRun
 from sparkml_track.trial import State
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ class ClientLane(Lane):
         return find_experiment(self._client, name, self._root)
 
     @override
+    def experiment_name(self, experiment_id: str) -> str:
+        return str(self._client.get_experiment(experiment_id).name)
+
+    @override
     def search(self, sweep: str, experiment_id: str | None = None) -> str | None:
         experiments = [experiment_id] if experiment_id else [one.experiment_id for one in self._experiments()]
         found = self._search(experiments, {schema.TAG_SWEEP: sweep, schema.TAG_KIND: "sweep"})
@@ -113,7 +117,7 @@ class ClientLane(Lane):
         self._runs.log(run_id, params, points, tags)
 
     @override
-    def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
+    def log_inputs(self, run_id: str, data: Sequence[Input]) -> None:
         self._runs.log_inputs(run_id, data)
 
     @override
@@ -177,6 +181,10 @@ class ClientLane(Lane):
     def nested(self, parent: Parent) -> Mapping[str, int]:
         tags = {schema.TAG_SWEEP: parent.sweep, schema.TAG_KIND: "nested"}
         return Counter(run.data.tags.get(schema.TAG_NESTED, "") for run in self._search([parent.experiment_id], tags))
+
+    @override
+    def whole(self, experiment_id: str, tags: Mapping[str, str]) -> Iterator[WholeRun]:
+        return whole_runs(self._client, self._search([experiment_id], tags), self._points)
 
     @override
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:
@@ -308,8 +316,11 @@ class ClientLane(Lane):
 
     # ----------------------------------------------------------------------------------------------------- search
 
+    def _points(self, runs: Sequence[Run]) -> Points:
+        return points_by_client(self._client, runs)
+
     def _search(self, experiments: Sequence[str], tags: Mapping[str, str], view: int = _ACTIVE_ONLY) -> Iterator[Run]:
-        query = " AND ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items())
+        query = " AND ".join(f"tags.`{name}` = {quoted(value)}" for name, value in tags.items())
         token = None
         while experiments:
             page = tried_again(
@@ -337,9 +348,3 @@ def _stored(run: Run) -> StoredChild:
     info, data = run.info, run.data
     row = StoredRow(info.status, info.start_time, info.end_time, data.tags)
     return stored_child(info.run_id, row, dict(data.metrics), dict(data.params))
-
-
-def _quoted(value: str) -> str:
-    if "'" in value and '"' in value:
-        raise TrackingError(f"MLflow cannot search for {value!r}: it has both kinds of quotes. Use another name.")
-    return f'"{value}"' if "'" in value else f"'{value}'"

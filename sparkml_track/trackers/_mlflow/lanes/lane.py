@@ -16,12 +16,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sparkml_track.adapters.mlflow.datasets import Input
 from sparkml_track.adapters.mlflow.errors import translated
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.adapters.mlflow.values import Point
-from sparkml_track.refs import DataRef
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._rows import Parent
+from sparkml_track.trackers._whole import WholeRun
 
 __all__ = ["Entry", "Lane", "Place", "StoredRun"]
 
@@ -113,6 +114,10 @@ class Lane(ABC):
         """The id of an experiment, made if it is missing; ``TrackingError`` if it is deleted."""
 
     @abstractmethod
+    def experiment_name(self, experiment_id: str) -> str:
+        """The name of an experiment that is there."""
+
+    @abstractmethod
     def search(self, sweep: str, experiment_id: str | None = None) -> str | None:
         """The active parent run of a sweep, in one experiment or in any; None if there is none."""
 
@@ -133,8 +138,8 @@ class Lane(ABC):
         """Adds values to an active run; params that are there must not be given again."""
 
     @abstractmethod
-    def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
-        """Adds data as dataset inputs."""
+    def log_inputs(self, run_id: str, data: Sequence[Input]) -> None:
+        """Adds dataset inputs."""
 
     @abstractmethod
     def end(self, run_id: str, status: str, ended: int | None) -> None:
@@ -176,6 +181,10 @@ class Lane(ABC):
     @abstractmethod
     def nested(self, parent: Parent) -> Mapping[str, int]:
         """Active runs inside those of trials, at any depth: how many for each id from a slot."""
+
+    @abstractmethod
+    def whole(self, experiment_id: str, tags: Mapping[str, str]) -> Iterator[WholeRun]:
+        """Active runs of an experiment that have these tags, whole but for the runs inside them."""
 
     @abstractmethod
     def reopen(self, parent: Parent, numbers: Sequence[int]) -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from sparkml_track import schema
-from sparkml_track.adapters.mlflow.datasets import inputs_of
+from sparkml_track.adapters.mlflow.datasets import Input
 from sparkml_track.adapters.mlflow.experiments import KIND, artifact_location
 from sparkml_track.adapters.mlflow.uri import below
 from sparkml_track.adapters.mlflow.values import Point
 from sparkml_track.errors import TrackingError
-from sparkml_track.refs import DataRef
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow.lanes import tables
 from sparkml_track.trackers._mlflow.lanes.batch import Batch, Data
@@ -27,7 +27,13 @@ from sparkml_track.trackers._mlflow.lanes.database import Database, chunks
 from sparkml_track.trackers._mlflow.lanes.lane import Entry, Place
 from sparkml_track.trackers._mlflow.lanes.tables import Conflict
 from sparkml_track.trackers._rows import OF_AN_END, Parent, StoredRow, is_child, stored_child, trial_number
-from sparkml_track.trial import State
+from sparkml_track.trackers._whole import seconds
+from sparkml_track.trial import LoggedMetric, State
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+    from sparkml_track.trackers._mlflow.reading import Points
 
 __all__ = ["SqlLane", "child_id", "child_location"]
 
@@ -120,9 +126,9 @@ class SqlLane(ClientLane, Database):
             self.add(tables.LATEST, batch.newest)
 
     @override
-    def log_inputs(self, run_id: str, data: Sequence[DataRef]) -> None:
+    def log_inputs(self, run_id: str, data: Sequence[Input]) -> None:
         if data:
-            batch = Batch(data=[Data(one, run_id) for one in inputs_of(data)])
+            batch = Batch(data=[Data(one, run_id) for one in data])
             with self.transaction():
                 query = "SELECT experiment_id FROM runs WHERE run_uuid = ?"
                 write_data(self, batch, int(self.query(query, run_id)[0][0]))
@@ -258,6 +264,15 @@ class SqlLane(ClientLane, Database):
         query = "SELECT run_uuid, status, lifecycle_stage FROM runs WHERE run_uuid IN ({})"
         rows = self.query_for(query + self.locking, ids)
         return {run_id for run_id, status, stage in rows if status != "RUNNING" or stage != "active"}
+
+    @override
+    def _points(self, runs: Sequence[Run]) -> Points:
+        found: dict[str, list[LoggedMetric]] = {}
+        query = "SELECT run_uuid, key, value, is_nan, step, timestamp FROM metrics WHERE run_uuid IN ({})"
+        for run_id, name, value, is_nan, step, at in self.query_for(query, [run.info.run_id for run in runs]):
+            one = LoggedMetric(name, math.nan if is_nan else value, step, seconds(at))
+            found.setdefault(run_id, []).append(one)
+        return found
 
     def _check_parent(self, parent: Parent) -> None:
         query = """SELECT 1 FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id

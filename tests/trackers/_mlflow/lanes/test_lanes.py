@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from sqlalchemy import text
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.datasets import inputs_of
 from sparkml_track.adapters.mlflow.values import point
 from sparkml_track.errors import TrackingError
 from sparkml_track.testing.trackers import sample_child, sample_parent
@@ -397,7 +398,7 @@ def test_a_lane_takes_batches_of_some_size_and_is_closed_twice(lane: Lane) -> No
 
 def test_an_input_that_another_lane_wrote_is_not_written_again(lane: Lane, store: Store) -> None:
     parent = begun(lane)
-    data = sample_parent().data
+    data = inputs_of(sample_parent().data)
     with closing(LANES["client"](store)) as other:
         other.log_inputs(parent.run_id, data)
     lane.log_inputs(parent.run_id, data)
