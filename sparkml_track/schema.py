@@ -25,6 +25,7 @@ __all__ = [
     "TAG_ATTEMPTS",
     "TAG_BEST",
     "TAG_CODE_CHANGED",
+    "TAG_CPU",
     "TAG_DECIDED_BY",
     "TAG_DIGEST",
     "TAG_FILES",
@@ -35,6 +36,7 @@ __all__ = [
     "TAG_IMPORTED_RUN",
     "TAG_KEY",
     "TAG_KIND",
+    "TAG_MEMORY",
     "TAG_MESSAGE",
     "TAG_MODEL",
     "TAG_MODEL_RUN",
@@ -73,6 +75,8 @@ TAG_STATE = "sparkml.state"  # finished, pruned, failed, killed, running
 TAG_REASON = "sparkml.reason"  # one of REASONS
 TAG_MESSAGE = "sparkml.message"  # for a person, clipped
 TAG_ATTEMPTS = "sparkml.attempts"  # how many attempts the trial had
+TAG_CPU = "sparkml.cpu.seconds"  # of processors, of the accepted attempt; of several units all of them
+TAG_MEMORY = "sparkml.memory.bytes"  # at the peak of the process that had the accepted attempt
 TAG_HOST = "sparkml.host"  # where the accepted attempt ran
 TAG_ARTIFACTS = "sparkml.artifacts"  # why files of the run could not be kept
 TAG_FOLDER = "sparkml.artifact_folder"  # under artifact_root, with what the trial left; else that is in the run

@@ -6,14 +6,16 @@ monotonic clock.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
 __all__ = [
     "NESTED",
+    "UNMEASURED",
     "Attempt",
     "AttemptId",
     "Counts",
@@ -26,6 +28,7 @@ __all__ = [
     "State",
     "Trial",
     "Unit",
+    "Usage",
 ]
 
 #: Nested runs that a trial may keep.
@@ -259,6 +262,30 @@ class NestedRun:
         return cls(parts[0].id, name, parent, started, ended, status, RunLog.joined([one.log for one in parts]))
 
 
+class Usage(NamedTuple):
+    """What attempts took of their hosts; None for what is not known.
+
+    Attributes:
+        cpu: seconds of processors, with child processes that have ended.
+        memory: bytes of the process at its peak, with what it had before the attempt.
+    """
+
+    cpu: float | None = None
+    memory: int | None = None
+
+    @classmethod
+    def of_all(cls, each: Iterable[Usage]) -> Usage:
+        """Of several attempts: the sum of seconds, and the highest peak."""
+        known = [*each]
+        seconds = [one.cpu for one in known if one.cpu is not None]
+        peaks = [one.memory for one in known if one.memory is not None]
+        return cls(math.fsum(seconds) if seconds else None, max(peaks, default=None))
+
+
+#: Of an attempt that did not come to its end, and of any that nobody measured.
+UNMEASURED = Usage()
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended.
@@ -276,6 +303,7 @@ class Outcome:
         in_place: the folder is on storage that outlives the sweep, and stays; else it is on the driver.
         payload: opaque bytes that the attempt gave back by ``trial.give``, for front doors that return objects; no
             journal keeps them, and nobody else loads them.
+        usage: what it took of the host.
     """
 
     state: State
@@ -289,3 +317,4 @@ class Outcome:
     artifacts: str = ""
     in_place: bool = False
     payload: bytes = field(default=b"", repr=False)
+    usage: Usage = UNMEASURED

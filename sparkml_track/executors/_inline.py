@@ -30,6 +30,7 @@ from sparkml_track.slot.attempt.artifacts import pieces
 from sparkml_track.slot.attempt.context import Data, Link
 from sparkml_track.slot.attempt.execute import Stopped, execute
 from sparkml_track.slot.attempt.payload import Payload
+from sparkml_track.slot.attempt.usage import thread_usage
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.slot.host.paths import HostPaths
 from sparkml_track.trial import Attempt, Outcome, Report, State
@@ -186,7 +187,9 @@ class InlineExecutor(Executor, Link):
         self._data.renew()
         self._inputs.place(attempt)
         self.payload.begin(attempt.payload)
+        began = time.thread_time()
         done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._places)
+        done = done._replace(usage=thread_usage(began))
         outcome = outcome_of(done, "driver", work.metric, self.payload.back)
         reason = self._stopped.pop(attempt.id, None)
         if reason is not None:

@@ -19,6 +19,7 @@ from .attempt.payload import Payload, in_parts
 from .attempt.returned import describe_error
 from .attempt.run_log import Recorder, executing, new_run_id
 from .attempt.threads import thread_count
+from .attempt.usage import Meter
 from .condition import LINUX, born_here
 from .host.paths import HostPaths, Places
 from .host.temporary import make_temporary
@@ -146,7 +147,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
         paths = HostPaths(loaded.places.host)
         data = Data(loaded.data, paths.blobs)
         first_id = _first_run_id(tracked=loaded.tracked)
-        clean = _Clean()
+        clean, meter = _Clean(), Meter()
         while True:
             run, given = link.receive()
             if isinstance(run, Run):
@@ -162,8 +163,9 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 executing(recorder)
                 if with_mlflow:
                     os.environ[_RUN_ID] = recorder.run_id
+                meter.begin()
                 done = execute(loaded.objective, run, data, link, loaded.metric, loaded.places)
-                done = _closed(recorder, done)
+                done = _closed(recorder, done)._replace(usage=meter.end())
                 if with_mlflow:
                     os.environ[_RUN_ID] = first_id  # an environment that is as before need not be restored
                 flush_output()

@@ -11,7 +11,7 @@ from sparkml_track import schema
 from sparkml_track.refs import DataRef
 from sparkml_track.trackers._content import Content
 from sparkml_track.trackers._whole import WholeRun
-from sparkml_track.trial import Report, RunLog, State
+from sparkml_track.trial import UNMEASURED, Report, RunLog, State, Usage
 
 __all__ = ["Aggregate", "ChildRun", "ParentEnd", "ParentRun", "StoredChild", "StoredParent", "Tracker"]
 
@@ -63,6 +63,7 @@ class ChildRun:
         host: of the accepted attempt.
         artifacts: folder on the driver with what the attempt left, None for nothing; removed once the store has it.
         in_place: the folder is on storage that outlives the sweep; a tag names it, it is neither copied nor removed.
+        usage: what the accepted attempt took of its host.
     """
 
     number: int
@@ -80,6 +81,7 @@ class ChildRun:
     host: str = ""
     artifacts: Path | None = None
     in_place: bool = False
+    usage: Usage = UNMEASURED
 
     @property
     def log_file(self) -> dict[str, str]:
@@ -146,6 +148,7 @@ class StoredChild:
         host: as stored.
         started: seconds since the epoch.
         duration: seconds; 0 while running.
+        usage: as stored.
     """
 
     run_id: str
@@ -161,6 +164,7 @@ class StoredChild:
     host: str = ""
     started: float = 0.0
     duration: float = 0.0
+    usage: Usage = UNMEASURED
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from sparkml_track import schema
 from sparkml_track.adapters.mlflow.values import Point, clipped, millis, point
 from sparkml_track.trackers._base import ChildRun, ParentEnd, StoredChild
 from sparkml_track.trackers._names import MAX_PARAM, MAX_TAG, key, renamed
-from sparkml_track.trial import NestedRun, State
+from sparkml_track.trial import NestedRun, State, Usage
 
 __all__ = [
     "OF_AN_END",
@@ -32,7 +33,15 @@ __all__ = [
 ]
 
 #: Tags that say how a trial ended; they go when it is executed again.
-OF_AN_END = (schema.TAG_REASON, schema.TAG_MESSAGE, schema.TAG_ARTIFACTS, schema.TAG_FOLDER, schema.TAG_HOST)
+OF_AN_END = (
+    schema.TAG_REASON,
+    schema.TAG_MESSAGE,
+    schema.TAG_ARTIFACTS,
+    schema.TAG_FOLDER,
+    schema.TAG_HOST,
+    schema.TAG_CPU,
+    schema.TAG_MEMORY,
+)
 
 _STATUS = {
     State.RUNNING: "RUNNING",
@@ -163,6 +172,7 @@ def stored_child(run_id: str, run: StoredRow, metrics: Mapping[str, float], para
         host=tags.get(schema.TAG_HOST, ""),
         started=run.started / 1000,
         duration=max(0, ended - run.started) / 1000,
+        usage=_usage_in(tags),
     )
 
 
@@ -243,10 +253,23 @@ def child_tags(parent: Parent, child: ChildRun) -> dict[str, str]:
         schema.TAG_MESSAGE: clipped(child.message, MAX_TAG),
         schema.TAG_HOST: child.host,
         schema.TAG_FOLDER: str(child.artifacts) if child.in_place and child.artifacts is not None else "",
+        **_usage_tags(child.usage),
         **renamed(_names(child)),
     }
     logged = {key(name): clipped(value, MAX_TAG) for name, value in child.logged.tags.items()}
     return {name: value for name, value in {**logged, **tags}.items() if value}
+
+
+def _usage_tags(usage: Usage) -> dict[str, str]:
+    tags = {} if usage.cpu is None else {schema.TAG_CPU: f"{usage.cpu:.6g}"}
+    return tags if usage.memory is None else {**tags, schema.TAG_MEMORY: str(usage.memory)}
+
+
+def _usage_in(tags: Mapping[str, str]) -> Usage:
+    """As tags say it, which anybody may write."""
+    cpu, memory = tags.get(schema.TAG_CPU, ""), tags.get(schema.TAG_MEMORY, "")
+    plain = re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?(e[+-]?[0-9]{1,2})?", cpu)
+    return Usage(float(cpu) if plain else None, trial_number(memory[:12]) if memory else None)
 
 
 def _names(child: ChildRun) -> Iterator[str]:

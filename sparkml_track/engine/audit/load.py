@@ -163,4 +163,5 @@ def _result_of(child: StoredChild, goals: Sequence[Goal]) -> Result:
         message=child.message,
         host=child.host,
         artifacts=child.artifacts,
+        usage=child.usage,
     )

@@ -85,6 +85,7 @@ class RunningUnit:
             log=outcome.log,
             artifacts=outcome.artifacts,
             in_place=outcome.in_place,
+            usage=outcome.usage,
         )
 
 
@@ -231,6 +232,7 @@ class RunningTrial:
             artifacts=outcome.artifacts if outcome.in_place else "",
             busy=math.fsum(one.duration for one in self.ended.values()) if self.plan.count > 1 else None,
             failed_units=failed_units(self.ended) if self.ended else (),
+            usage=outcome.usage,
         )
 
     def suggested(self, params: Params) -> records.Suggested:

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from sparkml_track.engine.records import fields as get
 from sparkml_track.engine.records.types import Accepted, UnitAccepted
-from sparkml_track.trial import AttemptId, State
+from sparkml_track.trial import UNMEASURED, AttemptId, State, Usage
 
 __all__ = ["accepted", "accepted_body", "attempt", "state", "unit", "unit_body"]
 
@@ -22,6 +22,7 @@ class _Said(TypedDict):
     log: str
     artifacts: str
     in_place: bool
+    usage: Usage
 
 
 def accepted_body(record: Accepted) -> dict[str, object]:
@@ -69,6 +70,8 @@ def _said(record: Accepted | UnitAccepted) -> dict[str, object]:
         body["artifacts"] = record.artifacts
     if record.in_place:
         body["in_place"] = True
+    if record.usage != UNMEASURED:
+        body["u"] = list(record.usage)
     return body
 
 
@@ -116,7 +119,17 @@ def _what_was_said(body: Body) -> _Said:
         "log": get.optional_text(body, "log") or "",
         "artifacts": get.optional_text(body, "artifacts") or "",
         "in_place": "in_place" in body and get.flag(body, "in_place"),
+        "usage": _usage(body),
     }
+
+
+def _usage(body: Body) -> Usage:
+    if "u" not in body:
+        return UNMEASURED
+    cpu, *memory = get.items(body, "u") or [None]
+    if len(memory) != 1:
+        raise ValueError(f"u has {body['u']!r:.40}; allowed is a list of 2 values")
+    return Usage(get.optional_number({"u": cpu}, "u"), get.optional_whole({"u": memory[0]}, "u"))
 
 
 def _failed_units(body: Body) -> tuple[tuple[int, str], ...]:

@@ -16,7 +16,7 @@ from sparkml_track.engine.records.sweep_types import (
     Published,
     Retried,
 )
-from sparkml_track.trial import AttemptId, Params, RunLog, State
+from sparkml_track.trial import UNMEASURED, AttemptId, Params, RunLog, State, Usage
 
 __all__ = [
     "Accepted",
@@ -140,6 +140,7 @@ class UnitAccepted:
         log: of the unit.
         artifacts: folder that the attempt left, empty for none.
         in_place: the folder stays under ``artifact_root``.
+        usage: what the attempt took of its host.
     """
 
     attempt: AttemptId
@@ -153,6 +154,7 @@ class UnitAccepted:
     log: str = ""
     artifacts: str = ""
     in_place: bool = False
+    usage: Usage = UNMEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ class Accepted:
         in_place: the folder stays under ``artifact_root``.
         busy: seconds over several units, which may run at one time; None for one unit.
         failed_units: index and message of each unit that failed, where trials have several.
+        usage: what the accepted attempt took of its host; of several units all of them.
     """
 
     number: int
@@ -190,6 +193,7 @@ class Accepted:
     in_place: bool = False
     busy: float | None = None
     failed_units: tuple[tuple[int, str], ...] = ()
+    usage: Usage = UNMEASURED
 
 
 OfTrial = Asked | Suggested | Submitted | Reported | Logged | Lost | UnitAccepted | Accepted

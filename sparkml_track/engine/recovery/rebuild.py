@@ -92,6 +92,7 @@ def _records(child: StoredChild, spec: Spec, seed: int) -> Iterator[JournalRecor
             attempts=child.attempts,
             reason=child.reason,
             artifacts=artifacts,
+            usage=child.usage,
         )
         yield accepted(result, "", artifacts)
         yield Published((number,))

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sparkml_track.engine.results.summary import Result
-from sparkml_track.trial import State
+from sparkml_track.trial import State, Usage
 
 __all__ = ["Costs", "costs_of"]
 
@@ -28,6 +28,8 @@ class Costs:
         lost: attempts that ended because what they ran on went away; nobody knows how long they took.
         slowest: the longest trial.
         slowest_trial: its number; None if no trial began.
+        cpu: seconds of processors, over accepted attempts; None if it is not known of any.
+        memory: bytes, the highest peak of an accepted attempt; None likewise.
     """
 
     wall: float
@@ -38,6 +40,8 @@ class Costs:
     slowest_trial: int | None = None
     idle: float | None = None
     price: float | None = None
+    cpu: float | None = None
+    memory: int | None = None
 
     @property
     def cost(self) -> float | None:
@@ -54,7 +58,12 @@ class Costs:
             "attempts_lost": float(self.lost),
             **{
                 name: value
-                for name, value in (("slot_seconds_idle", self.idle), ("cost", self.cost))
+                for name, value in (
+                    ("slot_seconds_idle", self.idle),
+                    ("cost", self.cost),
+                    ("cpu_seconds", self.cpu),
+                    ("memory_bytes_max", self.memory),
+                )
                 if value is not None
             },
         }
@@ -70,6 +79,7 @@ def costs_of(results: Collection[Result], idle: float | None = None, price: floa
     """
     begun = [one for one in results if one.started]
     slowest = max(begun, key=lambda one: (one.duration, -one.number), default=None)
+    usage = Usage.of_all(one.usage for one in results)
     ends = [one.started + one.duration for one in begun]
     return Costs(
         wall=max(ends) - min(one.started for one in begun) if begun else 0.0,
@@ -80,4 +90,6 @@ def costs_of(results: Collection[Result], idle: float | None = None, price: floa
         slowest_trial=None if slowest is None else slowest.number,
         idle=idle,
         price=price,
+        cpu=usage.cpu,
+        memory=usage.memory,
     )

@@ -37,6 +37,7 @@ def accepted(result: Result, log: str, artifacts: str = "") -> Accepted:
         in_place=bool(result.artifacts),
         busy=result.busy,
         failed_units=result.failed_units,
+        usage=result.usage,
     )
 
 
@@ -61,6 +62,7 @@ def result_of(record: Accepted, trial: Trial, metric: Sequence[str]) -> Result:
         artifacts=record.artifacts if record.in_place else "",
         busy=record.busy,
         failed_units=record.failed_units,
+        usage=record.usage,
     )
 
 
@@ -95,6 +97,7 @@ def child_run(
         host=result.host,
         artifacts=Path(artifacts) if artifacts else None,
         in_place=bool(result.artifacts),
+        usage=result.usage,
     )
 
 

@@ -17,7 +17,7 @@ from sparkml_track.engine.results.pareto import Front
 from sparkml_track.goal import Goal
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Aggregate
-from sparkml_track.trial import Counts, Params, State
+from sparkml_track.trial import UNMEASURED, Counts, Params, State, Usage
 
 __all__ = ["Result", "Summary", "Tally", "summarise", "trials_table"]
 
@@ -41,6 +41,7 @@ class Result:
         artifacts: folder under ``artifact_root`` with what the accepted attempt left; empty where the child run has it.
         busy: seconds over several units, which may run at one time; None for one unit.
         failed_units: index and message of each unit that failed, where trials have several.
+        usage: what the accepted attempt took of its host; of several units all of them.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Result:
     artifacts: str = ""
     busy: float | None = None
     failed_units: tuple[tuple[int, str], ...] = ()
+    usage: Usage = UNMEASURED
 
     @property
     def slot_seconds(self) -> float:
@@ -190,8 +192,9 @@ def trials_table(results: Iterable[Result]) -> str:
     """All trials as JSON in the format of MLflow's tables (``mlflow.load_table``, the UI's table view).
 
     Columns: number, state, value (value_0, ... with several objectives), ``params.*``, ``metrics.*``, attempts, started
-    (seconds since the epoch), duration (seconds), reason, message, host, and artifacts, the folder, if any trial left
-    one under ``artifact_root``. What is not there, nan and infinite is null.
+    (seconds since the epoch), duration (seconds), reason, message, host, cpu (seconds) and memory (bytes at the peak)
+    where they are known, and artifacts, the folder, if any trial left one under ``artifact_root``. What is not there,
+    nan and infinite is null.
     """
     rows = [_row(result) for result in sorted(results, key=lambda one: one.number)]
     seen = dict.fromkeys(name for row in rows for name in row)
@@ -216,6 +219,7 @@ def _row(result: Result) -> dict[str, object]:
         "reason": result.reason,
         "message": result.message,
         "host": result.host,
+        **{name: value for name, value in result.usage._asdict().items() if value is not None},
         **({"artifacts": result.artifacts} if result.artifacts else {}),
     }
 

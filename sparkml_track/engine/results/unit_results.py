@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sparkml_track.engine.records.types import UnitAccepted
 from sparkml_track.engine.spec.units import Units
-from sparkml_track.trial import Outcome, State
+from sparkml_track.trial import Outcome, State, Usage
 
 __all__ = ["failed_units", "in_order", "means", "outcome_of_units"]
 
@@ -65,6 +65,7 @@ def outcome_of_units(
         host=", ".join(dict.fromkeys(one.host for one in ended.values() if one.host)),
         artifacts=folders[0].artifacts if folders else "",
         in_place=bool(folders) and folders[0].in_place,
+        usage=Usage.of_all(one.usage for one in ended.values()),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from sparkml_track import schema
 from sparkml_track.slot.attempt.returned import METRICS_LIMIT, NAME_LIMIT, clip
 from sparkml_track.slot.wire import messages as wire
-from sparkml_track.trial import Outcome, Report, State
+from sparkml_track.trial import UNMEASURED, Outcome, Report, State, Usage
 
 __all__ = [
     "BadMessage",
@@ -68,7 +68,19 @@ def outcome_of(done: wire.Done, host: str, metric: Sequence[str], payload: bytes
         duration=seconds_in(done.duration, "duration"),
         host=host,
         payload=payload,
+        usage=_usage(done.usage),
     )
+
+
+def _usage(value: object) -> Usage:
+    if value is None:
+        return UNMEASURED
+    if not isinstance(value, list) or len(value) != 2:
+        raise BadMessage(f"usage is {shown(value)}; allowed is a list of seconds and bytes")
+    seconds, memory = value
+    if memory is not None and whole_in(memory, "memory") < 0:
+        raise BadMessage(f"memory is {memory}; allowed is 0 or more")
+    return Usage(None if seconds is None else seconds_in(seconds, "seconds of processors"), memory)
 
 
 def report_of(report: wire.Report) -> tuple[int, Report]:

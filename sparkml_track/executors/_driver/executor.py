@@ -38,6 +38,7 @@ from sparkml_track.slot.attempt.artifacts import pieces
 from sparkml_track.slot.attempt.context import Link
 from sparkml_track.slot.attempt.execute import Stopped, execute
 from sparkml_track.slot.attempt.payload import Payload
+from sparkml_track.slot.attempt.usage import thread_usage
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
@@ -306,7 +307,9 @@ class DriverExecutor(Executor):
         try:
             self._scope.enter(self._key(attempt))
             message = run_message(attempt)
+            began = time.thread_time()
             done = execute(work.objective, message, self._data, running, work.metric, self._places)
+            done = done._replace(usage=thread_usage(began))
             said = outcome_of(done, "driver", work.metric, running.payload.back)
             outcome = self._with_artifacts(attempt.id, said)
         except Stopped:

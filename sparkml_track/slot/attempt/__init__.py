@@ -9,5 +9,6 @@ endings    how an attempt ended that could not say so itself
 payload    bytes that it is given and gives back, which nobody else reads
 log        the kept head and tail of its output
 run_log    what it logs through MLflow, on its way to the driver
+usage      what it takes of its host
 threads    how many threads a process has
 """

@@ -121,6 +121,7 @@ class Done(NamedTuple):
         threads: of its process that opening data has started.
         key: that of its ``Run``.
         payload: bytes that it gives back, in all.
+        usage: seconds of processors and bytes of memory at its peak, None for what is not known.
     """
 
     attempt: str
@@ -135,3 +136,4 @@ class Done(NamedTuple):
     threads: int = 0
     key: str = ""
     payload: int = 0
+    usage: object = None

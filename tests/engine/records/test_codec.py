@@ -32,7 +32,7 @@ from sparkml_track.engine.records.types import (
 )
 from sparkml_track.goal import DIRECTIONS
 from sparkml_track.journals import _lines
-from sparkml_track.trial import AttemptId, Counts, LoggedMetric, NestedRun, RunLog, State
+from sparkml_track.trial import AttemptId, Counts, LoggedMetric, NestedRun, RunLog, State, Usage
 
 WHOLE = some.integers(0, 2**53)
 NUMBER = some.floats()
@@ -46,6 +46,7 @@ METRICS = some.dictionaries(TEXT, NUMBER, max_size=3)
 NUMBERS = some.lists(WHOLE, max_size=4).map(tuple)
 OBJECT = some.dictionaries(TEXT, JSON, max_size=3)
 STATE = some.sampled_from(State)
+USAGE = some.builds(Usage, some.none() | NUMBER.map(float), some.none() | WHOLE)
 COUNTS = some.builds(Counts, *[WHOLE] * 7)
 BEST = some.builds(BestTrial, WHOLE, some.lists(NUMBER, max_size=2).map(tuple))
 SPEC = some.fixed_dictionaries(
@@ -87,7 +88,7 @@ RECORDS: dict[type, some.SearchStrategy[Any]] = {
     Logged: some.builds(Logged, ATTEMPT, LOG),
     Lost: some.builds(Lost, ATTEMPT, TEXT, some.booleans(), TEXT, NUMBER),
     UnitAccepted: some.builds(
-        UnitAccepted, ATTEMPT, STATE, METRICS, NUMBER, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, some.booleans()
+        UnitAccepted, ATTEMPT, STATE, METRICS, NUMBER, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, some.booleans(), USAGE
     ),
     Accepted: some.builds(
         Accepted,
@@ -95,6 +96,7 @@ RECORDS: dict[type, some.SearchStrategy[Any]] = {
         *(TEXT, TEXT, TEXT, TEXT, TEXT, some.booleans()),
         some.none() | NUMBER,
         some.lists(some.tuples(WHOLE, TEXT), max_size=2).map(tuple),
+        USAGE,
     ),
     Plan: some.builds(Plan, TEXT, NUMBER, SPEC, some.dictionaries(TEXT, OBJECT, max_size=3), OBJECT),
     Parent: some.builds(Parent, TEXT, TEXT, some.none() | NUMBER, some.none() | WHOLE),
