@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._arrow import arrow_schema, first_duplicate, normalised, null_counts
 from sparkml_track.tables._base import Mode, TableExpectations, TableInfo, Tables, TableVersion, check_name
-from sparkml_track.tables._columns import column_names, parse_columns
-from sparkml_track.tables._errors import already_there, no_columns, no_session, no_table, no_version
-from sparkml_track.tables._expect import (
+from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised, null_counts
+from sparkml_track.tables._rows.columns import column_names, parse_columns
+from sparkml_track.tables._rows.errors import already_there, no_columns, no_session, no_table, no_version
+from sparkml_track.tables._rows.expect import (
     Written,
     check_append,
     check_columns,

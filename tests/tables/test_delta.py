@@ -14,7 +14,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from sparkml_track.errors import DataError, NotBuilt, TableError
 from sparkml_track.refs import TableRef
-from sparkml_track.tables import DeltaTables, TableExpectations, Tables, _delta, _log
+from sparkml_track.tables import DeltaTables, TableExpectations, Tables
+from sparkml_track.tables._delta import files, log
 from sparkml_track.testing.tables import TablesCase
 
 ROWS = pa.table({"k": ["a", "b"], "v": [1, 2]})
@@ -100,8 +101,9 @@ def test_a_refused_write_leaves_no_files(tables: DeltaTables, tmp_path: Path) ->
 def test_what_a_killed_writer_left_is_not_seen_and_swept(tables: DeltaTables, tmp_path: Path) -> None:
     code = f"""
 import os, pyarrow as pa
-from sparkml_track.tables import DeltaTables, _log
-_log.commit = lambda *args: os._exit(9)
+from sparkml_track.tables import DeltaTables
+from sparkml_track.tables._delta import log
+log.commit = lambda *args: os._exit(9)
 DeltaTables({str(tmp_path)!r}).write("t", pa.table({{"k": ["c"], "v": [3]}}), mode="append")
 """
     tables.write("t", ROWS)
@@ -147,14 +149,14 @@ def test_a_version_taken_by_another_writer_is_retried_on_what_it_left(
     tables: DeltaTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.write("t", ROWS)
-    commit, other = _log.commit, DeltaTables(tmp_path)
+    commit, other = log.commit, DeltaTables(tmp_path)
 
     def late(*args: object) -> int:
-        monkeypatch.setattr(_log, "commit", commit)
+        monkeypatch.setattr(log, "commit", commit)
         other.write("t", pa.table({"k": ["c"], "v": [1.5]}), mode="overwrite")
         return commit(*args)
 
-    monkeypatch.setattr(_log, "commit", late)
+    monkeypatch.setattr(log, "commit", late)
     # What was checked before no longer holds: the other writer changed the columns.
     with pytest.raises(TableError, match="an append cannot change columns"):
         tables.write("t", ROWS, mode="append")
@@ -164,16 +166,16 @@ def test_a_version_taken_by_another_writer_is_retried_on_what_it_left(
 def test_two_that_make_the_same_table_agree_on_one_maker(
     tables: DeltaTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create, other = _log.create, DeltaTables(tmp_path)
+    create, other = log.create, DeltaTables(tmp_path)
 
     def late(*args: object) -> int:
-        monkeypatch.setattr(_log, "create", create)
+        monkeypatch.setattr(log, "create", create)
         other.write("t", ROWS)
         return create(*args)
 
-    monkeypatch.setattr(_log, "create", late)
+    monkeypatch.setattr(log, "create", late)
     assert tables.write("t", ROWS, mode="append").version == 1
-    monkeypatch.setattr(_log, "create", late)
+    monkeypatch.setattr(log, "create", late)
     other = DeltaTables(tmp_path)
     with pytest.raises(TableError, match="there already"):
         tables.write("t", ROWS)
@@ -375,7 +377,7 @@ def test_a_commit_that_always_loses_ends_with_one_error(tables: DeltaTables, mon
         raise CommitFailedError("taken")
 
     monkeypatch.setattr(deltalake.DeltaTable, "create_write_transaction", fail)
-    monkeypatch.setattr(_log, "_PAUSE", 0.0)
+    monkeypatch.setattr(log, "_PAUSE", 0.0)
     with pytest.raises(TableError, match="lost 40 times to other writers"):
         tables.write("t", ROWS, mode="append")
     assert len(calls) == 40
@@ -385,7 +387,7 @@ def test_a_commit_that_always_loses_ends_with_one_error(tables: DeltaTables, mon
 def test_every_exception_of_the_library_is_translated() -> None:
     for name in deltalake.exceptions.__all__:
         error = getattr(deltalake.exceptions, name)
-        with pytest.raises((TableError, _log.Taken)), _log.translated("it"):
+        with pytest.raises((TableError, log.Taken)), log.translated("it"):
             raise error("why")
 
 
@@ -441,8 +443,7 @@ def test_a_relative_root_does_not_move_with_the_process(tmp_path: Path, monkeypa
 def test_nulls_of_long_keys_are_counted_where_footers_are_silent(
     tables: DeltaTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_delta._files.StagedFile, "stats", property(lambda self: "{}"))
-    files = _delta._files
+    monkeypatch.setattr(files.StagedFile, "stats", property(lambda self: "{}"))
     real = files._staged
 
     def silent(path: Path, table: Path) -> object:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sparkml_track.tables._expect import Written
+from sparkml_track.tables._rows.expect import Written
 
 _PREFIX = "write-"
 # Delta allows bounds of strings to be cut; whole short ones need no rounding.

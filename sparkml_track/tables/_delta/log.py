@@ -25,8 +25,8 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import TableVersion
-from sparkml_track.tables._errors import no_version
-from sparkml_track.tables._files import StagedFile
+from sparkml_track.tables._delta.files import StagedFile
+from sparkml_track.tables._rows.errors import no_version
 
 _ATTEMPTS = 40
 _PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again

@@ -1,0 +1,13 @@
+"""Delta tables without a JVM jar: Spark or Arrow writes Parquet, delta-rs keeps the log.
+
+member  the member of the family
+log     the Delta transaction log, through delta-rs
+spark   Spark writes and reads plain Parquet
+files   Parquet files on their way into a table
+"""
+
+from __future__ import annotations
+
+from sparkml_track.tables._delta.member import DeltaTables
+
+__all__ = ["DeltaTables"]

@@ -1,0 +1,7 @@
+"""Rows and columns on their way into a table, the same for each member.
+
+arrow    Arrow tables in the types a Delta table holds
+columns  columns as the Delta log writes them
+expect   checks before a commit
+errors   what tables say when they refuse
+"""
