@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from sparkml_track.errors import TableError
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Frame: TypeAlias = DataFrame | pa.Table
 
 Mode = Literal["error", "append", "overwrite"]
+#: A version by its number, or the one that was the latest at a moment (with a time zone).
+Moment: TypeAlias = int | datetime
+#: An application's name and its own count of what it has done: done once, however often it is tried.
+TransactionId: TypeAlias = tuple[str, int]
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _NAME = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER}){{0,2}}")
@@ -133,6 +137,7 @@ class Tables(ABC):
         mode: Mode = "error",
         expect: TableExpectations | None = None,
         description: str = "",
+        transaction: TransactionId | None = None,
     ) -> TableRef:
         """Write one version.
 
@@ -143,43 +148,95 @@ class Tables(ABC):
             expect: checked before the commit; its keys, timestamp and created stay with the table. None keeps what the
                 table has.
             description: kept from the first write.
+            transaction: an application and its count. If the table has this count of it, or a later one, nothing is
+                written.
 
         Returns:
-            The version that this call made.
+            The version that this call made; the latest one where ``transaction`` was done before.
         """
 
     @abstractmethod
-    def merge(self, name: str, data: Frame, *, keys: Sequence[str]) -> TableRef:
+    def merge(
+        self, name: str, data: Frame, *, keys: Sequence[str], transaction: TransactionId | None = None
+    ) -> TableRef:
         """Update the rows whose keys are there, insert the others.
 
         Args:
             name: of a table that exists and has the columns of ``data``.
             data: unique and never null in ``keys``. A DataFrame is collected to the driver (the table is not).
             keys: the columns to match.
+            transaction: as in ``write``.
 
         Returns:
-            The version that this call made.
+            The version that this call made; the latest one where there was nothing to do.
         """
 
     @abstractmethod
-    def read(self, table: TableRef | str, version: int | None = None) -> DataFrame:
+    def read(self, table: TableRef | str, at: Moment | None = None) -> DataFrame:
         """Give one version as a Spark DataFrame, lazily.
 
         Args:
             table: a reference (which pins the version), or a name.
-            version: for a name; None means the latest.
+            at: as in ``pin``.
 
         Raises:
             TableError: also when this member has no session.
         """
 
     @abstractmethod
-    def to_arrow(self, table: TableRef | str, columns: Sequence[str] | None = None) -> pa.Table:
+    def to_arrow(
+        self, table: TableRef | str, columns: Sequence[str] | None = None, at: Moment | None = None
+    ) -> pa.Table:
         """Give one version as an Arrow table, in memory. Row order is not kept.
 
         Args:
-            table: a reference, or a name for the latest version.
+            table: a reference, or a name.
             columns: only these, in this order.
+            at: as in ``pin``.
+        """
+
+    @abstractmethod
+    def files(self, table: TableRef | str) -> tuple[str, ...]:
+        """Name the Parquet files of one version by absolute paths, for readers outside of Spark; none in memory.
+
+        Raises:
+            TableError: also for a partitioned table, whose files lack columns, and where files are gone.
+        """
+
+    @abstractmethod
+    def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
+        """Make a new version with the rows, columns, keys and properties of an earlier one.
+
+        Args:
+            name: of the table.
+            at: the earlier version, as in ``pin``.
+            transaction: as in ``write``.
+
+        Returns:
+            The version that this call made.
+
+        Raises:
+            TableError: also when files of the earlier version were vacuumed.
+        """
+
+    @abstractmethod
+    def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
+        """Compare two versions; only what differs comes back.
+
+        With a session Spark compares, and reads only the files that one version has and the other has not.
+
+        Args:
+            name: of the table.
+            before: the earlier version, as in ``pin``.
+            after: the later one; None means the latest.
+            keys: columns that are unique in each version; none means those that the later version has.
+
+        Returns:
+            An Arrow table: the column ``_change`` ("added", "removed", "changed_from", "changed_to"), then the columns
+            of the later version, then those that only the earlier one has. A changed row is there twice.
+
+        Raises:
+            TableError: also when keys repeat, or a column has another type in the two versions.
         """
 
     @abstractmethod
@@ -213,9 +270,22 @@ class Tables(ABC):
             How many files were deleted.
         """
 
+    @abstractmethod
+    def pin(self, name: str, at: Moment | None = None) -> TableRef:
+        """Name a version.
+
+        Args:
+            name: of the table.
+            at: its number; or a moment with a time zone, for the version that was the latest then; None means the
+                latest.
+
+        Raises:
+            TableError: no such version, or a moment before the first one.
+        """
+
     def latest(self, name: str) -> TableRef:
         """Name the latest version."""
-        return self.describe(name).ref
+        return self.pin(name)
 
 
 def check_name(name: str) -> str:

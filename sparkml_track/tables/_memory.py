@@ -6,15 +6,25 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._base import Mode, TableExpectations, TableInfo, Tables, TableVersion, check_name
+from sparkml_track.tables._base import (
+    Mode,
+    Moment,
+    TableExpectations,
+    TableInfo,
+    Tables,
+    TableVersion,
+    TransactionId,
+    check_name,
+)
 from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised, null_counts
 from sparkml_track.tables._rows.columns import column_names, parse_columns
+from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
 from sparkml_track.tables._rows.errors import already_there, no_columns, no_session, no_table, no_version
 from sparkml_track.tables._rows.expect import (
     Written,
@@ -25,6 +35,7 @@ from sparkml_track.tables._rows.expect import (
     settle,
     taken_error,
 )
+from sparkml_track.tables._rows.moments import check_transaction, version_at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -54,6 +65,7 @@ class MemoryTables(Tables):
         self.spark = spark is not None
         self._session = spark
         self._chains: dict[str, list[_Version]] = {}
+        self._counts: dict[tuple[str, str], int] = {}
         self._lock = threading.RLock()
 
     def write(
@@ -64,9 +76,12 @@ class MemoryTables(Tables):
         mode: Mode = "error",
         expect: TableExpectations | None = None,
         description: str = "",
+        transaction: TransactionId | None = None,
     ) -> TableRef:
         rows = self._arrow(data, check_name(name))
         with self._lock:
+            if self._done(name, transaction):
+                return self._ref(name)
             info = self.describe(name) if self.exists(name) else None
             if info and mode == "error":
                 raise already_there(name)
@@ -80,27 +95,51 @@ class MemoryTables(Tables):
                 rows = pa.concat_tables([before, rows.select(before.column_names)])
                 if twice := first_duplicate(rows, tuple(settled.roles)):
                     raise taken_error(name, settled.roles, twice)
-            return self._commit(name, _Version(rows, "WRITE", settled, info.description if info else description))
+            version = _Version(rows, "WRITE", settled, info.description if info else description)
+            return self._commit(name, version, transaction)
 
-    def merge(self, name: str, data: Frame, *, keys: Sequence[str]) -> TableRef:
+    def merge(
+        self, name: str, data: Frame, *, keys: Sequence[str], transaction: TransactionId | None = None
+    ) -> TableRef:
         rows = self._arrow(data, check_name(name))
         with self._lock:
+            if self._done(name, transaction):
+                return self._ref(name)
             info = self.describe(name)
             check_append(name, _columns(rows, name), info.columns)
             _check(name, rows, TableExpectations(keys=tuple(keys)))
             before = self.to_arrow(info.ref)
             kept = before.filter(pa.array(_absent(before, rows, keys), pa.bool_()))
             merged = pa.concat_tables([kept, rows.select(before.column_names)])
-            return self._commit(name, replace(self._chains[name][-1], rows=merged, operation="MERGE", time=time.time()))
+            return self._commit(name, self._next(name, merged, "MERGE"), transaction)
 
-    def read(self, table: TableRef | str, version: int | None = None) -> DataFrame:
-        ref = self._ref(table, version)
+    def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
+        with self._lock:
+            if self._done(name, transaction):
+                return self._ref(name)
+            ref = self.pin(name, at)
+            if self._version(ref).rows is None:
+                raise no_version(ref)
+            again = replace(self._version(ref), operation="RESTORE", time=time.time())
+            return self._commit(name, again, transaction)
+
+    def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
+        old, new = self.describe(self.pin(name, before)), self.describe(self.pin(name, after))
+        keys = tuple(keys or new.roles)
+        check_keys(name, keys, old, new)
+        columns = shared_columns(name, old.columns, new.columns)
+        return difference(*filled([self.to_arrow(old.ref), self.to_arrow(new.ref)], columns), keys, name)
+
+    def read(self, table: TableRef | str, at: Moment | None = None) -> DataFrame:
+        ref = self._pinned(table, at)
         if self._session is None:
             raise no_session(ref.name)
         return self._session.createDataFrame(self.to_arrow(ref))
 
-    def to_arrow(self, table: TableRef | str, columns: Sequence[str] | None = None) -> pa.Table:
-        ref = self._ref(table)
+    def to_arrow(
+        self, table: TableRef | str, columns: Sequence[str] | None = None, at: Moment | None = None
+    ) -> pa.Table:
+        ref = self._pinned(table, at)
         rows = self._version(ref).rows
         if rows is None:
             raise no_version(ref)
@@ -108,6 +147,17 @@ class MemoryTables(Tables):
         if missing:
             raise no_columns(ref, missing, rows.column_names)
         return rows if columns is None else rows.select(list(columns))
+
+    def files(self, table: TableRef | str) -> tuple[str, ...]:
+        self._version(self._ref(table))
+        return ()
+
+    def pin(self, name: str, at: Moment | None = None) -> TableRef:
+        if isinstance(at, datetime):
+            at = version_at(name, self.history(name), at)
+        ref = self._ref(name, at)
+        self._version(ref)
+        return ref
 
     def describe(self, table: TableRef | str) -> TableInfo:
         ref = self._ref(table)
@@ -136,6 +186,17 @@ class MemoryTables(Tables):
                 chain[number] = replace(chain[number], rows=None)
             return len(old)
 
+    def _pinned(self, table: TableRef | str, at: Moment | None) -> TableRef:
+        return table if isinstance(table, TableRef) else self.pin(table, at)
+
+    def _done(self, name: str, transaction: TransactionId | None) -> bool:
+        """Whether the table has this transaction, or a later one of its application."""
+        known = check_transaction(transaction)
+        return known is not None and self._counts.get((name, known[0]), -1) >= known[1]
+
+    def _next(self, name: str, rows: pa.Table, operation: str) -> _Version:
+        return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time())
+
     def _ref(self, table: TableRef | str, version: int | None = None) -> TableRef:
         if isinstance(table, TableRef):
             return table
@@ -152,8 +213,10 @@ class MemoryTables(Tables):
             raise no_version(ref, len(chain) - 1)
         return chain[ref.version]
 
-    def _commit(self, name: str, version: _Version) -> TableRef:
+    def _commit(self, name: str, version: _Version, transaction: TransactionId | None) -> TableRef:
         self._chains.setdefault(name, []).append(version)
+        if transaction:
+            self._counts[name, transaction[0]] = transaction[1]
         return self._ref(name)
 
     def _arrow(self, data: Frame, name: str) -> pa.Table:

@@ -11,6 +11,7 @@ pruners          of pruners
 registries       of registries
 samplers         of samplers
 tables           of tables
+_table_versions  its part about versions
 trackers         of trackers
 _tracker_parents its part about parent runs
 _tracker_whole   its part about runs that are read back

@@ -12,7 +12,7 @@ import pytest
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.tables import DeltaTables, MemoryTables, TableExpectations, Tables
-from sparkml_track.tables._delta import member
+from sparkml_track.tables._delta import staging
 from sparkml_track.testing.tables import TablesCase
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_null_and_repeated_keys_of_a_frame_are_refused(
     twice = spark.sql("select * from values ('a', 1), ('b', 2), ('b', 3) as t(k, v)")
     with pytest.raises(DataError, match=r"for example {'k': 'b'}"):
         tables.write("t", twice, expect=KEYED)
-    monkeypatch.setattr(member, "_ROWS_IN_MEMORY", 2)  # more are compared by Spark
+    monkeypatch.setattr(staging, "_ROWS_IN_MEMORY", 2)  # more are compared by Spark
     with pytest.raises(DataError, match=r"for example {'k': 'b'}"):
         tables.write("t", twice, expect=KEYED)
     assert list((tmp_path / "t").glob("write-*")) == []

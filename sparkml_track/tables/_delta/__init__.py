@@ -1,9 +1,11 @@
 """Delta tables without a JVM jar: Spark or Arrow writes Parquet, delta-rs keeps the log.
 
-member  the member of the family
-log     the Delta transaction log, through delta-rs
-spark   Spark writes and reads plain Parquet
-files   Parquet files on their way into a table
+member    the member of the family
+log       the Delta transaction log, through delta-rs
+staging   rows in files that no version names yet
+features  what the protocol asks that is not done here
+spark     Spark writes and reads plain Parquet
+files     Parquet files on their way into a table
 """
 
 from __future__ import annotations

@@ -20,32 +20,19 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import AddAction, Transaction, create_table_with_add_actions
 
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._base import TableVersion
+from sparkml_track.tables._base import TableVersion, TransactionId
+from sparkml_track.tables._delta.features import refuse_features
 from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._rows.errors import no_version
 
 _ATTEMPTS = 40
 _PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again
-# What this release reads right. Each is in the conformance tests or changes nothing for a reader.
-_READABLE = frozenset({"vacuumProtocolCheck", "v2Checkpoint"})
-# Writer features that ask nothing of a writer unless a table's properties or columns use them (see ``_in_use``).
-_WRITABLE = _READABLE | {
-    "appendOnly",
-    "changeDataFeed",
-    "checkConstraints",
-    "columnMapping",
-    "generatedColumns",
-    "identityColumns",
-    "invariants",
-}
 #: How delta-rs refuses a protocol that it cannot write.
 _FEATURES = "Unsupported table features"
-_ONCE = CommitProperties(max_commit_retries=0)
-
 
 #: A table at one version.
 Log: TypeAlias = DeltaTable
@@ -118,59 +105,6 @@ def is_table(path: Path) -> bool:
     return (path / "_delta_log").is_dir() and bool(DeltaTable.is_deltatable(str(path)))
 
 
-def refuse_features(log: Log, name: str) -> None:
-    """Refuse a table whose rows would be read wrong.
-
-    Raises:
-        TableError: names the features.
-    """
-    protocol, config = log.protocol(), log.metadata().configuration
-    lacking = set(protocol.reader_features or ()) - _READABLE
-    if config.get("delta.columnMapping.mode", "none") != "none":
-        lacking.add("columnMapping")
-    if lacking:
-        raise TableError(
-            f"table {name} needs reader features that are not supported here: {', '.join(sorted(lacking))}. "
-            f"Supported are: {', '.join(sorted(_READABLE))}. Rewrite it without them (ALTER TABLE ... DROP FEATURE)"
-        )
-
-
-def refuse_write(log: Log, name: str, *, removes: bool) -> None:
-    """Refuse a write that would break what a table promises: nothing of this is checked here.
-
-    Args:
-        log: of the table.
-        name: of the table.
-        removes: whether rows that are there may go.
-
-    Raises:
-        TableError: names the features, constraints and properties.
-    """
-    lacking = sorted(set(log.protocol().writer_features or ()) - _WRITABLE)
-    used = [*(f"the writer feature {feature}" for feature in lacking), *_in_use(log, removes=removes)]
-    if used:
-        raise TableError(
-            f"table {name} has {', '.join(used)}, which this package cannot keep when it writes. Write it with "
-            "an engine that can, or drop what is named first (ALTER TABLE ...)"
-        )
-
-
-def _in_use(log: Log, *, removes: bool) -> Iterator[str]:
-    """What the table asks of writers. Protocol: "Append-only Tables", "CHECK constraints", "Column Invariants" ..."""
-    properties = log.metadata().configuration
-    if removes and str(properties.get("delta.appendOnly", "")).lower() == "true":
-        yield "delta.appendOnly = true"
-    if removes and str(properties.get("delta.enableChangeDataFeed", "")).lower() == "true":
-        yield "delta.enableChangeDataFeed = true"
-    for key, rule in sorted(properties.items()):
-        if key.startswith("delta.constraints."):
-            yield f"the CHECK constraint {key.removeprefix('delta.constraints.')} ({rule})"
-    for field in json.loads(schema_of(log))["fields"]:
-        for key in field.get("metadata", {}):
-            if key in ("delta.invariants", "delta.generationExpression") or key.startswith("delta.identity."):
-                yield f"{key} on column {field['name']}"
-
-
 def schema_of(log: Log) -> str:
     """The version's schema in the JSON of the Delta protocol."""
     return str(log.schema().to_json())
@@ -228,7 +162,27 @@ def description_of(log: Log) -> str:
     return str(log.metadata().description or "")
 
 
-def create(path: Path, schema: str, files: Sequence[StagedFile], description: str) -> int:
+def has_transaction(log: Log, transaction: TransactionId | None) -> bool:
+    """Whether this version knows the transaction, or a later one of its application."""
+    if transaction is None:
+        return False
+    done = log.transaction_version(transaction[0])
+    return done is not None and done >= transaction[1]
+
+
+def once(transaction: TransactionId | None = None) -> CommitProperties:
+    """How delta-rs commits: for one version only, with the application's transaction if there is one."""
+    named = [Transaction(*transaction)] if transaction else None
+    return CommitProperties(max_commit_retries=0, app_transactions=named)
+
+
+def create(
+    path: Path,
+    schema: str,
+    files: Sequence[StagedFile],
+    description: str,
+    transaction: TransactionId | None = None,
+) -> int:
     """Commit version 0.
 
     Raises:
@@ -243,7 +197,7 @@ def create(path: Path, schema: str, files: Sequence[StagedFile], description: st
                 mode="error",
                 name=path.name,
                 description=description,
-                commit_properties=_ONCE,
+                commit_properties=once(transaction),
             )
         except DeltaError as error:
             if DeltaTable.is_deltatable(str(path)):
@@ -252,7 +206,14 @@ def create(path: Path, schema: str, files: Sequence[StagedFile], description: st
     return 0
 
 
-def commit(log: Log, path: Path, schema: str, files: Sequence[StagedFile], mode: str) -> int:
+def commit(
+    log: Log,
+    path: Path,
+    schema: str,
+    files: Sequence[StagedFile],
+    mode: str,
+    transaction: TransactionId | None = None,
+) -> int:
     """Commit the version after ``log``'s: its files and these ("append"), or these alone ("overwrite").
 
     Raises:
@@ -260,12 +221,24 @@ def commit(log: Log, path: Path, schema: str, files: Sequence[StagedFile], mode:
     """
     with translated(f"writing table {path.name}"):
         log.create_write_transaction(
-            _actions(files), mode=mode, schema=Schema.from_json(schema), commit_properties=_ONCE
+            _actions(files), mode=mode, schema=Schema.from_json(schema), commit_properties=once(transaction)
         )
     return int(log.version()) + 1
 
 
-def merge(log: Log, rows: pa.Table, keys: Sequence[str]) -> int:
+def restore(log: Log, name: str, version: int, transaction: TransactionId | None) -> int:
+    """Commit the version after ``log``'s with what an earlier one had.
+
+    Raises:
+        Taken: another writer made that version.
+    """
+    before = int(log.version())
+    with translated(f"restoring table {name}"):
+        log.restore(version, commit_properties=once(transaction))
+    return before + 1
+
+
+def merge(log: Log, rows: pa.Table, keys: Sequence[str], transaction: TransactionId | None = None) -> int:
     """Commit the version after ``log``'s with ``rows`` updated or inserted; without rows there is nothing to commit.
 
     Raises:
@@ -276,7 +249,9 @@ def merge(log: Log, rows: pa.Table, keys: Sequence[str]) -> int:
     predicate = " AND ".join(f"target.{_quoted(key)} = source.{_quoted(key)}" for key in keys)
     before = int(log.version())
     with translated("merging"):
-        merger = log.merge(rows, predicate, source_alias="source", target_alias="target", commit_properties=_ONCE)
+        merger = log.merge(
+            rows, predicate, source_alias="source", target_alias="target", commit_properties=once(transaction)
+        )
         merger.when_matched_update_all().when_not_matched_insert_all().execute()
     return before + 1
 

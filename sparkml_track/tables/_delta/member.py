@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from sparkml_track.errors import NotBuilt, SparkmlError, TableError
+from sparkml_track.errors import NotBuilt, TableError
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._base import Mode, TableExpectations, TableInfo, Tables, TableVersion, check_name
+from sparkml_track.tables._base import (
+    Mode,
+    Moment,
+    TableExpectations,
+    TableInfo,
+    Tables,
+    TableVersion,
+    TransactionId,
+    check_name,
+)
 from sparkml_track.tables._delta import files, log
 from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.features import refuse_write
+from sparkml_track.tables._delta.staging import Staged, fit, refuse_partitions, refuse_taken_keys, stage
 from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised, null_counts
-from sparkml_track.tables._rows.columns import (
-    DeltaType,
-    column_names,
-    parse_columns,
-    parse_roles,
-    required_columns,
-    schema_json,
-)
+from sparkml_track.tables._rows.columns import column_names, parse_columns, parse_roles, schema_json
+from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
 from sparkml_track.tables._rows.errors import already_there, no_columns, no_session, no_table, no_version
 from sparkml_track.tables._rows.expect import (
     Written,
@@ -33,8 +37,8 @@ from sparkml_track.tables._rows.expect import (
     check_written,
     duplicate_error,
     settle,
-    taken_error,
 )
+from sparkml_track.tables._rows.moments import check_transaction, version_at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -42,18 +46,6 @@ if TYPE_CHECKING:
     from sparkml_track.tables._base import Frame
 
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
-# Keys of this many rows are compared in driver memory; more go through Spark where there is a session.
-_ROWS_IN_MEMORY = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """Rows that lie in files of the table's folder, and in no version yet."""
-
-    name: str
-    path: Path
-    columns: Mapping[str, DeltaType]
-    files: tuple[files.StagedFile, ...]
 
 
 class DeltaTables(Tables):
@@ -88,32 +80,38 @@ class DeltaTables(Tables):
         mode: Mode = "error",
         expect: TableExpectations | None = None,
         description: str = "",
+        transaction: TransactionId | None = None,
     ) -> TableRef:
+        check_transaction(transaction)
         info = self.describe(name) if self.exists(name) else None
         if info and mode == "error":
             raise already_there(name)
         settled = settle(expect, info)
         if info:
             # Before anything is computed, and again below: another writer may have changed what the table asks.
-            log.refuse_write(self._open(name)[0], name, removes=mode == "overwrite")
-        staged = self._stage(name, data, settled)
+            before = self._open(name)[0]
+            if log.has_transaction(before, transaction):
+                return info.ref
+            refuse_write(before, name, removes=mode == "overwrite")
+        staged = stage(self._session, self._path(name), data, settled)
+        asked = schema_json(staged.columns, settled.roles)
 
         def attempt() -> int:
             found = log.open_log(staged.path)
             if found is None:
-                return log.create(staged.path, schema_json(staged.columns, settled.roles), staged.files, description)
-            if mode == "error":
-                raise already_there(name)
-            log.refuse_write(found, name, removes=mode == "overwrite")
-            if mode == "overwrite":
-                return log.commit(found, staged.path, schema_json(staged.columns, settled.roles), staged.files, mode)
-            _fit(staged, found)
-            self._refuse_taken_keys(staged, found)
-            return log.commit(found, staged.path, log.schema_of(found), staged.files, mode)
+                return log.create(staged.path, asked, staged.files, description, transaction)
+            if log.has_transaction(found, transaction):
+                staged.discard()
+                return int(found.version())
+            schema = self._checked(staged, found, mode, asked)
+            return log.commit(found, staged.path, schema, staged.files, mode, transaction)
 
         return TableRef(name, str(staged.path), log.retried(f"writing table {name}", attempt))
 
-    def merge(self, name: str, data: Frame, *, keys: Sequence[str]) -> TableRef:
+    def merge(
+        self, name: str, data: Frame, *, keys: Sequence[str], transaction: TransactionId | None = None
+    ) -> TableRef:
+        check_transaction(transaction)
         rows, keyed = self._arrow(data, check_name(name)), TableExpectations(keys=tuple(keys))
         types = column_names(parse_columns(arrow_schema(rows.schema), name))
         check_columns(name, types, keyed)
@@ -123,15 +121,56 @@ class DeltaTables(Tables):
 
         def attempt() -> int:
             found, ref = self._open(name)
-            _refuse_partitions(found, name)
-            log.refuse_write(found, name, removes=True)
+            if log.has_transaction(found, transaction):
+                return ref.version
+            refuse_partitions(found, name)
+            refuse_write(found, name, removes=True)
             check_append(name, types, _info(found, ref).columns)
-            return log.merge(found, rows, keys)
+            return log.merge(found, rows, keys, transaction)
 
         return TableRef(name, str(self._path(name)), log.retried(f"merging into table {name}", attempt))
 
-    def read(self, table: TableRef | str, version: int | None = None) -> DataFrame:
-        found, ref = self._open(table, version)
+    def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
+        check_transaction(transaction)
+
+        def attempt() -> int:
+            found, ref = self._open(name)
+            if log.has_transaction(found, transaction):
+                return ref.version
+            refuse_write(found, name, removes=True)
+            old, pinned = self._open(name, at)
+            _present(old, pinned)
+            return log.restore(found, name, pinned.version, transaction)
+
+        return TableRef(name, str(self._path(name)), log.retried(f"restoring table {name}", attempt))
+
+    def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
+        (one, old), (two, new) = (self._open(name, moment) for moment in (before, after))
+        infos = _info(one, old), _info(two, new)
+        keys = tuple(keys or infos[1].roles)
+        check_keys(name, keys, *infos)
+        columns = shared_columns(name, infos[0].columns, infos[1].columns)
+        paths = [set(_present(found, ref)) for found, ref in ((one, old), (two, new))]
+        if self._session is None or log.partitions_of(one) or log.partitions_of(two):
+            held = [normalised(log.to_arrow(found, name, None), name) for found in (one, two)]
+            return difference(*filled(held, columns), keys, name)
+        # A file that both versions have holds the same rows in both.
+        only = [
+            spark_files.read_files(self._session, sorted(paths[n] - paths[1 - n]), log.schema_of(found))
+            for n, found in enumerate((one, two))
+        ]
+        return normalised(spark_files.difference(only[0], only[1], columns, keys, name), name)
+
+    def files(self, table: TableRef | str) -> tuple[str, ...]:
+        found, ref = self._open(table)
+        refuse_partitions(found, ref.name)
+        return tuple(sorted(map(str, _present(found, ref))))
+
+    def pin(self, name: str, at: Moment | None = None) -> TableRef:
+        return self._open(name, at)[1]
+
+    def read(self, table: TableRef | str, at: Moment | None = None) -> DataFrame:
+        found, ref = self._open(table, at)
         if self._session is None:
             raise no_session(ref.name)
         files, schema = _present(found, ref), log.schema_of(found)
@@ -139,8 +178,10 @@ class DeltaTables(Tables):
             return spark_files.read_partitions(self._session, log.partition_values(found, Path(ref.path)), schema)
         return spark_files.read_files(self._session, files, schema)
 
-    def to_arrow(self, table: TableRef | str, columns: Sequence[str] | None = None) -> pa.Table:
-        found, ref = self._open(table)
+    def to_arrow(
+        self, table: TableRef | str, columns: Sequence[str] | None = None, at: Moment | None = None
+    ) -> pa.Table:
+        found, ref = self._open(table, at)
         there = _info(found, ref).columns
         missing = [column for column in columns or () if column not in there]
         if missing:
@@ -169,72 +210,31 @@ class DeltaTables(Tables):
             named = {str(file.relative_to(path)) for file in log.files_of(found, path)} | log.ever_named(path)
             return deleted + files.sweep_leftovers(path, named, keep)
 
+    def _checked(self, staged: Staged, found: log.Log, mode: Mode, asked: str) -> str:
+        """Check what is staged against the version that is there, and give the schema of the next."""
+        if mode == "error":
+            raise already_there(staged.name)
+        refuse_write(found, staged.name, removes=mode == "overwrite")
+        if mode == "overwrite":
+            return asked
+        fit(staged, found)
+        refuse_taken_keys(self._session, staged, found)
+        return log.schema_of(found)
+
     def _path(self, name: str) -> Path:
         return self._root / check_name(name)
 
-    def _open(self, table: TableRef | str, version: int | None = None) -> tuple[log.Log, TableRef]:
+    def _open(self, table: TableRef | str, at: Moment | None = None) -> tuple[log.Log, TableRef]:
         if isinstance(table, TableRef):
-            name, path, version = check_name(table.name), Path(table.path), table.version
+            name, path, at = check_name(table.name), Path(table.path), table.version
         else:
             name, path = table, self._path(table)
-        found = log.open_log(path, version)
+        if isinstance(at, datetime):
+            at = version_at(name, self.history(name), at)
+        found = log.open_log(path, at)
         if found is None:
             raise no_table(name, self.names(), str(self._root))
         return found, TableRef(name, str(path), int(found.version()))
-
-    def _stage(self, name: str, data: Frame, expect: TableExpectations) -> _Staged:
-        path = self._path(name)
-        folder = files.new_folder(path)
-        if isinstance(data, pa.Table):
-            rows = normalised(data, name)
-            columns = parse_columns(arrow_schema(rows.schema), name)
-            check_columns(name, column_names(columns), expect)
-            with log.translated(f"writing table {name}"):
-                files.stage_arrow(rows, folder)
-        else:
-            self._needs_session(name)
-            columns = parse_columns(spark_files.frame_schema(data), name)
-            check_columns(name, column_names(columns), expect)
-            spark_files.stage_frame(data, folder)
-        with log.translated(f"reading back what was written for table {name}"):
-            staged = _Staged(name, path, columns, files.staged_files(folder))
-        try:
-            self._check(staged, expect)
-        except SparkmlError:
-            files.discard(folder)
-            raise
-        return staged
-
-    def _check(self, staged: _Staged, expect: TableExpectations) -> None:
-        check_written(staged.name, files.summed(staged.files, staged.path, expect.roles), expect)
-        if expect.roles and (twice := self._repeated(staged, tuple(expect.roles))):
-            raise duplicate_error(staged.name, expect.roles, twice)
-
-    def _repeated(self, staged: _Staged, columns: tuple[str, ...]) -> dict[str, object] | None:
-        paths = [staged.path / file.path for file in staged.files]
-        if self._session is None or sum(file.rows for file in staged.files) <= _ROWS_IN_MEMORY:
-            return first_duplicate(files.read_staged(paths, columns), columns)
-        schema = schema_json(staged.columns, {})
-        return spark_files.repeated_key(spark_files.read_files(self._session, paths, schema), columns)
-
-    def _refuse_taken_keys(self, staged: _Staged, found: log.Log) -> None:
-        """Keys are unique in the whole table, not only in what is appended."""
-        roles = tuple(parse_roles(log.schema_of(found)))
-        if not roles or not staged.files:
-            return
-        new, there = [staged.path / file.path for file in staged.files], log.files_of(found, staged.path)
-        if self._session is None or log.rows_of(found) <= _ROWS_IN_MEMORY:
-            before = normalised(log.to_arrow(found, staged.name, roles), staged.name)
-            keys = pa.concat_tables(
-                [before, files.read_staged(new, roles).select(before.column_names).cast(before.schema)]
-            )
-            twice = first_duplicate(keys, roles)
-        else:
-            schema = schema_json(staged.columns, {})
-            twice = spark_files.repeated_key(spark_files.read_files(self._session, [*there, *new], schema), roles)
-        if twice:
-            files.discard(new[0].parent)
-            raise taken_error(staged.name, roles, twice)
 
     def _arrow(self, data: Frame, name: str) -> pa.Table:
         if isinstance(data, pa.Table):
@@ -259,25 +259,6 @@ def _info(found: log.Log, ref: TableRef) -> TableInfo:
         by_role.get("created"),
         log.description_of(found),
     )
-
-
-def _fit(staged: _Staged, found: log.Log) -> None:
-    """Refuse to append what does not fit the version that is there."""
-    schema = log.schema_of(found)
-    _refuse_partitions(found, staged.name)
-    check_append(staged.name, column_names(staged.columns), column_names(parse_columns(schema, staged.name)))
-    required = required_columns(schema)
-    written = files.summed(staged.files, staged.path, required)
-    check_written(staged.name, written, TableExpectations(), required)
-
-
-def _refuse_partitions(found: log.Log, name: str) -> None:
-    columns = log.partitions_of(found)
-    if columns:
-        raise TableError(
-            f"table {name} is partitioned by {', '.join(columns)}: such tables are read here, not added to. "
-            'Write it with mode="overwrite" under another name'
-        )
 
 
 def _present(found: log.Log, ref: TableRef) -> list[Path]:

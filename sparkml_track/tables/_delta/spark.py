@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import TableError
+from sparkml_track.tables._rows.difference import CHANGE
+from sparkml_track.tables._rows.errors import repeated_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType, StructType
 
 _GLOB = re.compile(r"([\\*?\[\]{}])")
 _TIMESTAMPS = "spark.sql.parquet.outputTimestampType"
@@ -100,3 +102,50 @@ def repeated_key(data: DataFrame, columns: Sequence[str]) -> dict[str, object] |
         counts = data.groupBy(*[f"`{column}`" for column in columns]).count()
         found = counts.where("count > 1").drop("count").limit(1).collect()
     return found[0].asDict() if found else None
+
+
+def difference(before: DataFrame, after: DataFrame, columns: Sequence[str], keys: Sequence[str], name: str) -> pa.Table:
+    """Compare rows by keys, as ``_rows.difference`` does in memory; only what differs comes to the driver.
+
+    Raises:
+        TableError: keys repeat.
+    """
+    from pyspark.sql import functions as f
+
+    for rows in (before, after):
+        if twice := repeated_key(rows, keys):
+            raise repeated_keys(name, keys, twice)
+    with translated(f"comparing versions of table {name}", TableError):
+        types = {field.name: field.dataType for rows in (before, after) for field in rows.schema}
+        old, new = (
+            rows.select(
+                *[f.col(f"`{key}`").alias(f"key{number}") for number, key in enumerate(keys)],
+                f.struct(
+                    *[
+                        (f.col(f"`{column}`") if column in rows.columns else f.lit(None).cast(types[column])).alias(
+                            column
+                        )
+                        for column in columns
+                    ]
+                ).alias(side),
+            )
+            for rows, side in ((before, "old"), (after, "new"))
+        )
+        both = old.join(new, [f"key{number}" for number in range(len(keys))], "full_outer")
+        # Maps cannot be compared, their text can.
+        differing = (
+            both.where("not (old <=> new)")
+            if not _has_map(types.values())
+            else both.where("not (to_json(old) <=> to_json(new))")
+        )
+        marked = differing.selectExpr(
+            """explode(case when old is null then array(named_struct('change', 'added', 'row', new))
+                            when new is null then array(named_struct('change', 'removed', 'row', old))
+                            else array(named_struct('change', 'changed_from', 'row', old),
+                                       named_struct('change', 'changed_to', 'row', new)) end) as found"""
+        )
+        return marked.select(f.col("found.change").alias(CHANGE), "found.row.*").toArrow()
+
+
+def _has_map(types: Iterable[DataType]) -> bool:
+    return any('"map"' in kind.json() for kind in types)

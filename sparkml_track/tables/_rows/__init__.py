@@ -4,4 +4,6 @@ arrow    Arrow tables in the types a Delta table holds
 columns  columns as the Delta log writes them
 expect   checks before a commit
 errors   what tables say when they refuse
+moments  versions by number or by time, and transactions
+difference  what differs between two versions
 """

@@ -38,3 +38,16 @@ def no_session(name: str) -> TableError:
 def no_columns(ref: TableRef, missing: Iterable[str], columns: Iterable[str]) -> TableError:
     """Columns were asked for that the version does not have."""
     return TableError(f"{ref} has no column {', '.join(missing)}; it has {', '.join(columns)}")
+
+
+def repeated_keys(name: str, keys: Sequence[str], example: object) -> TableError:
+    """Versions were to be compared by keys that are not unique."""
+    return TableError(
+        f"table {name}: rows repeat in ({', '.join(keys)}), for example {example}; versions are compared by keys that "
+        "are unique in each"
+    )
+
+
+def no_keys(name: str) -> TableError:
+    """Keys were needed and there are none."""
+    return TableError(f"table {name} has no keys of its own: name the columns that are unique, keys=[...]")

@@ -1,0 +1,137 @@
+"""Rows that lie in files of a table's folder and in no version yet: how they get there, and what is checked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from sparkml_track.errors import SparkmlError, TableError
+from sparkml_track.tables._base import TableExpectations
+from sparkml_track.tables._delta import files, log
+from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised
+from sparkml_track.tables._rows.columns import (
+    DeltaType,
+    column_names,
+    parse_columns,
+    parse_roles,
+    required_columns,
+    schema_json,
+)
+from sparkml_track.tables._rows.errors import no_session
+from sparkml_track.tables._rows.expect import (
+    check_append,
+    check_columns,
+    check_written,
+    duplicate_error,
+    taken_error,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from sparkml_track.tables._base import Frame
+
+# Keys of this many rows are compared in driver memory; more go through Spark where there is a session.
+_ROWS_IN_MEMORY = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Rows that lie in files of the table's folder, and in no version yet."""
+
+    name: str
+    path: Path
+    columns: Mapping[str, DeltaType]
+    files: tuple[files.StagedFile, ...]
+
+    def discard(self) -> None:
+        """Remove the files."""
+        for folder in {(self.path / file.path).parent for file in self.files}:
+            files.discard(folder)
+
+
+def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpectations) -> Staged:
+    """Write rows into a folder of their own under the table's, and check them.
+
+    Raises:
+        DataError: they are not as expected; their files are gone.
+        TableError: they cannot be written.
+    """
+    name, folder = path.name, files.new_folder(path)
+    if isinstance(data, pa.Table):
+        rows = normalised(data, name)
+        columns = parse_columns(arrow_schema(rows.schema), name)
+        check_columns(name, column_names(columns), expect)
+        with log.translated(f"writing table {name}"):
+            files.stage_arrow(rows, folder)
+    else:
+        if spark is None:
+            raise no_session(name)
+        columns = parse_columns(spark_files.frame_schema(data), name)
+        check_columns(name, column_names(columns), expect)
+        spark_files.stage_frame(data, folder)
+    with log.translated(f"reading back what was written for table {name}"):
+        staged = Staged(name, path, columns, files.staged_files(folder))
+    try:
+        _check(spark, staged, expect)
+    except SparkmlError:
+        files.discard(folder)
+        raise
+    return staged
+
+
+def fit(staged: Staged, found: log.Log) -> None:
+    """Refuse to append what does not fit the version that is there."""
+    schema = log.schema_of(found)
+    refuse_partitions(found, staged.name)
+    check_append(staged.name, column_names(staged.columns), column_names(parse_columns(schema, staged.name)))
+    required = required_columns(schema)
+    written = files.summed(staged.files, staged.path, required)
+    check_written(staged.name, written, TableExpectations(), required)
+
+
+def refuse_taken_keys(spark: SparkSession | None, staged: Staged, found: log.Log) -> None:
+    """Keys are unique in the whole table, not only in what is appended."""
+    roles = tuple(parse_roles(log.schema_of(found)))
+    if not roles or not staged.files:
+        return
+    new, there = [staged.path / file.path for file in staged.files], log.files_of(found, staged.path)
+    if spark is None or log.rows_of(found) <= _ROWS_IN_MEMORY:
+        before = normalised(log.to_arrow(found, staged.name, roles), staged.name)
+        keys = pa.concat_tables([before, files.read_staged(new, roles).select(before.column_names).cast(before.schema)])
+        twice = first_duplicate(keys, roles)
+    else:
+        schema = schema_json(staged.columns, {})
+        twice = spark_files.repeated_key(spark_files.read_files(spark, [*there, *new], schema), roles)
+    if twice:
+        staged.discard()
+        raise taken_error(staged.name, roles, twice)
+
+
+def refuse_partitions(found: log.Log, name: str) -> None:
+    """Refuse to add to a partitioned table."""
+    columns = log.partitions_of(found)
+    if columns:
+        raise TableError(
+            f"table {name} is partitioned by {', '.join(columns)}: such tables are read here, not added to. "
+            'Write it with mode="overwrite" under another name'
+        )
+
+
+def _check(spark: SparkSession | None, staged: Staged, expect: TableExpectations) -> None:
+    check_written(staged.name, files.summed(staged.files, staged.path, expect.roles), expect)
+    if expect.roles and (twice := _repeated(spark, staged, tuple(expect.roles))):
+        raise duplicate_error(staged.name, expect.roles, twice)
+
+
+def _repeated(spark: SparkSession | None, staged: Staged, columns: tuple[str, ...]) -> dict[str, object] | None:
+    paths = [staged.path / file.path for file in staged.files]
+    if spark is None or sum(file.rows for file in staged.files) <= _ROWS_IN_MEMORY:
+        return first_duplicate(files.read_staged(paths, columns), columns)
+    schema = schema_json(staged.columns, {})
+    return spark_files.repeated_key(spark_files.read_files(spark, paths, schema), columns)
