@@ -102,8 +102,9 @@ class TableVersionsCase:
             tables.diff("t", 0)
         with pytest.raises(TableError, match="'v' was long and is double"):
             tables.diff("t", 0, keys=["k"])
+        tables.write("t", rows(("a", 1)), mode="overwrite")
         with pytest.raises(TableError, match=r"rows repeat in \(k\), for example {'k': 'a'}"):
-            tables.diff("t", 0, 0, keys=["k"])
+            tables.diff("t", 0, keys=["k"])
         with pytest.raises(TableError, match="no column x"):
             tables.diff("t", 0, 0, keys=["x"])
 
