@@ -1,6 +1,7 @@
 """Tables: named, versioned, written whole or not at all.
 
 _base    the contract
+_values  what goes in and out
 _memory  the twin
 _delta   Delta tables without a JVM jar
 _rows    rows and columns on their way into a table
@@ -8,8 +9,30 @@ _rows    rows and columns on their way into a table
 
 from __future__ import annotations
 
-from sparkml_track.tables._base import Mode, TableExpectations, TableInfo, Tables, TableVersion
+from sparkml_track.tables._base import Tables
 from sparkml_track.tables._delta import DeltaTables
 from sparkml_track.tables._memory import MemoryTables
+from sparkml_track.tables._values import (
+    UPSERT,
+    MergeRule,
+    Mode,
+    Moment,
+    TableExpectations,
+    TableInfo,
+    TableVersion,
+    TransactionId,
+)
 
-__all__ = ["DeltaTables", "MemoryTables", "Mode", "TableExpectations", "TableInfo", "TableVersion", "Tables"]
+__all__ = [
+    "UPSERT",
+    "DeltaTables",
+    "MemoryTables",
+    "MergeRule",
+    "Mode",
+    "Moment",
+    "TableExpectations",
+    "TableInfo",
+    "TableVersion",
+    "Tables",
+    "TransactionId",
+]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
+from sparkml_track.tables._values import (
+    UPSERT,
+    MergeRule,
+    Mode,
+    Moment,
+    TableExpectations,
+    TableInfo,
+    TableVersion,
+    TransactionId,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,88 +25,6 @@ if TYPE_CHECKING:
 
     #: What can be written: a Spark DataFrame, or an Arrow table where no session is needed.
     Frame: TypeAlias = DataFrame | pa.Table
-
-Mode = Literal["error", "append", "overwrite"]
-#: A version by its number, or the one that was the latest at a moment (with a time zone).
-Moment: TypeAlias = int | datetime
-#: An application's name and its own count of what it has done: done once, however often it is tried.
-TransactionId: TypeAlias = tuple[str, int]
-
-_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
-_NAME = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER}){{0,2}}")
-
-
-@dataclass(frozen=True, slots=True)
-class TableExpectations:
-    """What must hold before a write is committed.
-
-    Attributes:
-        columns: every column with its Delta type ("string", "long", "integer", "double", "boolean", "date",
-            "timestamp", "decimal(10,2)"); empty means: not checked.
-        keys: columns that are never null and, together with ``timestamp`` and ``created``, unique in what is written.
-        timestamp: the column that says from when on a row was true and known.
-        created: the column that orders two rows of the same keys and timestamp: the later one holds.
-        rows: the exact number of rows, None for any.
-        min_rows: the least number of rows.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    keys: tuple[str, ...] = ()
-    timestamp: str | None = None
-    created: str | None = None
-    rows: int | None = None
-    min_rows: int = 0
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """Column to role ("key", "timestamp", "created"): these are never null, and unique together."""
-        roles = dict.fromkeys(self.keys, "key")
-        if self.timestamp:
-            roles[self.timestamp] = "timestamp"
-        if self.created:
-            roles[self.created] = "created"
-        return roles
-
-
-@dataclass(frozen=True, slots=True)
-class TableInfo:
-    """What is known about one version of a table without reading its rows.
-
-    Attributes:
-        ref: which version.
-        columns: name to Delta type, in order.
-        keys: see ``TableExpectations``.
-        timestamp: see ``TableExpectations``.
-        created: see ``TableExpectations``.
-        description: what the first writer said.
-    """
-
-    ref: TableRef
-    columns: Mapping[str, str]
-    keys: tuple[str, ...]
-    timestamp: str | None
-    created: str | None
-    description: str
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """Column to role, as in ``TableExpectations.roles``."""
-        return TableExpectations(keys=self.keys, timestamp=self.timestamp, created=self.created).roles
-
-
-@dataclass(frozen=True, slots=True)
-class TableVersion:
-    """One line of a table's history.
-
-    Attributes:
-        version: counts from 0.
-        time: seconds since the epoch.
-        operation: what made it, as the log names it ("WRITE", "MERGE", ...).
-    """
-
-    version: int
-    time: float
-    operation: str
 
 
 class Tables(ABC):
@@ -157,14 +82,54 @@ class Tables(ABC):
 
     @abstractmethod
     def merge(
-        self, name: str, data: Frame, *, keys: Sequence[str], transaction: TransactionId | None = None
+        self,
+        name: str,
+        data: Frame,
+        *,
+        keys: Sequence[str],
+        rules: Sequence[MergeRule] = UPSERT,
+        transaction: TransactionId | None = None,
     ) -> TableRef:
-        """Update the rows whose keys are there, insert the others.
+        """Match rows by keys, and update, delete or insert by rules.
+
+        A DataFrame is merged by Spark jobs that rewrite the files they touch and no other; only file names and counts
+        come to the driver. An Arrow table is merged in the driver's process.
 
         Args:
-            name: of a table that exists and has the columns of ``data``.
-            data: unique and never null in ``keys``. A DataFrame is collected to the driver (the table is not).
-            keys: the columns to match.
+            name: of a table that exists.
+            data: unique and never null in ``keys``. It has the columns of the table, unless every rule that updates or
+                inserts names its changes.
+            keys: the columns to match; null matches nothing.
+            rules: in order; the default updates the rows whose keys are there and inserts the others.
+            transaction: as in ``write``.
+
+        Returns:
+            The version that this call made; the latest one where there was nothing to do.
+        """
+
+    @abstractmethod
+    def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
+        """Delete the rows for which a condition is true.
+
+        Args:
+            name: of the table.
+            where: in the SQL of ``MergeRule``, with the table's columns; it must say the same each time it is asked.
+            transaction: as in ``write``.
+
+        Returns:
+            The version that this call made; the latest one where there was nothing to do.
+        """
+
+    @abstractmethod
+    def update(
+        self, name: str, where: str | None, changes: Mapping[str, str], *, transaction: TransactionId | None = None
+    ) -> TableRef:
+        """Change columns of the rows for which a condition is true.
+
+        Args:
+            name: of the table.
+            where: as in ``delete``; None for all rows.
+            changes: column to expression over the row as it was. Not keys, timestamp and created of the table.
             transaction: as in ``write``.
 
         Returns:
@@ -286,17 +251,3 @@ class Tables(ABC):
     def latest(self, name: str) -> TableRef:
         """Name the latest version."""
         return self.pin(name)
-
-
-def check_name(name: str) -> str:
-    """Give ``name`` back if it can name a table.
-
-    Raises:
-        TableError: it cannot; names become folders, so nothing else is let through.
-    """
-    if not _NAME.fullmatch(name):
-        raise TableError(
-            f"{name!r} cannot name a table: allowed are one to three identifiers (letters, digits, underscore, not "
-            "starting with a digit, at most 128 characters) joined by dots, like sales or main.shop.sales"
-        )
-    return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -12,19 +12,11 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._base import (
-    Mode,
-    Moment,
-    TableExpectations,
-    TableInfo,
-    Tables,
-    TableVersion,
-    TransactionId,
-    check_name,
-)
+from sparkml_track.tables._base import Tables
 from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised, null_counts
 from sparkml_track.tables._rows.columns import column_names, parse_columns
 from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
+from sparkml_track.tables._rows.edits import check_changes, check_rows, check_source, deleted, edited, merged, updated
 from sparkml_track.tables._rows.errors import already_there, no_columns, no_session, no_table, no_version
 from sparkml_track.tables._rows.expect import (
     Written,
@@ -36,8 +28,20 @@ from sparkml_track.tables._rows.expect import (
     taken_error,
 )
 from sparkml_track.tables._rows.moments import check_transaction, version_at
+from sparkml_track.tables._values import (
+    UPSERT,
+    MergeRule,
+    Mode,
+    Moment,
+    TableExpectations,
+    TableInfo,
+    TableVersion,
+    TransactionId,
+    check_name,
+)
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
     from pyspark.sql import DataFrame, SparkSession
 
     from sparkml_track.tables._base import Frame
@@ -99,19 +103,28 @@ class MemoryTables(Tables):
             return self._commit(name, version, transaction)
 
     def merge(
-        self, name: str, data: Frame, *, keys: Sequence[str], transaction: TransactionId | None = None
+        self,
+        name: str,
+        data: Frame,
+        *,
+        keys: Sequence[str],
+        rules: Sequence[MergeRule] = UPSERT,
+        transaction: TransactionId | None = None,
     ) -> TableRef:
         rows = self._arrow(data, check_name(name))
-        with self._lock:
-            if self._done(name, transaction):
-                return self._ref(name)
-            info = self.describe(name)
-            check_append(name, _columns(rows, name), info.columns)
-            _check(name, rows, TableExpectations(keys=tuple(keys)))
-            before = self.to_arrow(info.ref)
-            kept = before.filter(pa.array(_absent(before, rows, keys), pa.bool_()))
-            merged = pa.concat_tables([kept, rows.select(before.column_names)])
-            return self._commit(name, self._next(name, merged, "MERGE"), transaction)
+        info = self.describe(name)
+        check_source(info, _columns(rows, name), keys, rules)
+        check_rows(info, rows, keys, rules)
+        return self._edited(name, "MERGE", lambda table: merged(table, rows, keys, rules), transaction)
+
+    def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
+        return self._edited(name, "DELETE", lambda table: deleted(table, where), transaction)
+
+    def update(
+        self, name: str, where: str | None, changes: Mapping[str, str], *, transaction: TransactionId | None = None
+    ) -> TableRef:
+        check_changes(self.describe(name), changes)
+        return self._edited(name, "UPDATE", lambda table: updated(table, where, changes), transaction)
 
     def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
         with self._lock:
@@ -194,6 +207,26 @@ class MemoryTables(Tables):
         known = check_transaction(transaction)
         return known is not None and self._counts.get((name, known[0]), -1) >= known[1]
 
+    def _edited(
+        self,
+        name: str,
+        operation: str,
+        edit: Callable[[DeltaTable], None],
+        transaction: TransactionId | None,
+    ) -> TableRef:
+        action = {"MERGE": "merging into", "DELETE": "deleting from", "UPDATE": "updating"}[operation]
+        with self._lock:
+            info = self.describe(name)
+            if self._done(name, transaction):
+                return info.ref
+            before = self.to_arrow(info.ref)
+            after = edited(before, f"{action} table {name}", edit)
+            if after is None and transaction is None:
+                return info.ref
+            rows = before if after is None else normalised(after, name).select(before.column_names)
+            _check(name, rows, settle(None, info))
+            return self._commit(name, self._next(name, rows, operation), transaction)
+
     def _next(self, name: str, rows: pa.Table, operation: str) -> _Version:
         return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time())
 
@@ -237,9 +270,3 @@ def _check(name: str, rows: pa.Table, expect: TableExpectations) -> None:
     twice = first_duplicate(rows, tuple(expect.roles))
     if twice:
         raise duplicate_error(name, expect.roles, twice)
-
-
-def _absent(before: pa.Table, rows: pa.Table, keys: Sequence[str]) -> list[bool]:
-    """For each row of ``before``, whether its key is not in ``rows``."""
-    new = {tuple(row.values()) for row in rows.select(list(keys)).to_pylist()}
-    return [tuple(row.values()) not in new for row in before.select(list(keys)).to_pylist()]

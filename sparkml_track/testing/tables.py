@@ -14,6 +14,7 @@ import pytest
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableExpectations, Tables
+from sparkml_track.testing._table_changes import TableChangesCase
 from sparkml_track.testing._table_versions import TableVersionsCase, pairs, rows
 
 __all__ = ["TablesCase"]
@@ -22,7 +23,7 @@ _NOON = datetime(2013, 7, 4, 12, 0, 0, 123456, UTC)
 _KEYED = TableExpectations(keys=("k",))
 
 
-class TablesCase(TableVersionsCase):
+class TablesCase(TableVersionsCase, TableChangesCase):
     """The conformance case; capabilities (``spark``, ``durable``) select what is asked."""
 
     @pytest.fixture

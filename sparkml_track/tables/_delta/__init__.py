@@ -2,6 +2,8 @@
 
 member    the member of the family
 log       the Delta transaction log, through delta-rs
+rewrite   changes to chosen rows
+actions   what a commit file holds
 staging   rows in files that no version names yet
 features  what the protocol asks that is not done here
 spark     Spark writes and reads plain Parquet

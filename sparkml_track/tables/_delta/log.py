@@ -24,10 +24,10 @@ from deltalake.transaction import AddAction, Transaction, create_table_with_add_
 
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._base import TableVersion, TransactionId
 from sparkml_track.tables._delta.features import refuse_features
 from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._rows.errors import no_version
+from sparkml_track.tables._values import TableVersion, TransactionId
 
 _ATTEMPTS = 40
 _PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again
@@ -36,6 +36,8 @@ _FEATURES = "Unsupported table features"
 
 #: A table at one version.
 Log: TypeAlias = DeltaTable
+#: How delta-rs commits.
+Properties: TypeAlias = CommitProperties
 
 
 class Taken(Exception):
@@ -238,22 +240,17 @@ def restore(log: Log, name: str, version: int, transaction: TransactionId | None
     return before + 1
 
 
-def merge(log: Log, rows: pa.Table, keys: Sequence[str], transaction: TransactionId | None = None) -> int:
-    """Commit the version after ``log``'s with ``rows`` updated or inserted; without rows there is nothing to commit.
+def edit(
+    log: Log, action: str, change: Callable[[Log, CommitProperties], None], transaction: TransactionId | None
+) -> int:
+    """Let delta-rs change rows and commit the version after ``log``'s; what changes nothing makes no version.
 
     Raises:
         Taken: another writer made that version.
     """
-    if not rows.num_rows:
-        return int(log.version())  # delta-rs makes no version of nothing
-    predicate = " AND ".join(f"target.{_quoted(key)} = source.{_quoted(key)}" for key in keys)
-    before = int(log.version())
-    with translated("merging"):
-        merger = log.merge(
-            rows, predicate, source_alias="source", target_alias="target", commit_properties=once(transaction)
-        )
-        merger.when_matched_update_all().when_not_matched_insert_all().execute()
-    return before + 1
+    with translated(action):
+        change(log, once(transaction))
+    return int(log.version())
 
 
 def versions(log: Log) -> tuple[TableVersion, ...]:
@@ -276,10 +273,6 @@ def _earlier(latest: Log, path: Path, version: int) -> Log:
         return DeltaTable(str(path), version=version)
     except DeltaError as error:
         raise no_version(TableRef(path.name, str(path), version), int(latest.version())) from error
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _actions(files: Sequence[StagedFile]) -> list[AddAction]:

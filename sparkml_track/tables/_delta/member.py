@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -12,33 +12,33 @@ import pyarrow as pa
 
 from sparkml_track.errors import NotBuilt, TableError
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._base import (
+from sparkml_track.tables._base import Tables
+from sparkml_track.tables._delta import files, log
+from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.actions import Change, publish
+from sparkml_track.tables._delta.features import refuse_write
+from sparkml_track.tables._delta.rewrite import changing, merging
+from sparkml_track.tables._delta.rewrite.changing import RowChange
+from sparkml_track.tables._delta.rewrite.landing import Plan, land
+from sparkml_track.tables._delta.staging import Staged, fit, refuse_partitions, refuse_taken_keys, stage
+from sparkml_track.tables._rows.arrow import arrow_schema, normalised
+from sparkml_track.tables._rows.columns import column_names, parse_columns, parse_roles, schema_json
+from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
+from sparkml_track.tables._rows.edits import check_changes, check_rows, check_source, deleted, merged, updated
+from sparkml_track.tables._rows.errors import already_there, no_columns, no_session, no_table, no_version
+from sparkml_track.tables._rows.expect import settle
+from sparkml_track.tables._rows.moments import check_transaction, version_at
+from sparkml_track.tables._values import (
+    UPSERT,
+    MergeRule,
     Mode,
     Moment,
     TableExpectations,
     TableInfo,
-    Tables,
     TableVersion,
     TransactionId,
     check_name,
 )
-from sparkml_track.tables._delta import files, log
-from sparkml_track.tables._delta import spark as spark_files
-from sparkml_track.tables._delta.features import refuse_write
-from sparkml_track.tables._delta.staging import Staged, fit, refuse_partitions, refuse_taken_keys, stage
-from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised, null_counts
-from sparkml_track.tables._rows.columns import column_names, parse_columns, parse_roles, schema_json
-from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
-from sparkml_track.tables._rows.errors import already_there, no_columns, no_session, no_table, no_version
-from sparkml_track.tables._rows.expect import (
-    Written,
-    check_append,
-    check_columns,
-    check_written,
-    duplicate_error,
-    settle,
-)
-from sparkml_track.tables._rows.moments import check_transaction, version_at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -109,26 +109,39 @@ class DeltaTables(Tables):
         return TableRef(name, str(staged.path), log.retried(f"writing table {name}", attempt))
 
     def merge(
-        self, name: str, data: Frame, *, keys: Sequence[str], transaction: TransactionId | None = None
+        self,
+        name: str,
+        data: Frame,
+        *,
+        keys: Sequence[str],
+        rules: Sequence[MergeRule] = UPSERT,
+        transaction: TransactionId | None = None,
     ) -> TableRef:
         check_transaction(transaction)
-        rows, keyed = self._arrow(data, check_name(name)), TableExpectations(keys=tuple(keys))
+        if not isinstance(data, pa.Table):
+            return self._merge_frame(name, data, keys, rules, transaction)
+        rows = normalised(data, check_name(name))
         types = column_names(parse_columns(arrow_schema(rows.schema), name))
-        check_columns(name, types, keyed)
-        check_written(name, Written(rows.num_rows, null_counts(rows)), keyed)
-        if twice := first_duplicate(rows, keys):
-            raise duplicate_error(name, keys, twice)
 
-        def attempt() -> int:
-            found, ref = self._open(name)
-            if log.has_transaction(found, transaction):
-                return ref.version
-            refuse_partitions(found, name)
-            refuse_write(found, name, removes=True)
-            check_append(name, types, _info(found, ref).columns)
-            return log.merge(found, rows, keys, transaction)
+        def change(found: log.Log, properties: log.Properties) -> None:
+            info = _info(found, self._ref(name, found))
+            check_source(info, types, keys, rules)
+            check_rows(info, rows, keys, rules)
+            if rows.num_rows or any(rule.when == "not_matched_by_source" for rule in rules):
+                merged(found, rows, keys, rules, properties)
 
-        return TableRef(name, str(self._path(name)), log.retried(f"merging into table {name}", attempt))
+        return self._edited(name, f"merging into table {name}", change, transaction)
+
+    def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
+        wanted = RowChange(self._path(name), where, None, check_transaction(transaction))
+        return self._changed(name, wanted, lambda found, properties: deleted(found, where, properties))
+
+    def update(
+        self, name: str, where: str | None, changes: Mapping[str, str], *, transaction: TransactionId | None = None
+    ) -> TableRef:
+        wanted = RowChange(self._path(name), where, dict(changes), check_transaction(transaction))
+        check_changes(self.describe(name), changes)
+        return self._changed(name, wanted, lambda found, properties: updated(found, where, changes, properties))
 
     def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
         check_transaction(transaction)
@@ -221,6 +234,66 @@ class DeltaTables(Tables):
         refuse_taken_keys(self._session, staged, found)
         return log.schema_of(found)
 
+    def _merge_frame(
+        self,
+        name: str,
+        data: DataFrame,
+        keys: Sequence[str],
+        rules: Sequence[MergeRule],
+        transaction: TransactionId | None,
+    ) -> TableRef:
+        info, columns = self.describe(name), column_names(parse_columns(spark_files.frame_schema(data), name))
+        if self._session is None:
+            raise no_session(name)
+        check_source(info, columns, keys, rules)
+        wanted = merging.held(self._path(name), data, keys, rules, transaction)
+        session = self._session
+
+        def compute(found: log.Log) -> Plan | None:
+            _refuse_change(found, name)
+            check_source(_info(found, self._ref(name, found)), columns, keys, rules)
+            return merging.compute(session, found, wanted)
+
+        version = land(wanted.path, f"merging into table {name}", transaction, compute)
+        return TableRef(name, str(wanted.path), version)
+
+    def _changed(self, name: str, wanted: RowChange, change: Callable[[log.Log, log.Properties], None]) -> TableRef:
+        if self._session is None:
+            return self._edited(name, wanted.action, change, wanted.transaction)
+        session = self._session
+        self._open(name)
+
+        def compute(found: log.Log) -> Plan | None:
+            _refuse_change(found, name)
+            return changing.compute(session, found, wanted)
+
+        return TableRef(name, str(wanted.path), land(wanted.path, wanted.action, wanted.transaction, compute))
+
+    def _edited(
+        self,
+        name: str,
+        action: str,
+        change: Callable[[log.Log, log.Properties], None],
+        transaction: TransactionId | None,
+    ) -> TableRef:
+        """Let delta-rs change rows, in this process."""
+
+        def attempt() -> int:
+            found, ref = self._open(name)
+            if log.has_transaction(found, transaction):
+                return ref.version
+            _refuse_change(found, name)
+            version = log.edit(found, action, change, transaction)
+            if transaction and version == ref.version:  # nothing changed, and that is noted, too
+                noted = Change("NOTE", transaction=transaction)
+                return publish(found, Path(ref.path), version + 1, noted)
+            return version
+
+        return TableRef(name, str(self._path(name)), log.retried(action, attempt))
+
+    def _ref(self, name: str, found: log.Log) -> TableRef:
+        return TableRef(name, str(self._path(name)), int(found.version()))
+
     def _path(self, name: str) -> Path:
         return self._root / check_name(name)
 
@@ -236,15 +309,10 @@ class DeltaTables(Tables):
             raise no_table(name, self.names(), str(self._root))
         return found, TableRef(name, str(path), int(found.version()))
 
-    def _arrow(self, data: Frame, name: str) -> pa.Table:
-        if isinstance(data, pa.Table):
-            return normalised(data, name)
-        self._needs_session(name)
-        return normalised(spark_files.collected(data), name)
 
-    def _needs_session(self, name: str) -> None:
-        if self._session is None:
-            raise no_session(name)
+def _refuse_change(found: log.Log, name: str) -> None:
+    refuse_partitions(found, name)
+    refuse_write(found, name, removes=True)
 
 
 def _info(found: log.Log, ref: TableRef) -> TableInfo:

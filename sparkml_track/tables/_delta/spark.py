@@ -65,8 +65,17 @@ def read_files(spark: SparkSession, files: Sequence[Path], schema: str) -> DataF
         return _read(spark, files, StructType.fromJson(json.loads(schema)))
 
 
-def read_partitions(spark: SparkSession, files: Mapping[Path, Mapping[str, object]], schema: str) -> DataFrame:
-    """Read files that lack the partition columns; those are given for each file."""
+def read_partitions(
+    spark: SparkSession, files: Mapping[Path, Mapping[str, object]], schema: str, file: str | None = None
+) -> DataFrame:
+    """Read files that lack the partition columns; those are given for each file.
+
+    Args:
+        spark: the session.
+        files: absolute paths, with the values of the partition columns.
+        schema: JSON of the Delta protocol.
+        file: the column that names the file of each row, None for no such column.
+    """
     from pyspark.sql import functions as f
     from pyspark.sql.types import StructType
 
@@ -85,7 +94,8 @@ def read_partitions(spark: SparkSession, files: Mapping[Path, Mapping[str, objec
                 else f.col(f"`{field.name}`")
                 for field in fields
             ]
-            parts.append(_read(spark, paths, inside).select(*columns))
+            named = [f.col("_metadata.file_path").alias(file)] if file else []
+            parts.append(_read(spark, paths, inside).select(*columns, *named))
         return reduce(lambda one, other: one.unionAll(other), parts) if parts else _read(spark, (), fields)
 
 

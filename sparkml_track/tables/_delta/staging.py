@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from sparkml_track.errors import SparkmlError, TableError
-from sparkml_track.tables._base import TableExpectations
 from sparkml_track.tables._delta import files, log
 from sparkml_track.tables._delta import spark as spark_files
 from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised
@@ -30,9 +30,10 @@ from sparkml_track.tables._rows.expect import (
     duplicate_error,
     taken_error,
 )
+from sparkml_track.tables._values import TableExpectations
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from sparkml_track.tables._base import Frame
 
@@ -67,21 +68,34 @@ def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpe
         rows = normalised(data, name)
         columns = parse_columns(arrow_schema(rows.schema), name)
         check_columns(name, column_names(columns), expect)
-        with log.translated(f"writing table {name}"):
-            files.stage_arrow(rows, folder)
     else:
         if spark is None:
             raise no_session(name)
         columns = parse_columns(spark_files.frame_schema(data), name)
         check_columns(name, column_names(columns), expect)
-        spark_files.stage_frame(data, folder)
-    with log.translated(f"reading back what was written for table {name}"):
-        staged = Staged(name, path, columns, files.staged_files(folder))
-    try:
+    with _discarding(folder):
+        if isinstance(data, pa.Table):
+            with log.translated(f"writing table {name}"):
+                files.stage_arrow(rows, folder)
+        else:
+            spark_files.stage_frame(data, folder)
+        staged = _read_back(path, folder, columns)
         _check(spark, staged, expect)
-    except SparkmlError:
-        files.discard(folder)
-        raise
+    return staged
+
+
+def staged_rows(path: Path, data: DataFrame, schema: str) -> Staged:
+    """Write rows that have a table's columns, and check that none is null which the table says never is.
+
+    Raises:
+        DataError: some are; their files are gone.
+        TableError: they cannot be written.
+    """
+    folder, required = files.new_folder(path), required_columns(schema)
+    with _discarding(folder):
+        spark_files.stage_frame(data, folder)
+        staged = _read_back(path, folder, parse_columns(schema, path.name))
+        check_written(path.name, files.summed(staged.files, path, required), TableExpectations(), required)
     return staged
 
 
@@ -121,6 +135,21 @@ def refuse_partitions(found: log.Log, name: str) -> None:
             f"table {name} is partitioned by {', '.join(columns)}: such tables are read here, not added to. "
             'Write it with mode="overwrite" under another name'
         )
+
+
+@contextmanager
+def _discarding(folder: Path) -> Iterator[None]:
+    """Remove what was staged if it is refused; a writer that is killed leaves it to ``vacuum``."""
+    try:
+        yield
+    except SparkmlError:
+        files.discard(folder)
+        raise
+
+
+def _read_back(path: Path, folder: Path, columns: Mapping[str, DeltaType]) -> Staged:
+    with log.translated(f"reading back what was written for table {path.name}"):
+        return Staged(path.name, path, columns, files.staged_files(folder))
 
 
 def _check(spark: SparkSession | None, staged: Staged, expect: TableExpectations) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from sparkml_track.errors import TableError
-from sparkml_track.tables._base import TableInfo
 from sparkml_track.tables._rows.arrow import first_duplicate
 from sparkml_track.tables._rows.errors import no_columns, no_keys, repeated_keys
+from sparkml_track.tables._values import TableInfo
 
 #: The column that says what became of a row.
 CHANGE = "_change"

@@ -51,3 +51,8 @@ def repeated_keys(name: str, keys: Sequence[str], example: object) -> TableError
 def no_keys(name: str) -> TableError:
     """Keys were needed and there are none."""
     return TableError(f"table {name} has no keys of its own: name the columns that are unique, keys=[...]")
+
+
+def unknown_columns(ref: TableRef, unknown: Iterable[str], columns: Iterable[str]) -> TableError:
+    """Columns were to be changed or matched that the table does not have."""
+    return TableError(f"table {ref.name} has no column {', '.join(unknown)}; it has {', '.join(columns)}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sparkml_track.errors import DataError, TableError
-from sparkml_track.tables._base import TableExpectations, TableInfo
+from sparkml_track.tables._values import TableExpectations, TableInfo
 
 
 @dataclass(frozen=True, slots=True)

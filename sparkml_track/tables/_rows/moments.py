@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sparkml_track.errors import TableError
-from sparkml_track.tables._base import TableVersion, TransactionId
+from sparkml_track.tables._values import TableVersion, TransactionId
 
 
 def version_at(name: str, history: Sequence[TableVersion], at: datetime) -> int:

@@ -1,0 +1,202 @@
+"""What a commit file holds: files of a version with their statistics, and commits that add and remove chosen files.
+
+A commit is a JSON file that is made if it is not there, under the number of the version it makes (Protocol, "Delta Log
+Entries"). It is written aside and linked, so that it is there whole or not at all; delta-rs does the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from sparkml_track.errors import TableError
+from sparkml_track.tables._delta.files import StagedFile
+from sparkml_track.tables._delta.log import Log, Taken, first_line, translated
+from sparkml_track.tables._values import TransactionId
+
+_LOG = logging.getLogger(__name__)
+_LINKLESS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
+# What delta-rs takes for ``delta.checkpointInterval`` where a table says nothing.
+_CHECKPOINT_EVERY = 100
+_ENGINE = "sparkml_track"
+#: What a writer that died while it committed leaves in the log's folder.
+TEMPORARY = "_commit_*.json.tmp"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A file of one version, as its log has it.
+
+    Attributes:
+        raw: the path as the log spells it.
+        path: where it lies.
+        size: bytes.
+        rows: how many, None where the log does not say.
+        lowest: smallest value per column, as far as known.
+        highest: largest value per column, as far as known.
+        nulls: how many per column, as far as known.
+        partition: the values of the partition columns.
+    """
+
+    raw: str
+    path: Path
+    size: int
+    rows: int | None
+    lowest: Mapping[str, object]
+    highest: Mapping[str, object]
+    nulls: Mapping[str, int]
+    partition: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit does.
+
+    Attributes:
+        operation: as history shows it.
+        parameters: shown beside it.
+        adds: files that were staged.
+        removes: files that go.
+        data_change: False where the same rows only moved to other files.
+        metadata: a new ``metaData`` action, None to keep the table's.
+        transaction: noted with it.
+        metrics: counts of rows and files.
+    """
+
+    operation: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    adds: Sequence[StagedFile] = ()
+    removes: Sequence[Entry] = ()
+    data_change: bool = True
+    metadata: Mapping[str, object] | None = None
+    transaction: TransactionId | None = None
+    metrics: Mapping[str, int] = field(default_factory=dict)
+
+
+def entries(found: Log, path: Path) -> list[Entry]:
+    """List the files of a version with what the log knows of them."""
+    with translated(f"listing table {path.name}"):
+        table = pa.table(found.get_add_actions(flatten=True))
+    groups = {key: _prefixed(table, f"{key}.") for key in ("min", "max", "null_count", "partition")}
+    listed = table.select(["path", "size_bytes", "num_records"]).to_pylist()
+    return [
+        Entry(
+            row["path"],
+            path / unquote(row["path"]),
+            int(row["size_bytes"]),
+            row["num_records"],
+            {c: v[number] for c, v in groups["min"].items() if v[number] is not None},
+            {c: v[number] for c, v in groups["max"].items() if v[number] is not None},
+            {c: int(str(v[number])) for c, v in groups["null_count"].items() if v[number] is not None},
+            {c: v[number] for c, v in groups["partition"].items()},
+        )
+        for number, row in enumerate(listed)
+    ]
+
+
+def publish(found: Log, path: Path, version: int, change: Change) -> int:
+    """Commit a change as exactly this version.
+
+    Raises:
+        Taken: another writer made it.
+        TableError: the storage refused.
+    """
+    folder = path / "_delta_log"
+    temporary = folder / f"_commit_{uuid.uuid4().hex}.json.tmp"
+    with translated(f"writing table {path.name}"):
+        try:
+            _write_through(temporary, "\n".join(map(json.dumps, _lines(int(found.version()), change))))
+            os.link(temporary, folder / f"{version:020d}.json")
+        except FileExistsError as error:
+            raise Taken(f"version {version} is there already") from error
+        except OSError as error:
+            if error.errno in _LINKLESS:
+                raise TableError(
+                    f"table {path.name}: the file system under {path} has no hard links, by which a commit is made "
+                    "once; put the tables on another one"
+                ) from error
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+    _keep_short(found, path, version)
+    return version
+
+
+def actions_of(path: Path, version: int) -> list[dict[str, dict[str, object]]] | None:
+    """The actions of one commit, None where its file is gone."""
+    file = path / "_delta_log" / f"{version:020d}.json"
+    with translated(f"reading version {version} of table {path.name}"):
+        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()] if file.exists() else None
+
+
+def _prefixed(table: pa.Table, prefix: str) -> dict[str, list[object]]:
+    return {name[len(prefix) :]: table[name].to_pylist() for name in table.column_names if name.startswith(prefix)}
+
+
+def _write_through(file: Path, text: str) -> None:
+    with file.open("w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _lines(read: int, change: Change) -> list[dict[str, object]]:
+    now = int(time.time() * 1000)
+    info = {
+        "timestamp": now,
+        "operation": change.operation,
+        "operationParameters": dict(change.parameters),
+        "readVersion": read,
+        "isolationLevel": "Serializable" if change.data_change else "SnapshotIsolation",
+        "isBlindAppend": False,
+        "engineInfo": _ENGINE,
+        "operationMetrics": {key: str(count) for key, count in change.metrics.items()},
+    }
+    lines: list[dict[str, object]] = [{"commitInfo": info}]
+    if change.transaction:
+        app, count = change.transaction
+        lines.append({"txn": {"appId": app, "version": count, "lastUpdated": now}})
+    if change.metadata:
+        lines.append({"metaData": dict(change.metadata)})
+    lines += [{"remove": _removal(entry, now, data_change=change.data_change)} for entry in change.removes]
+    return lines + [{"add": _addition(file, now, data_change=change.data_change)} for file in change.adds]
+
+
+def _removal(entry: Entry, now: int, *, data_change: bool) -> dict[str, object]:
+    removal: dict[str, object] = {"path": entry.raw, "deletionTimestamp": now, "dataChange": data_change}
+    if not entry.partition:
+        removal |= {"extendedFileMetadata": True, "partitionValues": {}, "size": entry.size}
+    return removal
+
+
+def _addition(file: StagedFile, now: int, *, data_change: bool) -> dict[str, object]:
+    return {
+        "path": file.path,
+        "partitionValues": {},
+        "size": file.size,
+        "modificationTime": now,
+        "dataChange": data_change,
+        "stats": file.stats,
+    }
+
+
+def _keep_short(found: Log, path: Path, version: int) -> None:
+    """Write a checkpoint now and then, as delta-rs does after its own commits; the commit stands without it."""
+    every = int(found.metadata().configuration.get("delta.checkpointInterval", _CHECKPOINT_EVERY))
+    if version % every:
+        return
+    try:
+        DeltaTable(str(path), version=version).create_checkpoint()
+    except Exception as error:  # noqa: BLE001 - the version is committed, and readers do without
+        _LOG.warning("table %s: no checkpoint of version %d (%s)", path.name, version, first_line(error))

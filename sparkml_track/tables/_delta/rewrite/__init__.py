@@ -1,0 +1,9 @@
+"""Changes to chosen rows: only the files that hold them are rewritten, and one commit swaps them.
+
+changing   delete and update as Spark jobs
+merging    merge as Spark jobs
+matching   rows of a merge: which rule takes which
+landing    the commit, and what becomes of it when other writers come first
+pruning    which files may hold what a condition asks for
+candidates  files as frames, with the name of the file in each row
+"""

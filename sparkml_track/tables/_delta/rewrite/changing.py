@@ -1,0 +1,129 @@
+"""Delete and update as Spark jobs: one finds the files that hold the rows, one rewrites them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkml_track.adapters.spark.errors import translated
+from sparkml_track.errors import TableError
+from sparkml_track.tables._delta import log
+from sparkml_track.tables._delta.actions import Change, Entry, entries
+from sparkml_track.tables._delta.rewrite.candidates import FILE, by_name, path_of, rows_of, with_files
+from sparkml_track.tables._delta.rewrite.landing import Plan
+from sparkml_track.tables._delta.rewrite.pruning import matcher, may_match, ranges
+from sparkml_track.tables._delta.staging import Staged, staged_rows
+from sparkml_track.tables._values import TransactionId
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """Rows to delete or update.
+
+    Attributes:
+        path: of the table.
+        where: which rows, in SQL; None for all.
+        changes: column to expression; None to delete.
+        transaction: noted with the commit.
+    """
+
+    path: Path
+    where: str | None
+    changes: Mapping[str, str] | None
+    transaction: TransactionId | None
+
+    @property
+    def action(self) -> str:
+        """The subject of errors."""
+        return f"{'deleting from' if self.changes is None else 'updating'} table {self.path.name}"
+
+
+def compute(spark: SparkSession, found: log.Log, wanted: RowChange) -> Plan | None:
+    """Compute the change for a version; None where no row is concerned and no transaction to note."""
+    schema = log.schema_of(found)
+    types = {field["name"]: field["type"] for field in json.loads(schema)["fields"]}
+    asked = ranges(wanted.where, types)
+    judge = matcher(asked, types)
+    candidates = [e for e in entries(found, wanted.path) if may_match(asked, *_bounds(e))]
+    with translated(wanted.action, TableError):
+        counts = _matched(with_files(spark, candidates, schema), wanted)
+    known = by_name(candidates)
+    touched = {known[name]: count for name, count in counts.items()}
+    if not touched and wanted.transaction is None:
+        return None
+    whole = [entry for entry, count in touched.items() if wanted.changes is None and count == entry.rows]
+    partly = [entry for entry in touched if entry not in whole]
+    staged = _rewritten(spark, partly, wanted, schema) if partly else None
+    plan = Plan(_change(wanted, staged, touched), judge)
+    if staged is not None:
+        _check_count(plan, staged, {e: n for e, n in touched.items() if e in partly}, wanted)
+    return plan
+
+
+def _bounds(entry: Entry) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    return {**entry.lowest, **entry.partition}, {**entry.highest, **entry.partition}
+
+
+def _condition(wanted: RowChange) -> str:
+    # A condition that is neither true nor false takes no row.
+    return f"coalesce(({wanted.where}), false)" if wanted.where is not None else "true"
+
+
+def _matched(rows: DataFrame, wanted: RowChange) -> dict[str, int]:
+    counts = rows.where(_condition(wanted)).groupBy(FILE).count().collect()
+    return {path_of(row[FILE]): row["count"] for row in counts}
+
+
+def _rewritten(spark: SparkSession, found: Sequence[Entry], wanted: RowChange, schema: str) -> Staged:
+    from pyspark.sql import functions as f
+
+    with translated(wanted.action, TableError):
+        rows = rows_of(spark, found, schema)
+        if wanted.changes is None:
+            new = rows.where(f"not {_condition(wanted)}")
+        else:
+            taken = f.expr(_condition(wanted))
+            new = rows.select(
+                *[
+                    f.when(taken, f.expr(wanted.changes[field.name]).cast(field.dataType))
+                    .otherwise(f.col(f"`{field.name}`"))
+                    .alias(field.name)
+                    if field.name in wanted.changes
+                    else f.col(f"`{field.name}`")
+                    for field in rows.schema
+                ]
+            )
+    return staged_rows(wanted.path, new, schema)
+
+
+def _change(wanted: RowChange, staged: Staged | None, touched: Mapping[Entry, int]) -> Change:
+    rows = sum(touched.values())
+    done = "numDeletedRows" if wanted.changes is None else "numUpdatedRows"
+    adds = staged.files if staged else ()
+    return Change(
+        "DELETE" if wanted.changes is None else "UPDATE",
+        {"predicate": json.dumps([wanted.where]) if wanted.where else "[]"},
+        adds,
+        tuple(touched),
+        transaction=wanted.transaction,
+        metrics={done: rows, "numAddedFiles": len(adds), "numRemovedFiles": len(touched)},
+    )
+
+
+def _check_count(plan: Plan, staged: Staged, partly: Mapping[Entry, int], wanted: RowChange) -> None:
+    """Two jobs asked the condition: both must have had the same answer."""
+    before = [entry.rows for entry in partly]
+    gone = sum(partly.values()) if wanted.changes is None else 0
+    kept = sum(file.rows for file in staged.files)
+    if None not in before and kept != sum(rows for rows in before if rows is not None) - gone:
+        plan.discard(wanted.path)
+        raise TableError(
+            f"{wanted.action}: the condition {wanted.where!r} was true for other rows when it was asked again. Use "
+            "one that gives the same answer each time (no rand(), no current time). Nothing was written"
+        )

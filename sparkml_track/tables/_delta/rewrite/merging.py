@@ -1,0 +1,191 @@
+"""Merge as Spark jobs: the rows that come are held, the files they meet are found, those alone are rewritten.
+
+Only names of files, counts and the bounds of keys come to the driver.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkml_track.adapters.spark.errors import translated
+from sparkml_track.errors import DataError, TableError
+from sparkml_track.tables._delta import log
+from sparkml_track.tables._delta.actions import Change, Entry, entries
+from sparkml_track.tables._delta.rewrite.candidates import FILE, by_name, path_of, rows_of, with_files
+from sparkml_track.tables._delta.rewrite.landing import Plan
+from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, inserts, joined, results, ruled
+from sparkml_track.tables._delta.rewrite.pruning import Range, matcher, may_match
+from sparkml_track.tables._delta.spark import repeated_key
+from sparkml_track.tables._delta.staging import Staged, staged_rows
+from sparkml_track.tables._rows.expect import duplicate_error
+from sparkml_track.tables._values import MergeRule, TransactionId
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# Keys of so few rows are sent to each task; more are shuffled.
+_BROADCAST = 500_000
+# Rows times files that are compared to leave files out.
+_COMPARED = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """Rows to merge.
+
+    Attributes:
+        path: of the table.
+        keys: the columns to match.
+        rules: what to do with rows.
+        transaction: noted with the commit.
+        source: the rows that come, held so that each job sees the same; with ``HERE`` true.
+        rows: how many.
+        bounds: of their keys.
+    """
+
+    path: Path
+    keys: tuple[str, ...]
+    rules: tuple[MergeRule, ...]
+    transaction: TransactionId | None
+    source: DataFrame
+    rows: int
+    bounds: tuple[Range, ...]
+
+    @property
+    def all_files(self) -> bool:
+        """Whether rows change that nothing comes for."""
+        return any(rule.when == "not_matched_by_source" for rule in self.rules)
+
+
+def held(
+    path: Path, data: DataFrame, keys: Sequence[str], rules: Sequence[MergeRule], transaction: TransactionId | None
+) -> Merging:
+    """Compute the rows that come, once, and refuse null and repeated keys.
+
+    Raises:
+        DataError: keys that are null, or of two rows.
+    """
+    from pyspark.sql import functions as f
+
+    name = path.name
+    with translated(f"merging into table {name}", TableError):
+        # A plan that is asked twice may answer twice: what was computed is kept, and lost rather than made anew.
+        source = data.withColumn(HERE, f.lit(True)).localCheckpoint()
+        columns = [f.col(f"`{key}`") for key in keys]
+        found = source.select(
+            f.count(f.lit(1)).alias("rows"),
+            *[f.count(f.when(column.isNull(), 1)).alias(f"nulls{n}") for n, column in enumerate(columns)],
+            *[f.min(column).alias(f"low{n}") for n, column in enumerate(columns)],
+            *[f.max(column).alias(f"high{n}") for n, column in enumerate(columns)],
+        )
+        facts = found.toArrow().to_pylist()[0]
+    if nulls := [f"{facts[f'nulls{n}']:,} nulls in {key!r}" for n, key in enumerate(keys) if facts[f"nulls{n}"]]:
+        raise DataError(f"table {name}: {'; '.join(nulls)}, which is never null. Nothing was written")
+    if twice := repeated_key(source, keys):
+        raise duplicate_error(name, keys, twice)
+    bounds = tuple(Range(key, facts[f"low{n}"], facts[f"high{n}"]) for n, key in enumerate(keys))
+    return Merging(path, tuple(keys), tuple(rules), transaction, source, facts["rows"], bounds)
+
+
+def compute(spark: SparkSession, found: log.Log, wanted: Merging) -> Plan | None:
+    """Compute the change for a version; None where there is nothing to do and no transaction to note."""
+    schema = log.schema_of(found)
+    types = {field["name"]: field["type"] for field in json.loads(schema)["fields"]}
+    everything = entries(found, wanted.path)
+    with translated(f"merging into table {wanted.path.name}", TableError):
+        candidates = everything if wanted.all_files else _met(spark, everything, wanted)
+        counts = _touched(with_files(spark, candidates, schema), wanted) if candidates else {}
+    touched = [entry for name, entry in by_name(candidates).items() if name in counts]
+    staged = _staged(spark, touched, candidates, wanted, schema)
+    if not touched and not (staged and staged.files) and wanted.transaction is None:
+        return None
+    judge = matcher(() if wanted.all_files else wanted.bounds, types)
+    return Plan(_change(wanted, staged, touched, counts), judge)
+
+
+def _met(spark: SparkSession, everything: Sequence[Entry], wanted: Merging) -> list[Entry]:
+    """The files whose bounds hold a key that comes."""
+    if not wanted.rows:
+        return []
+    near = [
+        e for e in everything if may_match(wanted.bounds, {**e.lowest, **e.partition}, {**e.highest, **e.partition})
+    ]
+    key = wanted.keys[0]
+    bounded = [(n, e.lowest[key], e.highest[key]) for n, e in enumerate(near) if {key} <= {*e.lowest} & {*e.highest}]
+    # Only whole numbers and text are compared: their bounds are exact.
+    exact = [row for row in bounded if isinstance(row[1], int | str) and not isinstance(row[1], bool)]
+    if len(near) < 2 or not exact or wanted.rows * len(exact) > _COMPARED:
+        return near
+    column = wanted.source[f"`{key}`"]
+    ranged = spark.createDataFrame(exact, ["file", "low", "high"])
+    met = ranged.join(wanted.source, (column >= ranged["low"]) & (column <= ranged["high"]))
+    numbers = {row["file"] for row in met.select("file").distinct().collect()}
+    judged = {row[0] for row in exact}
+    return [entry for number, entry in enumerate(near) if number not in judged or number in numbers]
+
+
+def _touched(rows: DataFrame, wanted: Merging) -> dict[str, dict[int, int]]:
+    """For each file that must be rewritten, how many of its rows each rule takes."""
+    how = "left" if wanted.all_files else "inner"
+    taken = ruled(joined(rows, _small(wanted), wanted.keys, how), wanted.rules).where(f"{RULE} != {NONE}")
+    counts: dict[str, dict[int, int]] = {}
+    for row in taken.groupBy(FILE, RULE).count().collect():
+        counts.setdefault(path_of(row[FILE]), {})[row[RULE]] = row["count"]
+    return counts
+
+
+def _small(wanted: Merging) -> DataFrame:
+    """The columns that conditions may ask for, sent to each task where they are few."""
+    from pyspark.sql import functions as f
+
+    asked = any(rule.condition is not None for rule in wanted.rules)
+    rows = wanted.source if asked else wanted.source.select(*[f"`{key}`" for key in wanted.keys], HERE)
+    return f.broadcast(rows) if wanted.rows <= _BROADCAST else rows
+
+
+def _staged(
+    spark: SparkSession, touched: Sequence[Entry], candidates: Sequence[Entry], wanted: Merging, schema: str
+) -> Staged | None:
+    """Write the rows of the touched files as they will be, and those that come new."""
+    from pyspark.sql import functions as f
+
+    inserting = any(rule.when == "not_matched" for rule in wanted.rules) and wanted.rows
+    if not touched and not inserting:
+        return None
+    with translated(f"merging into table {wanted.path.name}", TableError):
+        fields = rows_of(spark, (), schema).schema
+        source = f.broadcast(wanted.source) if wanted.rows <= _BROADCAST else wanted.source
+        changed = ruled(joined(rows_of(spark, touched, schema), source, wanted.keys, "left"), wanted.rules)
+        new = results(changed, wanted.rules, fields)
+        if inserting:
+            # Rows may match in files that no rule touches; those are not new either.
+            there = rows_of(spark, candidates, schema).select(*[f"`{key}`" for key in wanted.keys])
+            fresh = joined(wanted.source, there, wanted.keys, "left_anti")
+            new = new.unionAll(inserts(fresh, wanted.rules, fields))
+    return staged_rows(wanted.path, new, schema)
+
+
+def _change(
+    wanted: Merging, staged: Staged | None, touched: Sequence[Entry], counts: Mapping[str, Mapping[int, int]]
+) -> Change:
+    total = {index: sum(each.get(index, 0) for each in counts.values()) for index in range(len(wanted.rules))}
+    by_kind = {
+        kind: sum(total[index] for index, rule in enumerate(wanted.rules) if rule.then == kind)
+        for kind in ("update", "delete")
+    }
+    before, adds = [entry.rows for entry in touched], staged.files if staged else ()
+    metrics = {"numTargetRowsUpdated": by_kind["update"], "numTargetRowsDeleted": by_kind["delete"]}
+    if None not in before:
+        kept = sum(rows for rows in before if rows is not None) - by_kind["delete"]
+        metrics["numTargetRowsInserted"] = sum(file.rows for file in adds) - kept
+    metrics |= {"numTargetFilesAdded": len(adds), "numTargetFilesRemoved": len(touched)}
+    on = " AND ".join(f"target.`{key}` = source.`{key}`" for key in wanted.keys)
+    parameters = {
+        "predicate": json.dumps([on]),
+        "rules": json.dumps([rule.when + " " + rule.then for rule in wanted.rules]),
+    }
+    return Change("MERGE", parameters, adds, touched, transaction=wanted.transaction, metrics=metrics)
