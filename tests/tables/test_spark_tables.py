@@ -151,3 +151,17 @@ def test_partition_values_come_from_the_log_whatever_folders_are_called(
     found = sorted((row["n"], row["x%20x"], row["day"]) for row in tables.read("p").collect())
     assert found == list(zip([1, 2, 3, 4], values, rows["day"].to_pylist(), strict=True))
     assert tables.read("p").columns == list(tables.describe("p").columns)
+
+
+def test_a_frame_with_nested_columns_is_appended(tables: DeltaTables, spark: SparkSession) -> None:
+    rows = pa.table(
+        {
+            "many": [[1, 2]],
+            "pair": [{"x": 1, "y": [2]}],
+            "map": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())),
+        }
+    )
+    for name, later in (("t", spark.createDataFrame(rows)), ("u", rows)):
+        tables.write(name, rows)
+        tables.write(name, later, mode="append")
+        assert tables.to_arrow(name).num_rows == 2
