@@ -1,6 +1,9 @@
 """Delta tables without a JVM jar: Spark or Arrow writes Parquet, delta-rs keeps the log.
 
-member    the member of the family
+member    the member of the family, and how it writes
+changes   how rows change
+upkeep    what keeps tables quick and small
+opened    tables as they lie there, read and compared
 log       the Delta transaction log, through delta-rs
 rewrite   changes to chosen rows
 actions   what a commit file holds

@@ -51,9 +51,7 @@ def parse_columns(schema_json: str, table: str) -> dict[str, DeltaType]:
 
 def column_names(columns: Mapping[str, DeltaType]) -> dict[str, str]:
     """Types for people: the name of a simple type, JSON for nested ones, its keys in one order whoever wrote it."""
-    return {
-        name: kind if isinstance(kind, str) else json.dumps(kind, sort_keys=True) for name, kind in columns.items()
-    }
+    return {name: kind if isinstance(kind, str) else json.dumps(kind, sort_keys=True) for name, kind in columns.items()}
 
 
 def schema_json(columns: Mapping[str, DeltaType], roles: Mapping[str, str]) -> str:

@@ -1,0 +1,149 @@
+"""Delta tables as they lie there: found by name and version, read, compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import pyarrow as pa
+
+from sparkml_track.errors import NotBuilt, TableError
+from sparkml_track.refs import TableRef
+from sparkml_track.tables._base import Tables
+from sparkml_track.tables._delta import log
+from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.staging import refuse_partitions
+from sparkml_track.tables._rows.arrow import normalised
+from sparkml_track.tables._rows.columns import column_names, parse_columns, parse_roles
+from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
+from sparkml_track.tables._rows.errors import no_columns, no_session, no_table, no_version
+from sparkml_track.tables._rows.moments import version_at
+from sparkml_track.tables._values import (
+    Moment,
+    TableInfo,
+    TableVersion,
+    check_name,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+
+
+class OpenedTables(Tables):
+    """The reading part of ``DeltaTables``."""
+
+    durable: ClassVar[bool] = True
+
+    def __init__(self, root: str | Path, spark: SparkSession | None = None) -> None:
+        if "://" in str(root):
+            raise NotBuilt(f"tables under {root}: object stores are not supported yet. Use a local or mounted path")
+        if _ESCAPE.search(str(Path(root).absolute())):
+            # delta-rs takes local paths for percent-encoded ones.
+            raise TableError(f"tables cannot lie under {root}: a folder there has % and two digits in its name")
+        self.spark = spark is not None
+        self._session = spark
+        self._root = Path(root).absolute()
+
+    def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
+        (one, old), (two, new) = (self._open(name, moment) for moment in (before, after))
+        infos = info_of(one, old), info_of(two, new)
+        keys = tuple(keys or infos[1].roles)
+        check_keys(name, keys, *infos)
+        columns = shared_columns(name, infos[0].columns, infos[1].columns)
+        paths = [set(present(found, ref)) for found, ref in ((one, old), (two, new))]
+        if self._session is None or log.partitions_of(one) or log.partitions_of(two):
+            held = [normalised(log.to_arrow(found, name, None), name) for found in (one, two)]
+            return difference(*filled(held, columns), keys, name)
+        # A file that both versions have holds the same rows in both.
+        only = [
+            spark_files.read_files(self._session, sorted(paths[n] - paths[1 - n]), log.schema_of(found))
+            for n, found in enumerate((one, two))
+        ]
+        return normalised(spark_files.difference(only[0], only[1], columns, keys, name), name)
+
+    def files(self, table: TableRef | str) -> tuple[str, ...]:
+        found, ref = self._open(table)
+        refuse_partitions(found, ref.name)
+        return tuple(sorted(map(str, present(found, ref))))
+
+    def pin(self, name: str, at: Moment | None = None) -> TableRef:
+        return self._open(name, at)[1]
+
+    def read(self, table: TableRef | str, at: Moment | None = None) -> DataFrame:
+        found, ref = self._open(table, at)
+        if self._session is None:
+            raise no_session(ref.name)
+        files, schema = present(found, ref), log.schema_of(found)
+        if log.partitions_of(found):
+            return spark_files.read_partitions(self._session, log.partition_values(found, Path(ref.path)), schema)
+        return spark_files.read_files(self._session, files, schema)
+
+    def to_arrow(
+        self, table: TableRef | str, columns: Sequence[str] | None = None, at: Moment | None = None
+    ) -> pa.Table:
+        found, ref = self._open(table, at)
+        there = info_of(found, ref).columns
+        missing = [column for column in columns or () if column not in there]
+        if missing:
+            raise no_columns(ref, missing, there)
+        present(found, ref)
+        return log.to_arrow(found, ref.name, columns)
+
+    def describe(self, table: TableRef | str) -> TableInfo:
+        return info_of(*self._open(table))
+
+    def exists(self, name: str) -> bool:
+        return log.is_table(self._path(name))
+
+    def names(self) -> tuple[str, ...]:
+        folders = self._root.iterdir() if self._root.is_dir() else ()
+        return tuple(sorted(folder.name for folder in folders if log.is_table(folder)))
+
+    def history(self, name: str) -> tuple[TableVersion, ...]:
+        return log.versions(self._open(name)[0])
+
+    def _ref(self, name: str, found: log.Log) -> TableRef:
+        return TableRef(name, str(self._path(name)), int(found.version()))
+
+    def _path(self, name: str) -> Path:
+        return self._root / check_name(name)
+
+    def _open(self, table: TableRef | str, at: Moment | None = None) -> tuple[log.Log, TableRef]:
+        if isinstance(table, TableRef):
+            name, path, at = check_name(table.name), Path(table.path), table.version
+        else:
+            name, path = table, self._path(table)
+        if isinstance(at, datetime):
+            at = version_at(name, self.history(name), at)
+        found = log.open_log(path, at)
+        if found is None:
+            raise no_table(name, self.names(), str(self._root))
+        return found, TableRef(name, str(path), int(found.version()))
+
+
+def info_of(found: log.Log, ref: TableRef) -> TableInfo:
+    schema = log.schema_of(found)
+    roles = parse_roles(schema)
+    by_role = {role: column for column, role in roles.items() if role != "key"}
+    return TableInfo(
+        ref,
+        column_names(parse_columns(schema, ref.name)),
+        tuple(column for column, role in roles.items() if role == "key"),
+        by_role.get("timestamp"),
+        by_role.get("created"),
+        log.description_of(found),
+    )
+
+
+def present(found: log.Log, ref: TableRef) -> list[Path]:
+    """The version's files, all of which are there."""
+    paths = log.files_of(found, Path(ref.path))
+    if not all(path.exists() for path in paths):
+        raise no_version(ref)
+    return paths
