@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import pickle
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,30 +109,3 @@ def test_no_trial_costs_a_poll(spark: SparkSession) -> None:
     fmin(lambda x: x, hp.uniform("x", 0, 1), rand.suggest, 200, trials=trials, show_progressbar=False)
     assert trials.count_successful_trials() == 200
     assert time.monotonic() - began < 60, "hyperopt's own takes more than a second for each two"
-
-
-CONNECT = """
-import json
-from hyperopt import fmin, hp, rand
-from pyspark.sql import SparkSession
-from sparkml_track.frontdoors.hyperopt import SparkTrials
-
-spark = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false").getOrCreate()
-trials = SparkTrials(spark_session=spark)
-best = fmin(
-    lambda x: {"loss": x, "status": "ok", "text": "kept"}, hp.uniform("x", 0, 1), rand.suggest, 3, trials=trials,
-    show_progressbar=False,
-)
-print("RESULT " + json.dumps([trials.parallelism, trials.losses(), [one["text"] for one in trials.results], best["x"]]))
-spark.stop()
-"""
-
-
-@pytest.mark.slow
-def test_a_connect_session_gives_slots_too(home: Path) -> None:
-    environment = {**os.environ, "SPARKML_HOME": str(home)}
-    done = subprocess.run([sys.executable, "-c", CONNECT], capture_output=True, text=True, env=environment, timeout=240)
-    (line,) = (line for line in done.stdout.splitlines() if "RESULT " in line)
-    parallelism, losses, texts, best = json.loads(line.partition("RESULT ")[2])
-    assert (parallelism, texts) == (None, ["kept"] * 3), "sweep() decides how many at one time"
-    assert best == min(losses)

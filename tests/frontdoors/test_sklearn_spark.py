@@ -1,4 +1,4 @@
-"""The scikit-learn door in slots of Spark: results, a driver that is killed, a lost executor, Spark Connect."""
+"""The scikit-learn door in slots of Spark: results, a driver that is killed, a lost executor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sklearn.svm import SVC
 from sparkml_track.engine.audit.verify import verify
 from sparkml_track.frontdoors.sklearn import SparkSearchCV
 from sparkml_track.testing.accounting import assert_accounting
-from tests.clusters import ROOT, cluster
+from tests.clusters import ROOT
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -135,21 +135,3 @@ def test_a_lost_worker_costs_the_fit_that_it_had(spark: SparkSession, tmp_path: 
     ours.on(spark).fit(X[:80], y[:80])
     assert {trial.state.value for trial in ours.sweep_result_.trials} == {"finished"}
     assert ours.sweep_result_.trials[1].attempts == 2
-
-
-@pytest.mark.spark
-@pytest.mark.slow
-def test_a_connect_session_works_too(tmp_path_factory: pytest.TempPathFactory) -> None:
-    pytest.importorskip("grpc")
-    from pyspark.sql.connect.session import SparkSession
-
-    apart = {"TMPDIR": str(tmp_path_factory.mktemp("slots"))}
-    with cluster(tmp_path_factory.mktemp("connect"), "--only-connect", "--cores=2", env=apart) as server:
-        session = SparkSession.builder.remote(server.connect).create()
-        try:
-            ours = SparkSearchCV(SVC(), {"C": [0.1, 10.0]}, cv=2, parallelism=2, log_model=False)
-            ours.on(session).fit(X[:80], y[:80])
-        finally:
-            session.stop()
-    theirs = GridSearchCV(SVC(), {"C": [0.1, 10.0]}, cv=2).fit(X[:80], y[:80])
-    assert ours.cv_results_["mean_test_score"].tolist() == theirs.cv_results_["mean_test_score"].tolist()

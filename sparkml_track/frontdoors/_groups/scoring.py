@@ -41,10 +41,12 @@ def score(data: DataFrame, ref: TableRef, wanted: Wanted) -> DataFrame:
     if problems:
         raise SpecError(*problems)
     from sparkml_track.adapters.spark.by_value import sent_by_value
+    from sparkml_track.adapters.spark.functions import functions_of
 
-    by = [_column(key) for key in keys]
+    f = functions_of(data)
+    by = [_column(f, key) for key in keys]
     both = _with_models(data, keys, read_by_spark(ref, data.sparkSession))
-    ordered = both.repartition(*by).sortWithinPartitions(*by, _column(worker.RANK))
+    ordered = both.repartition(*by).sortWithinPartitions(*by, _column(f, worker.RANK))
     predict = wanted.predict or worker.Predict(None if wanted.features is None else tuple(wanted.features))
     scoring = worker.Scoring(tuple(keys), predict, wanted.output, wanted.missing == "error")
     with sent_by_value(worker):
@@ -73,27 +75,26 @@ def _problems(data: Any, keys: dict[str, str], wanted: Wanted) -> list[str]:
 
 
 def _with_models(data: DataFrame, keys: dict[str, str], models: DataFrame) -> DataFrame:
-    from pyspark.sql import functions as f
+    from sparkml_track.adapters.spark.functions import functions_of
 
+    f = functions_of(data)
     nothing = f.lit(None)
-    rows = [_column(field.name) for field in data.schema]
+    rows = [_column(f, field.name) for field in data.schema]
     rows += [f.lit(1).alias(worker.RANK), nothing.cast("binary").alias(worker.MODEL)]
     rows += [nothing.cast("string").alias(worker.PATH)]
     empty = [
-        _column(field.name) if field.name in keys else nothing.cast(field.dataType).alias(field.name)
+        _column(f, field.name) if field.name in keys else nothing.cast(field.dataType).alias(field.name)
         for field in data.schema
     ]
     empty += [
         f.lit(0).alias(worker.RANK),
-        _column("model").alias(worker.MODEL),
-        _column("model_path").alias(worker.PATH),
+        _column(f, "model").alias(worker.MODEL),
+        _column(f, "model_path").alias(worker.PATH),
     ]
     return data.select(*rows).unionAll(models.select(*empty))
 
 
-def _column(name: str) -> Any:
-    from pyspark.sql import functions as f
-
+def _column(f: Any, name: str) -> Any:
     return f.col(f"`{name.replace('`', '``')}`")
 
 

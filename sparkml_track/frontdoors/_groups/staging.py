@@ -86,18 +86,20 @@ def stage(data: Any, keys: Sequence[str], folder: Path) -> Groups:
 
 
 def _by_spark(data: DataFrame, keys: Sequence[str], folder: Path) -> tuple[pa.Table, str]:
-    from pyspark.sql import functions as f
     from pyspark.sql.types import LongType, StringType, StructField, StructType
 
     from sparkml_track.adapters.spark.by_value import sent_by_value
     from sparkml_track.adapters.spark.errors import translated
+    from sparkml_track.adapters.spark.functions import functions_of
+
+    f = functions_of(data)
 
     with translated("writing the rows of the groups", DataError), sent_by_value(worker):
         fields = list(data.schema)
-        hashed = [_column(field.name) for field in fields if not any(each in field.json() for each in _UNHASHED)]
-        by = [_column(key) for key in keys]
+        hashed = [_column(f, field.name) for field in fields if not any(each in field.json() for each in _UNHASHED)]
+        by = [_column(f, key) for key in keys]
         rows = data.withColumn(worker.HASH, f.xxhash64(*hashed)).repartition(*by)
-        rows = rows.sortWithinPartitions(*by, _column(worker.HASH))
+        rows = rows.sortWithinPartitions(*by, _column(f, worker.HASH))
         kinds = [StringType(), *(LongType() for _ in worker.FIELDS[1:])]
         given = [next(field for field in fields if field.name == key) for key in keys]
         given += [StructField(name, kind) for name, kind in zip(worker.FIELDS, kinds, strict=True)]
@@ -108,9 +110,7 @@ def _by_spark(data: DataFrame, keys: Sequence[str], folder: Path) -> tuple[pa.Ta
     return index, hashlib.sha256(json.dumps([data.schema.json(), sums]).encode()).hexdigest()[:16]
 
 
-def _column(name: str) -> Any:
-    from pyspark.sql import functions as f
-
+def _column(f: Any, name: str) -> Any:
     return f.col(f"`{name.replace('`', '``')}`")
 
 
