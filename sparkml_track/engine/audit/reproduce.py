@@ -8,11 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from sparkml_track.engine.identity.fingerprint import Fingerprint, differences
+from sparkml_track.engine.loop.running_trial import RunningTrial
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.results.ranking import best_numbers
+from sparkml_track.engine.spec.units import planned_units
 from sparkml_track.errors import ExecutorError, InvalidInput
 from sparkml_track.executors import Ended, Executor, Lost, Reported
-from sparkml_track.trial import Attempt, Outcome, State, Unit
+from sparkml_track.trial import Attempt, Outcome, State
 
 __all__ = ["Reproduced", "execute_again", "number_of"]
 
@@ -67,7 +69,7 @@ def number_of(past: History, sweep: str, trial: int | None) -> int:
 
 
 def execute_again(past: History, sweep: str, number: int, executor: Executor, now: Fingerprint) -> Reproduced:
-    """Executes a trial with its params and its seed; closes the executor.
+    """Executes all units of a trial with its params and its seed, one after another; closes the executor.
 
     Args:
         past: what the journal says of the sweep.
@@ -80,11 +82,21 @@ def execute_again(past: History, sweep: str, number: int, executor: Executor, no
         ExecutorError: it could not be executed.
     """
     then = {part: value for part, value in past.begun.fingerprint.items() if part in now}
-    attempt = Attempt(past.trials[number], Unit(number))
+    units = planned_units(past.begun.spec.described.get("units"))
+    live = RunningTrial(past.trials[number], units, [*range(units.count)][::-1])
+    outcome: Outcome | None = None
     with closing(executor):
-        executor.submit(attempt)
-        outcome = _outcome(executor, attempt)
-    return Reproduced(sweep, number, past.results[number].metrics, outcome, differences(then, now))
+        while not live.over:
+            unit = live.next(None)
+            executor.submit(unit.attempt)
+            outcome = _outcome(executor, unit.attempt)
+            if units.several:
+                live.take(unit, outcome)
+            else:
+                live.units.clear()
+    metric = [goal.metric for goal in past.goals]
+    whole = live.close(None if units.several else outcome, metric)
+    return Reproduced(sweep, number, past.results[number].metrics, whole, differences(then, now))
 
 
 def _outcome(executor: Executor, attempt: Attempt) -> Outcome:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
 
 from sparkml_track.engine.spec.kinds import is_whole
 
-__all__ = ["ONE", "Units", "described_units", "units_of"]
+__all__ = ["ONE", "Units", "described_units", "planned_units", "units_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,11 @@ def described_units(units: Units) -> dict[str, object]:
     instead = units.instead
     shown = str(instead) if instead is not None and not math.isfinite(instead) else instead
     return {"count": units.count, "instead": shown, "prefix": units.prefix}
+
+
+def planned_units(described: object) -> Units:
+    """The inverse; one unit where a plan says nothing of units."""
+    if not isinstance(described, Mapping):
+        return ONE
+    instead = described["instead"]
+    return Units(int(described["count"]), None if instead is None else float(instead), str(described["prefix"]))
