@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
+from sparkml_track.errors import SparkmlError, TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import Tables
 from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised, null_counts
 from sparkml_track.tables._rows.columns import column_names, parse_columns
+from sparkml_track.tables._rows.constraints import check_held, check_properties, check_rules
 from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
 from sparkml_track.tables._rows.edits import check_changes, check_rows, check_source, deleted, edited, merged, updated
-from sparkml_track.tables._rows.errors import already_there, no_columns, no_session, no_table, no_version
+from sparkml_track.tables._rows.errors import (
+    already_there,
+    no_columns,
+    no_session,
+    no_table,
+    no_version,
+    unknown_columns,
+)
 from sparkml_track.tables._rows.expect import (
     Written,
     check_append,
@@ -29,6 +38,7 @@ from sparkml_track.tables._rows.expect import (
 )
 from sparkml_track.tables._rows.moments import check_transaction, version_at
 from sparkml_track.tables._values import (
+    FILE_SIZE,
     UPSERT,
     MergeRule,
     Mode,
@@ -53,6 +63,9 @@ class _Version:
     operation: str
     expect: TableExpectations
     description: str
+    comments: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    constraints: Mapping[str, str] = field(default_factory=dict)
     time: float = field(default_factory=time.time)
 
 
@@ -99,8 +112,10 @@ class MemoryTables(Tables):
                 rows = pa.concat_tables([before, rows.select(before.column_names)])
                 if twice := first_duplicate(rows, tuple(settled.roles)):
                     raise taken_error(name, settled.roles, twice)
-            version = _Version(rows, "WRITE", settled, info.description if info else description)
-            return self._commit(name, version, transaction)
+            if info is None:
+                return self._commit(name, _Version(rows, "WRITE", settled, description), transaction)
+            check_held(name, rows, info.constraints)
+            return self._commit(name, replace(self._next(name, rows, "WRITE"), expect=settled), transaction)
 
     def merge(
         self,
@@ -176,7 +191,17 @@ class MemoryTables(Tables):
         ref = self._ref(table)
         version, columns = self._version(ref), _columns(self.to_arrow(ref), ref.name)
         expect = version.expect
-        return TableInfo(ref, columns, expect.keys, expect.timestamp, expect.created, version.description)
+        return TableInfo(
+            ref,
+            columns,
+            expect.keys,
+            expect.timestamp,
+            expect.created,
+            version.description,
+            {column: text for column, text in version.comments.items() if column in columns},
+            version.properties,
+            version.constraints,
+        )
 
     def exists(self, name: str) -> bool:
         return check_name(name) in self._chains
@@ -189,15 +214,49 @@ class MemoryTables(Tables):
         chain = enumerate(self._chains[name])
         return tuple(TableVersion(number, one.time, one.operation) for number, one in chain)[::-1]
 
-    def vacuum(self, name: str, keep: timedelta = timedelta(days=7)) -> int:
+    def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:  # noqa: ARG002 - there are no files
+        info = self.describe(name)
+        if unknown := [column for column in by if column not in info.columns]:
+            raise unknown_columns(info.ref, unknown, info.columns)
+        return info.ref
+
+    def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
+        check_properties(name, properties)
+        info = self.describe(name)
+        return self._altered(name, "SET TBLPROPERTIES", properties={**info.properties, **properties})
+
+    def comment(self, name: str, text: str, column: str | None = None) -> TableRef:
+        info = self.describe(name)
+        if column is None:
+            return self._altered(name, "UPDATE TABLE METADATA", description=text)
+        if column not in info.columns:
+            raise unknown_columns(info.ref, [column], info.columns)
+        return self._altered(name, "UPDATE FIELD METADATA", comments={**info.comments, column: text})
+
+    def add_constraints(self, name: str, rules: Mapping[str, str]) -> TableRef:
+        check_rules(name, rules)
+        info = self.describe(name)
+        try:
+            check_held(name, self.to_arrow(name), rules)
+        except SparkmlError as error:
+            raise TableError(f"adding constraints to table {name} failed: {error}") from error
+        return self._altered(name, "ADD CONSTRAINT", constraints={**info.constraints, **rules})
+
+    def drop_constraint(self, name: str, constraint: str) -> TableRef:
+        left = dict(self.describe(name).constraints)
+        if left.pop(constraint, None) is None:
+            raise TableError(f"dropping constraint {constraint} of table {name} failed: it does not exist")
+        return self._altered(name, "DROP CONSTRAINT", constraints=left)
+
+    def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
         self._ref(name)
         with self._lock:
             chain, limit = self._chains[name], time.time() - keep.total_seconds()
             # A version was the latest until the next one came.
             old = [n for n, later in enumerate(chain[1:]) if later.time < limit and chain[n].rows is not None]
-            for number in old:
+            for number in old if not dry_run else ():
                 chain[number] = replace(chain[number], rows=None)
-            return len(old)
+            return tuple(f"version {number}" for number in old)
 
     def _pinned(self, table: TableRef | str, at: Moment | None) -> TableRef:
         return table if isinstance(table, TableRef) else self.pin(table, at)
@@ -225,7 +284,13 @@ class MemoryTables(Tables):
                 return info.ref
             rows = before if after is None else normalised(after, name).select(before.column_names)
             _check(name, rows, settle(None, info))
+            check_held(name, rows, info.constraints)
             return self._commit(name, self._next(name, rows, operation), transaction)
+
+    def _altered(self, name: str, operation: str, **changes: object) -> TableRef:
+        with self._lock:
+            version = replace(self._chains[name][-1], operation=operation, time=time.time(), **changes)  # type: ignore[arg-type]
+            return self._commit(name, version, None)
 
     def _next(self, name: str, rows: pa.Table, operation: str) -> _Version:
         return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time())

@@ -14,6 +14,8 @@ from sparkml_track.refs import TableRef
 Mode = Literal["error", "append", "overwrite"]
 #: A version by its number, or the one that was the latest at a moment (with a time zone).
 Moment: TypeAlias = int | datetime
+#: Bytes that a file should have once a table was optimized.
+FILE_SIZE = 128 * 2**20
 #: An application's name and its own count of what it has done: done once, however often it is tried.
 TransactionId: TypeAlias = tuple[str, int]
 
@@ -63,7 +65,11 @@ class TableInfo:
         keys: see ``TableExpectations``.
         timestamp: see ``TableExpectations``.
         created: see ``TableExpectations``.
-        description: what the first writer said.
+        description: what the first writer said, or what was said since.
+        comments: column to what was said of it.
+        properties: what the table was set to, constraints left out.
+        constraints: name to rule.
+        partition_by: columns whose values name the folders of files.
     """
 
     ref: TableRef
@@ -72,6 +78,10 @@ class TableInfo:
     timestamp: str | None
     created: str | None
     description: str
+    comments: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    constraints: Mapping[str, str] = field(default_factory=dict)
+    partition_by: tuple[str, ...] = ()
 
     @property
     def roles(self) -> dict[str, str]:

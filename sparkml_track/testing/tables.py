@@ -15,6 +15,7 @@ from sparkml_track.errors import DataError, TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableExpectations, Tables
 from sparkml_track.testing._table_changes import TableChangesCase
+from sparkml_track.testing._table_upkeep import TableUpkeepCase
 from sparkml_track.testing._table_versions import TableVersionsCase, pairs, rows
 
 __all__ = ["TablesCase"]
@@ -23,7 +24,7 @@ _NOON = datetime(2013, 7, 4, 12, 0, 0, 123456, UTC)
 _KEYED = TableExpectations(keys=("k",))
 
 
-class TablesCase(TableVersionsCase, TableChangesCase):
+class TablesCase(TableVersionsCase, TableChangesCase, TableUpkeepCase):
     """The conformance case; capabilities (``spark``, ``durable``) select what is asked."""
 
     @pytest.fixture
@@ -281,9 +282,12 @@ class TablesCase(TableVersionsCase, TableChangesCase):
     def test_vacuum_drops_what_only_old_versions_need(self, tables: Tables) -> None:
         first = tables.write("t", rows(("a", 1)))
         tables.write("t", rows(("b", 2)), mode="overwrite")
-        assert tables.vacuum("t", keep=timedelta(days=1)) == 0
+        assert tables.vacuum("t", keep=timedelta(days=1)) == ()
         assert pairs(tables.to_arrow(first)) == [("a", 1)]
-        assert tables.vacuum("t", keep=timedelta(0)) == 1
+        listed = tables.vacuum("t", keep=timedelta(0), dry_run=True)
+        assert pairs(tables.to_arrow(first)) == [("a", 1)]
+        assert len(listed) == 1
+        assert tables.vacuum("t", keep=timedelta(0)) == listed
         assert pairs(tables.to_arrow("t")) == [("b", 2)]
         with pytest.raises(TableError, match=r"t has no version 0.*vacuumed"):
             tables.to_arrow(first)

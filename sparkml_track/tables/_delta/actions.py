@@ -30,8 +30,6 @@ _LINKLESS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 # What delta-rs takes for ``delta.checkpointInterval`` where a table says nothing.
 _CHECKPOINT_EVERY = 100
 _ENGINE = "sparkml_track"
-#: What a writer that died while it committed leaves in the log's folder.
-TEMPORARY = "_commit_*.json.tmp"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -82,7 +82,7 @@ class ChangedTables(OpenedTables):
             found, ref = self._open(name)
             if log.has_transaction(found, transaction):
                 return ref.version
-            refuse_write(found, name, removes=True)
+            refuse_write(found, name, removes=True, feeds=True)  # files come and go whole
             old, pinned = self._open(name, at)
             present(old, pinned)
             return log.restore(found, name, pinned.version, transaction)
@@ -137,7 +137,8 @@ class ChangedTables(OpenedTables):
             found, ref = self._open(name)
             if log.has_transaction(found, transaction):
                 return ref.version
-            _refuse_change(found, name)
+            refuse_write(found, name, removes=True, feeds=True)  # delta-rs writes change files
+            refuse_partitions(found, name)
             version = log.edit(found, action, change, transaction)
             if transaction and version == ref.version:  # nothing changed, and that is noted, too
                 noted = Change("NOTE", transaction=transaction)

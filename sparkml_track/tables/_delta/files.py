@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from sparkml_track.tables._rows.expect import Written
 
 _PREFIX = "write-"
+#: What a writer that died while it committed leaves in the log's folder.
+TEMPORARY = "_commit_*.json.tmp"
 # Delta allows bounds of strings to be cut; whole short ones need no rounding.
 _LONGEST_BOUND = 32
 _ROWS_PER_FILE = 4_000_000
@@ -103,24 +105,31 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep_leftovers(table: Path, named: Collection[str], keep: timedelta) -> int:
+def sweep_leftovers(table: Path, named: Collection[str], keep: timedelta, *, dry_run: bool) -> list[str]:
     """Remove the folders of writers that died before ``keep``, and emptied ones.
 
     Args:
         table: its folder.
         named: relative paths that a version names, or named as long as the log remembers.
         keep: younger folders may belong to writers at work.
+        dry_run: only list.
 
     Returns:
-        How many files were deleted.
+        The relative paths of the files.
     """
     known = {Path(path).parts[0] for path in named}
-    limit, deleted = time.time() - keep.total_seconds(), 0
+    limit, left = time.time() - keep.total_seconds(), list[str]()
+    for path in (table / "_delta_log").glob(TEMPORARY):
+        if path.stat().st_mtime <= limit:
+            left.append(str(path.relative_to(table)))
+            if not dry_run:
+                path.unlink(missing_ok=True)
     for folder in table.glob(f"{_PREFIX}*"):
         if folder.stat().st_mtime <= limit and (folder.name not in known or not any(folder.iterdir())):
-            deleted += sum(1 for path in folder.rglob("*") if path.is_file())
-            discard(folder)
-    return deleted
+            left += [str(path.relative_to(table)) for path in folder.rglob("*") if path.is_file()]
+            if not dry_run:
+                discard(folder)
+    return left
 
 
 def _staged(path: Path, table: Path) -> StagedFile:

@@ -10,7 +10,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -159,6 +159,11 @@ def partitions_of(log: Log) -> list[str]:
     return list(log.metadata().partition_columns)
 
 
+def properties_of(log: Log) -> dict[str, str]:
+    """What the table was set to."""
+    return {key: str(value) for key, value in log.metadata().configuration.items()}
+
+
 def description_of(log: Log) -> str:
     """What the first writer said."""
     return str(log.metadata().description or "")
@@ -261,11 +266,57 @@ def versions(log: Log) -> tuple[TableVersion, ...]:
     )
 
 
-def vacuum(log: Log, name: str, keep: timedelta) -> int:
-    """Delete files that only versions older than ``keep`` name."""
+def vacuum(log: Log, name: str, keep: timedelta, *, dry_run: bool) -> list[str]:
+    """Delete, or only list, files that no version younger than ``keep`` names; and what is younger is left."""
     hours = math.ceil(keep.total_seconds() / 3600)
     with translated(f"vacuuming table {name}"):
-        return len(log.vacuum(hours, dry_run=False, enforce_retention_duration=False))
+        found = log.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+        return [unquote(path) for path in found]
+
+
+def optimize(log: Log, action: str, by: Sequence[str], size: int) -> int:
+    """Make small files into larger ones, along a Z-order curve where columns are given.
+
+    Raises:
+        Taken: another writer made the version.
+    """
+    with translated(action):
+        if by:
+            log.optimize.z_order(list(by), target_size=size, commit_properties=once())
+        else:
+            log.optimize.compact(target_size=size, commit_properties=once())
+    return int(log.version())
+
+
+def set_properties(log: Log, action: str, properties: Mapping[str, str]) -> int:
+    """Commit properties; delta-rs raises the protocol where they ask for it."""
+    with translated(action):
+        log.alter.set_table_properties(dict(properties), raise_if_not_exists=False, commit_properties=once())
+    return int(log.version())
+
+
+def comment(log: Log, action: str, text: str, column: str | None) -> int:
+    """Commit the description of a table or of a column."""
+    with translated(action):
+        if column is None:
+            log.alter.set_table_description(text, commit_properties=once())
+        else:
+            log.alter.set_column_metadata(column, {"comment": text}, commit_properties=once())
+    return int(log.version())
+
+
+def add_constraints(log: Log, action: str, rules: Mapping[str, str]) -> int:
+    """Commit CHECK constraints that all rows meet."""
+    with translated(action):
+        log.alter.add_constraint(dict(rules), commit_properties=once())
+    return int(log.version())
+
+
+def drop_constraint(log: Log, action: str, name: str) -> int:
+    """Commit a table without a constraint."""
+    with translated(action):
+        log.alter.drop_constraint(name, commit_properties=once())
+    return int(log.version())
 
 
 def _earlier(latest: Log, path: Path, version: int) -> Log:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sparkml_track.errors import SparkmlError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta.changes import ChangedTables
 from sparkml_track.tables._delta.features import refuse_write
-from sparkml_track.tables._delta.staging import Staged, fit, refuse_taken_keys, stage
+from sparkml_track.tables._delta.staging import Staged, check_constraints, fit, refuse_taken_keys, stage
 from sparkml_track.tables._delta.upkeep import KeptTables
-from sparkml_track.tables._rows.columns import schema_json
+from sparkml_track.tables._rows.columns import comments_of, schema_json, with_comments
+from sparkml_track.tables._rows.constraints import constraints_of
 from sparkml_track.tables._rows.errors import already_there
 from sparkml_track.tables._rows.expect import settle
 from sparkml_track.tables._rows.moments import check_transaction
@@ -56,7 +58,7 @@ class DeltaTables(ChangedTables, KeptTables):
             before = self._open(name)[0]
             if log.has_transaction(before, transaction):
                 return info.ref
-            refuse_write(before, name, removes=mode == "overwrite")
+            refuse_write(before, name, removes=mode == "overwrite", feeds=True)
         staged = stage(self._session, self._path(name), data, settled)
         asked = schema_json(staged.columns, settled.roles)
 
@@ -76,9 +78,14 @@ class DeltaTables(ChangedTables, KeptTables):
         """Check what is staged against the version that is there, and give the schema of the next."""
         if mode == "error":
             raise already_there(staged.name)
-        refuse_write(found, staged.name, removes=mode == "overwrite")
+        refuse_write(found, staged.name, removes=mode == "overwrite", feeds=True)
+        try:
+            check_constraints(self._session, staged, constraints_of(log.properties_of(found)))
+        except SparkmlError:
+            staged.discard()
+            raise
         if mode == "overwrite":
-            return asked
+            return with_comments(asked, comments_of(log.schema_of(found)))
         fit(staged, found)
         refuse_taken_keys(self._session, staged, found)
         return log.schema_of(found)

@@ -17,7 +17,8 @@ from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta import spark as spark_files
 from sparkml_track.tables._delta.staging import refuse_partitions
 from sparkml_track.tables._rows.arrow import normalised
-from sparkml_track.tables._rows.columns import column_names, parse_columns, parse_roles
+from sparkml_track.tables._rows.columns import column_names, comments_of, parse_columns, parse_roles
+from sparkml_track.tables._rows.constraints import PREFIX, constraints_of
 from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
 from sparkml_track.tables._rows.errors import no_columns, no_session, no_table, no_version
 from sparkml_track.tables._rows.moments import version_at
@@ -138,6 +139,10 @@ def info_of(found: log.Log, ref: TableRef) -> TableInfo:
         by_role.get("timestamp"),
         by_role.get("created"),
         log.description_of(found),
+        comments_of(schema),
+        {key: value for key, value in log.properties_of(found).items() if not key.startswith(PREFIX)},
+        constraints_of(log.properties_of(found)),
+        tuple(log.partitions_of(found)),
     )
 
 

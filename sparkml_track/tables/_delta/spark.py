@@ -159,3 +159,16 @@ def difference(before: DataFrame, after: DataFrame, columns: Sequence[str], keys
 
 def _has_map(types: Iterable[DataType]) -> bool:
     return any('"map"' in kind.json() for kind in types)
+
+
+def broken_rule(data: DataFrame, rules: Mapping[str, str]) -> tuple[str, int] | None:
+    """Find the first rule that is not true for some rows, and for how many; None if all hold."""
+    from pyspark.sql import functions as f
+
+    with translated("checking constraints", TableError):
+        counts = [
+            f.count(f.when(~f.coalesce(f.expr(rule), f.lit(False)), 1)).alias(f"rule{number}")
+            for number, rule in enumerate(rules.values())
+        ]
+        found = data.select(*counts).collect()[0]
+    return next(((key, found[number]) for number, key in enumerate(rules) if found[number]), None)

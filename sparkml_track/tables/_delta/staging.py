@@ -22,6 +22,7 @@ from sparkml_track.tables._rows.columns import (
     required_columns,
     schema_json,
 )
+from sparkml_track.tables._rows.constraints import broken, check_held
 from sparkml_track.tables._rows.errors import no_session
 from sparkml_track.tables._rows.expect import (
     check_append,
@@ -84,8 +85,8 @@ def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpe
     return staged
 
 
-def staged_rows(path: Path, data: DataFrame, schema: str) -> Staged:
-    """Write rows that have a table's columns, and check that none is null which the table says never is.
+def staged_rows(path: Path, data: DataFrame, schema: str, rules: Mapping[str, str] | None = None) -> Staged:
+    """Write rows that have a table's columns, and check what the table says of them: never null, and its constraints.
 
     Raises:
         DataError: some are; their files are gone.
@@ -96,7 +97,25 @@ def staged_rows(path: Path, data: DataFrame, schema: str) -> Staged:
         spark_files.stage_frame(data, folder)
         staged = _read_back(path, folder, parse_columns(schema, path.name))
         check_written(path.name, files.summed(staged.files, path, required), TableExpectations(), required)
+        check_constraints(data.sparkSession, staged, rules or {})
     return staged
+
+
+def check_constraints(spark: SparkSession | None, staged: Staged, rules: Mapping[str, str]) -> None:
+    """Refuse rows that break a constraint of the table.
+
+    Raises:
+        DataError: names it.
+    """
+    paths = [staged.path / file.path for file in staged.files]
+    if not rules or not paths:
+        return
+    if spark is None:
+        check_held(staged.name, files.read_staged(paths, tuple(staged.columns)), rules)
+        return
+    rows = spark_files.read_files(spark, paths, schema_json(staged.columns, {}))
+    if found := spark_files.broken_rule(rows, rules):
+        raise broken(staged.name, found[0], rules[found[0]], found[1])
 
 
 def fit(staged: Staged, found: log.Log) -> None:

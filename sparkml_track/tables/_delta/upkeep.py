@@ -1,21 +1,78 @@
-"""What keeps Delta tables quick and small."""
+"""What keeps Delta tables quick, small and right: larger files, no leftovers, properties, comments, constraints."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from sparkml_track.refs import TableRef
 from sparkml_track.tables._delta import files, log
-from sparkml_track.tables._delta.opened import OpenedTables
+from sparkml_track.tables._delta.features import refuse_write
+from sparkml_track.tables._delta.opened import OpenedTables, info_of
+from sparkml_track.tables._delta.rewrite import compacting
+from sparkml_track.tables._delta.rewrite.compacting import Compaction
+from sparkml_track.tables._delta.rewrite.landing import Plan, land
+from sparkml_track.tables._rows.constraints import check_properties, check_rules
+from sparkml_track.tables._rows.errors import unknown_columns
+from sparkml_track.tables._values import FILE_SIZE
 
 
 class KeptTables(OpenedTables):
     """The housekeeping part of ``DeltaTables``."""
 
-    def vacuum(self, name: str, keep: timedelta = timedelta(days=7)) -> int:
+    def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
         found, ref = self._open(name)
-        deleted = log.vacuum(found, name, keep)
+        columns = info_of(found, ref).columns
+        if unknown := [column for column in by if column not in columns]:
+            raise unknown_columns(ref, unknown, columns)
+        action, session = f"optimizing table {name}", self._session
+        if session is None or log.partitions_of(found):
+            return self._altered(name, action, lambda found: log.optimize(found, action, by, size))
+        wanted = Compaction(Path(ref.path), tuple(by), size)
+
+        def compute(found: log.Log) -> Plan | None:
+            refuse_write(found, name, removes=False)
+            return compacting.compute(session, found, wanted)
+
+        return TableRef(name, ref.path, land(wanted.path, action, None, compute))
+
+    def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
+        found, ref = self._open(name)
         path = Path(ref.path)
+        deleted = log.vacuum(found, name, keep, dry_run=dry_run)
         with log.translated(f"sweeping table {name}"):
             named = {str(file.relative_to(path)) for file in log.files_of(found, path)} | log.ever_named(path)
-            return deleted + files.sweep_leftovers(path, named, keep)
+            left = files.sweep_leftovers(path, named, keep, dry_run=dry_run)
+        return tuple(sorted({*deleted, *left}))
+
+    def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
+        check_properties(name, properties)
+        action = f"setting properties of table {name}"
+        return self._altered(name, action, lambda found: log.set_properties(found, action, properties))
+
+    def comment(self, name: str, text: str, column: str | None = None) -> TableRef:
+        found, ref = self._open(name)
+        columns = info_of(found, ref).columns
+        if column is not None and column not in columns:
+            raise unknown_columns(ref, [column], columns)
+        action = f"commenting table {name}"
+        return self._altered(name, action, lambda found: log.comment(found, action, text, column))
+
+    def add_constraints(self, name: str, rules: Mapping[str, str]) -> TableRef:
+        check_rules(name, rules)
+        action = f"adding constraints to table {name}"
+        return self._altered(name, action, lambda found: log.add_constraints(found, action, rules))
+
+    def drop_constraint(self, name: str, constraint: str) -> TableRef:
+        action = f"dropping constraint {constraint} of table {name}"
+        return self._altered(name, action, lambda found: log.drop_constraint(found, action, constraint))
+
+    def _altered(self, name: str, action: str, alter: Callable[[log.Log], int]) -> TableRef:
+        def attempt() -> int:
+            found, _ = self._open(name)
+            refuse_write(found, name, removes=False)
+            return alter(found)
+
+        self._open(name)
+        return TableRef(name, str(self._path(name)), log.retried(action, attempt))

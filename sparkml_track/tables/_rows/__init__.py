@@ -5,6 +5,7 @@ columns  columns as the Delta log writes them
 expect   checks before a commit
 errors   what tables say when they refuse
 moments  versions by number or by time, and transactions
+constraints  what may be set, and rows that break a rule
 edits    rows changed in place by delta-rs
 difference  what differs between two versions
 """

@@ -74,6 +74,23 @@ def parse_roles(schema_json: str) -> dict[str, str]:
     return {field["name"]: field["metadata"][_ROLE] for field in fields if _ROLE in field.get("metadata", {})}
 
 
+def comments_of(schema_json: str) -> dict[str, str]:
+    """Read what was said of columns."""
+    fields = json.loads(schema_json)["fields"]
+    return {
+        field["name"]: str(field["metadata"]["comment"]) for field in fields if "comment" in field.get("metadata", {})
+    }
+
+
+def with_comments(schema_json: str, comments: Mapping[str, str]) -> str:
+    """Give a schema with what was said of its columns before."""
+    schema = json.loads(schema_json)
+    for field in schema["fields"]:
+        if field["name"] in comments:
+            field["metadata"]["comment"] = comments[field["name"]]
+    return json.dumps(schema)
+
+
 def required_columns(schema_json: str) -> list[str]:
     """Columns that the log says are never null."""
     return [field["name"] for field in json.loads(schema_json)["fields"] if not field["nullable"]]

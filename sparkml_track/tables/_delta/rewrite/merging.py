@@ -21,6 +21,7 @@ from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, inser
 from sparkml_track.tables._delta.rewrite.pruning import Range, matcher, may_match
 from sparkml_track.tables._delta.spark import repeated_key
 from sparkml_track.tables._delta.staging import Staged, staged_rows
+from sparkml_track.tables._rows.constraints import constraints_of
 from sparkml_track.tables._rows.expect import duplicate_error
 from sparkml_track.tables._values import MergeRule, TransactionId
 
@@ -100,7 +101,7 @@ def compute(spark: SparkSession, found: log.Log, wanted: Merging) -> Plan | None
         candidates = everything if wanted.all_files else _met(spark, everything, wanted)
         counts = _touched(with_files(spark, candidates, schema), wanted) if candidates else {}
     touched = [entry for name, entry in by_name(candidates).items() if name in counts]
-    staged = _staged(spark, touched, candidates, wanted, schema)
+    staged = _staged(spark, touched, candidates, wanted, found)
     if not touched and not (staged and staged.files) and wanted.transaction is None:
         return None
     judge = matcher(() if wanted.all_files else wanted.bounds, types)
@@ -148,11 +149,12 @@ def _small(wanted: Merging) -> DataFrame:
 
 
 def _staged(
-    spark: SparkSession, touched: Sequence[Entry], candidates: Sequence[Entry], wanted: Merging, schema: str
+    spark: SparkSession, touched: Sequence[Entry], candidates: Sequence[Entry], wanted: Merging, found: log.Log
 ) -> Staged | None:
     """Write the rows of the touched files as they will be, and those that come new."""
     from pyspark.sql import functions as f
 
+    schema, constraints = log.schema_of(found), constraints_of(log.properties_of(found))
     inserting = any(rule.when == "not_matched" for rule in wanted.rules) and wanted.rows
     if not touched and not inserting:
         return None
@@ -166,7 +168,7 @@ def _staged(
             there = rows_of(spark, candidates, schema).select(*[f"`{key}`" for key in wanted.keys])
             fresh = joined(wanted.source, there, wanted.keys, "left_anti")
             new = new.unionAll(inserts(fresh, wanted.rules, fields))
-    return staged_rows(wanted.path, new, schema)
+    return staged_rows(wanted.path, new, schema, constraints)
 
 
 def _change(

@@ -1,0 +1,96 @@
+"""What every member of ``sparkml_track.tables`` must do to keep tables quick, and to keep what was said of them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from sparkml_track.errors import DataError, TableError
+from sparkml_track.tables import TableExpectations, Tables
+from sparkml_track.testing._table_versions import pairs, rows
+
+
+class TableUpkeepCase:
+    """The part of the conformance case that is about housekeeping."""
+
+    @pytest.mark.parametrize("by", [(), ("k",), ("v", "k")])
+    def test_optimize_makes_fewer_files_of_the_same_rows(self, tables: Tables, by: tuple[str, ...]) -> None:
+        for number in range(3):
+            tables.write("t", rows((f"k{number}", number)), mode="append", expect=TableExpectations(keys=("k",)))
+        before = tables.files("t")
+        ref = tables.optimize("t", by=by)
+        assert pairs(tables.to_arrow(ref)) == [("k0", 0), ("k1", 1), ("k2", 2)]
+        assert tables.describe(ref).keys == ("k",)
+        if tables.durable:
+            assert (len(before), len(tables.files(ref)), ref.version) == (3, 1, 3)
+            assert tables.history("t")[0].operation == "OPTIMIZE"
+        if not by:
+            assert tables.optimize("t") == ref
+        with pytest.raises(TableError, match="no column x"):
+            tables.optimize("t", by=("x",))
+
+    # -- constraints
+
+    def test_every_write_checks_constraints(self, tables: Tables) -> None:
+        tables.write("t", rows(("a", 1)))
+        ref = tables.add_constraints("t", {"positive": "v > 0"})
+        assert ref.version == 1
+        assert tables.describe(ref).constraints == {"positive": "v > 0"}
+        for bad in (rows(("b", 2), ("c", -1)), rows(("b", None))):
+            for mode in ("append", "overwrite"):
+                with pytest.raises(DataError, match=r"the constraint positive \(v > 0\) does not hold for 1 rows"):
+                    tables.write("t", bad, mode=mode)
+        with pytest.raises((DataError, TableError), match=r"positive|failed validation"):
+            tables.update("t", None, {"v": "v - 5"})
+        with pytest.raises((DataError, TableError), match=r"positive|failed validation"):
+            tables.merge("t", rows(("z", -9)), keys=["k"])
+        assert tables.latest("t") == ref
+        tables.write("t", rows(("b", 2)), mode="append")
+        tables.update("t", "k = 'a'", {"v": "v + 5"})
+        tables.write("t", rows(("c", 3)), mode="overwrite")
+        assert tables.describe("t").constraints == {"positive": "v > 0"}
+        tables.drop_constraint("t", "positive")
+        tables.write("t", rows(("d", -4)), mode="append")
+        assert pairs(tables.to_arrow("t")) == [("c", 3), ("d", -4)]
+
+    def test_constraints_that_cannot_be_are_refused(self, tables: Tables) -> None:
+        first = tables.write("t", rows(("a", 1)))
+        for rules, message in (
+            ({"high": "v > 5"}, "adding constraints to table t failed"),
+            ({"odd": "nosuch > 5"}, "failed"),
+            ({"a b": "v > 0"}, "is named by an identifier, not by 'a b'"),
+            ({}, "not by nothing"),
+        ):
+            with pytest.raises(TableError, match=message) as raised:
+                tables.add_constraints("t", rules)
+            assert "\n" not in str(raised.value)
+        with pytest.raises(TableError, match="dropping constraint nosuch of table t failed"):
+            tables.drop_constraint("t", "nosuch")
+        assert tables.latest("t") == first
+
+    # -- properties and comments
+
+    def test_what_is_said_of_a_table_stays_with_it(self, tables: Tables) -> None:
+        tables.write("t", rows(("a", 1)), description="first")
+        tables.comment("t", "letters and numbers")
+        tables.comment("t", "the letter", column="k")
+        ref = tables.set_properties("t", {"team": "air", "delta.checkpointInterval": "10"})
+        assert ref.version == 3
+        tables.write("t", rows(("b", 2)), mode="append")
+        tables.write("t", pa.table({"k": ["c"], "z": [1.5]}), mode="overwrite")
+        info = tables.describe("t")
+        assert (info.description, dict(info.comments)) == ("letters and numbers", {"k": "the letter"})
+        assert info.properties == {"team": "air", "delta.checkpointInterval": "10"}
+        assert tables.describe(tables.pin("t", 0)).description == "first"
+        with pytest.raises(TableError, match="no column x"):
+            tables.comment("t", "nothing", column="x")
+
+    @pytest.mark.parametrize(
+        "key",
+        ["delta.enableDeletionVectors", "delta.columnMapping.mode", "delta.enableRowTracking", "delta.constraints.c"],
+    )
+    def test_properties_that_ask_for_what_is_not_done_are_refused_by_name(self, tables: Tables, key: str) -> None:
+        first = tables.write("t", rows(("a", 1)))
+        with pytest.raises(TableError, match=rf"{key} cannot be set.*delta\.appendOnly"):
+            tables.set_properties("t", {key: "true"})
+        assert tables.latest("t") == first
