@@ -28,6 +28,14 @@ class Trial(Protocol):
     seed: int
     attempt: int
     data: dict[str, object]
+    rank: int
+    world_size: int
+
+    def all_gather(self, value: object) -> list[object]:
+        """Gives a small value to all ranks of a gang, and waits for theirs; alone that is a list of one."""
+
+    def barrier(self) -> None:
+        """Waits until all ranks of a gang have called it."""
 
     @property
     def payload(self) -> bytes:

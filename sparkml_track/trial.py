@@ -148,7 +148,10 @@ class Attempt:
         payload: opaque bytes for the objective of a front door, ``trial.payload`` there; of any size.
         files: paths on the driver by names, each of one content for as long as the executor is open; a host has one
             copy, which ``trial.file`` finds there.
-        id: ``attempt_id`` as text; a late answer under another one is stale.
+        rank: of a gang, which of its processes; an executor makes the attempts of the ranks, whoever submits knows one.
+        world: how many processes there are.
+        id: ``attempt_id`` as text, and the rank behind it where that is not 0; a late answer under another one is
+            stale.
     """
 
     trial: Trial
@@ -158,10 +161,13 @@ class Attempt:
     along: object = None
     payload: bytes = field(default=b"", repr=False, compare=False)
     files: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    rank: int = 0
+    world: int = 1
     id: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", _id(self.unit.trial, self.unit.index, self.number))
+        name = _id(self.unit.trial, self.unit.index, self.number)
+        object.__setattr__(self, "id", f"{name}.{self.rank}" if self.rank else name)
 
     @property
     def attempt_id(self) -> AttemptId:

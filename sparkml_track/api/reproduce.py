@@ -12,6 +12,7 @@ from sparkml_track.engine.audit.reproduce import Reproduced, execute_again, numb
 from sparkml_track.engine.identity.data_digest import materialised
 from sparkml_track.engine.identity.fingerprint import ingredients
 from sparkml_track.engine.results.history import History
+from sparkml_track.engine.spec.units import planned_units
 from sparkml_track.executors import Work, open_executor
 from sparkml_track.home import Home
 from sparkml_track.journals import read
@@ -79,6 +80,7 @@ def again(home: Path, sweep: str, material: Material, trial: int | None, spark: 
     data = {name: value if own else materialised(name, value) for name, value in material.data.items()}
     now = ingredients(material.objective, data, material.inputs, environment_tags())
     metric = [goal.metric for goal in past.goals]
-    work = Work(material.objective, metric, data, material.code, isolation="fresh", parallelism=1)
+    gang = planned_units(past.begun.spec.described.get("units")).gang
+    work = Work(material.objective, metric, data, material.code, isolation="fresh", parallelism=gang, gang=gang)
     executor = open_executor("driver" if own else "processes", work, spark)
     return execute_again(past, sweep, number, executor, now)

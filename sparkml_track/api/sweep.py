@@ -51,6 +51,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
     target: float | None = None,
     patience: int | None = None,
     parallelism: int | None = None,
+    gang: int = 1,
     seed: int | None = None,
     data: Mapping[str, object] | None = None,
     points_to_evaluate: Sequence[Mapping[str, object]] = (),
@@ -86,6 +87,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         target: the sweep ends when the best value is as good as this; trials that run then are ended.
         patience: the sweep ends when so many trials have ended since the best value became better.
         parallelism: trials at one time; as many as there are slots by default.
+        gang: slots of each trial: the objective runs as so many processes at one time, each in a slot, which find each
+            other as those that torchrun starts; see the guide "gangs".
         seed: of sampler and trials; drawn and recorded if None.
         data: what the objective reads as ``trial.data[name]``, equal to what is given: numpy arrays, masked ones and
             scipy sparse matrices (read-only there), Arrow tables, pandas data frames and series, Spark data frames (as
@@ -130,6 +133,7 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         target=target,
         patience=patience,
         parallelism=parallelism,
+        gang=gang,
         seed=seed,
         data=data,
         points_to_evaluate=points_to_evaluate,

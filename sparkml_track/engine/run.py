@@ -214,7 +214,8 @@ class _Run:
             code=around.code,
             isolation=spec.isolation,
             resources=spec.resources,
-            parallelism=spec.parallelism,
+            parallelism=spec.parallelism and spec.parallelism * spec.units.gang,
+            gang=spec.units.gang,
             # Without child runs nobody takes artifacts: they go with the executor.
             spool=None if spec.tracking.child_runs == "none" else str(Home(around.home).spool(self._sweep)),
             checkpoints=None if roots.checkpoints is None else str(roots.checkpoints),

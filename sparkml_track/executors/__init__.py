@@ -6,6 +6,7 @@
     _resident  workers that stay in their slots and pull attempts from a broker
     _jobs      a Spark job for each attempt
     _fallback  resident workers, or jobs where slots cannot reach the driver
+    _gangs     attempts of several processes, each at a resident worker
     _spark     what of these knows Spark
     _shipping  objective, data and code on their way to slots; artifacts on their way back
     _attempts  attempts and outcomes as messages, and what became of lost ones
@@ -28,6 +29,7 @@ from contextlib import AbstractContextManager
 
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.executors._base import (
+    WITHOUT_GANGS,
     Capabilities,
     Ended,
     Event,
@@ -40,10 +42,13 @@ from sparkml_track.executors._base import (
     SlotsChanged,
     Started,
     Work,
+    no_gangs,
+    refuse_gangs,
 )
 
 __all__ = [
     "NAMES",
+    "WITHOUT_GANGS",
     "Capabilities",
     "Ended",
     "Event",
@@ -57,6 +62,7 @@ __all__ = [
     "Started",
     "Work",
     "by_value_for",
+    "no_gangs",
     "open_executor",
     "slots_of",
 ]
@@ -83,7 +89,8 @@ def open_executor(name: str, work: Work, session: object | None) -> Executor:
 
     Raises:
         SpecError: the name is unknown, or no slot can have the resources.
-        SetupError: a session is needed and there is none, or not of the kind.
+        SetupError: a session is needed and there is none, or not of the kind; or the executor has no gangs.
+        PreflightError: a gang needs more slots than there can be.
     """
     if name not in NAMES:
         raise SpecError(f"executor is {name!r}; allowed are {', '.join(NAMES)}")
@@ -135,11 +142,11 @@ def _open(name: str, work: Work, session: object | None, token: str) -> Executor
 
         return InlineExecutor(work, token)
     if name == "processes":
-        from sparkml_track.executors._resident.executor import ResidentExecutor
+        from sparkml_track.executors._gangs.executor import open_resident
         from sparkml_track.executors._resident.fleet import Fleet
         from sparkml_track.executors._resident.launcher import LocalLauncher
 
-        return ResidentExecutor(work, Fleet(LocalLauncher(work.parallelism or os.cpu_count() or 1), token))
+        return open_resident(work, Fleet(LocalLauncher(work.parallelism or os.cpu_count() or 1), token))
     if session is None:
         raise SetupError(f"executor {name!r} needs a Spark session; pass spark=..., or take executor='processes'")
     return _on_spark(name, work, session, token)
@@ -166,12 +173,12 @@ def _on_spark(name: str, work: Work, session: object, token: str) -> Executor:
 
 
 def _open_resident(name: str, work: Work, session: object, token: str) -> Executor:
-    from sparkml_track.executors._resident.executor import ResidentExecutor
+    from sparkml_track.executors._gangs.executor import open_resident
     from sparkml_track.executors._spark.fleets import fleet_on
 
     fleet = fleet_on(session, work.resources, token)
-    resident = ResidentExecutor(work, fleet)
-    if name == "resident" or fleet.launcher.shared_host:
+    resident = open_resident(work, fleet)
+    if name == "resident" or fleet.launcher.shared_host or work.gang > 1:
         return resident
     from sparkml_track.executors._fallback import FallbackExecutor
 
@@ -182,5 +189,6 @@ def _open_jobs(work: Work, session: object, token: str) -> Executor:
     from sparkml_track.executors._jobs.executor import JobsExecutor
     from sparkml_track.executors._spark.job_submitters import ClassicJobs, ConnectJobs, is_connect
 
+    refuse_gangs("jobs", work)
     submitter = ConnectJobs if is_connect(session) else ClassicJobs
     return JobsExecutor(work, submitter(session, work.resources), token)

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sparkml_track.errors import SetupError
 from sparkml_track.slot.wire.frames import PAYLOAD_LIMIT
 from sparkml_track.trial import Attempt, Outcome, Report, RunLog
 
 __all__ = [
+    "WITHOUT_GANGS",
     "Capabilities",
     "Ended",
     "Event",
@@ -22,7 +24,12 @@ __all__ = [
     "SlotsChanged",
     "Started",
     "Work",
+    "no_gangs",
+    "refuse_gangs",
 ]
+
+#: Executors whose attempts are of one process.
+WITHOUT_GANGS = ("jobs", "driver", "inline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Capabilities:
         kills: ``stop`` ends an attempt that does not listen, and ``timeout`` is hard.
         streams: reports and questions arrive while the attempt runs, and ``answer`` and ``reply`` reach it.
         isolates: a crash of the objective's process ends with its attempt.
-        gangs: a unit may take several slots.
+        gangs: ``Work.gang`` may be more than 1.
         ships: objective and data are pickled and mapped for slots; else they are the driver's own objects.
     """
 
@@ -81,6 +88,7 @@ class Work:
         payload_limit: bytes that an attempt may give back; one that gives more fails, in its slot.
         threads: that native pools of an attempt are kept to; None for the cores of a slot.
         tracked: in slots ``mlflow`` is the run of the trial; else it is as it would be without us.
+        gang: slots that each attempt takes, a process in each; more than 1 where the executor has ``gangs``.
     """
 
     objective: Callable[[object], object]
@@ -98,6 +106,7 @@ class Work:
     payload_limit: int = PAYLOAD_LIMIT
     threads: int | None = None
     tracked: bool = True
+    gang: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +179,27 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class SlotsChanged:
-    """How many slots there are now."""
+    """How many slots there are now; an attempt of a gang takes several."""
 
     slots: int
+
+
+def no_gangs(name: str, gang: object) -> str:
+    """Why an executor cannot execute gangs, for a person."""
+    return (
+        f"executor {name!r} executes attempts of one process, not gangs of {gang}; take executor='resident' on a "
+        "session with a SparkContext (that of Spark Connect has none), or executor='processes', which needs no Spark"
+    )
+
+
+def refuse_gangs(name: str, work: Work) -> None:
+    """For executors without gangs.
+
+    Raises:
+        SetupError: attempts are to be gangs.
+    """
+    if work.gang > 1:
+        raise SetupError(no_gangs(name, work.gang))
 
 
 Event = Started | Reported | Logged | Questioned | Ended | Lost | SlotsChanged
@@ -188,7 +215,8 @@ class Executor(ABC):
     each submitted attempt; an attempt lost or ended before it began may have no Started. Answers from attempts that
     already ended are dropped and counted in ``stale``.
     Retries: none; a lost attempt is reported and the loop decides. Errors: ``submit`` never raises for a failed
-    attempt. ``events`` raises ``ExecutorError`` once no attempt can be executed any more, and when a thread of the
+    attempt. Without ``gangs`` it is not opened for them: ``SetupError``.
+    ``events`` raises ``ExecutorError`` once no attempt can be executed any more, and when a thread of the
     executor died.
 
     Attributes:

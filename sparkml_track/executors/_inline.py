@@ -23,6 +23,7 @@ from sparkml_track.executors._base import (
     SlotsChanged,
     Started,
     Work,
+    refuse_gangs,
 )
 from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
@@ -54,6 +55,7 @@ class InlineExecutor(Executor, Link):
     capabilities = Capabilities(kills=False, streams=True, isolates=False)
 
     def __init__(self, work: Work, token: str) -> None:
+        refuse_gangs(self.name, work)
         self.stale = 0
         self._work = work
         self.payload = Payload(work.payload_limit)

@@ -6,6 +6,7 @@
     once         one attempt in a Spark task, for slots that cannot reach the driver
     config       what a worker is given
     joining      how it comes to the template of its host
+    meeting      where the ranks of a gang meet
     answers      what the driver answers the attempt at work
     children     the processes of one worker
     condition    what such a process is like, seen from outside

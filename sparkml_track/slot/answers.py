@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from .children import Child
-from .wire.messages import Answer, Reply
+from .wire.messages import Answer, Gathered, Reply
 
 __all__ = ["Answers"]
 
 
 class Answers:
-    """Of one attempt. The decision on a report waits here until it is asked for; a reply was asked for before."""
+    """Of one attempt. The decision on a report waits here until it is asked for; others were asked for before."""
 
     def __init__(self) -> None:
         self._decision: Answer | None = None
         self._wanted: int | None = None
 
-    def came(self, answer: Answer | Reply, child: Child | None) -> None:
+    def came(self, answer: Answer | Reply | Gathered, child: Child | None, blob: bytes = b"") -> None:
         """The driver answered."""
         if isinstance(answer, Answer):
             self._decision = answer
             self._give(child)
         elif child is not None:
-            child.send(answer)
+            child.send(answer, blob)
 
     def wanted(self, number: int, child: Child) -> None:
         """The attempt waits for the decision on that report."""

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .attempt.context import Data, TrialContext
 from .attempt.execute import Stopped, execute
@@ -24,7 +25,21 @@ from .condition import LINUX, born_here
 from .host.paths import HostPaths, Places
 from .host.temporary import make_temporary
 from .wire.frames import PAYLOAD_LIMIT, Opener, Sealer
-from .wire.messages import Answer, Ask, Done, Message, Part, Question, Reply, Report, Run, decode, encode
+from .wire.messages import (
+    Answer,
+    Ask,
+    Done,
+    Gather,
+    Gathered,
+    Message,
+    Part,
+    Question,
+    Reply,
+    Report,
+    Run,
+    decode,
+    encode,
+)
 
 __all__ = ["Loaded", "serve"]
 
@@ -69,7 +84,7 @@ class _WorkerLink:
         self._sealer = Sealer()
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
-        self.attempt = ""
+        self.attempt, self._world = "", 1
         self._held, self._holds = b"", False
 
     def send(self, message: Message, blob: bytes = b"") -> None:
@@ -84,7 +99,7 @@ class _WorkerLink:
 
     def begin(self, run: Run, given: bytes, paths: HostPaths) -> None:
         """Another attempt begins; ``given`` goes with its message, or lies in a file."""
-        self.attempt = run.attempt
+        self.attempt, self._world = run.attempt, run.world
         self.payload.begin(given, paths.blob(run.payload) if run.payload else "")
 
     def end(self, done: Done) -> None:
@@ -135,6 +150,19 @@ class _WorkerLink:
                 return message.body
         return ""
 
+    def gather(self, number: int, value: bytes) -> list[bytes]:
+        """See ``context.Link``."""
+        if self._world == 1:
+            return [value]
+        self.send(Gather(self.attempt, number), value)
+        while True:
+            message, blob = self.receive()
+            if isinstance(message, Gathered) and (message.attempt, message.number) == (self.attempt, number):
+                if message.refused:
+                    raise RuntimeError(message.refused)
+                ends = list(accumulate(message.sizes))
+                return [blob[end - size : end] for size, end in zip(message.sizes, ends, strict=True)]
+
 
 def serve(sock: socket.socket, loaded: Loaded) -> None:
     """Executes attempts until the worker closes the socket. Called in the forked child; the caller exits after it."""
@@ -153,8 +181,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
             if isinstance(run, Run):
                 link.begin(run, given, paths)
                 clean.seed(run.seed)
-                if run.gpus:
-                    os.environ["CUDA_VISIBLE_DEVICES"] = run.gpus
+                _environment(run)
                 data.renew()
                 with_mlflow = (
                     loaded.tracked and "mlflow" in sys.modules
@@ -172,6 +199,14 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                 link.end(done._replace(clean=clean.restore(data.threads), threads=data.threads, key=run.key))
     except _Gone:
         return
+
+
+def _environment(run: Run) -> None:
+    """What the objective finds there of its own; it is put back when the attempt ends."""
+    for name, value in run.env.items():
+        os.environ[name] = str(value)
+    if run.gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = run.gpus
 
 
 def _first_run_id(*, tracked: bool) -> str:

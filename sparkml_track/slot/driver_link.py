@@ -60,6 +60,12 @@ class DriverLink:
         """Of its socket."""
         return self._sock.fileno()
 
+    @property
+    def own_address(self) -> str:
+        """The address of this host by which the driver, and so other hosts, reach it."""
+        ours = self._sock.getsockname()
+        return str(ours[0]) if isinstance(ours, tuple) else "127.0.0.1"
+
     def close(self) -> None:
         """Ends the connection."""
         self._sock.close()

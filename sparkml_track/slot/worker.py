@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable
 
 from .answers import Answers
-from .attempt.artifacts import pieces
+from .attempt.artifacts import drop, pieces
 from .attempt.endings import Begun, ended, killed, too_large
 from .children import Child, Children, TemplateLost
 from .config import Config
 from .driver_link import DriverLink, Goodbye
 from .host.folder import Host
 from .joining import join
+from .meeting import Meeting, at_its_devices
 from .strays import LONGEST_WAIT
 from .wire.messages import (
     Answer,
@@ -27,7 +28,10 @@ from .wire.messages import (
     Beat,
     Bye,
     Done,
+    Gather,
+    Gathered,
     Logged,
+    Meet,
     Message,
     NoFork,
     Park,
@@ -66,7 +70,7 @@ class Worker:
         self._given: dict[str, bytes] = {}
         self._current: Begun | None = None
         self._deadline: float | None = None
-        self._answers = Answers()
+        self._answers, self._meeting = Answers(), Meeting()
         self._children: Children | None = None
         self._child: Child | None = None
         self._spare: Child | None = None
@@ -171,15 +175,21 @@ class Worker:
                 case Run():
                     self._queue.append(message)
                     self._given[message.attempt] = blob
-                case Answer() | Reply():
-                    if self._runs(message.attempt):
-                        self._answers.came(message, self._child)
+                case Answer() | Reply() | Gathered() if self._runs(message.attempt):
+                    self._answers.came(message, self._child, blob)
+                case Meet():
+                    self._driver.send(self._meeting.offer(message.attempt, self._driver.own_address))
                 case Stop():
                     self._stop(message)
                 case Work() | Park():
                     self._change_sweep(message)
                 case Bye():
                     raise Goodbye(message.over, message.rests)
+
+    @property
+    def _rank(self) -> int:
+        """Of the current attempt, in its gang."""
+        return 0 if self._current is None else self._current.run.rank
 
     def _runs(self, attempt: str) -> bool:
         return self._current is not None and self._current.run.attempt == attempt
@@ -204,7 +214,8 @@ class Worker:
             return
         if self._child is None:
             self._child, self._spare = self._spare or self._children.new(), None
-        run = self._queue.popleft()._replace(gpus=self._config.gpus, key=os.urandom(8).hex())
+        self._meeting.free()
+        run = at_its_devices(self._queue.popleft()._replace(key=os.urandom(8).hex()), self._config.gpus)
         self._current = Begun.now(run)
         self._answers = Answers()
         self._deadline = None if run.timeout is None else self._current.tick + run.timeout
@@ -216,7 +227,9 @@ class Worker:
         if child is not self._child:
             return
         match message:
-            case Report() | Logged() | Question():
+            case Report() | Logged() if self._rank:  # those of the first rank count
+                pass
+            case Report() | Logged() | Question() | Gather():
                 if self._runs(message.attempt):
                     self._driver.keep_body(body)
             case Ask():
@@ -255,8 +268,9 @@ class Worker:
         child.drain()
         child.worked += begun.took
         log = child.log.text()
-        again = done.clean and done.state != "failed" and (self._config.kept or child.worked <= RECYCLE_AFTER)
-        if again and not self._config.fresh and child.is_as_born(done.threads):
+        # Of a gang each attempt has new processes: libraries that connect them are not made to do it twice.
+        may = begun.run.world == 1 and not self._config.fresh and (self._config.kept or child.worked <= RECYCLE_AFTER)
+        if may and done.clean and done.state != "failed" and child.is_as_born(done.threads):
             child.log.clear()
         else:
             self._children.retire(child)
@@ -266,10 +280,13 @@ class Worker:
     def _end_with(self, end: Done | Unbegun, body: bytes = b"") -> None:
         if self._current is not None and self._current.run.payload and self._host is not None:
             self._host.forget_blob(self._current.run.payload)
+        rank = self._rank
         self._current, self._deadline = None, None
         self._given.pop(end.attempt, None)
         self._next()  # before the news goes out: the slot works while the driver reads
         assert self._host is not None
+        if rank:
+            drop(self._host.folder, end.attempt)
         for head, piece in pieces(self._host.folder, end.attempt, self._config.artifacts):
             self._driver.send(head, piece)
         self._driver.send_body(body or encode(end))

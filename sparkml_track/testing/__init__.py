@@ -4,6 +4,7 @@ executors        the case of executors
 _executor_roots  its part about shared storage
 _executor_limits  its part about what cannot be recorded
 _executor_payloads  its part about bytes that nobody reads
+_executor_gangs  its part about attempts of several processes
 _attempts        attempts and events for it
 journals         the case of journals
 plots            of plots

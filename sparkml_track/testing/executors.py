@@ -16,10 +16,10 @@ import pytest
 from sparkml_track.errors import DataError, ObjectiveError
 from sparkml_track.executors import Ended, Questioned, Reported, SlotsChanged, Started, Work
 from sparkml_track.testing._attempts import attempt, events_until, outcomes
-from sparkml_track.testing._executor_payloads import PayloadsCase
+from sparkml_track.testing._executor_gangs import GangsCase, RanksCase
 from sparkml_track.trial import Outcome, State
 
-__all__ = ["ExecutorCase", "attempt", "events_until", "outcomes"]
+__all__ = ["ExecutorCase", "GangsCase", "attempt", "events_until", "outcomes"]
 
 
 def _folders() -> set[str]:
@@ -27,7 +27,7 @@ def _folders() -> set[str]:
     return {path.name for path in base.iterdir()} if base.exists() else set()
 
 
-class ExecutorCase(PayloadsCase):
+class ExecutorCase(RanksCase):
     """The cases. Objectives are nested, so that they travel by value."""
 
     def only_if_ships(self) -> None:

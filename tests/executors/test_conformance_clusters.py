@@ -14,7 +14,7 @@ import pytest
 import sparkml_track as st
 from sparkml_track.executors import Executor, Work, open_executor
 from sparkml_track.executors._spark.fleets import let_go
-from sparkml_track.testing.executors import ExecutorCase, attempt, outcomes
+from sparkml_track.testing.executors import ExecutorCase, GangsCase, attempt, outcomes
 from tests.clusters import application, cluster, session_on, spark_home
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def slots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield session
 
 
-class TestResidentOnOtherHosts(ExecutorCase):
+class TestResidentOnOtherHosts(ExecutorCase, GangsCase):
     @pytest.fixture(autouse=True)
     def _session(self, slots: SparkSession) -> Iterator[None]:
         self.spark = slots

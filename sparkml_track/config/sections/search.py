@@ -73,6 +73,7 @@ class SweepSettings(Section):
     target: float | None = None
     patience: Positive | None = None
     parallelism: Positive | None = None
+    gang: Positive = 1
     seed: Whole | None = None
     points_to_evaluate: tuple[Options, ...] = ()
     warm_start: Word | None = None

@@ -13,7 +13,7 @@ from sparkml_track import schema
 from sparkml_track.engine.identity.data_digest import data_digest
 from sparkml_track.engine.identity.objective_code import inner, plain, reached, used
 from sparkml_track.engine.spec.spec import Spec, described
-from sparkml_track.engine.spec.units import described_units
+from sparkml_track.engine.spec.units import ONE, described_units
 from sparkml_track.refs import DataRef
 
 __all__ = ["Fingerprint", "differences", "fingerprint", "ingredients", "part_digests"]
@@ -42,7 +42,7 @@ def fingerprint(
     identity = {name: described(getattr(spec, name)) for name in _IDENTITY}
     identity |= {"warm_start": spec.warm_start} if spec.warm_start else {}
     identity |= {"deterministic": spec.deterministic, "seed": None if spec.seed_drawn else spec.seed}
-    identity |= {"units": described_units(spec.units)} if spec.units.several else {}
+    identity |= {"units": described_units(spec.units)} if spec.units != ONE else {}
     identity |= {} if spec.experiment_given else {"experiment": None}
     made_of = ingredients(spec.objective, data, inputs, tags)
     return {"spec": identity, "space": spec.space.spec(), **made_of}

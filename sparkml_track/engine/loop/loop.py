@@ -54,7 +54,8 @@ class Loop:
         self.stopping = ""
         self.tally = Tally(spec)
         self.used, self.stale, self._stopped = 0.0, 0, False
-        self.slots = SlotWatch("Spark" if spec.executor not in ("processes", "inline") else "this host")
+        giver = "Spark" if spec.executor not in ("processes", "inline") else "this host"
+        self.slots = SlotWatch(giver, spec.units.gang)
         self.store = StoreWatch(parts.publisher)
         self._pruning = Pruning(parts.pruner, spec, self.tally)
         self.journal = JournalWriter(parts.journal, parts.publisher, parts.published, parts.reached)

@@ -230,10 +230,15 @@ class RunningTrial:
             message=f"ended: {stopping}" if outcome.reason == "cancelled" else outcome.message,
             host=outcome.host or self.host,
             artifacts=outcome.artifacts if outcome.in_place else "",
-            busy=math.fsum(one.duration for one in self.ended.values()) if self.plan.count > 1 else None,
+            busy=self._busy(outcome),
             failed_units=failed_units(self.ended) if self.ended else (),
             usage=outcome.usage,
         )
+
+    def _busy(self, outcome: Outcome) -> float | None:
+        if self.plan.count > 1:
+            return self.plan.gang * math.fsum(one.duration for one in self.ended.values())
+        return self.plan.gang * max(0.0, outcome.duration) if self.plan.gang > 1 else None
 
     def suggested(self, params: Params) -> records.Suggested:
         """Takes params that were suggested while it runs; what the journal is to have of them."""

@@ -15,13 +15,14 @@ class SlotWatch:
 
     Args:
         giver: who gives them, for a person.
+        each: how many an attempt takes.
 
     Attributes:
         before: slot seconds that were idle under earlier drivers.
     """
 
-    def __init__(self, giver: str) -> None:
-        self._giver = giver
+    def __init__(self, giver: str, each: int = 1) -> None:
+        self._giver, self._each = giver, each
         self._there = 0
         self._had = False
         self._since = self._counted = time.monotonic()
@@ -38,8 +39,8 @@ class SlotWatch:
         return self.before + max(0.0, self._there_for - self._worked)
 
     def worked(self, seconds: float) -> None:
-        """Takes how long an accepted attempt was in a slot."""
-        self._worked += seconds
+        """Takes how long an accepted attempt was in its slots."""
+        self._worked += seconds * self._each
 
     def _count(self) -> None:
         now = time.monotonic()

@@ -174,7 +174,7 @@ class Accepted:
         log: of the child run.
         artifacts: folder that the accepted attempt left, empty for none.
         in_place: the folder stays under ``artifact_root``.
-        busy: seconds over several units, which may run at one time; None for one unit.
+        busy: seconds of slots, of trials that may have several at one time; None for those of one unit and slot.
         failed_units: index and message of each unit that failed, where trials have several.
         usage: what the accepted attempt took of its host; of several units all of them.
     """

@@ -39,7 +39,7 @@ class Result:
         message: for a person.
         host: where the accepted attempt ran; of several units, all hosts.
         artifacts: folder under ``artifact_root`` with what the accepted attempt left; empty where the child run has it.
-        busy: seconds over several units, which may run at one time; None for one unit.
+        busy: seconds of slots, of trials that may have several at one time; None for those of one unit and slot.
         failed_units: index and message of each unit that failed, where trials have several.
         usage: what the accepted attempt took of its host; of several units all of them.
     """

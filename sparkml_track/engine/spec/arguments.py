@@ -18,6 +18,7 @@ class SweepArguments:
         objective: and all others: see ``sparkml_track.sweep``.
         units: how many a trial has (folds), or ``Units``. The objective is called once for each, with ``trial.unit``;
             ``trial_timeout`` and retries are of each.
+        gang: slots that each of them takes; see ``sweep``.
         store_given: the caller named the tracking store; else it was looked up.
         experiment_given: likewise.
     """
@@ -49,5 +50,6 @@ class SweepArguments:
     tracking: object = Tracking()
     autolog: object = False
     units: object = 1
+    gang: object = 1
     store_given: bool = True
     experiment_given: bool = True

@@ -20,7 +20,7 @@ from sparkml_track.engine.spec.space_warnings import warn_of_lists
 from sparkml_track.engine.spec.spec import COUNT, NESTED, Failures, Spec, Tracking, number_in
 from sparkml_track.engine.spec.units import Units, units_of
 from sparkml_track.errors import InvalidInput, SpecError
-from sparkml_track.executors import NAMES, Resources
+from sparkml_track.executors import NAMES, WITHOUT_GANGS, Resources, no_gangs
 from sparkml_track.goal import DIRECTIONS, Goal, goals_of
 from sparkml_track.trackers import problems as store_problems
 from sparkml_track.trial import Params
@@ -214,7 +214,7 @@ class _Checker:
         return flavors
 
     def _units(self) -> Units:
-        units, problems = units_of(self._given.units)
+        units, problems = units_of(self._given.units, self._given.gang)
         self.problems += problems
         return units
 
@@ -284,6 +284,8 @@ class _Checker:
             self.problems.append("neither max_trials nor timeout is given; one of them must end the sweep")
         if given.pruner is not None and (several := len(as_names(given.metric))) > 1:
             self.problems.append(f"a pruner takes one metric, not {several}; leave one of both out")
+        if is_whole(given.gang, 2) and given.executor in WITHOUT_GANGS:
+            self.problems.append(no_gangs(str(given.executor), given.gang))
         if given.deterministic and given.pruner is not None:
             self.problems.append("deterministic=True and a pruner exclude each other: what is pruned depends on timing")
 

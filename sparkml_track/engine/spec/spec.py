@@ -132,7 +132,7 @@ class Spec:
             names = ("metric", "direction") if each.name == "goals" else (each.name,)
             fields |= {name: described(getattr(self, name)) for name in names}
         del fields["units"]
-        if self.units.several:
+        if self.units != ONE:
             fields["units"] = described_units(self.units)
         fields["objective"] = objectives.name_of(self.objective)
         fields["space"] = self.space.spec()
@@ -147,6 +147,7 @@ class Spec:
         flat: dict[str, object] = {name: getattr(self, name) for name in shown if getattr(self, name) is not None}
         flat |= {"objective": objectives.name_of(self.objective), "deterministic": self.deterministic}
         flat |= {"metric": ",".join(self.metric), "direction": ",".join(self.direction)}
+        flat |= {"gang": self.units.gang} if self.units.gang > 1 else {}
         if self.tracking.slot_hour_price is not None:
             flat["slot_hour_price"] = self.tracking.slot_hour_price
         return flat | {"cpus": self.resources.cpus, "retries": self.failures.retries}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from string import Formatter
 
 from sparkml_track.engine.spec.kinds import is_whole
@@ -23,11 +24,13 @@ class Units:
         instead: the value of each metric of a unit that failed; None if a failed unit fails its trial, whose other
             units are ended then. A trial fails in any case if no unit finished.
         prefix: of the names of one unit's metrics.
+        gang: slots that each unit takes, a process in each.
     """
 
     count: int = 1
     instead: float | None = None
     prefix: str = "fold_{index}_"
+    gang: int = 1
 
     @property
     def several(self) -> bool:
@@ -42,8 +45,8 @@ class Units:
 ONE = Units()
 
 
-def units_of(value: object) -> tuple[Units, list[str]]:
-    """Units from an argument: how many, or ``Units``; and what is wrong with it."""
+def units_of(value: object, gang: object = 1) -> tuple[Units, list[str]]:
+    """Units from arguments: how many, or ``Units``, and the slots of each; and what is wrong with them."""
     units = value if isinstance(value, Units) else Units(count=value)  # type: ignore[arg-type]
     if not is_whole(units.count, 1):
         return ONE, [f"units is {value!r}; allowed is a whole number of at least 1, or Units(count, ...)"]
@@ -53,19 +56,23 @@ def units_of(value: object) -> tuple[Units, list[str]]:
     fields = [name for _, name, _, _ in Formatter().parse(units.prefix) if name is not None]
     if fields != ["index"]:
         return ONE, [f"units.prefix is {units.prefix!r}; allowed is text with {{index}} once: 'fold_{{index}}_'"]
-    return Units(int(units.count), None if instead is None else float(instead), units.prefix), []
+    if not is_whole(gang, 1):
+        return ONE, [f"gang is {gang!r}; allowed is a whole number of at least 1"]
+    return Units(int(units.count), None if instead is None else float(instead), units.prefix, index(gang)), []  # type: ignore[arg-type]
 
 
 def described_units(units: Units) -> dict[str, object]:
     """As JSON, which has no nan."""
     instead = units.instead
     shown = str(instead) if instead is not None and not math.isfinite(instead) else instead
-    return {"count": units.count, "instead": shown, "prefix": units.prefix}
+    described: dict[str, object] = {"count": units.count, "instead": shown, "prefix": units.prefix}
+    return described | {"gang": units.gang} if units.gang > 1 else described
 
 
 def planned_units(described: object) -> Units:
     """The inverse; one unit where a plan says nothing of units."""
     if not isinstance(described, Mapping):
         return ONE
-    instead = described["instead"]
-    return Units(int(described["count"]), None if instead is None else float(instead), str(described["prefix"]))
+    instead, gang = described["instead"], int(described.get("gang", 1))
+    instead = None if instead is None else float(instead)
+    return Units(int(described["count"]), instead, str(described["prefix"]), gang)

@@ -147,7 +147,8 @@ class Roots:
             patiently(lambda: self._clean(by_number, state), hurry)
 
     def _clean(self, results: Mapping[int, Result], state: State) -> None:
-        for folder, left in ((self.checkpoints, _left_checkpoints), (self.artifacts, _left_artifacts)):
+        left_artifacts = _left_artifacts if self._units == 1 else _left_attempts
+        for folder, left in ((self.checkpoints, _left_checkpoints), (self.artifacts, left_artifacts)):
             if folder is not None and not folder.is_symlink():
                 for name in left(_names(folder), results, state):
                     self._remove(folder / name)
@@ -181,10 +182,13 @@ def _left_artifacts(names: Iterable[str], results: Mapping[int, Result], _: Stat
         if re.fullmatch(r"\d+\.\d+\.\d+", name):
             attempt = AttemptId.parse(name)
             result = results.get(attempt.trial)
-            if result is not None and result.busy is not None:
-                yield name  # what units left that were accepted has the trial's folder
-            elif result is None or result.attempts != attempt.number or (result.interrupted and not result.artifacts):
+            if result is None or result.attempts != attempt.number or (result.interrupted and not result.artifacts):
                 yield name
+
+
+def _left_attempts(names: Iterable[str], _: Mapping[int, Result], __: State) -> Iterator[str]:
+    """Those of all attempts: what units left that were accepted has the trial's folder."""
+    return (name for name in names if re.fullmatch(r"\d+\.\d+\.\d+", name))
 
 
 def _unmake(folder: Path) -> None:

@@ -29,6 +29,8 @@ def run_message(attempt: Attempt) -> Run:
     """What a worker is sent."""
     trial = attempt.trial
     run = Run(attempt.id, trial.number, trial.params, trial.seed, attempt.unit.name, attempt.number, attempt.timeout)
+    if attempt.world > 1:
+        run = run._replace(rank=attempt.rank, world=attempt.world)
     return run if attempt.along is None else run._replace(along=attempt.along)
 
 

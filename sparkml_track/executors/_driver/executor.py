@@ -32,6 +32,7 @@ from sparkml_track.executors._base import (
     SlotsChanged,
     Started,
     Work,
+    refuse_gangs,
 )
 from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.slot.attempt.artifacts import pieces
@@ -161,6 +162,7 @@ class DriverExecutor(Executor):
     capabilities = Capabilities(kills=False, streams=True, isolates=False, ships=False)
 
     def __init__(self, work: Work, scope: Scope, token: str) -> None:
+        refuse_gangs(self.name, work)
         self.stale = 0
         self._work = work
         self._scope = scope

@@ -34,6 +34,7 @@ from sparkml_track.executors._base import (
     SlotsChanged,
     Started,
     Work,
+    refuse_gangs,
 )
 from sparkml_track.executors._jobs.answer import Said
 from sparkml_track.executors._jobs.submitter import JobFailed, Request, Submitter
@@ -70,6 +71,7 @@ class JobsExecutor(Executor):
     capabilities = Capabilities(kills=True, streams=False, isolates=True)
 
     def __init__(self, work: Work, submitter: Submitter, token: str) -> None:
+        refuse_gangs(self.name, work)
         self.stale = 0
         self._submitter = submitter
         self._token = token

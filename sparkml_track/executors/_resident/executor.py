@@ -32,7 +32,7 @@ from sparkml_track.executors._resident.broker import Connection, Received
 from sparkml_track.executors._resident.early_template import EarlyTemplate
 from sparkml_track.executors._resident.fleet import Fleet, connection_of
 from sparkml_track.executors._resident.slot import Slot
-from sparkml_track.executors._resident.worker_pool import WorkerPool
+from sparkml_track.executors._resident.worker_pool import Size, WorkerPool
 from sparkml_track.executors._shipping.artifacts import inbox_of, with_artifacts
 from sparkml_track.executors._shipping.work import pack_work
 from sparkml_track.executors._shipping.worker_config import for_others_too, worker_config
@@ -53,14 +53,14 @@ class ResidentExecutor(Executor):
     """
 
     name = "resident"
-    capabilities = Capabilities(kills=True, streams=True, isolates=True)
+    capabilities = Capabilities(kills=True, streams=True, isolates=True, gangs=True)
 
     def __init__(self, work: Work, fleet: Fleet) -> None:
         self.stale, self._fleet = 0, fleet
         self._limits, self._broker, self._host = fleet.limits, fleet.broker, fleet.host
         self._out, self._not_started = Outbox(), NotStarted()
         self._inputs = Inputs(self._host.folder)
-        self._assignment = Assignment(self._send_runs, self._out, self._inputs)
+        self._assignment = self._assigned()
         self._by_connection: dict[Connection, Slot] = {}
         self._apart: set[str] = set()
         self._judge = Judge(tuple(work.metric), Payloads(work.payload_limit))
@@ -70,6 +70,9 @@ class ResidentExecutor(Executor):
             undo.callback(fleet.close)
             self._open(work, undo)
             undo.pop_all()
+
+    def _assigned(self) -> Assignment:
+        return Assignment(self._send, self._out, self._inputs)
 
     def _open(self, work: Work, undo: contextlib.ExitStack) -> None:
         """Makes all that must be undone if a part of it fails; ``undo`` goes from the last to the first."""
@@ -89,7 +92,8 @@ class ResidentExecutor(Executor):
         undo.callback(self._template.leave)
         fleet.take_over(config, work.parallelism)
         self._by_connection = {connection_of(slot): slot for slot in fleet.at_work}
-        self._pool = WorkerPool(fleet.launcher, config, self._limits, fleet.slots, work.parallelism, self._dismiss)
+        size = Size(work.parallelism, work.gang)
+        self._pool = WorkerPool(fleet.launcher, config, self._limits, fleet.slots, size, self._dismiss)
         early, fleet.early = fleet.early, []
         for received in early:
             self._out.keep(self._take, received)
@@ -136,31 +140,27 @@ class ResidentExecutor(Executor):
 
     @override
     def answer(self, attempt: str, index: int, stop: bool) -> None:
-        slot = self._assignment.at(attempt)
-        if slot is not None:
-            self._send(slot, wire.Answer(attempt, index, stop))
+        self.pass_on(attempt, wire.Answer(attempt, index, stop))
 
     @override
     def reply(self, attempt: str, number: int, body: str) -> None:
-        slot = self._assignment.at(attempt)
-        if slot is not None:
-            self._send(slot, wire.Reply(attempt, number, body))
+        self.pass_on(attempt, wire.Reply(attempt, number, body))
 
     @override
     def stop(self, attempt: str, reason: str) -> None:
-        slot = self._assignment.at(attempt)
-        if slot is not None:
-            self._send(slot, wire.Stop(attempt, reason))
-        else:
+        if not self.pass_on(attempt, wire.Stop(attempt, reason)):
             self._assignment.take_back(attempt, reason)
 
-    def _send(self, slot: Slot, *messages: wire.Message) -> None:
-        if slot.connection is not None:
-            self._broker.send_all(slot.connection, [(message, b"") for message in messages])
+    def pass_on(self, attempt: str, message: wire.Message, blob: bytes = b"") -> bool:
+        """Sends a message to the slot that has an attempt; whether one has."""
+        slot = self._assignment.at(attempt)
+        if slot is not None:
+            self._send(slot, [(message, blob)])
+        return slot is not None
 
-    def _send_runs(self, slot: Slot, runs: Sequence[tuple[wire.Message, bytes]]) -> None:
+    def _send(self, slot: Slot, messages: Sequence[tuple[wire.Message, bytes]]) -> None:
         if slot.connection is not None:
-            self._broker.send_all(slot.connection, runs)
+            self._broker.send_all(slot.connection, messages)
 
     @override
     def close(self) -> None:
@@ -168,6 +168,7 @@ class ResidentExecutor(Executor):
             return
         self._closed = True
         self._template.leave()
+        self._pool.close()
         fleet = self._fleet
         fleet.fit = fleet.fit and self._out.error is None
         try:
@@ -266,9 +267,12 @@ class ResidentExecutor(Executor):
         try:
             self._out.events += self._judge.hear(message, blob)
         except BadMessage as error:
-            # The attempt is ended in its slot, which says so; how it ended is known here.
-            self._judge.refuse(message.attempt, error, slot.host)
-            self._send(slot, wire.Stop(message.attempt, "result"))
+            self._refuse_attempt(slot, message.attempt, error)
+
+    def _refuse_attempt(self, slot: Slot, attempt: str, error: BadMessage) -> None:
+        """It said what cannot be: it is ended in its slot, which says so; how it ended is known here."""
+        self._judge.refuse(attempt, error, slot.host)
+        self.pass_on(attempt, wire.Stop(attempt, "result"))
 
     def _done(self, slot: Slot, done: wire.Done, blob: bytes) -> None:
         outcome = with_artifacts(self._spool, done.attempt, self._judge.outcome(done, blob, slot.host))

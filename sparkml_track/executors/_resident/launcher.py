@@ -48,11 +48,15 @@ class Launcher(ABC):
         shared_host: slots are on the driver's host, so a Unix socket and the driver's sys.path will do.
         on_spark: workers are tasks of Spark, so its settings count.
         waited_for: why a worker may not be there yet, for a person.
+        place: names where others of this process may want the same slots; empty where nobody can.
+        more: how there would be more slots, for a person.
     """
 
     shared_host: bool
     on_spark = True
     waited_for = "Spark has no slot for one yet, or is starting it"
+    place = ""
+    more = "start Spark with more executors or cores"
 
     @abstractmethod
     def slots(self) -> int:
@@ -61,6 +65,11 @@ class Launcher(ABC):
     @property
     def most(self) -> int:
         """How many there can be with dynamic allocation, which brings them while workers wait; 0 without it."""
+        return 0
+
+    @property
+    def in_all(self) -> int:
+        """How many there can ever be, as far as is known; 0 where more may come at any time."""
         return 0
 
     def check(self) -> None:  # noqa: B027  # nothing to look at is fine
@@ -105,6 +114,7 @@ class LocalLauncher(Launcher):
     shared_host = True
     on_spark = False
     waited_for = "its process has not come up yet"
+    more = "set parallelism, since there are parallelism x gang of them on this host, and one for each core without it"
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -113,6 +123,11 @@ class LocalLauncher(Launcher):
 
     @override
     def slots(self) -> int:
+        return self._slots
+
+    @property
+    @override
+    def in_all(self) -> int:
         return self._slots
 
     @override

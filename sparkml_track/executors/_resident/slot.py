@@ -30,6 +30,7 @@ class Limits:
         idle: without work, after which a worker gives its slot back.
         leave: for workers to leave at the end before they are ended by force.
         stay: for which workers wait for another sweep.
+        few: with fewer slots than a gang needs, where more may come, after which the executor gives up.
     """
 
     first: float = 120.0
@@ -41,6 +42,7 @@ class Limits:
     idle: float = 5.0
     leave: float = 3.0
     stay: float = 0.0
+    few: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._resident.launcher import Launcher
 from sparkml_track.executors._resident.slot import Limits, Slot
+from sparkml_track.executors._resident.turns import TURNS
 from sparkml_track.slot.task import UNREACHABLE, Config
 
-__all__ = ["Unreachable", "WorkerPool"]
+__all__ = ["Size", "Unreachable", "WorkerPool"]
 
 _log = logging.getLogger(__name__)
 #: Starts in a row without a worker that became ready, after which a slot is given up.
@@ -32,6 +33,28 @@ class Unreachable(PreflightError):
     """Slots cannot connect to the driver; attempts can still be sent to them as Spark jobs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many workers are wanted.
+
+    Attributes:
+        parallelism: slots at most, None for all that the launcher has, also those that come later.
+        gang: slots that each attempt takes.
+    """
+
+    parallelism: int | None = None
+    gang: int = 1
+
+    def wanted(self, there: int) -> int:
+        """Of so many slots; at least those of one attempt, and none that an attempt cannot use."""
+        wanted = there if self.parallelism is None else min(there, self.parallelism)
+        return max(self.gang, wanted - wanted % self.gang)
+
+    def kept(self, workers: int) -> int:
+        """Of so many that could stay. A gang that has its slots keeps them."""
+        return workers if self.gang == 1 else max(self.gang, workers - workers % self.gang)
+
+
 class WorkerPool:
     """The slots of one executor.
 
@@ -40,8 +63,11 @@ class WorkerPool:
         config: of every worker, but for the slot.
         limits: bounds of waiting.
         slots: those that there are, with workers that stayed; grows.
-        parallelism: slots at most, None for all that the launcher has, also those that come later.
+        size: how many workers are wanted.
         dismiss: sends a ready worker away; called when it has nothing to do.
+
+    Raises:
+        PreflightError: a gang needs more slots than there can be.
     """
 
     def __init__(
@@ -50,17 +76,20 @@ class WorkerPool:
         config: Config,
         limits: Limits,
         slots: list[Slot],
-        parallelism: int | None,
+        size: Size,
         dismiss: Callable[[Slot], None],
     ) -> None:
         self._launcher = launcher
         self._config = config
         self._limits = limits
-        self._parallelism = parallelism
+        self._size = size
         self._dismiss = dismiss
         self._came = False
-        self._alive = self._looked = self._logged = self._manned = time.monotonic()
+        self._alive = self._looked = self._logged = self._manned = self._many = time.monotonic()
         self._last_failure = ""
+        self._held_back: set[int] = set()
+        if size.gang > 1 and 0 < launcher.in_all < size.gang:
+            raise PreflightError(self._too_few(launcher.in_all))
         self.slots = slots
         for slot in [slot for slot in slots if slot.connection is None and not launcher.coming(slot.number)]:
             self._launch(slot)
@@ -87,26 +116,32 @@ class WorkerPool:
         if slot.leaving:
             self._dismiss(slot)
 
+    def close(self) -> None:
+        """Nothing is wanted any more. May be called twice."""
+        TURNS.leave(self._launcher.place, self)
+
     def check(self, now: float, waiting: int) -> None:
-        """Looks after everything; ``waiting`` attempts have no slot.
+        """Looks after everything; ``waiting`` attempts, or ranks of gangs, have no slot.
 
         Raises:
             Unreachable: workers start, and none finds the driver.
             PreflightError: slots run another Python.
-            SlotsLost: no worker is there and none came within the bound.
+            SlotsLost: no worker is there and none came within the bound, or too few for a gang.
             ExecutorError: workers end as soon as they start.
         """
         for slot in self.slots:
             if slot.connection is None and not slot.rests:
                 self._relaunch(slot)
-        self._wake(waiting)
+        if self._has_turn(waiting):
+            self._wake(waiting)
         self._rest(now, waiting)
         if now - self._looked >= self._limits.look:
             self._looked = now
             self._grow()
             self._make_way(now)
             self._move()
-        if any(slot.ready or slot.rests for slot in self.slots):
+            self._count(now)
+        if sum(slot.ready or slot.rests for slot in self.slots) >= self._size.gang:
             self._alive = self._logged = self._manned = now
         elif now - self._alive > self._bound:
             raise SlotsLost(self._nobody())
@@ -124,12 +159,11 @@ class WorkerPool:
     def _grow(self) -> None:
         """Takes slots that joined, or that would if workers waited for them."""
         there, most = self._launcher.slots(), self._launcher.most
-        if most and self._parallelism is not None:
+        if most and self._size.parallelism is not None:
             there = max(there, most)
         elif most and all(slot.takes and slot.ahead for slot in self.slots):
             there = max(there, min(most, 2 * len(self.slots)))  # twice as many, as Spark itself asks for executors
-        wanted = there if self._parallelism is None else min(there, self._parallelism)
-        for number in range(len(self.slots), max(1, wanted)):
+        for number in range(len(self.slots), self._size.wanted(there)):
             slot = Slot(number)
             self.slots.append(slot)
             self._launch(slot)
@@ -137,7 +171,8 @@ class WorkerPool:
     def _make_way(self, now: float) -> None:
         """Gives up slots that other Spark jobs wait for, at most half, and what is over our share among sweeps."""
         others = self._launcher.others()
-        if others.active:
+        place = self._launcher.place
+        if others.active or TURNS.holds(place, self) or TURNS.waits(place, self):
             self._alive = now  # we may be queued behind them, however long they take
         mine = [slot for slot in self.slots if slot.takes]
         keep = len(mine)
@@ -145,6 +180,10 @@ class WorkerPool:
             keep = min(keep, max(len(mine) - others.waiting, len(self.slots) // 2))
         if others.sweeps_waiting:
             keep = min(keep, max(1, len(self.slots) // (1 + others.sweeps)))
+            if TURNS.waits(place, self):  # a gang needs all of its slots, and has the fewer turns for it
+                keep = min(keep, max(0, len(mine) - others.sweeps_waiting))
+        if keep < len(mine):
+            keep = self._size.kept(keep)
         for slot in sorted(mine, key=lambda slot: len(slot.ahead))[: len(mine) - keep]:
             _log.info("slot %d makes way for another Spark job", slot.number)
             self._leave(slot)
@@ -166,10 +205,52 @@ class WorkerPool:
                 slot.rests = True
                 self._leave(slot)
 
+    # -- gangs
+
+    def _has_turn(self, waiting: int) -> bool:
+        """Whether it may have slots: of sweeps whose gangs lack some, the first alone; others let go of theirs."""
+        if self._size.gang == 1:
+            return True
+        place = self._launcher.place
+        if self.ready >= self._size.gang:
+            TURNS.hold(place, self)
+        elif not waiting:
+            TURNS.leave(place, self)
+        elif not TURNS.wait(place, self):
+            self._hold_back()
+            return False
+        return True
+
+    def _hold_back(self) -> None:
+        for slot in self.slots:
+            if slot.takes and not slot.ahead:
+                slot.rests = True
+                self._leave(slot)
+            elif slot.connection is None and not slot.rests:
+                self._launcher.cancel(slot.number)
+                self._held_back.add(slot.number)
+                slot.rests = True
+
+    def _count(self, now: float) -> None:
+        """Looks whether there are slots for a gang, or may be."""
+        there = max(self._launcher.slots(), self._launcher.most, self.ready) if self._size.gang > 1 else 1
+        if there >= self._size.gang:
+            self._many = now
+        elif now - self._many > self._limits.few:
+            raise SlotsLost(self._too_few(there)) if self._came else PreflightError(self._too_few(there))
+
+    def _too_few(self, there: int) -> str:
+        need = self._size.gang
+        return (
+            f"a gang of {need} needs {need} slots, has {there}: take a gang of at most {there}, or "
+            f"{self._launcher.more}"
+        )
+
     def _wake(self, waiting: int) -> None:
         free = sum(slot.takes and not slot.ahead for slot in self.slots)
         for slot in [slot for slot in self.slots if slot.rests and slot.connection is None][: max(0, waiting - free)]:
-            if self._launcher.failure(slot.number) is not None:
+            if slot.number in self._held_back or self._launcher.failure(slot.number) is not None:
+                self._held_back.discard(slot.number)
                 slot.rests = False
                 self._launch(slot)
 
@@ -188,7 +269,7 @@ class WorkerPool:
         if failure.startswith(UNREACHABLE) and slot.launches > 1 and not self._came:
             raise Unreachable(
                 f"{failure}; set spark.sparkml.broker.host and .port to an address of the driver that Spark executors "
-                "reach, or take executor='jobs'"
+                f"reach{'' if self._size.gang > 1 else ', or take executor=' + repr('jobs')}"
             )
         if "PYTHON_VERSION_MISMATCH" in failure:
             raise PreflightError(f"{failure}; set PYSPARK_PYTHON to the same interpreter on all hosts")
@@ -217,6 +298,12 @@ class WorkerPool:
         return f" (last failure: {self._last_failure})" if self._last_failure else ""
 
     def _nobody(self) -> str:
+        if self._size.gang > 1:
+            came = f"{self.ready} came within {self._bound:g} s"
+            return (
+                f"a gang of {self._size.gang} needs as many workers, and {came}{self._last}; results so far are kept: "
+                f"other work may have the slots; {self._launcher.more}, then resume the sweep"
+            )
         nobody = f"no worker is left and none came within {self._bound:g} s{self._last}; results so far are kept"
         if not self._launcher.on_spark:
             return f"{nobody}: look at the memory and the processes of this host, then resume the sweep"

@@ -20,11 +20,13 @@ class Grant:
         slots: counts those there are now, at least 1.
         apply: asks for the resources on an RDD.
         most: slots that dynamic allocation can bring, 0 without it.
+        in_all: slots that there will ever be, by the settings; 0 where more may join at any time.
     """
 
     slots: Callable[[], int]
     apply: Callable[[Any], Any]
     most: int = 0
+    in_all: int = 0
 
 
 def conf_of(context: Any) -> Any:
@@ -50,9 +52,10 @@ def grant(context: Any, resources: Resources) -> Grant:
     if is_local(context):
         return _local(context, resources, cpus, gpus)
     most = _most(context, max(cpus, resources.cpus))
+    in_all = most or _in_all(context, max(cpus, resources.cpus))
     if resources.cpus <= cpus and resources.gpus <= gpus:
-        return Grant(lambda: _concurrent(context), lambda rdd: rdd, most)
-    return replace(_profile(context, resources), most=most)
+        return Grant(lambda: _concurrent(context), lambda rdd: rdd, most, in_all)
+    return replace(_profile(context, resources), most=most, in_all=in_all)
 
 
 def _most(context: Any, cpus: int) -> int:
@@ -61,6 +64,17 @@ def _most(context: Any, cpus: int) -> int:
         return 0
     executors = int(conf.get("spark.dynamicAllocation.maxExecutors", "1000000"))
     return min(1_000_000, executors * max(1, (_executor(context)[0] or 1) // cpus))
+
+
+def _in_all(context: Any, cpus: int) -> int:
+    """Slots of all executors that there will be without dynamic allocation."""
+    if context.master.startswith("local-cluster"):
+        executors = int(context.master.partition("[")[2].split(",")[0])
+    elif context.master.startswith(("yarn", "k8s")):
+        executors = int(conf_of(context).get("spark.executor.instances", "2"))
+    else:
+        return 0
+    return executors * ((_executor(context)[0] or 1) // cpus)
 
 
 def _local(context: Any, resources: Resources, cpus: int, gpus: float) -> Grant:
@@ -75,7 +89,8 @@ def _local(context: Any, resources: Resources, cpus: int, gpus: float) -> Grant:
             f"resources: an attempt needs {resources.cpus} cpus, slots have {there * cpus} (master {context.master})"
         )
     share = -(-resources.cpus // cpus)
-    return Grant(lambda: max(1, _concurrent(context) // share), lambda rdd: rdd)
+    slots = max(1, there // share)
+    return Grant(lambda: max(1, _concurrent(context) // share), lambda rdd: rdd, in_all=slots)
 
 
 def _profile(context: Any, resources: Resources) -> Grant:

@@ -77,6 +77,7 @@ class SparkLauncher(Launcher):
         self._token = token
         self.shared_host = is_local(self.context)
         self._grant = grant(self.context, resources)
+        self.place = str(self.context.applicationId)
         self._going: frozenset[int] = frozenset()
         self._looked = 0.0
         self._moves = conf_of(self.context).get("spark.decommission.enabled", "false") == "true"
@@ -96,6 +97,11 @@ class SparkLauncher(Launcher):
     @override
     def most(self) -> int:
         return self._grant.most
+
+    @property
+    @override
+    def in_all(self) -> int:
+        return self._grant.in_all
 
     @override
     def check(self) -> None:

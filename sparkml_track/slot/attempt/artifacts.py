@@ -14,7 +14,7 @@ from ..host.paths import HostPaths
 from ..host.trees import DEEPEST, MOST, plain_files, remove_tree
 from ..wire.messages import File
 
-__all__ = ["LIMIT", "pieces"]
+__all__ = ["LIMIT", "drop", "pieces"]
 
 #: Bytes of one attempt's artifacts that are sent at most.
 LIMIT = 256 << 20
@@ -59,6 +59,11 @@ def pieces(host: str, attempt: str, shared: str = "", limit: int = LIMIT) -> Ite
         text += f"{MOST:,} files, {DEEPEST} folders deep"
         yield File(attempt, "ARTIFACTS_LEFT_OUT.txt", 0), text.encode()
     remove_tree(folder)
+
+
+def drop(host: str, attempt: str) -> None:
+    """Removes what an attempt left that does not count; ``host`` is the folder of the host."""
+    remove_tree(HostPaths(host).artifacts(attempt))
 
 
 def _linked(link: str, attempt: str, target: str) -> Iterator[tuple[File, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -44,7 +45,9 @@ def execute(
     metrics: dict[str, float] = {}
     state, reason, message = "failed", "exception", ""
     try:
-        metrics = metrics_of(objective(trial), metric)
+        value = objective(trial)
+        # What other ranks than the first return does not count, so it may be nothing.
+        metrics = dict.fromkeys(metric, math.nan) if run.rank else metrics_of(value, metric)
         state, reason = ("pruned", "pruned") if trial.pruned else ("finished", "")
     except Stopped:
         raise

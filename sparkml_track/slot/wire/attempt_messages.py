@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Answer", "Ask", "Done", "File", "Logged", "Part", "Question", "Reply", "Report", "Run"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "Done",
+    "File",
+    "Gather",
+    "Gathered",
+    "Logged",
+    "Meet",
+    "Met",
+    "Part",
+    "Question",
+    "Reply",
+    "Report",
+    "Run",
+]
 
 
 class Run(NamedTuple):
@@ -24,6 +39,9 @@ class Run(NamedTuple):
         along: JSON that a front door gave along.
         payload: the blob that holds it; empty where it is behind this message.
         blobs: that the host must have before the attempt begins.
+        rank: of a gang, which of its processes this is.
+        world: how many processes the attempt has.
+        env: variables of the environment that the objective finds.
     """
 
     attempt: str
@@ -38,6 +56,9 @@ class Run(NamedTuple):
     along: object = None
     payload: str = ""
     blobs: list[str] = []  # noqa: RUF012  # of a tuple, and never changed
+    rank: int = 0
+    world: int = 1
+    env: Mapping[str, object] = {}  # likewise
 
 
 class Report(NamedTuple):
@@ -87,6 +108,36 @@ class Reply(NamedTuple):
     attempt: str
     number: int
     body: str
+
+
+class Meet(NamedTuple):
+    """Asks for an address and a port where the ranks of a gang can meet; the attempt is that of rank 0."""
+
+    attempt: str
+
+
+class Met(NamedTuple):
+    """They meet there; the port is kept free until the attempt begins."""
+
+    attempt: str
+    address: str
+    port: int
+
+
+class Gather(NamedTuple):
+    """The blob is what a rank gives to all; it waits for what the others give with the same number, from 1."""
+
+    attempt: str
+    number: int
+
+
+class Gathered(NamedTuple):
+    """The blob is what all ranks gave, one after the other, with the size of each; or why they cannot."""
+
+    attempt: str
+    number: int
+    sizes: list[int]
+    refused: str = ""
 
 
 class Part(NamedTuple):

@@ -1,10 +1,11 @@
 """The messages between driver, worker, template and child, and their one codec.
 
-    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Report, Logged, Question, File, Part, Done, Unbegun,
-                         Parted, Parked
-    driver -> worker     Welcome | Refuse, Work, Piece, Run, Answer, Reply, Stop, Park, Bye
-    worker -> child      Run, Answer, Reply
-    child -> worker      Born, Report, Logged, Question, Ask, Part, Done (it, Part and Run bear a key: whose they are)
+    worker -> driver     Hello, Get, Ready, Broken, Warn, Beat, Met, Report, Logged, Question, Gather, File, Part, Done,
+                         Unbegun, Parted, Parked
+    driver -> worker     Welcome | Refuse, Work, Piece, Meet, Run, Answer, Reply, Gathered, Stop, Park, Bye
+    worker -> child      Run, Answer, Reply, Gathered
+    child -> worker      Born, Report, Logged, Question, Gather, Ask, Part, Done (it, Part and Run bear a key: whose
+                         they are)
     worker -> template   Fork (two descriptors come along: socket, output pipe), Kill, Rests, Renew
     template -> worker   Ready | Broken, Warn, Exit, NoFork (in place of a birth), Stale (in place of another Ready)
     task -> driver       Hello, then Broken, or Unbegun, or Ready, File, Warn, Report, Logged, Part and Done; of one
@@ -21,7 +22,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from .attempt_messages import Answer, Ask, Done, File, Logged, Part, Question, Reply, Report, Run
+from .attempt_messages import (
+    Answer,
+    Ask,
+    Done,
+    File,
+    Gather,
+    Gathered,
+    Logged,
+    Meet,
+    Met,
+    Part,
+    Question,
+    Reply,
+    Report,
+    Run,
+)
 from .frames import WireError, pack, unpack
 from .template_messages import Born, Exit, Fork, Kill, NoFork, Renew, Rests, Stale
 
@@ -36,11 +52,15 @@ __all__ = [
     "Exit",
     "File",
     "Fork",
+    "Gather",
+    "Gathered",
     "Get",
     "Hello",
     "Kill",
     "Logged",
+    "Meet",
     "Message",
+    "Met",
     "NoFork",
     "Park",
     "Parked",
@@ -166,7 +186,7 @@ class Bye(NamedTuple):
 Message = (
     Hello | Welcome | Refuse | Get | Piece | Ready | Broken | Warn | Beat | Run | Report | Logged | Ask | Answer
     | Question | Reply | Stop | File | Part | Done | Unbegun | Parted | Bye | Fork | Kill | Rests | NoFork | Exit | Born
-    | Work | Park | Parked | Renew | Stale
+    | Work | Park | Parked | Renew | Stale | Meet | Met | Gather | Gathered
 )  # fmt: skip
 
 #: What JSON gives for a type of a field.

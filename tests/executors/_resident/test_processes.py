@@ -20,11 +20,11 @@ from sparkml_track.executors._resident.fleet import Fleet
 from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.executors._resident.slot import Limits
 from sparkml_track.slot.host.folder import user_folder
-from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
+from sparkml_track.testing.executors import ExecutorCase, GangsCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 
 
-class TestProcesses(ExecutorCase):
+class TestProcesses(ExecutorCase, GangsCase):
     def open(self, work: Work) -> Executor:
         return open_executor("processes", replace(work, parallelism=work.parallelism or 2), None)
 

@@ -9,7 +9,7 @@ import pytest
 from sparkml_track.errors import ExecutorError, SlotsLost
 from sparkml_track.executors._resident.launcher import Launcher, LocalLauncher, Others
 from sparkml_track.executors._resident.slot import Limits, Slot
-from sparkml_track.executors._resident.worker_pool import WorkerPool
+from sparkml_track.executors._resident.worker_pool import Size, WorkerPool
 from sparkml_track.slot.worker import Config
 from sparkml_track.trial import Attempt, Trial, Unit
 
@@ -59,7 +59,7 @@ class World:
         self.launcher = Scripted(slots)
         self.launcher.dynamic = most
         limits = Limits(first=first, none=5, idle=3, look=0)
-        self.staff = WorkerPool(self.launcher, CONFIG, limits, [], parallelism, self._dismiss)
+        self.staff = WorkerPool(self.launcher, CONFIG, limits, [], Size(parallelism), self._dismiss)
         self.dismissed: list[int] = []
         self.clock = self.staff._alive
 
