@@ -4,6 +4,8 @@ hyperopt             ``SparkTrials`` and ``fmin``
 _hyperopt            what is behind it
 groups               ``train_groups`` and ``predict_groups``: a model for each group of a data frame
 _groups              the parts of that
+gangs                ``distribute``: one function as several processes at one time, as distributed training needs them
+_gang_call           what calls it in each of them
 joblib               the backend "sparkml" of ``joblib.parallel_config``
 _joblib              what is behind it
 sklearn              ``SparkSearchCV`` for estimators of scikit-learn
