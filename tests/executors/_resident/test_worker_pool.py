@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sparkml_track.errors import ExecutorError, SlotsLost
+from sparkml_track.errors import ExecutorError, PreflightError, SlotsLost
 from sparkml_track.executors._resident.launcher import Launcher, LocalLauncher, Others
 from sparkml_track.executors._resident.slot import Limits, Slot
 from sparkml_track.executors._resident.worker_pool import Size, WorkerPool
@@ -23,6 +23,8 @@ class Scripted(Launcher):
     def __init__(self, slots: int) -> None:
         self.there = slots
         self.launched: list[int] = []
+        self.cancelled: list[int] = []
+        self.all = 0
         self.ended: dict[int, str] = {}
         self.now = Others()
         self.dynamic = 0
@@ -30,6 +32,10 @@ class Scripted(Launcher):
     @property
     def most(self) -> int:
         return self.dynamic
+
+    @property
+    def in_all(self) -> int:
+        return self.all
 
     def slots(self) -> int:
         return self.there
@@ -47,7 +53,8 @@ class Scripted(Launcher):
     def failure(self, slot: int) -> str | None:
         return self.ended.get(slot)
 
-    def cancel(self, slot: int) -> None: ...
+    def cancel(self, slot: int) -> None:
+        self.cancelled.append(slot)
 
     def close(self, longest_wait: float) -> None: ...
 
@@ -55,11 +62,13 @@ class Scripted(Launcher):
 class World:
     """WorkerPool whose workers are as the test says; dismissed ones leave in good order."""
 
-    def __init__(self, slots: int, parallelism: int | None = None, first: float = 10.0, most: int = 0) -> None:
+    def __init__(
+        self, slots: int, parallelism: int | None = None, first: float = 10.0, most: int = 0, gang: int = 1
+    ) -> None:
         self.launcher = Scripted(slots)
         self.launcher.dynamic = most
-        limits = Limits(first=first, none=5, idle=3, look=0)
-        self.staff = WorkerPool(self.launcher, CONFIG, limits, [], Size(parallelism), self._dismiss)
+        limits = Limits(first=first, none=5, idle=3, look=0, few=2)
+        self.staff = WorkerPool(self.launcher, CONFIG, limits, [], Size(parallelism, gang), self._dismiss)
         self.dismissed: list[int] = []
         self.clock = self.staff._alive
 
@@ -227,3 +236,115 @@ def test_workers_that_end_at_once_are_not_started_for_ever() -> None:
     with pytest.raises(ExecutorError, match="workers end as soon as they start: no such file"):
         world.check(after=0.1)
     assert len(world.launcher.launched) == 5
+
+
+# -- gangs
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "gang", "started"), [(5, None, 2, 4), (5, 2, 2, 2), (1, None, 3, 3), (9, 4, 3, 3)]
+)
+def test_there_are_workers_for_whole_gangs(there: int, wanted: int | None, gang: int, started: int) -> None:
+    """Also for the first where slots are still to come: they come only for tasks that wait."""
+    assert World(there, wanted, gang=gang).launcher.launched == list(range(started))
+
+
+def test_a_gang_that_can_never_have_its_slots_is_refused_at_once() -> None:
+    launcher = Scripted(2)
+    launcher.all = 2
+    with pytest.raises(PreflightError, match=r"a gang of 4 needs 4 slots, has 2: take a gang of at most 2, or start"):
+        WorkerPool(launcher, CONFIG, Limits(), [], Size(None, 4), lambda _: None)
+    assert launcher.launched == []
+
+
+def test_slots_that_do_not_come_or_are_lost_for_good_end_it_within_the_bound() -> None:
+    world = World(2, gang=3)
+    world.check(1, waiting=3)
+    with pytest.raises(PreflightError, match="needs 3 slots, has 2"):
+        world.check(1.5, waiting=3)
+    world = World(3, gang=3).all_ready()
+    world.check(5)
+    world.launcher.there = 1
+    for slot in world.staff.slots[1:]:
+        slot.ready = False
+        slot.connection = None
+    world.check(1, waiting=3)
+    with pytest.raises(SlotsLost, match="needs 3 slots, has 1"):
+        world.check(2, waiting=3)
+
+
+def test_slots_that_come_back_in_time_are_waited_for() -> None:
+    world = World(2, gang=2).all_ready()
+    world.launcher.there = 1
+    world.check(1.5)
+    world.launcher.there = 2
+    world.check(1.5)
+    world.launcher.there = 1
+    world.check(1.5)
+
+
+def test_a_gang_keeps_its_slots_and_gives_what_is_over_by_whole_gangs() -> None:
+    world = World(4, gang=2).all_ready(busy=False)
+    world.launcher.now = Others(active=1, waiting=1)
+    world.check()
+    assert len(world.dismissed) == 2
+    world.launcher.now = Others(active=1, waiting=9)
+    world.check()
+    assert len(world.dismissed) == 2
+    assert world.staff.ready == 2
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    """Of this test alone, as turns are those of the process."""
+    return str(request.node.name)
+
+
+def in_place(world: World, place: str) -> World:
+    world.launcher.place = place
+    return world
+
+
+def some_ready(world: World, count: int) -> World:
+    for slot in world.staff.slots[:count]:
+        slot.connection = object()  # type: ignore[assignment]
+        world.staff.came(slot)
+        slot.idle_since = world.clock
+    return world
+
+
+def test_of_two_sweeps_with_half_their_gangs_the_second_lets_go(place: str) -> None:
+    """Else both would wait for ever."""
+    first, second = (some_ready(in_place(World(2, gang=2), place), 1) for _ in range(2))
+    for world in (first, second):
+        world.check(waiting=2)
+    assert first.dismissed == []
+    assert second.dismissed == [0]
+    assert second.launcher.cancelled == [1], "what waits in Spark's queue would take the slot"
+    some_ready(first, 2)
+    first.check(waiting=0)
+    second.check(waiting=2)
+    assert second.launcher.launched == [0, 1, 0, 1], "its turn has come"
+    second.check(60, waiting=2)  # and it is patient while the first has the slots
+    first.staff.close()
+    second.launcher.now = Others()
+    with pytest.raises(SlotsLost, match="a gang of 2 needs as many workers, and 0 came within"):
+        second.check(60, waiting=2)
+
+
+def test_a_sweep_of_single_attempts_lets_a_gang_have_what_it_waits_for(place: str) -> None:
+    """All of its slots where that must be; it is patient until the gang is done with them."""
+    single, gang = in_place(World(2), place).all_ready(), some_ready(in_place(World(2, gang=2), place), 0)
+    gang.check(waiting=2)
+    single.launcher.now = Others(sweeps=1, sweeps_waiting=2)
+    single.check()
+    single.end_attempts()
+    assert sorted(single.dismissed) == [0, 1]
+    some_ready(gang, 2)
+    gang.check(waiting=0)
+    single.launcher.now = Others(sweeps=1)
+    single.check(60)
+    gang.launcher.now = Others(sweeps=1, sweeps_waiting=2)
+    gang.check(waiting=0)
+    assert gang.dismissed == [], "it keeps its slots until its sweep ends"
+    gang.staff.close()
