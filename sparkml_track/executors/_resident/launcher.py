@@ -69,7 +69,7 @@ class Launcher(ABC):
 
     @property
     def in_all(self) -> int:
-        """How many there can ever be, as far as is known; 0 where more may come at any time."""
+        """How many there can be, by what is set up; 0 where more may come at any time."""
         return 0
 
     def check(self) -> None:  # noqa: B027  # nothing to look at is fine

@@ -42,7 +42,7 @@ class Limits:
     idle: float = 5.0
     leave: float = 3.0
     stay: float = 0.0
-    few: float = 15.0
+    few: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

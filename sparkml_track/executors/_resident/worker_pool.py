@@ -84,7 +84,7 @@ class WorkerPool:
         self._limits = limits
         self._size = size
         self._dismiss = dismiss
-        self._came = False
+        self._came = self._was_whole = False
         self._alive = self._looked = self._logged = self._manned = self._many = time.monotonic()
         self._last_failure = ""
         self._held_back: set[int] = set()
@@ -147,7 +147,8 @@ class WorkerPool:
             raise SlotsLost(self._nobody())
         elif now - self._logged >= _LOG_EVERY:
             self._logged = now
-            _log.warning("no worker for %.0f s: %s", now - self._manned, self._awaited())
+            few = "no worker" if self._size.gang == 1 else f"{self.ready} of the {self._size.gang} workers of a gang"
+            _log.warning("%s for %.0f s: %s", few, now - self._manned, self._awaited())
 
     def lost(self, slot: Slot) -> None:
         """Its worker is silent: ended by force, and another one started."""
@@ -213,6 +214,7 @@ class WorkerPool:
             return True
         place = self._launcher.place
         if self.ready >= self._size.gang:
+            self._was_whole = True
             TURNS.hold(place, self)
         elif not waiting:
             TURNS.leave(place, self)
@@ -233,11 +235,15 @@ class WorkerPool:
 
     def _count(self, now: float) -> None:
         """Looks whether there are slots for a gang, or may be."""
-        there = max(self._launcher.slots(), self._launcher.most, self.ready) if self._size.gang > 1 else 1
+        if self._size.gang == 1 or self._launcher.in_all >= self._size.gang:
+            return
+        there = max(self._launcher.slots(), self.ready)
         if there >= self._size.gang:
             self._many = now
-        elif now - self._many > self._limits.few:
-            raise SlotsLost(self._too_few(there)) if self._came else PreflightError(self._too_few(there))
+        elif self._was_whole and now - self._many > self._limits.none:
+            raise SlotsLost(self._too_few(there))
+        elif not self._was_whole and now - self._many > self._limits.few:
+            raise PreflightError(self._too_few(there))
 
     def _too_few(self, there: int) -> str:
         need = self._size.gang
@@ -286,7 +292,8 @@ class WorkerPool:
 
     @property
     def _bound(self) -> float:
-        return self._limits.none if self._came else self._limits.first
+        came = self._came if self._size.gang == 1 else self._was_whole
+        return self._limits.none if came else self._limits.first
 
     def _awaited(self) -> str:
         bound = f"{self._bound:g} s" if math.isfinite(self._bound) else "no end"

@@ -268,19 +268,16 @@ def test_slots_that_do_not_come_or_are_lost_for_good_end_it_within_the_bound() -
     for slot in world.staff.slots[1:]:
         slot.ready = False
         slot.connection = None
-    world.check(1, waiting=3)
+    world.check(4, waiting=3)
     with pytest.raises(SlotsLost, match="needs 3 slots, has 1"):
         world.check(2, waiting=3)
 
 
 def test_slots_that_come_back_in_time_are_waited_for() -> None:
     world = World(2, gang=2).all_ready()
-    world.launcher.there = 1
-    world.check(1.5)
-    world.launcher.there = 2
-    world.check(1.5)
-    world.launcher.there = 1
-    world.check(1.5)
+    for there in (2, 1, 2, 1):
+        world.launcher.there = there
+        world.check(4)
 
 
 def test_a_gang_keeps_its_slots_and_gives_what_is_over_by_whole_gangs() -> None:
