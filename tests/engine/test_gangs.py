@@ -135,6 +135,24 @@ def test_a_gang_is_pruned_as_a_whole(home: Path) -> None:
     assert {trial.number: trial.state for trial in result.trials} == {0: State.FINISHED, 1: State.PRUNED}
 
 
+def test_what_the_first_rank_logs_through_mlflow_is_in_the_run(home: Path) -> None:
+    def objective(trial: Any) -> float:
+        import mlflow
+
+        for step in range(3):
+            mlflow.log_metric("curve", trial.rank + step / 10, step=step)
+        mlflow.log_param("of", trial.rank)
+        trial.barrier()
+        return 1.0
+
+    result = run(home, objective, max_trials=1)
+    assert_accounting(home, result.sweep)
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    (child,) = client.search_runs([result.experiment_id], "tags.`sparkml.number` = '0'")
+    assert child.data.params["of"] == "0"
+    assert sorted(one.value for one in client.get_metric_history(child.info.run_id, "curve")) == [0.0, 0.1, 0.2]
+
+
 def test_what_cannot_be_is_said_at_once_and_nothing_is_left(home: Path) -> None:
     def objective(_: Any) -> float:
         return 1.0
