@@ -213,6 +213,14 @@ class _InSlots:
         return asked.answer(self.trials)
 
 
+def __getattr__(name: str) -> Any:
+    """The rest is hyperopt's, so that this module can be imported in its place."""
+    try:
+        return getattr(hyperopt, name)
+    except AttributeError:
+        raise AttributeError(f"neither hyperopt nor {__name__} has {name!r}") from None
+
+
 def fmin(
     fn: Callable[..., object],
     space: Any,

@@ -631,6 +631,23 @@ def test_fmin_takes_plain_trials_and_gives_what_hyperopt_gives() -> None:
     assert (ours, facts(trials)) == (theirs, facts(own))
 
 
+def test_the_module_takes_the_place_of_hyperopt() -> None:
+    from sparkml_track.frontdoors import hyperopt as ours
+
+    best = ours.fmin(
+        fn=parabola,
+        space=SPACE,
+        algo=ours.tpe.suggest,
+        max_evals=4,
+        trials=ours.SparkTrials(executor="inline"),
+        show_progressbar=False,
+    )
+    assert set(best) >= {"x", "kind", "steps"}
+    assert (ours.hp, ours.STATUS_OK, ours.space_eval) == (hp, STATUS_OK, space_eval)
+    with pytest.raises(AttributeError, match="'bayes'"):
+        ours.bayes  # noqa: B018
+
+
 def test_fmin_passes_points_on() -> None:
     trials = SparkTrials(1, executor="inline")
     points = [{"x": 0.5, "kind": 0, "steps": 0}]

@@ -286,6 +286,42 @@ def test_what_is_not_allowed_is_named(given: dict[str, Any], said: str) -> None:
         joblib.parallel_config(backend="sparkml", **given)
 
 
+# -- what else joblib documents
+
+
+def test_tasks_that_need_shared_memory_run_in_threads_here() -> None:
+    found: list[int] = []
+    with joblib.parallel_config(backend="sparkml", executor="processes"):
+        Parallel(n_jobs=2, require="sharedmem")(delayed(found.append)(x) for x in range(5))
+    assert sorted(found) == list(range(5))
+
+
+def test_the_older_context_manager_chooses_it_too() -> None:
+    with joblib.parallel_backend("sparkml", n_jobs=2, executor="processes"):
+        pids = {pid for pid, _ in Parallel()(delayed(pid_and_more)(x) for x in range(4))}
+    assert os.getpid() not in pids
+
+
+def test_cached_functions_and_long_sequences_are_tasks_like_others(pool: Parallel, tmp_path: Path) -> None:
+    memory = joblib.Memory(tmp_path, verbose=0)
+    cached = memory.cache(square)
+    assert pool(delayed(cached)(x) for x in [3, 3, 4]) == [9, 9, 16]
+    assert cached.check_call_in_cache(3) and cached.check_call_in_cache(4)
+
+
+@pytest.mark.parametrize("given", [{"pre_dispatch": "all"}, {"pre_dispatch": 3, "batch_size": 4}, {"batch_size": 1}])
+def test_all_tasks_are_done_however_they_are_sent(backend: SparkmlBackend, given: dict[str, Any]) -> None:
+    assert Parallel(n_jobs=2, backend=backend, **given)(delayed(square)(x) for x in range(30)) == [
+        x * x for x in range(30)
+    ]
+
+
+def test_progress_is_printed_by_joblib(backend: SparkmlBackend, capsys: pytest.CaptureFixture[str]) -> None:
+    Parallel(n_jobs=2, backend=backend, verbose=11)(delayed(square)(x) for x in range(4))
+    assert "Using backend SparkmlBackend with 2 concurrent workers" in (said := "".join(capsys.readouterr()))
+    assert "Done   4 out of   4" in said
+
+
 def test_it_can_be_registered_again_and_by_instance() -> None:
     register()
     register()

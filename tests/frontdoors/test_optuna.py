@@ -397,6 +397,57 @@ def test_the_sweep_is_tracked_with_the_params_of_each_trial(quiet_home: Path) ->
     assert result.best_params == study.best_params
 
 
+# ------------------------------------------------------------------------------------ what else Optuna documents
+
+
+@pytest.mark.filterwarnings("ignore:.optuna.terminator. module has been deprecated:FutureWarning")
+@pytest.mark.parametrize("executor", ["inline", "processes"])
+def test_scores_of_folds_reach_the_terminator(executor: str) -> None:
+    def objective(trial: Any) -> float:
+        from optuna.terminator import report_cross_validation_scores
+
+        scores = [trial.suggest_float("x", 0, 1) + fold for fold in range(3)]
+        report_cross_validation_scores(trial, scores)
+        return sum(scores) / 3
+
+    study = optuna.create_study()
+    searched(study, objective, 2, executor=executor)
+    for trial in study.trials:
+        assert trial.system_attrs["terminator:cv_scores"] == [trial.params["x"] + fold for fold in range(3)]
+
+
+def test_a_trial_in_a_slot_takes_nothing_else_for_the_storage() -> None:
+    def objective(trial: Any) -> float:
+        with pytest.raises(AttributeError, match="the study's storage is on the driver"):
+            trial.storage.set_trial_system_attr(trial._trial_id, "fixed_params", {"x": 3})
+        with pytest.raises(AttributeError, match="the study's storage is on the driver"):
+            trial.storage.get_all_trials(0)
+        return 1.0
+
+    study = optuna.create_study()
+    searched(study, objective, 1)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+
+
+def test_a_callback_of_optuna_bounds_the_trials_and_given_ones_count() -> None:
+    study = optuna.create_study()
+    given = {"x": FloatDistribution(0, 1)}
+    study.add_trial(optuna.trial.create_trial(params={"x": 0.5}, distributions=given, value=0.5))
+    study.enqueue_trial({"x": 0.25}, user_attrs={"note": "mine"}, skip_if_exists=True)
+    enough = optuna.study.MaxTrialsCallback(4, states=(TrialState.COMPLETE,))
+    searched(study, lambda trial: trial.suggest_float("x", 0, 1), 50, callbacks=[enough], n_jobs=1)
+    assert len(study.trials) == 4
+    assert (study.trials[1].params, study.trials[1].user_attrs) == ({"x": 0.25}, {"note": "mine"})
+
+
+def test_every_point_is_tried_once_by_brute_force() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler())
+    searched(study, lambda trial: trial.suggest_int("x", 0, 3) + trial.suggest_categorical("y", [1, 2]), None)
+    assert sorted((trial.params["x"], trial.params["y"]) for trial in study.trials) == [
+        (x, y) for x in range(4) for y in (1, 2)
+    ]
+
+
 # ---------------------------------------------------------------------------------- what is left by dead drivers
 
 
@@ -472,6 +523,7 @@ RUBBISH = [
     '["suggest", "x", "{\\"name\\": \\"FloatDistribution\\", \\"attributes\\": {\\"low\\": \\"a\\", \\"high\\": 1}}"]',
     '["suggest", "x", "{\\"name\\": \\"CategoricalDistribution\\", \\"attributes\\": {\\"choices\\": [[1]]}}"]',
     '["suggest", "x", "{\\"name\\": \\"CategoricalDistribution\\", \\"attributes\\": {\\"choices\\": {}}}"]',
+    '["scores", 3]', '["scores", ["a"]]', '["scores", [true]]', '["scores", []]',
     '["attr", 3, 4]', '["attr", "' + "x" * 501 + '", 4]', '["constraint", "c", "a"]', '["prune", "x"]', "[" * 100_000,
 ]  # fmt: skip
 

@@ -20,11 +20,13 @@ from sparkml_track.engine.loop.doorkeeper import Doorkeeper, Replied
 from sparkml_track.executors import Questioned
 from sparkml_track.frontdoors._optuna import studies
 from sparkml_track.frontdoors._optuna.failures import Failure, failure_of
+from sparkml_track.frontdoors._optuna.slot_trial import SCORES
 from sparkml_track.trial import Attempt
 
 __all__ = ["Conversation", "Running"]
 
 _NAME = 500
+_SCORES = 10_000
 #: Kinds that a trial of a slot may make; others of Optuna's are for what was stored long ago.
 _KINDS = ("FloatDistribution", "IntDistribution", "CategoricalDistribution")
 _SINGLE = (type(None), bool, int, float, str)
@@ -77,6 +79,7 @@ class Conversation(Doorkeeper):
             "relative": self._relative,
             "attr": self._attr,
             "constraint": self._constraint,
+            "scores": self._scores,
             "failed": self._failed,
         }
 
@@ -141,6 +144,10 @@ class Conversation(Doorkeeper):
         running.trial.set_constraint(_name(key), value)
         return {}
 
+    def _scores(self, running: Running, values: list[float]) -> Mapping[str, Any]:
+        studies.mark(running.trial.study, running.trial, SCORES, _numbers(values))
+        return {}
+
     def _failed(self, running: Running, said: object) -> Mapping[str, Any]:
         running.failure = failure_of(said)
         return {}
@@ -159,6 +166,13 @@ def _name(name: object) -> str:
     if not isinstance(name, str) or len(name) > _NAME:
         raise ValueError(f"a name is {str(name)[:40]!r}; allowed is text of at most {_NAME} characters")
     return name
+
+
+def _numbers(values: object) -> list[float]:
+    listed = values if isinstance(values, list) and len(values) <= _SCORES else []
+    if not listed or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in listed):
+        raise ValueError(f"scores are {str(values)[:80]}; allowed are 1 to {_SCORES:,} numbers")
+    return [float(one) for one in listed]
 
 
 def _distribution(text: object) -> BaseDistribution:

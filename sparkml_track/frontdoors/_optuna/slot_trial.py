@@ -18,8 +18,10 @@ from datetime import datetime
 from numbers import Integral
 from typing import Any, Protocol
 
-__all__ = ["SlotTrial"]
+__all__ = ["SCORES", "SlotTrial"]
 
+#: The system attribute of Optuna's that a slot may set.
+SCORES = "terminator:cv_scores"
 #: Seconds between a report and the question that follows it.
 _AT_ONCE = 0.002
 _CHOICE = (type(None), bool, int, float, str)
@@ -241,8 +243,17 @@ class SlotTrial:
         """When the trial began."""
         return None if self._start is None else datetime.fromisoformat(self._start)
 
+    @property
+    def storage(self) -> _Storage:
+        """Takes the scores that ``optuna.terminator.report_cross_validation_scores`` writes, and nothing else."""
+        return _Storage(self._door)
+
+    @property
+    def _trial_id(self) -> int:
+        return self.number
+
     def __getattr__(self, name: str) -> Any:
-        if name in ("study", "storage", "system_attrs"):
+        if name in ("study", "system_attrs"):
             raise AttributeError(f"a trial in a slot has no {name!r}: the study is on the driver; use a callback there")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
@@ -254,6 +265,22 @@ class SlotTrial:
             kind = getattr(builtins, name, RuntimeError)
             raise (kind if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError)(text)
         return reply
+
+
+class _Storage:
+    """In the place of the study's storage, which Optuna's terminator writes to."""
+
+    def __init__(self, door: _Door) -> None:
+        self._door = door
+
+    def set_trial_system_attr(self, _: int, key: str, value: Any) -> None:
+        """Returns at once."""
+        if key != SCORES:
+            raise AttributeError(f"the study's storage is on the driver; of system attributes a slot sets {SCORES!r}")
+        self._door.note(_json(["scores", [float(one) for one in value]]))
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the study's storage is on the driver, so {name!r} is not here; use a callback there")
 
 
 def _as_stored(kind: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
