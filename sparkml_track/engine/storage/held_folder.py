@@ -43,9 +43,9 @@ def held(folder: Path, what: str, way_out: str) -> Iterator[Path]:
 
 
 def made(folder: Path, way_out: str) -> None:
-    """Makes a folder if it is missing; raises as ``held``."""
+    """Makes a folder if it is missing, for this user alone; raises as ``held``."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(folder, error, way_out) from None
 

@@ -93,7 +93,8 @@ class Kept:
             SetupError: it cannot be written.
         """
         prefix = f"ATTACH::{document['tid']}::"  # hyperopt's
-        attachments = {name: value for name, value in trials.attachments.items() if name.startswith(prefix)}
+        # A copy, as another thread may add some meanwhile.
+        attachments = {name: value for name, value in dict(trials.attachments).items() if name.startswith(prefix)}
         data = cloudpickle.dumps((document, attachments, document["tid"] in self.proposed))
         try:
             written_whole(self.folder / f"{document['tid']:08d}.pkl", data)
