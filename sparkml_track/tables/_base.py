@@ -55,7 +55,7 @@ class Tables(ABC):
     durable: ClassVar[bool]
 
     @abstractmethod
-    def write(
+    def write(  # noqa: PLR0913 - keywords, each with a default
         self,
         name: str,
         data: Frame,
@@ -64,6 +64,8 @@ class Tables(ABC):
         expect: TableExpectations | None = None,
         description: str = "",
         transaction: TransactionId | None = None,
+        evolve: bool = False,
+        partition_by: Sequence[str] = (),
     ) -> TableRef:
         """Write one version.
 
@@ -76,6 +78,10 @@ class Tables(ABC):
             description: kept from the first write.
             transaction: an application and its count. If the table has this count of it, or a later one, nothing is
                 written.
+            evolve: let an append add columns (null in the rows that are there) and leave out columns that may be null,
+                and cast narrower numbers to the table's type. The table's own types stay.
+            partition_by: columns whose values part the rows of a new table into files; of whole numbers, text, dates
+                or booleans. A table keeps them.
 
         Returns:
             The version that this call made; the latest one where ``transaction`` was done before.
@@ -163,10 +169,17 @@ class Tables(ABC):
 
     @abstractmethod
     def files(self, table: TableRef | str) -> tuple[str, ...]:
-        """Name the Parquet files of one version by absolute paths, for readers outside of Spark; none in memory.
+        """Name the Parquet files that hold the rows of one version, all of them and nothing else.
+
+        Args:
+            table: a reference, or a name for the latest version.
+
+        Returns:
+            Absolute paths. A column that a file lacks is null in its rows.
 
         Raises:
-            TableError: also for a partitioned table, whose files lack columns, and where files are gone.
+            TableError: also when the rows are not in files alone: in memory, or with partition columns, which are in
+                the log.
         """
 
     @abstractmethod
@@ -179,7 +192,7 @@ class Tables(ABC):
             transaction: as in ``write``.
 
         Returns:
-            The version that this call made.
+            The version that this call made; the latest one where that was asked for.
 
         Raises:
             TableError: also when files of the earlier version were vacuumed.

@@ -13,6 +13,7 @@ registries       of registries
 samplers         of samplers
 tables           of tables
 _table_versions  its part about versions
+_table_shapes    its part about columns that come, and partitions
 _table_upkeep    its part about housekeeping
 _table_changes   its part about changes to chosen rows
 trackers         of trackers

@@ -17,7 +17,7 @@ class TableUpkeepCase:
     def test_optimize_makes_fewer_files_of_the_same_rows(self, tables: Tables, by: tuple[str, ...]) -> None:
         for number in range(3):
             tables.write("t", rows((f"k{number}", number)), mode="append", expect=TableExpectations(keys=("k",)))
-        before = tables.files("t")
+        before = tables.files("t") if tables.durable else ()
         ref = tables.optimize("t", by=by)
         assert pairs(tables.to_arrow(ref)) == [("k0", 0), ("k1", 1), ("k2", 2)]
         assert tables.describe(ref).keys == ("k",)

@@ -184,12 +184,15 @@ def test_two_that_make_the_same_table_agree_on_one_maker(
 # -- foreign tables
 
 
-def test_partitioned_tables_of_others_are_read_and_not_added_to(tables: DeltaTables, tmp_path: Path) -> None:
+def test_partitioned_tables_of_others_are_read_and_added_to(tables: DeltaTables, tmp_path: Path) -> None:
     deltalake.write_deltalake(tmp_path / "t", ROWS, partition_by=["k"])
     assert tables.to_arrow("t").sort_by("v").to_pydict() == {"k": ["a", "b"], "v": [1, 2]}
-    for write in (lambda: tables.write("t", ROWS, mode="append"), lambda: tables.merge("t", ROWS, keys=["k"])):
-        with pytest.raises(TableError, match="partitioned by k"):
-            write()
+    tables.write("t", pa.table({"v": [3, 4], "k": ["a", None]}), mode="append")
+    tables.merge("t", pa.table({"k": ["b", "c"], "v": [20, 30]}), keys=["k"])
+    found = deltalake.DeltaTable(tmp_path / "t").to_pyarrow_table().sort_by("v")
+    assert found.select(["k", "v"]).to_pydict() == {"k": ["a", "a", None, "b", "c"], "v": [1, 3, 4, 20, 30]}
+    with pytest.raises(TableError, match=r"t is partitioned by k, which its files do not hold"):
+        tables.files("t")
 
 
 def foreign(path: Path, protocol: dict[str, object], configuration: dict[str, str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import time
 import uuid
@@ -18,17 +17,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from sparkml_track.errors import TableError
 from sparkml_track.tables._delta.files import StagedFile
-from sparkml_track.tables._delta.log import Log, Taken, first_line, translated
+from sparkml_track.tables._delta.log import Log, Taken, keep_short, translated
 from sparkml_track.tables._values import TransactionId
 
-_LOG = logging.getLogger(__name__)
 _LINKLESS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
-# What delta-rs takes for ``delta.checkpointInterval`` where a table says nothing.
-_CHECKPOINT_EVERY = 100
 _ENGINE = "sparkml_track"
 
 
@@ -115,19 +110,10 @@ def publish(found: Log, path: Path, version: int, change: Change) -> int:
     with translated(f"writing table {path.name}"):
         try:
             _write_through(temporary, "\n".join(map(json.dumps, _lines(int(found.version()), change))))
-            os.link(temporary, folder / f"{version:020d}.json")
-        except FileExistsError as error:
-            raise Taken(f"version {version} is there already") from error
-        except OSError as error:
-            if error.errno in _LINKLESS:
-                raise TableError(
-                    f"table {path.name}: the file system under {path} has no hard links, by which a commit is made "
-                    "once; put the tables on another one"
-                ) from error
-            raise
+            _link(temporary, folder / f"{version:020d}.json", path)
         finally:
             temporary.unlink(missing_ok=True)
-    _keep_short(found, path, version)
+    keep_short(found, path, version)
     return version
 
 
@@ -140,6 +126,22 @@ def actions_of(path: Path, version: int) -> list[dict[str, dict[str, object]]] |
 
 def _prefixed(table: pa.Table, prefix: str) -> dict[str, list[object]]:
     return {name[len(prefix) :]: table[name].to_pylist() for name in table.column_names if name.startswith(prefix)}
+
+
+def _link(temporary: Path, file: Path, path: Path) -> None:
+    try:
+        os.link(temporary, file)
+    except OSError as error:
+        if temporary.stat().st_nlink > 1:
+            return  # NFS repeats a request whose answer was lost, and then says that the file is there
+        if isinstance(error, FileExistsError):
+            raise Taken(f"{file.name} is there already") from error
+        if error.errno in _LINKLESS:
+            raise TableError(
+                f"table {path.name}: the file system under {path} has no hard links, by which a commit is made once; "
+                "put the tables on another one"
+            ) from error
+        raise
 
 
 def _write_through(file: Path, text: str) -> None:
@@ -181,20 +183,9 @@ def _removal(entry: Entry, now: int, *, data_change: bool) -> dict[str, object]:
 def _addition(file: StagedFile, now: int, *, data_change: bool) -> dict[str, object]:
     return {
         "path": file.path,
-        "partitionValues": {},
+        "partitionValues": dict(file.partition),
         "size": file.size,
         "modificationTime": now,
         "dataChange": data_change,
         "stats": file.stats,
     }
-
-
-def _keep_short(found: Log, path: Path, version: int) -> None:
-    """Write a checkpoint now and then, as delta-rs does after its own commits; the commit stands without it."""
-    every = int(found.metadata().configuration.get("delta.checkpointInterval", _CHECKPOINT_EVERY))
-    if version % every:
-        return
-    try:
-        DeltaTable(str(path), version=version).create_checkpoint()
-    except Exception as error:  # noqa: BLE001 - the version is committed, and readers do without
-        _LOG.warning("table %s: no checkpoint of version %d (%s)", path.name, version, first_line(error))

@@ -17,7 +17,6 @@ from sparkml_track.tables._delta.opened import OpenedTables, info_of, present
 from sparkml_track.tables._delta.rewrite import changing, merging
 from sparkml_track.tables._delta.rewrite.changing import RowChange
 from sparkml_track.tables._delta.rewrite.landing import Plan, land
-from sparkml_track.tables._delta.staging import refuse_partitions
 from sparkml_track.tables._rows.arrow import arrow_schema, normalised
 from sparkml_track.tables._rows.columns import column_names, parse_columns
 from sparkml_track.tables._rows.edits import check_changes, check_rows, check_source, deleted, merged, updated
@@ -85,6 +84,8 @@ class ChangedTables(OpenedTables):
             refuse_write(found, name, removes=True, feeds=True)  # files come and go whole
             old, pinned = self._open(name, at)
             present(old, pinned)
+            if pinned.version == ref.version:
+                return _noted(found, ref, transaction)
             return log.restore(found, name, pinned.version, transaction)
 
         return TableRef(name, str(self._path(name)), log.retried(f"restoring table {name}", attempt))
@@ -105,7 +106,7 @@ class ChangedTables(OpenedTables):
         session = self._session
 
         def compute(found: log.Log) -> Plan | None:
-            _refuse_change(found, name)
+            refuse_write(found, name, removes=True)
             check_source(info_of(found, self._ref(name, found)), columns, keys, rules)
             return merging.compute(session, found, wanted)
 
@@ -119,7 +120,7 @@ class ChangedTables(OpenedTables):
         self._open(name)
 
         def compute(found: log.Log) -> Plan | None:
-            _refuse_change(found, name)
+            refuse_write(found, name, removes=True)
             return changing.compute(session, found, wanted)
 
         return TableRef(name, str(wanted.path), land(wanted.path, wanted.action, wanted.transaction, compute))
@@ -138,16 +139,14 @@ class ChangedTables(OpenedTables):
             if log.has_transaction(found, transaction):
                 return ref.version
             refuse_write(found, name, removes=True, feeds=True)  # delta-rs writes change files
-            refuse_partitions(found, name)
             version = log.edit(found, action, change, transaction)
-            if transaction and version == ref.version:  # nothing changed, and that is noted, too
-                noted = Change("NOTE", transaction=transaction)
-                return publish(found, Path(ref.path), version + 1, noted)
-            return version
+            return _noted(found, ref, transaction) if version == ref.version else version
 
         return TableRef(name, str(self._path(name)), log.retried(action, attempt))
 
 
-def _refuse_change(found: log.Log, name: str) -> None:
-    refuse_partitions(found, name)
-    refuse_write(found, name, removes=True)
+def _noted(found: log.Log, ref: TableRef, transaction: TransactionId | None) -> int:
+    """Nothing changed: note the transaction, if there is one, so that it is not tried again."""
+    if transaction is None:
+        return ref.version
+    return publish(found, Path(ref.path), ref.version + 1, Change("NOTE", transaction=transaction))

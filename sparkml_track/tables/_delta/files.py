@@ -11,16 +11,35 @@ import shutil
 import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sparkml_track.errors import DataError
 from sparkml_track.tables._rows.expect import Written
 
 _PREFIX = "write-"
+# How Spark names the folder of null.
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+# The types that partition columns may have.
+_ARROW = {
+    "string": pa.string(),
+    "long": pa.int64(),
+    "integer": pa.int32(),
+    "short": pa.int16(),
+    "byte": pa.int8(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+}
+#: Name of a file to the values of its partition columns.
+Partitions: TypeAlias = Mapping[str, Mapping[str, str | None]]
 #: What a writer that died while it committed leaves in the log's folder.
 TEMPORARY = "_commit_*.json.tmp"
 # Delta allows bounds of strings to be cut; whole short ones need no rounding.
@@ -44,6 +63,7 @@ class StagedFile:
         nulls: per top-level column that holds plain values.
         lowest: smallest value per column, where the footer knows it.
         highest: largest value per column, where the footer knows it.
+        partition: values of the partition columns, which the file does not hold, as text.
     """
 
     path: str
@@ -52,6 +72,7 @@ class StagedFile:
     nulls: Mapping[str, int]
     lowest: Mapping[str, object]
     highest: Mapping[str, object]
+    partition: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def stats(self) -> str:
@@ -71,21 +92,51 @@ def new_folder(table: Path) -> Path:
     return table / f"{_PREFIX}{uuid.uuid4().hex}"
 
 
-def stage_arrow(rows: pa.Table, folder: Path) -> None:
-    """Write an Arrow table into ``folder``."""
+def stage_arrow(rows: pa.Table, folder: Path, by: Sequence[str] = ()) -> Partitions:
+    """Write an Arrow table into ``folder``.
+
+    Returns:
+        Where there are partition columns, the values of each file.
+
+    Raises:
+        DataError: empty text in a partition column, which the log cannot tell from null.
+    """
     folder.mkdir(parents=True)
-    for number, start in enumerate(range(0, max(rows.num_rows, 1), _ROWS_PER_FILE)):
-        part = rows.slice(start, _ROWS_PER_FILE)
-        path = folder / f"part-{number:05d}.parquet"
-        pq.write_table(part, path, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+    if not by:
+        _write(rows, folder, "part")
+        return {}
+    found: dict[str, Mapping[str, str | None]] = {}
+    for number, values in enumerate(rows.select(list(by)).group_by(list(by)).aggregate([]).to_pylist()):
+        if "" in values.values():
+            raise DataError(f"table {folder.parent.name}: empty text in a partition column ({', '.join(by)})")
+        wanted = [pc.is_null(rows[c]) if v is None else pc.equal(rows[c], v) for c, v in values.items()]
+        part = rows.filter(reduce(pc.and_, wanted)).drop_columns(list(by))
+        named = {column: None if value is None else _text(value) for column, value in values.items()}
+        found |= dict.fromkeys(_write(part, folder, f"part-{number:05d}"), named)
+    return found
 
 
-def staged_files(folder: Path) -> tuple[StagedFile, ...]:
+def gather(folder: Path) -> Partitions:
+    """Move what Spark wrote into folders named ``column=value`` up into ``folder``; give the values of each file."""
+    found: dict[str, Mapping[str, str | None]] = {}
+    for number, path in enumerate(sorted(folder.rglob("*=*/*.parquet"))):
+        parts = [part.partition("=") for part in path.parent.relative_to(folder).parts]
+        values = {unquote(column): None if value == _NULL else unquote(value) for column, _, value in parts}
+        name = f"part-{number:05d}-{path.name}"
+        path.rename(folder / name)
+        found[name] = values
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+    return found
+
+
+def staged_files(folder: Path, partitions: Partitions) -> tuple[StagedFile, ...]:
     """Read the footers of what was written into ``folder``; files without rows are left out."""
     for checksum in folder.glob(".*.crc"):
         checksum.unlink()  # Hadoop's local file system leaves them; Parquet pages and the log's sizes do without.
-    found = (_staged(path, folder.parent) for path in sorted(folder.glob("*.parquet")))
-    return tuple(file for file in found if file.rows)
+    found = [_staged(path, folder.parent) for path in sorted(folder.glob("*.parquet"))]
+    return tuple(replace(file, partition=partitions.get(Path(file.path).name, {})) for file in found if file.rows)
 
 
 def summed(files: Sequence[StagedFile], table: Path, columns: Iterable[str]) -> Written:
@@ -94,9 +145,18 @@ def summed(files: Sequence[StagedFile], table: Path, columns: Iterable[str]) -> 
     return Written(sum(file.rows for file in files), nulls)
 
 
-def read_staged(paths: Sequence[Path], columns: Sequence[str]) -> pa.Table:
-    """Read some columns of staged files into memory."""
-    parts = [pq.read_table(path, columns=list(columns)) for path in paths]
+def read_staged(
+    table: Path, files: Sequence[StagedFile], columns: Sequence[str], kinds: Mapping[str, object]
+) -> pa.Table:
+    """Read some columns of staged files into memory.
+
+    Args:
+        table: its folder.
+        files: staged.
+        columns: which.
+        kinds: column to Delta type, for the partition columns.
+    """
+    parts = [_read(table, file, columns, kinds) for file in files]
     return pa.concat_tables(parts) if parts else pa.table({column: [] for column in columns})
 
 
@@ -159,7 +219,34 @@ def _bounds(chunks: Sequence[pq.Statistics]) -> tuple[object, object] | None:
     return (low, high) if _boundable(low) and _boundable(high) else None
 
 
+def _write(rows: pa.Table, folder: Path, prefix: str) -> list[str]:
+    names = []
+    for number, start in enumerate(range(0, max(rows.num_rows, 1), _ROWS_PER_FILE)):
+        names.append(f"{prefix}-{number:05d}.parquet")
+        part = rows.slice(start, _ROWS_PER_FILE)
+        pq.write_table(part, folder / names[-1], compression="zstd", row_group_size=_ROWS_PER_GROUP)
+    return names
+
+
+def _text(value: object) -> str:
+    """A partition value in the log (Protocol, "Partition Value Serialization")."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read(table: Path, file: StagedFile, columns: Sequence[str], kinds: Mapping[str, object]) -> pa.Table:
+    inside = [column for column in columns if column not in file.partition]
+    rows = pq.read_table(table / file.path, columns=inside)
+    given = {
+        column: pa.array([file.partition[column]] * file.rows, pa.string()).cast(_ARROW[str(kinds[column])])
+        for column in columns
+        if column in file.partition
+    }
+    return pa.table({column: given[column] if column in given else rows[column] for column in columns})
+
+
 def _nulls(file: StagedFile, table: Path, column: str) -> int:
+    if column in file.partition:
+        return file.rows if file.partition[column] is None else 0
     if column in file.nulls:
         return file.nulls[column]
     # Footers leave statistics out when values are long.

@@ -7,10 +7,11 @@ So a write knows its version, and what it checked still holds when it is committ
 from __future__ import annotations
 
 import json
+import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, Transaction, create_table_with_add_actions
+from deltalake.transaction import AddAction, PostCommitHookProperties, Transaction, create_table_with_add_actions
 
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
@@ -29,6 +30,9 @@ from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._rows.errors import no_version
 from sparkml_track.tables._values import TableVersion, TransactionId
 
+_LOG = logging.getLogger(__name__)
+# What delta-rs takes for ``delta.checkpointInterval`` where a table says nothing.
+_CHECKPOINT_EVERY = 100
 _ATTEMPTS = 40
 _PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again
 #: How delta-rs refuses a protocol that it cannot write.
@@ -159,6 +163,21 @@ def partitions_of(log: Log) -> list[str]:
     return list(log.metadata().partition_columns)
 
 
+def metadata_with(log: Log, schema: str) -> dict[str, object]:
+    """The table's ``metaData`` action with another schema."""
+    metadata = log.metadata()
+    return {
+        "id": str(metadata.id),
+        "name": metadata.name,
+        "description": metadata.description,
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema,
+        "partitionColumns": partitions_of(log),
+        "configuration": properties_of(log),
+        "createdTime": metadata.created_time,
+    }
+
+
 def properties_of(log: Log) -> dict[str, str]:
     """What the table was set to."""
     return {key: str(value) for key, value in log.metadata().configuration.items()}
@@ -189,6 +208,7 @@ def create(
     files: Sequence[StagedFile],
     description: str,
     transaction: TransactionId | None = None,
+    by: Sequence[str] = (),
 ) -> int:
     """Commit version 0.
 
@@ -202,6 +222,7 @@ def create(
                 Schema.from_json(schema),
                 _actions(files),
                 mode="error",
+                partition_by=list(by),
                 name=path.name,
                 description=description,
                 commit_properties=once(transaction),
@@ -228,9 +249,29 @@ def commit(
     """
     with translated(f"writing table {path.name}"):
         log.create_write_transaction(
-            _actions(files), mode=mode, schema=Schema.from_json(schema), commit_properties=once(transaction)
+            _actions(files),
+            mode=mode,
+            schema=Schema.from_json(schema),
+            partition_by=partitions_of(log),
+            commit_properties=once(transaction),
+            # What comes after a commit must not make it look as if it had failed.
+            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
         )
+    keep_short(log, path, int(log.version()) + 1)
     return int(log.version()) + 1
+
+
+def keep_short(log: Log, path: Path, version: int) -> None:
+    """Write a checkpoint now and then, and forget what is older than the table keeps; the commit stands without it."""
+    try:
+        every = int(log.metadata().configuration.get("delta.checkpointInterval", _CHECKPOINT_EVERY))
+        if version % every == 0:
+            later = DeltaTable(str(path), version=version)
+            later.create_checkpoint()
+            if properties_of(log).get("delta.enableExpiredLogCleanup", "true").lower() == "true":
+                later.cleanup_metadata()
+    except Exception as error:  # noqa: BLE001 - the version is committed, and readers do without
+        _LOG.warning("table %s: no checkpoint of version %d (%s)", path.name, version, first_line(error))
 
 
 def restore(log: Log, name: str, version: int, transaction: TransactionId | None) -> int:
@@ -274,51 +315,6 @@ def vacuum(log: Log, name: str, keep: timedelta, *, dry_run: bool) -> list[str]:
         return [unquote(path) for path in found]
 
 
-def optimize(log: Log, action: str, by: Sequence[str], size: int) -> int:
-    """Make small files into larger ones, along a Z-order curve where columns are given.
-
-    Raises:
-        Taken: another writer made the version.
-    """
-    with translated(action):
-        if by:
-            log.optimize.z_order(list(by), target_size=size, commit_properties=once())
-        else:
-            log.optimize.compact(target_size=size, commit_properties=once())
-    return int(log.version())
-
-
-def set_properties(log: Log, action: str, properties: Mapping[str, str]) -> int:
-    """Commit properties; delta-rs raises the protocol where they ask for it."""
-    with translated(action):
-        log.alter.set_table_properties(dict(properties), raise_if_not_exists=False, commit_properties=once())
-    return int(log.version())
-
-
-def comment(log: Log, action: str, text: str, column: str | None) -> int:
-    """Commit the description of a table or of a column."""
-    with translated(action):
-        if column is None:
-            log.alter.set_table_description(text, commit_properties=once())
-        else:
-            log.alter.set_column_metadata(column, {"comment": text}, commit_properties=once())
-    return int(log.version())
-
-
-def add_constraints(log: Log, action: str, rules: Mapping[str, str]) -> int:
-    """Commit CHECK constraints that all rows meet."""
-    with translated(action):
-        log.alter.add_constraint(dict(rules), commit_properties=once())
-    return int(log.version())
-
-
-def drop_constraint(log: Log, action: str, name: str) -> int:
-    """Commit a table without a constraint."""
-    with translated(action):
-        log.alter.drop_constraint(name, commit_properties=once())
-    return int(log.version())
-
-
 def _earlier(latest: Log, path: Path, version: int) -> Log:
     try:
         return DeltaTable(str(path), version=version)
@@ -328,7 +324,7 @@ def _earlier(latest: Log, path: Path, version: int) -> Log:
 
 def _actions(files: Sequence[StagedFile]) -> list[AddAction]:
     modified = int(time.time() * 1000)
-    return [AddAction(file.path, file.size, {}, modified, True, file.stats) for file in files]
+    return [AddAction(file.path, file.size, file.partition, modified, True, file.stats) for file in files]
 
 
 def to_arrow(log: Log, name: str, columns: Sequence[str] | None) -> pa.Table:

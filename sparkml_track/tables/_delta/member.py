@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sparkml_track.errors import SparkmlError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._delta import log
+from sparkml_track.tables._delta.actions import Change, publish
 from sparkml_track.tables._delta.changes import ChangedTables
 from sparkml_track.tables._delta.features import refuse_write
-from sparkml_track.tables._delta.staging import Staged, check_constraints, fit, refuse_taken_keys, stage
+from sparkml_track.tables._delta.staging import Shape, Staged, check_constraints, fit, refuse_taken_keys, stage
 from sparkml_track.tables._delta.upkeep import KeptTables
 from sparkml_track.tables._rows.columns import comments_of, schema_json, with_comments
 from sparkml_track.tables._rows.constraints import constraints_of
-from sparkml_track.tables._rows.errors import already_there
+from sparkml_track.tables._rows.errors import already_there, other_partitions
 from sparkml_track.tables._rows.expect import settle
 from sparkml_track.tables._rows.moments import check_transaction
 from sparkml_track.tables._values import (
     Mode,
     TableExpectations,
+    TableInfo,
     TransactionId,
 )
 
@@ -38,7 +42,7 @@ class DeltaTables(ChangedTables, KeptTables):
         TableError: a root whose path looks percent-encoded.
     """
 
-    def write(
+    def write(  # noqa: PLR0913 - keywords, each with a default
         self,
         name: str,
         data: Frame,
@@ -47,6 +51,8 @@ class DeltaTables(ChangedTables, KeptTables):
         expect: TableExpectations | None = None,
         description: str = "",
         transaction: TransactionId | None = None,
+        evolve: bool = False,
+        partition_by: Sequence[str] = (),
     ) -> TableRef:
         check_transaction(transaction)
         info = self.describe(name) if self.exists(name) else None
@@ -59,33 +65,56 @@ class DeltaTables(ChangedTables, KeptTables):
             if log.has_transaction(before, transaction):
                 return info.ref
             refuse_write(before, name, removes=mode == "overwrite", feeds=True)
-        staged = stage(self._session, self._path(name), data, settled)
-        asked = schema_json(staged.columns, settled.roles)
+        shape = _shape(info, partition_by, wider=evolve and mode == "append")
+        staged = stage(self._session, self._path(name), data, settled, shape)
+        wanted = _Wanted(mode, schema_json(staged.columns, settled.roles), shape.by, evolve)
 
         def attempt() -> int:
             found = log.open_log(staged.path)
             if found is None:
-                return log.create(staged.path, asked, staged.files, description, transaction)
+                return log.create(staged.path, wanted.schema, staged.files, description, transaction, shape.by)
             if log.has_transaction(found, transaction):
                 staged.discard()
                 return int(found.version())
-            schema = self._checked(staged, found, mode, asked)
+            schema = self._checked(staged, found, wanted)
+            if mode == "append" and schema != log.schema_of(found):
+                metadata = log.metadata_with(found, schema)
+                grown = Change("WRITE", {"mode": "Append"}, staged.files, metadata=metadata, transaction=transaction)
+                return publish(found, staged.path, int(found.version()) + 1, grown)
             return log.commit(found, staged.path, schema, staged.files, mode, transaction)
 
         return TableRef(name, str(staged.path), log.retried(f"writing table {name}", attempt))
 
-    def _checked(self, staged: Staged, found: log.Log, mode: Mode, asked: str) -> str:
+    def _checked(self, staged: Staged, found: log.Log, wanted: _Wanted) -> str:
         """Check what is staged against the version that is there, and give the schema of the next."""
-        if mode == "error":
-            raise already_there(staged.name)
-        refuse_write(found, staged.name, removes=mode == "overwrite", feeds=True)
         try:
+            if wanted.mode == "error":
+                raise already_there(staged.name)
+            refuse_write(found, staged.name, removes=wanted.mode == "overwrite", feeds=True)
+            if list(wanted.by) != (by := log.partitions_of(found)):
+                raise other_partitions(staged.name, wanted.by, by)
             check_constraints(self._session, staged, constraints_of(log.properties_of(found)))
+            if wanted.mode == "overwrite":
+                return with_comments(wanted.schema, comments_of(log.schema_of(found)))
+            schema = fit(staged, found, evolve=wanted.evolve)
+            refuse_taken_keys(self._session, staged, found)
         except SparkmlError:
             staged.discard()
             raise
-        if mode == "overwrite":
-            return with_comments(asked, comments_of(log.schema_of(found)))
-        fit(staged, found)
-        refuse_taken_keys(self._session, staged, found)
-        return log.schema_of(found)
+        return schema
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a write was asked for, as each attempt looks at it."""
+
+    mode: Mode
+    schema: str
+    by: tuple[str, ...]
+    evolve: bool
+
+
+def _shape(info: TableInfo | None, by: Sequence[str], *, wider: bool) -> Shape:
+    if info and by and tuple(by) != info.partition_by:
+        raise other_partitions(info.ref.name, by, info.partition_by)
+    return Shape(info.partition_by if info else tuple(by), dict(info.columns) if info and wider else None)

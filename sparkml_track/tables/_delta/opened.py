@@ -15,7 +15,6 @@ from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import Tables
 from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta import spark as spark_files
-from sparkml_track.tables._delta.staging import refuse_partitions
 from sparkml_track.tables._rows.arrow import normalised
 from sparkml_track.tables._rows.columns import column_names, comments_of, parse_columns, parse_roles
 from sparkml_track.tables._rows.constraints import PREFIX, constraints_of
@@ -70,7 +69,11 @@ class OpenedTables(Tables):
 
     def files(self, table: TableRef | str) -> tuple[str, ...]:
         found, ref = self._open(table)
-        refuse_partitions(found, ref.name)
+        if by := log.partitions_of(found):
+            raise TableError(
+                f"table {ref.name} is partitioned by {', '.join(by)}, which its files do not hold: read it by read or "
+                "to_arrow"
+            )
         return tuple(sorted(map(str, present(found, ref))))
 
     def pin(self, name: str, at: Moment | None = None) -> TableRef:

@@ -28,15 +28,39 @@ _COMMITTER = {
 }
 
 
-def stage_frame(data: DataFrame, folder: Path) -> None:
-    """Compute ``data`` and write it into ``folder``.
+def stage_frame(data: DataFrame, folder: Path, by: Sequence[str] = ()) -> None:
+    """Compute ``data`` and write it into ``folder``; with partition columns, into folders named after their values.
 
     Delta's timestamps are microseconds: the session's ``spark.sql.parquet.outputTimestampType`` is set so, because
     Spark has no such option on a writer.
     """
     with translated(f"writing table {folder.parent.name}", TableError):
         data.sparkSession.conf.set(_TIMESTAMPS, "TIMESTAMP_MICROS")
-        data.write.options(**_COMMITTER).option("compression", "zstd").parquet(f"file:{folder}")
+        rows = _without_empty_text(data, by) if by else data
+        writer = rows.write.options(**_COMMITTER).option("compression", "zstd")
+        (writer.partitionBy(*by) if by else writer).parquet(f"file:{folder}")
+
+
+def _without_empty_text(data: DataFrame, by: Sequence[str]) -> DataFrame:
+    """Fail on empty text in a partition column: Spark and the log take it for null."""
+    from pyspark.sql import functions as f
+
+    for column in by:
+        if data.schema[column].dataType.typeName() == "string":
+            failure = f.raise_error(f.lit(f"empty text in the partition column {column}"))
+            value = f.col(f"`{column}`")
+            data = data.withColumn(column, f.when(value == "", failure).otherwise(value))
+    return data
+
+
+def cast_columns(data: DataFrame, kinds: Mapping[str, object]) -> DataFrame:
+    """Cast columns to other simple types, named as Delta names them."""
+    from pyspark.sql import functions as f
+
+    with translated("analysing the DataFrame", TableError):
+        for column, kind in kinds.items():
+            data = data.withColumn(column, f.col(f"`{column}`").cast(str(kind)))
+        return data
 
 
 def frame_schema(data: DataFrame) -> str:
@@ -63,6 +87,13 @@ def read_files(spark: SparkSession, files: Sequence[Path], schema: str) -> DataF
 
     with translated("reading a table", TableError):
         return _read(spark, files, StructType.fromJson(json.loads(schema)))
+
+
+def read_any(spark: SparkSession, files: Mapping[Path, Mapping[str, object]], schema: str) -> DataFrame:
+    """Read files, with the values of partition columns where there are some."""
+    if any(files.values()):
+        return read_partitions(spark, files, schema)
+    return read_files(spark, list(files), schema)
 
 
 def read_partitions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sparkml_track.errors import SparkmlError, TableError
+from sparkml_track.errors import SparkmlError
 from sparkml_track.tables._delta import files, log
 from sparkml_track.tables._delta import spark as spark_files
-from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised
+from sparkml_track.tables._rows.arrow import arrow_schema, as_kinds, first_duplicate, normalised
 from sparkml_track.tables._rows.columns import (
     DeltaType,
     column_names,
@@ -22,8 +22,9 @@ from sparkml_track.tables._rows.columns import (
     required_columns,
     schema_json,
 )
-from sparkml_track.tables._rows.constraints import broken, check_held
+from sparkml_track.tables._rows.constraints import broken, check_held, constraints_of
 from sparkml_track.tables._rows.errors import no_session
+from sparkml_track.tables._rows.evolution import check_partitions, evolved, widened
 from sparkml_track.tables._rows.expect import (
     check_append,
     check_columns,
@@ -57,7 +58,20 @@ class Staged:
             files.discard(folder)
 
 
-def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpectations) -> Staged:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How rows are to lie in the table.
+
+    Attributes:
+        by: partition columns.
+        wider: what the table has, for rows that may be cast to it; None to take the rows as they are.
+    """
+
+    by: tuple[str, ...] = ()
+    wider: Mapping[str, DeltaType] | None = None
+
+
+def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpectations, shape: Shape) -> Staged:
     """Write rows into a folder of their own under the table's, and check them.
 
     Raises:
@@ -65,39 +79,35 @@ def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpe
         TableError: they cannot be written.
     """
     name, folder = path.name, files.new_folder(path)
-    if isinstance(data, pa.Table):
-        rows = normalised(data, name)
-        columns = parse_columns(arrow_schema(rows.schema), name)
-        check_columns(name, column_names(columns), expect)
-    else:
-        if spark is None:
-            raise no_session(name)
-        columns = parse_columns(spark_files.frame_schema(data), name)
-        check_columns(name, column_names(columns), expect)
+    rows, columns = _shaped(spark, name, data, shape)
+    check_columns(name, column_names(columns), expect)
+    check_partitions(name, columns, shape.by)
     with _discarding(folder):
-        if isinstance(data, pa.Table):
+        if isinstance(rows, pa.Table):
             with log.translated(f"writing table {name}"):
-                files.stage_arrow(rows, folder)
+                partitions = files.stage_arrow(rows, folder, shape.by)
         else:
-            spark_files.stage_frame(data, folder)
-        staged = _read_back(path, folder, columns)
+            partitions = _stage_frame(rows, folder, shape.by)
+        staged = _read_back(path, folder, columns, partitions)
         _check(spark, staged, expect)
     return staged
 
 
-def staged_rows(path: Path, data: DataFrame, schema: str, rules: Mapping[str, str] | None = None) -> Staged:
+def staged_rows(path: Path, data: DataFrame, found: log.Log, *, checked: bool = True) -> Staged:
     """Write rows that have a table's columns, and check what the table says of them: never null, and its constraints.
 
     Raises:
         DataError: some are; their files are gone.
         TableError: they cannot be written.
     """
-    folder, required = files.new_folder(path), required_columns(schema)
+    folder, schema = files.new_folder(path), log.schema_of(found)
+    required = required_columns(schema)
     with _discarding(folder):
-        spark_files.stage_frame(data, folder)
-        staged = _read_back(path, folder, parse_columns(schema, path.name))
+        partitions = _stage_frame(data, folder, log.partitions_of(found))
+        staged = _read_back(path, folder, parse_columns(schema, path.name), partitions)
         check_written(path.name, files.summed(staged.files, path, required), TableExpectations(), required)
-        check_constraints(data.sparkSession, staged, rules or {})
+        if checked:
+            check_constraints(data.sparkSession, staged, constraints_of(log.properties_of(found)))
     return staged
 
 
@@ -107,25 +117,28 @@ def check_constraints(spark: SparkSession | None, staged: Staged, rules: Mapping
     Raises:
         DataError: names it.
     """
-    paths = [staged.path / file.path for file in staged.files]
-    if not rules or not paths:
+    if not rules or not staged.files:
         return
     if spark is None:
-        check_held(staged.name, files.read_staged(paths, tuple(staged.columns)), rules)
+        rows = files.read_staged(staged.path, staged.files, tuple(staged.columns), staged.columns)
+        check_held(staged.name, rows, rules)
         return
-    rows = spark_files.read_files(spark, paths, schema_json(staged.columns, {}))
-    if found := spark_files.broken_rule(rows, rules):
+    if found := spark_files.broken_rule(_frame(spark, staged), rules):
         raise broken(staged.name, found[0], rules[found[0]], found[1])
 
 
-def fit(staged: Staged, found: log.Log) -> None:
-    """Refuse to append what does not fit the version that is there."""
+def fit(staged: Staged, found: log.Log, *, evolve: bool) -> str:
+    """Refuse to append what does not fit the version that is there; give the schema with what is appended."""
     schema = log.schema_of(found)
-    refuse_partitions(found, staged.name)
-    check_append(staged.name, column_names(staged.columns), column_names(parse_columns(schema, staged.name)))
+    names = column_names(staged.columns)
+    if evolve:
+        schema = evolved(staged.name, schema, staged.columns, names)
+    else:
+        check_append(staged.name, names, column_names(parse_columns(schema, staged.name)))
     required = required_columns(schema)
     written = files.summed(staged.files, staged.path, required)
     check_written(staged.name, written, TableExpectations(), required)
+    return schema
 
 
 def refuse_taken_keys(spark: SparkSession | None, staged: Staged, found: log.Log) -> None:
@@ -133,27 +146,43 @@ def refuse_taken_keys(spark: SparkSession | None, staged: Staged, found: log.Log
     roles = tuple(parse_roles(log.schema_of(found)))
     if not roles or not staged.files:
         return
-    new, there = [staged.path / file.path for file in staged.files], log.files_of(found, staged.path)
     if spark is None or log.rows_of(found) <= _ROWS_IN_MEMORY:
         before = normalised(log.to_arrow(found, staged.name, roles), staged.name)
-        keys = pa.concat_tables([before, files.read_staged(new, roles).select(before.column_names).cast(before.schema)])
-        twice = first_duplicate(keys, roles)
+        new = files.read_staged(staged.path, staged.files, before.column_names, staged.columns)
+        twice = first_duplicate(pa.concat_tables([before, new.cast(before.schema)]), roles)
     else:
-        schema = schema_json(staged.columns, {})
-        twice = spark_files.repeated_key(spark_files.read_files(spark, [*there, *new], schema), roles)
+        there = log.partition_values(found, staged.path)
+        both = spark_files.read_any(spark, there, log.schema_of(found)).select(*[f"`{role}`" for role in roles])
+        both = both.unionAll(_frame(spark, staged).select(*[f"`{role}`" for role in roles]))
+        twice = spark_files.repeated_key(both, roles)
     if twice:
-        staged.discard()
         raise taken_error(staged.name, roles, twice)
 
 
-def refuse_partitions(found: log.Log, name: str) -> None:
-    """Refuse to add to a partitioned table."""
-    columns = log.partitions_of(found)
-    if columns:
-        raise TableError(
-            f"table {name} is partitioned by {', '.join(columns)}: such tables are read here, not added to. "
-            'Write it with mode="overwrite" under another name'
-        )
+def _shaped(spark: SparkSession | None, name: str, data: Frame, shape: Shape) -> tuple[Frame, dict[str, DeltaType]]:
+    """Rows as they will be written, and their columns."""
+    if isinstance(data, pa.Table):
+        rows = normalised(data, name)
+        columns = parse_columns(arrow_schema(rows.schema), name)
+        wider = widened(columns, shape.wider or {})
+        return as_kinds(rows, wider), columns | wider
+    if spark is None:
+        raise no_session(name)
+    columns = parse_columns(spark_files.frame_schema(data), name)
+    wider = widened(columns, shape.wider or {})
+    return spark_files.cast_columns(data, wider), columns | wider
+
+
+def _stage_frame(rows: DataFrame, folder: Path, by: Sequence[str]) -> files.Partitions:
+    spark_files.stage_frame(rows, folder, by)
+    with log.translated(f"writing table {folder.parent.name}"):
+        return files.gather(folder) if by else {}
+
+
+def _frame(spark: SparkSession, staged: Staged) -> DataFrame:
+    """Staged files as a frame."""
+    paths = {staged.path / file.path: file.partition for file in staged.files}
+    return spark_files.read_any(spark, paths, schema_json(staged.columns, {}))
 
 
 @contextmanager
@@ -166,9 +195,9 @@ def _discarding(folder: Path) -> Iterator[None]:
         raise
 
 
-def _read_back(path: Path, folder: Path, columns: Mapping[str, DeltaType]) -> Staged:
+def _read_back(path: Path, folder: Path, columns: Mapping[str, DeltaType], partitions: files.Partitions) -> Staged:
     with log.translated(f"reading back what was written for table {path.name}"):
-        return Staged(path.name, path, columns, files.staged_files(folder))
+        return Staged(path.name, path, columns, files.staged_files(folder, partitions))
 
 
 def _check(spark: SparkSession | None, staged: Staged, expect: TableExpectations) -> None:
@@ -178,8 +207,6 @@ def _check(spark: SparkSession | None, staged: Staged, expect: TableExpectations
 
 
 def _repeated(spark: SparkSession | None, staged: Staged, columns: tuple[str, ...]) -> dict[str, object] | None:
-    paths = [staged.path / file.path for file in staged.files]
     if spark is None or sum(file.rows for file in staged.files) <= _ROWS_IN_MEMORY:
-        return first_duplicate(files.read_staged(paths, columns), columns)
-    schema = schema_json(staged.columns, {})
-    return spark_files.repeated_key(spark_files.read_files(spark, paths, schema), columns)
+        return first_duplicate(files.read_staged(staged.path, staged.files, columns, staged.columns), columns)
+    return spark_files.repeated_key(_frame(spark, staged), columns)

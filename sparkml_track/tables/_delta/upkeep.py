@@ -28,7 +28,7 @@ class KeptTables(OpenedTables):
             raise unknown_columns(ref, unknown, columns)
         action, session = f"optimizing table {name}", self._session
         if session is None or log.partitions_of(found):
-            return self._altered(name, action, lambda found: log.optimize(found, action, by, size))
+            return self._altered(name, action, lambda found: _optimize(found, action, by, size))
         wanted = Compaction(Path(ref.path), tuple(by), size)
 
         def compute(found: log.Log) -> Plan | None:
@@ -49,7 +49,7 @@ class KeptTables(OpenedTables):
     def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
         check_properties(name, properties)
         action = f"setting properties of table {name}"
-        return self._altered(name, action, lambda found: log.set_properties(found, action, properties))
+        return self._altered(name, action, lambda found: _set_properties(found, action, properties))
 
     def comment(self, name: str, text: str, column: str | None = None) -> TableRef:
         found, ref = self._open(name)
@@ -57,16 +57,16 @@ class KeptTables(OpenedTables):
         if column is not None and column not in columns:
             raise unknown_columns(ref, [column], columns)
         action = f"commenting table {name}"
-        return self._altered(name, action, lambda found: log.comment(found, action, text, column))
+        return self._altered(name, action, lambda found: _comment(found, action, text, column))
 
     def add_constraints(self, name: str, rules: Mapping[str, str]) -> TableRef:
         check_rules(name, rules)
         action = f"adding constraints to table {name}"
-        return self._altered(name, action, lambda found: log.add_constraints(found, action, rules))
+        return self._altered(name, action, lambda found: _add_constraints(found, action, rules))
 
     def drop_constraint(self, name: str, constraint: str) -> TableRef:
         action = f"dropping constraint {constraint} of table {name}"
-        return self._altered(name, action, lambda found: log.drop_constraint(found, action, constraint))
+        return self._altered(name, action, lambda found: _drop_constraint(found, action, constraint))
 
     def _altered(self, name: str, action: str, alter: Callable[[log.Log], int]) -> TableRef:
         def attempt() -> int:
@@ -76,3 +76,39 @@ class KeptTables(OpenedTables):
 
         self._open(name)
         return TableRef(name, str(self._path(name)), log.retried(action, attempt))
+
+
+def _optimize(found: log.Log, action: str, by: Sequence[str], size: int) -> int:
+    with log.translated(action):
+        if by:
+            found.optimize.z_order(list(by), target_size=size, commit_properties=log.once())
+        else:
+            found.optimize.compact(target_size=size, commit_properties=log.once())
+    return int(found.version())
+
+
+def _set_properties(found: log.Log, action: str, properties: Mapping[str, str]) -> int:
+    with log.translated(action):
+        found.alter.set_table_properties(dict(properties), raise_if_not_exists=False, commit_properties=log.once())
+    return int(found.version())
+
+
+def _comment(found: log.Log, action: str, text: str, column: str | None) -> int:
+    with log.translated(action):
+        if column is None:
+            found.alter.set_table_description(text, commit_properties=log.once())
+        else:
+            found.alter.set_column_metadata(column, {"comment": text}, commit_properties=log.once())
+    return int(found.version())
+
+
+def _add_constraints(found: log.Log, action: str, rules: Mapping[str, str]) -> int:
+    with log.translated(action):
+        found.alter.add_constraint(dict(rules), commit_properties=log.once())
+    return int(found.version())
+
+
+def _drop_constraint(found: log.Log, action: str, name: str) -> int:
+    with log.translated(action):
+        found.alter.drop_constraint(name, commit_properties=log.once())
+    return int(found.version())

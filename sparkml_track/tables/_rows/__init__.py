@@ -6,6 +6,7 @@ expect   checks before a commit
 errors   what tables say when they refuse
 moments  versions by number or by time, and transactions
 constraints  what may be set, and rows that break a rule
+evolution  columns that change with a write
 edits    rows changed in place by delta-rs
 difference  what differs between two versions
 """

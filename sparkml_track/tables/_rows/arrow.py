@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -39,6 +39,15 @@ def arrow_schema(schema: pa.Schema) -> str:
     """Describe a normalised schema in the JSON of the Delta protocol."""
     fields = [{"name": f.name, "type": _delta(f.type), "nullable": True, "metadata": {}} for f in schema]
     return json.dumps({"type": "struct", "fields": fields})
+
+
+def as_kinds(data: pa.Table, kinds: Mapping[str, object]) -> pa.Table:
+    """Cast columns to other simple types, named as Delta names them."""
+    arrow = {name: kind for kind, name in _NAMES.items()}
+    for column, kind in kinds.items():
+        place = data.column_names.index(column)
+        data = data.set_column(place, column, data[column].cast(arrow[str(kind)]))
+    return data
 
 
 def null_counts(data: pa.Table) -> dict[str, int]:

@@ -56,3 +56,11 @@ def no_keys(name: str) -> TableError:
 def unknown_columns(ref: TableRef, unknown: Iterable[str], columns: Iterable[str]) -> TableError:
     """Columns were to be changed or matched that the table does not have."""
     return TableError(f"table {ref.name} has no column {', '.join(unknown)}; it has {', '.join(columns)}")
+
+
+def other_partitions(name: str, asked: Sequence[str], there: Sequence[str]) -> TableError:
+    """A table was to be parted otherwise than it is."""
+    return TableError(
+        f"table {name} is partitioned by {', '.join(there) or 'nothing'}, not by {', '.join(asked) or 'nothing'}; that "
+        "cannot be changed. Write the rows under another name"
+    )

@@ -16,7 +16,6 @@ from sparkml_track.tables._delta.rewrite.candidates import FILE, by_name, path_o
 from sparkml_track.tables._delta.rewrite.landing import Plan
 from sparkml_track.tables._delta.rewrite.pruning import matcher, may_match, ranges
 from sparkml_track.tables._delta.staging import Staged, staged_rows
-from sparkml_track.tables._rows.constraints import constraints_of
 from sparkml_track.tables._values import TransactionId
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def compute(spark: SparkSession, found: log.Log, wanted: RowChange) -> Plan | No
         return None
     whole = [entry for entry, count in touched.items() if wanted.changes is None and count == entry.rows]
     partly = [entry for entry in touched if entry not in whole]
-    staged = _rewritten(spark, partly, wanted, schema, constraints_of(log.properties_of(found))) if partly else None
+    staged = _rewritten(spark, partly, wanted, found) if partly else None
     plan = Plan(_change(wanted, staged, touched), judge)
     if staged is not None:
         _check_count(plan, staged, {e: n for e, n in touched.items() if e in partly}, wanted)
@@ -81,13 +80,11 @@ def _matched(rows: DataFrame, wanted: RowChange) -> dict[str, int]:
     return {path_of(row[FILE]): row["count"] for row in counts}
 
 
-def _rewritten(
-    spark: SparkSession, found: Sequence[Entry], wanted: RowChange, schema: str, rules: Mapping[str, str]
-) -> Staged:
+def _rewritten(spark: SparkSession, chosen: Sequence[Entry], wanted: RowChange, found: log.Log) -> Staged:
     from pyspark.sql import functions as f
 
     with translated(wanted.action, TableError):
-        rows = rows_of(spark, found, schema)
+        rows = rows_of(spark, chosen, log.schema_of(found))
         if wanted.changes is None:
             new = rows.where(f"not {_condition(wanted)}")
         else:
@@ -102,7 +99,7 @@ def _rewritten(
                     for field in rows.schema
                 ]
             )
-    return staged_rows(wanted.path, new, schema, {} if wanted.changes is None else rules)
+    return staged_rows(wanted.path, new, found, checked=wanted.changes is not None)
 
 
 def _change(wanted: RowChange, staged: Staged | None, touched: Mapping[Entry, int]) -> Change:

@@ -51,7 +51,7 @@ def compute(spark: SparkSession, found: log.Log, wanted: Compaction) -> Plan | N
         rows = (
             rows.repartitionByRange(count, *columns).sortWithinPartitions(*columns) if columns else rows.coalesce(count)
         )
-    staged = staged_rows(wanted.path, rows, schema)
+    staged = staged_rows(wanted.path, rows, found, checked=False)
     before, after = [entry.rows for entry in chosen], sum(file.rows for file in staged.files)
     if None not in before and after != sum(number for number in before if number is not None):
         staged.discard()

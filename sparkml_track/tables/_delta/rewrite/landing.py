@@ -89,7 +89,7 @@ def _commit(found: log.Log, path: Path, plan: Plan) -> int | str:
                 if reason := _in_the_way(path, version, plan):
                     return reason
                 version += 1
-    except (SparkmlError, KeyboardInterrupt):
+    except SparkmlError:  # the commit was not made; of anything else that is not known, and vacuum takes the rest
         plan.discard(path)
         raise
     return f"version {version}"

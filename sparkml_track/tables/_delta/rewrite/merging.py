@@ -21,7 +21,6 @@ from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, inser
 from sparkml_track.tables._delta.rewrite.pruning import Range, matcher, may_match
 from sparkml_track.tables._delta.spark import repeated_key
 from sparkml_track.tables._delta.staging import Staged, staged_rows
-from sparkml_track.tables._rows.constraints import constraints_of
 from sparkml_track.tables._rows.expect import duplicate_error
 from sparkml_track.tables._values import MergeRule, TransactionId
 
@@ -154,7 +153,7 @@ def _staged(
     """Write the rows of the touched files as they will be, and those that come new."""
     from pyspark.sql import functions as f
 
-    schema, constraints = log.schema_of(found), constraints_of(log.properties_of(found))
+    schema = log.schema_of(found)
     inserting = any(rule.when == "not_matched" for rule in wanted.rules) and wanted.rows
     if not touched and not inserting:
         return None
@@ -168,7 +167,7 @@ def _staged(
             there = rows_of(spark, candidates, schema).select(*[f"`{key}`" for key in wanted.keys])
             fresh = joined(wanted.source, there, wanted.keys, "left_anti")
             new = new.unionAll(inserts(fresh, wanted.rules, fields))
-    return staged_rows(wanted.path, new, schema, constraints)
+    return staged_rows(wanted.path, new, found)
 
 
 def _change(

@@ -1,10 +1,10 @@
-"""The in-process twin: versions are Arrow tables held by this object."""
+"""Versions as Arrow tables that an object holds."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -14,34 +14,20 @@ import pyarrow as pa
 from sparkml_track.errors import SparkmlError, TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import Tables
-from sparkml_track.tables._rows.arrow import arrow_schema, first_duplicate, normalised, null_counts
+from sparkml_track.tables._rows.arrow import arrow_schema, normalised
 from sparkml_track.tables._rows.columns import column_names, parse_columns
 from sparkml_track.tables._rows.constraints import check_held, check_properties, check_rules
 from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
-from sparkml_track.tables._rows.edits import check_changes, check_rows, check_source, deleted, edited, merged, updated
 from sparkml_track.tables._rows.errors import (
-    already_there,
     no_columns,
     no_session,
     no_table,
     no_version,
     unknown_columns,
 )
-from sparkml_track.tables._rows.expect import (
-    Written,
-    check_append,
-    check_columns,
-    check_written,
-    duplicate_error,
-    settle,
-    taken_error,
-)
 from sparkml_track.tables._rows.moments import check_transaction, version_at
 from sparkml_track.tables._values import (
     FILE_SIZE,
-    UPSERT,
-    MergeRule,
-    Mode,
     Moment,
     TableExpectations,
     TableInfo,
@@ -51,14 +37,15 @@ from sparkml_track.tables._values import (
 )
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
     from pyspark.sql import DataFrame, SparkSession
 
     from sparkml_track.tables._base import Frame
 
 
 @dataclass(frozen=True, slots=True)
-class _Version:
+class Version:
+    """One version, whole."""
+
     rows: pa.Table | None  # None once vacuumed
     operation: str
     expect: TableExpectations
@@ -66,90 +53,21 @@ class _Version:
     comments: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     constraints: Mapping[str, str] = field(default_factory=dict)
+    partition_by: tuple[str, ...] = ()
     time: float = field(default_factory=time.time)
 
 
-class MemoryTables(Tables):
-    """Tables that live and die with this object.
-
-    Args:
-        spark: gives DataFrames from ``read`` and lets ``write`` take them; without it only Arrow goes in and out.
-    """
+class HeldTables(Tables):
+    """The part of ``MemoryTables`` that finds versions, and what was said of them."""
 
     durable: ClassVar[bool] = False
 
     def __init__(self, spark: SparkSession | None = None) -> None:
         self.spark = spark is not None
         self._session = spark
-        self._chains: dict[str, list[_Version]] = {}
+        self._chains: dict[str, list[Version]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._lock = threading.RLock()
-
-    def write(
-        self,
-        name: str,
-        data: Frame,
-        *,
-        mode: Mode = "error",
-        expect: TableExpectations | None = None,
-        description: str = "",
-        transaction: TransactionId | None = None,
-    ) -> TableRef:
-        rows = self._arrow(data, check_name(name))
-        with self._lock:
-            if self._done(name, transaction):
-                return self._ref(name)
-            info = self.describe(name) if self.exists(name) else None
-            if info and mode == "error":
-                raise already_there(name)
-            settled = settle(expect, info)
-            _check(name, rows, settled)
-            if info and mode == "append":
-                settled = settle(None, info)
-                check_append(name, _columns(rows, name), info.columns)
-                _check(name, rows, settled)
-                before = self.to_arrow(info.ref)
-                rows = pa.concat_tables([before, rows.select(before.column_names)])
-                if twice := first_duplicate(rows, tuple(settled.roles)):
-                    raise taken_error(name, settled.roles, twice)
-            if info is None:
-                return self._commit(name, _Version(rows, "WRITE", settled, description), transaction)
-            check_held(name, rows, info.constraints)
-            return self._commit(name, replace(self._next(name, rows, "WRITE"), expect=settled), transaction)
-
-    def merge(
-        self,
-        name: str,
-        data: Frame,
-        *,
-        keys: Sequence[str],
-        rules: Sequence[MergeRule] = UPSERT,
-        transaction: TransactionId | None = None,
-    ) -> TableRef:
-        rows = self._arrow(data, check_name(name))
-        info = self.describe(name)
-        check_source(info, _columns(rows, name), keys, rules)
-        check_rows(info, rows, keys, rules)
-        return self._edited(name, "MERGE", lambda table: merged(table, rows, keys, rules), transaction)
-
-    def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
-        return self._edited(name, "DELETE", lambda table: deleted(table, where), transaction)
-
-    def update(
-        self, name: str, where: str | None, changes: Mapping[str, str], *, transaction: TransactionId | None = None
-    ) -> TableRef:
-        check_changes(self.describe(name), changes)
-        return self._edited(name, "UPDATE", lambda table: updated(table, where, changes), transaction)
-
-    def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
-        with self._lock:
-            if self._done(name, transaction):
-                return self._ref(name)
-            ref = self.pin(name, at)
-            if self._version(ref).rows is None:
-                raise no_version(ref)
-            again = replace(self._version(ref), operation="RESTORE", time=time.time())
-            return self._commit(name, again, transaction)
 
     def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
         old, new = self.describe(self.pin(name, before)), self.describe(self.pin(name, after))
@@ -177,8 +95,9 @@ class MemoryTables(Tables):
         return rows if columns is None else rows.select(list(columns))
 
     def files(self, table: TableRef | str) -> tuple[str, ...]:
-        self._version(self._ref(table))
-        return ()
+        ref = self._ref(table)
+        self._version(ref)
+        raise TableError(f"{ref} is in memory, where there are no files; read it by to_arrow")
 
     def pin(self, name: str, at: Moment | None = None) -> TableRef:
         if isinstance(at, datetime):
@@ -189,7 +108,7 @@ class MemoryTables(Tables):
 
     def describe(self, table: TableRef | str) -> TableInfo:
         ref = self._ref(table)
-        version, columns = self._version(ref), _columns(self.to_arrow(ref), ref.name)
+        version, columns = self._version(ref), columns_of(self.to_arrow(ref), ref.name)
         expect = version.expect
         return TableInfo(
             ref,
@@ -201,6 +120,7 @@ class MemoryTables(Tables):
             {column: text for column, text in version.comments.items() if column in columns},
             version.properties,
             version.constraints,
+            version.partition_by,
         )
 
     def exists(self, name: str) -> bool:
@@ -266,33 +186,12 @@ class MemoryTables(Tables):
         known = check_transaction(transaction)
         return known is not None and self._counts.get((name, known[0]), -1) >= known[1]
 
-    def _edited(
-        self,
-        name: str,
-        operation: str,
-        edit: Callable[[DeltaTable], None],
-        transaction: TransactionId | None,
-    ) -> TableRef:
-        action = {"MERGE": "merging into", "DELETE": "deleting from", "UPDATE": "updating"}[operation]
-        with self._lock:
-            info = self.describe(name)
-            if self._done(name, transaction):
-                return info.ref
-            before = self.to_arrow(info.ref)
-            after = edited(before, f"{action} table {name}", edit)
-            if after is None and transaction is None:
-                return info.ref
-            rows = before if after is None else normalised(after, name).select(before.column_names)
-            _check(name, rows, settle(None, info))
-            check_held(name, rows, info.constraints)
-            return self._commit(name, self._next(name, rows, operation), transaction)
-
     def _altered(self, name: str, operation: str, **changes: object) -> TableRef:
         with self._lock:
             version = replace(self._chains[name][-1], operation=operation, time=time.time(), **changes)  # type: ignore[arg-type]
             return self._commit(name, version, None)
 
-    def _next(self, name: str, rows: pa.Table, operation: str) -> _Version:
+    def _next(self, name: str, rows: pa.Table, operation: str) -> Version:
         return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time())
 
     def _ref(self, table: TableRef | str, version: int | None = None) -> TableRef:
@@ -303,7 +202,7 @@ class MemoryTables(Tables):
         last = len(self._chains[table]) - 1
         return TableRef(table, f"memory:{table}", last if version is None else version)
 
-    def _version(self, ref: TableRef) -> _Version:
+    def _version(self, ref: TableRef) -> Version:
         chain = self._chains.get(ref.name)
         if chain is None:
             raise no_table(ref.name, self.names(), "memory")
@@ -311,7 +210,7 @@ class MemoryTables(Tables):
             raise no_version(ref, len(chain) - 1)
         return chain[ref.version]
 
-    def _commit(self, name: str, version: _Version, transaction: TransactionId | None) -> TableRef:
+    def _commit(self, name: str, version: Version, transaction: TransactionId | None) -> TableRef:
         self._chains.setdefault(name, []).append(version)
         if transaction:
             self._counts[name, transaction[0]] = transaction[1]
@@ -325,13 +224,5 @@ class MemoryTables(Tables):
         return normalised(data.toArrow(), name)
 
 
-def _columns(rows: pa.Table, name: str) -> dict[str, str]:
+def columns_of(rows: pa.Table, name: str) -> dict[str, str]:
     return column_names(parse_columns(arrow_schema(rows.schema), name))
-
-
-def _check(name: str, rows: pa.Table, expect: TableExpectations) -> None:
-    check_columns(name, _columns(rows, name), expect)
-    check_written(name, Written(rows.num_rows, null_counts(rows)), expect)
-    twice = first_duplicate(rows, tuple(expect.roles))
-    if twice:
-        raise duplicate_error(name, expect.roles, twice)
