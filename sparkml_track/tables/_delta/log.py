@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,8 +33,10 @@ from sparkml_track.tables._rows.errors import no_version
 from sparkml_track.tables._values import TableVersion, TransactionId
 
 _LOG = logging.getLogger(__name__)
-# What delta-rs takes for ``delta.checkpointInterval`` where a table says nothing.
-_CHECKPOINT_EVERY = 100
+# Where a table has no ``delta.checkpointInterval``. delta-rs takes 100; opening a table costs what came since the last.
+_CHECKPOINT_EVERY = 20
+# Names of the files by which a table is known.
+_LOG_FILE = re.compile(r"\d{20}\.(json|checkpoint\..*)")
 _ATTEMPTS = 40
 _PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again
 #: How delta-rs refuses a protocol that it cannot write.
@@ -108,7 +112,12 @@ def open_log(path: Path, version: int | None = None) -> Log | None:
 
 def is_table(path: Path) -> bool:
     """Whether a Delta log lies in this folder."""
-    return (path / "_delta_log").is_dir() and bool(DeltaTable.is_deltatable(str(path)))
+    # delta-rs lists all of the log to say the same.
+    try:
+        with os.scandir(path / "_delta_log") as found:
+            return any(_LOG_FILE.fullmatch(entry.name) for entry in found)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def schema_of(log: Log) -> str:

@@ -12,6 +12,7 @@ from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta.actions import Change, publish
 from sparkml_track.tables._delta.changes import ChangedTables
 from sparkml_track.tables._delta.features import refuse_write
+from sparkml_track.tables._delta.opened import info_of
 from sparkml_track.tables._delta.staging import Shape, Staged, check_constraints, fit, refuse_taken_keys, stage
 from sparkml_track.tables._delta.upkeep import KeptTables
 from sparkml_track.tables._rows.columns import comments_of, schema_json, with_comments
@@ -55,35 +56,38 @@ class DeltaTables(ChangedTables, KeptTables):
         partition_by: Sequence[str] = (),
     ) -> TableRef:
         check_transaction(transaction)
-        info = self.describe(name) if self.exists(name) else None
-        if info and mode == "error":
-            raise already_there(name)
-        settled = settle(expect, info)
-        if info:
-            # Before anything is computed, and again below: another writer may have changed what the table asks.
-            before = self._open(name)[0]
-            if log.has_transaction(before, transaction):
+        path = self._path(name)
+        # Looked at before anything is computed, and again where another writer came first.
+        seen = [log.open_log(path)]
+        info = info_of(seen[0], self._ref(name, seen[0])) if seen[0] else None
+        if seen[0] and info:
+            if mode == "error":
+                raise already_there(name)
+            if log.has_transaction(seen[0], transaction):
                 return info.ref
-            refuse_write(before, name, removes=mode == "overwrite", feeds=True)
-        shape = _shape(info, partition_by, wider=evolve and mode == "append")
-        staged = stage(self._session, self._path(name), data, settled, shape)
-        wanted = _Wanted(mode, schema_json(staged.columns, settled.roles), shape.by, evolve)
+            refuse_write(seen[0], name, removes=mode == "overwrite", feeds=True)
+        settled, shape = settle(expect, info), _shape(info, partition_by, wider=evolve and mode == "append")
+        staged = stage(self._session, path, data, settled, shape)
+        wanted = _Wanted(mode, schema_json(staged.columns, settled.roles), shape.by, evolve, transaction)
 
         def attempt() -> int:
-            found = log.open_log(staged.path)
+            found = seen.pop() if seen else log.open_log(path)
             if found is None:
-                return log.create(staged.path, wanted.schema, staged.files, description, transaction, shape.by)
-            if log.has_transaction(found, transaction):
-                staged.discard()
-                return int(found.version())
-            schema = self._checked(staged, found, wanted)
-            if mode == "append" and schema != log.schema_of(found):
-                metadata = log.metadata_with(found, schema)
-                grown = Change("WRITE", {"mode": "Append"}, staged.files, metadata=metadata, transaction=transaction)
-                return publish(found, staged.path, int(found.version()) + 1, grown)
-            return log.commit(found, staged.path, schema, staged.files, mode, transaction)
+                return log.create(path, wanted.schema, staged.files, description, transaction, shape.by)
+            return self._next_version(found, staged, wanted)
 
         return TableRef(name, str(staged.path), log.retried(f"writing table {name}", attempt))
+
+    def _next_version(self, found: log.Log, staged: Staged, wanted: _Wanted) -> int:
+        if log.has_transaction(found, wanted.transaction):
+            staged.discard()
+            return int(found.version())
+        schema = self._checked(staged, found, wanted)
+        if wanted.mode == "append" and schema != log.schema_of(found):
+            metadata = log.metadata_with(found, schema)
+            grown = Change("WRITE", {"mode": "Append"}, staged.files, (), True, metadata, wanted.transaction)
+            return publish(found, staged.path, int(found.version()) + 1, grown)
+        return log.commit(found, staged.path, schema, staged.files, wanted.mode, wanted.transaction)
 
     def _checked(self, staged: Staged, found: log.Log, wanted: _Wanted) -> str:
         """Check what is staged against the version that is there, and give the schema of the next."""
@@ -112,6 +116,7 @@ class _Wanted:
     schema: str
     by: tuple[str, ...]
     evolve: bool
+    transaction: TransactionId | None
 
 
 def _shape(info: TableInfo | None, by: Sequence[str], *, wider: bool) -> Shape:
