@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pyarrow as pa
 import pytest
 
@@ -76,7 +79,7 @@ class TableChangesCase:
             tables.update("t", None, {})
         assert tables.latest("t").version == 0
 
-    @pytest.mark.parametrize("where", ["nosuch = 1", "v = = 1", "", "k"])
+    @pytest.mark.parametrize("where", ["nosuch = 1", "v = = 1", "", "k", "k = 'a' AN v > 3", "v > 0; select 1"])
     def test_a_condition_that_cannot_be_is_one_sentence(self, tables: Tables, where: str) -> None:
         tables.write("t", _LETTERS)
         with pytest.raises(TableError, match="deleting from table t failed") as raised:
@@ -84,6 +87,29 @@ class TableChangesCase:
         assert "\n" not in str(raised.value)
         assert tables.latest("t").version == 0
         assert tables.to_arrow("t").num_rows == 4
+
+    def test_what_is_given_wrong_is_one_sentence(self, tables: Tables) -> None:
+        first = tables.write("t", _LETTERS)
+        wrong: dict[str, Callable[[], object]] = {
+            "a condition is SQL in text, not None": lambda: tables.delete("t", None),  # type: ignore[arg-type]
+            "a number from 0 or a datetime with a time zone, not -1": lambda: tables.pin("t", -1),
+            "keys is a list of columns, not the text 'k'": lambda: tables.merge("t", _LETTERS, keys="k"),
+            "there is no mode 'upsert'": lambda: tables.write("t", _LETTERS, mode="upsert"),  # type: ignore[arg-type]
+            "the size of a file is bytes from 1, not 0": lambda: tables.optimize("t", size=0),
+            "keep is a time from 0": lambda: tables.vacuum("t", timedelta(-1)),
+            "delta.checkpointInterval='often' cannot be": lambda: tables.set_properties(
+                "t", {"delta.checkpointInterval": "often"}
+            ),
+        }
+        for message, use in wrong.items():
+            with pytest.raises(TableError, match=message):
+                use()
+        assert tables.latest("t") == first
+
+    def test_a_column_with_a_dot_is_changed_and_no_other(self, tables: Tables) -> None:
+        tables.write("t", pa.table({"a.b": [1, 2], "a": [5, 5]}))
+        tables.update("t", "`a.b` = 2", {"a.b": "`a.b` + a"})
+        assert sorted(tuple(row.values()) for row in tables.to_arrow("t", ["a.b", "a"]).to_pylist()) == [(1, 5), (7, 5)]
 
     # -- merge
 

@@ -58,6 +58,7 @@ class TableUpkeepCase:
         for rules, message in (
             ({"high": "v > 5"}, "adding constraints to table t failed"),
             ({"odd": "nosuch > 5"}, "failed"),
+            ({"cut": "v > 0 adn k = 'a'"}, "failed"),
             ({"a b": "v > 0"}, "is named by an identifier, not by 'a b'"),
             ({}, "not by nothing"),
         ):

@@ -17,11 +17,11 @@ from sparkml_track.tables._delta.opened import OpenedTables, info_of, present
 from sparkml_track.tables._delta.rewrite import changing, merging
 from sparkml_track.tables._delta.rewrite.changing import RowChange
 from sparkml_track.tables._delta.rewrite.landing import Plan, land
+from sparkml_track.tables._rows.arguments import check_transaction, check_where, column_list
 from sparkml_track.tables._rows.arrow import arrow_schema, normalised
 from sparkml_track.tables._rows.columns import column_names, parse_columns
 from sparkml_track.tables._rows.edits import check_changes, check_rows, check_source, deleted, merged, updated
 from sparkml_track.tables._rows.errors import no_session
-from sparkml_track.tables._rows.moments import check_transaction
 from sparkml_track.tables._values import (
     UPSERT,
     MergeRule,
@@ -49,6 +49,7 @@ class ChangedTables(OpenedTables):
         transaction: TransactionId | None = None,
     ) -> TableRef:
         check_transaction(transaction)
+        keys = column_list(name, "keys", keys)
         if not isinstance(data, pa.Table):
             return self._merge_frame(name, data, keys, rules, transaction)
         rows = normalised(data, check_name(name))
@@ -64,12 +65,15 @@ class ChangedTables(OpenedTables):
         return self._edited(name, f"merging into table {name}", change, transaction)
 
     def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
+        check_where(name, where)
         wanted = RowChange(self._path(name), where, None, check_transaction(transaction))
         return self._changed(name, wanted, lambda found, properties: deleted(found, where, properties))
 
     def update(
         self, name: str, where: str | None, changes: Mapping[str, str], *, transaction: TransactionId | None = None
     ) -> TableRef:
+        if where is not None:
+            check_where(name, where)
         wanted = RowChange(self._path(name), where, dict(changes), check_transaction(transaction))
         check_changes(self.describe(name), changes)
         return self._changed(name, wanted, lambda found, properties: updated(found, where, changes, properties))

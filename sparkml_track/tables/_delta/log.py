@@ -29,7 +29,7 @@ from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._delta.features import refuse_features
 from sparkml_track.tables._delta.files import StagedFile
-from sparkml_track.tables._rows.errors import no_version
+from sparkml_track.tables._rows.errors import first_line, is_foreign, no_version
 from sparkml_track.tables._values import TableVersion, TransactionId
 
 _LOG = logging.getLogger(__name__)
@@ -66,13 +66,10 @@ def translated(action: str) -> Iterator[None]:
         if _FEATURES in str(error):  # no other writer is in the way, so another try would say the same
             raise TableError(f"{action} failed: {first_line(error)}") from error
         raise Taken(str(error)) from error
-    except (DeltaError, pa.ArrowException, OSError, ValueError) as error:
+    except Exception as error:
+        if not is_foreign(error):
+            raise
         raise TableError(f"{action} failed: {first_line(error)}") from error
-
-
-def first_line(error: BaseException) -> str:
-    """The part of a foreign message that a person reads."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:500]
 
 
 def retried(action: str, attempt: Callable[[], int]) -> int:

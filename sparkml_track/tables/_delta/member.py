@@ -15,11 +15,11 @@ from sparkml_track.tables._delta.features import refuse_write
 from sparkml_track.tables._delta.opened import info_of
 from sparkml_track.tables._delta.staging import Shape, Staged, check_constraints, fit, refuse_taken_keys, stage
 from sparkml_track.tables._delta.upkeep import KeptTables
+from sparkml_track.tables._rows.arguments import check_mode, check_transaction, column_list
 from sparkml_track.tables._rows.columns import comments_of, schema_json, with_comments
 from sparkml_track.tables._rows.constraints import constraints_of
 from sparkml_track.tables._rows.errors import already_there, other_partitions
 from sparkml_track.tables._rows.expect import settle
-from sparkml_track.tables._rows.moments import check_transaction
 from sparkml_track.tables._values import (
     Mode,
     TableExpectations,
@@ -56,7 +56,8 @@ class DeltaTables(ChangedTables, KeptTables):
         partition_by: Sequence[str] = (),
     ) -> TableRef:
         check_transaction(transaction)
-        path = self._path(name)
+        check_mode(name, mode)
+        partition_by, path = column_list(name, "partition_by", partition_by), self._path(name)
         # Looked at before anything is computed, and again where another writer came first.
         seen = [log.open_log(path)]
         info = info_of(seen[0], self._ref(name, seen[0])) if seen[0] else None

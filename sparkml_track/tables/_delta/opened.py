@@ -15,6 +15,7 @@ from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import Tables
 from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._rows.arguments import check_moment, column_list
 from sparkml_track.tables._rows.arrow import normalised
 from sparkml_track.tables._rows.columns import column_names, comments_of, parse_columns, parse_roles
 from sparkml_track.tables._rows.constraints import PREFIX, constraints_of
@@ -53,7 +54,7 @@ class OpenedTables(Tables):
     def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
         (one, old), (two, new) = (self._open(name, moment) for moment in (before, after))
         infos = info_of(one, old), info_of(two, new)
-        keys = tuple(keys or infos[1].roles)
+        keys = column_list(name, "keys", keys) or tuple(infos[1].roles)
         check_keys(name, keys, *infos)
         columns = shared_columns(name, infos[0].columns, infos[1].columns)
         paths = [set(present(found, ref)) for found, ref in ((one, old), (two, new))]
@@ -123,6 +124,7 @@ class OpenedTables(Tables):
             name, path, at = check_name(table.name), Path(table.path), table.version
         else:
             name, path = table, self._path(table)
+        check_moment(name, at)
         if isinstance(at, datetime):
             at = version_at(name, self.history(name), at)
         found = log.open_log(path, at)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._delta import files, log
 from sparkml_track.tables._delta.features import refuse_write
@@ -13,7 +15,8 @@ from sparkml_track.tables._delta.opened import OpenedTables, info_of
 from sparkml_track.tables._delta.rewrite import compacting
 from sparkml_track.tables._delta.rewrite.compacting import Compaction
 from sparkml_track.tables._delta.rewrite.landing import Plan, land
-from sparkml_track.tables._rows.constraints import check_properties, check_rules
+from sparkml_track.tables._rows.arguments import check_keep, check_size, column_list
+from sparkml_track.tables._rows.constraints import check_held, check_properties, check_rules
 from sparkml_track.tables._rows.errors import unknown_columns
 from sparkml_track.tables._values import FILE_SIZE
 
@@ -22,6 +25,8 @@ class KeptTables(OpenedTables):
     """The housekeeping part of ``DeltaTables``."""
 
     def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
+        by = column_list(name, "by", by)
+        check_size(name, size)
         found, ref = self._open(name)
         columns = info_of(found, ref).columns
         if unknown := [column for column in by if column not in columns]:
@@ -38,6 +43,7 @@ class KeptTables(OpenedTables):
         return TableRef(name, ref.path, land(wanted.path, action, None, compute))
 
     def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
+        check_keep(name, keep)
         found, ref = self._open(name)
         path = Path(ref.path)
         deleted = log.vacuum(found, name, keep, dry_run=dry_run)
@@ -103,6 +109,8 @@ def _comment(found: log.Log, action: str, text: str, column: str | None) -> int:
 
 
 def _add_constraints(found: log.Log, action: str, rules: Mapping[str, str]) -> int:
+    # delta-rs reads a rule as far as it understands it; this reads it whole.
+    check_held(action.rpartition(" ")[2], pa.schema(found.schema().to_arrow()).empty_table(), rules)
     with log.translated(action):
         found.alter.add_constraint(dict(rules), commit_properties=log.once())
     return int(found.version())

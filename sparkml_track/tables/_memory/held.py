@@ -14,6 +14,7 @@ import pyarrow as pa
 from sparkml_track.errors import SparkmlError, TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import Tables
+from sparkml_track.tables._rows.arguments import check_keep, check_moment, check_size, check_transaction, column_list
 from sparkml_track.tables._rows.arrow import arrow_schema, normalised
 from sparkml_track.tables._rows.columns import column_names, parse_columns
 from sparkml_track.tables._rows.constraints import check_held, check_properties, check_rules
@@ -25,7 +26,7 @@ from sparkml_track.tables._rows.errors import (
     no_version,
     unknown_columns,
 )
-from sparkml_track.tables._rows.moments import check_transaction, version_at
+from sparkml_track.tables._rows.moments import version_at
 from sparkml_track.tables._values import (
     FILE_SIZE,
     Moment,
@@ -71,7 +72,7 @@ class HeldTables(Tables):
 
     def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
         old, new = self.describe(self.pin(name, before)), self.describe(self.pin(name, after))
-        keys = tuple(keys or new.roles)
+        keys = column_list(name, "keys", keys) or tuple(new.roles)
         check_keys(name, keys, old, new)
         columns = shared_columns(name, old.columns, new.columns)
         return difference(*filled([self.to_arrow(old.ref), self.to_arrow(new.ref)], columns), keys, name)
@@ -100,6 +101,7 @@ class HeldTables(Tables):
         raise TableError(f"{ref} is in memory, where there are no files; read it by to_arrow")
 
     def pin(self, name: str, at: Moment | None = None) -> TableRef:
+        check_moment(name, at)
         if isinstance(at, datetime):
             at = version_at(name, self.history(name), at)
         ref = self._ref(name, at)
@@ -134,7 +136,9 @@ class HeldTables(Tables):
         chain = enumerate(self._chains[name])
         return tuple(TableVersion(number, one.time, one.operation) for number, one in chain)[::-1]
 
-    def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:  # noqa: ARG002 - there are no files
+    def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
+        by = column_list(name, "by", by)
+        check_size(name, size)
         info = self.describe(name)
         if unknown := [column for column in by if column not in info.columns]:
             raise unknown_columns(info.ref, unknown, info.columns)
@@ -169,6 +173,7 @@ class HeldTables(Tables):
         return self._altered(name, "DROP CONSTRAINT", constraints=left)
 
     def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
+        check_keep(name, keep)
         self._ref(name)
         with self._lock:
             chain, limit = self._chains[name], time.time() - keep.total_seconds()

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._memory.held import HeldTables, Version, columns_of
+from sparkml_track.tables._rows.arguments import check_mode, check_where, column_list
 from sparkml_track.tables._rows.arrow import as_kinds, first_duplicate, normalised, null_counts
 from sparkml_track.tables._rows.columns import schema_json
 from sparkml_track.tables._rows.constraints import check_held
@@ -67,6 +68,8 @@ class MemoryTables(HeldTables):
         evolve: bool = False,
         partition_by: Sequence[str] = (),
     ) -> TableRef:
+        check_mode(name, mode)
+        partition_by = column_list(name, "partition_by", partition_by)
         rows = self._arrow(data, check_name(name))
         with self._lock:
             if self._done(name, transaction):
@@ -114,18 +117,21 @@ class MemoryTables(HeldTables):
         transaction: TransactionId | None = None,
     ) -> TableRef:
         rows = self._arrow(data, check_name(name))
-        info = self.describe(name)
+        info, keys = self.describe(name), column_list(name, "keys", keys)
         check_source(info, columns_of(rows, name), keys, rules)
         check_rows(info, rows, keys, rules)
         return self._edited(name, "MERGE", lambda table: merged(table, rows, keys, rules), transaction)
 
     def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
+        check_where(name, where)
         return self._edited(name, "DELETE", lambda table: deleted(table, where), transaction)
 
     def update(
         self, name: str, where: str | None, changes: Mapping[str, str], *, transaction: TransactionId | None = None
     ) -> TableRef:
         check_changes(self.describe(name), changes)
+        if where is not None:
+            check_where(name, where)
         return self._edited(name, "UPDATE", lambda table: updated(table, where, changes), transaction)
 
     def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:

@@ -4,7 +4,8 @@ arrow    Arrow tables in the types a Delta table holds
 columns  columns as the Delta log writes them
 expect   checks before a commit
 errors   what tables say when they refuse
-moments  versions by number or by time, and transactions
+moments  versions by time
+arguments  what callers give
 constraints  what may be set, and rows that break a rule
 evolution  columns that change with a write
 edits    rows changed in place by delta-rs

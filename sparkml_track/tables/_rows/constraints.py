@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from deltalake.exceptions import DeltaError
 
 from sparkml_track.errors import DataError, TableError
+from sparkml_track.tables._rows.errors import first_line, is_foreign
 
 #: Before the name of a constraint among a table's properties.
 PREFIX = "delta.constraints."
@@ -29,6 +29,14 @@ _SETTABLE = frozenset(
     }
 )
 
+_WHOLE, _TRUTH = re.compile("[1-9][0-9]*"), re.compile("true|false")
+_FORMS = {
+    "delta.appendOnly": _TRUTH,
+    "delta.checkpointInterval": _WHOLE,
+    "delta.enableChangeDataFeed": _TRUTH,
+    "delta.enableExpiredLogCleanup": _TRUTH,
+}
+
 
 def constraints_of(properties: Mapping[str, str]) -> dict[str, str]:
     """Name to rule."""
@@ -41,6 +49,9 @@ def check_properties(name: str, properties: Mapping[str, str]) -> None:
     Raises:
         TableError: names them.
     """
+    said = [(key, str(value)) for key, value in properties.items() if key in _FORMS]
+    if bad := [f"{key}={value!r}" for key, value in said if not _FORMS[key].fullmatch(value)]:
+        raise TableError(f"table {name}: {', '.join(bad)} cannot be; allowed are whole numbers from 1, true or false")
     wrong = sorted(key for key in properties if key.startswith("delta.") and key not in _SETTABLE)
     if wrong:
         raise TableError(
@@ -80,10 +91,10 @@ def check_held(name: str, rows: pa.Table, rules: Mapping[str, str]) -> None:
                 found = pa.table(engine.execute(query).read_all())["n"][0].as_py()
                 if found:
                     raise broken(name, key, rule, found)
-        except (DeltaError, pa.ArrowException, ValueError) as error:
-            raise TableError(
-                f"checking constraints of table {name} failed: {str(error).splitlines()[0][:500]}"
-            ) from error
+        except Exception as error:
+            if not is_foreign(error):
+                raise
+            raise TableError(f"checking constraints of table {name} failed: {first_line(error)}") from error
 
 
 def broken(name: str, key: str, rule: str, rows: int) -> DataError:

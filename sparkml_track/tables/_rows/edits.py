@@ -7,25 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError
 
 from sparkml_track.errors import TableError
 from sparkml_track.tables._rows.arrow import first_duplicate, null_counts
-from sparkml_track.tables._rows.errors import unknown_columns
+from sparkml_track.tables._rows.errors import first_line, is_foreign, unknown_columns
 from sparkml_track.tables._rows.expect import Written, check_append, check_columns, check_written, duplicate_error
 from sparkml_track.tables._values import MergeRule, TableExpectations, TableInfo
 
 
 def deleted(table: DeltaTable, where: str, properties: CommitProperties | None = None) -> None:
     """Delete rows."""
-    table.delete(where, commit_properties=properties)
+    table.delete(_whole(where), commit_properties=properties)
 
 
 def updated(
     table: DeltaTable, where: str | None, changes: Mapping[str, str], properties: CommitProperties | None = None
 ) -> None:
     """Update rows."""
-    table.update(dict(changes), predicate=where, commit_properties=properties)
+    table.update(_changes(changes), predicate=_whole(where), commit_properties=properties)
 
 
 def merged(
@@ -39,6 +38,7 @@ def merged(
     predicate = " AND ".join(f"target.{_quoted(key)} = source.{_quoted(key)}" for key in keys)
     merger = table.merge(rows, predicate, source_alias="source", target_alias="target", commit_properties=properties)
     for rule in rules:
+        condition = _whole(rule.condition)
         action = "by_source_" + rule.then if rule.when == "not_matched_by_source" else rule.then
         names = {
             "update": "when_matched_update",
@@ -48,11 +48,11 @@ def merged(
             "by_source_delete": "when_not_matched_by_source_delete",
         }
         if rule.then == "delete":
-            merger = getattr(merger, names[action])(predicate=rule.condition)
+            merger = getattr(merger, names[action])(predicate=condition)
         elif rule.changes is None:
-            merger = getattr(merger, names[action] + "_all")(predicate=rule.condition)
+            merger = getattr(merger, names[action] + "_all")(predicate=condition)
         else:
-            merger = getattr(merger, names[action])(dict(rule.changes), predicate=rule.condition)
+            merger = getattr(merger, names[action])(_changes(rule.changes), predicate=condition)
     merger.execute()
 
 
@@ -68,8 +68,10 @@ def edited(rows: pa.Table, action: str, edit: Callable[[DeltaTable], None]) -> p
             edit(DeltaTable(folder))
             table = DeltaTable(folder)
             return table.to_pyarrow_table() if table.version() else None
-        except (DeltaError, pa.ArrowException, ValueError) as error:
-            raise TableError(f"{action} failed: {str(error).splitlines()[0][:500]}") from error
+        except Exception as error:
+            if not is_foreign(error):
+                raise
+            raise TableError(f"{action} failed: {first_line(error)}") from error
 
 
 def check_changes(info: TableInfo, changes: Mapping[str, str]) -> None:
@@ -123,6 +125,15 @@ def check_rows(info: TableInfo, rows: pa.Table, keys: Sequence[str], rules: Sequ
     check_written(info.ref.name, Written(rows.num_rows, null_counts(rows)), TableExpectations(), never_null)
     if twice := first_duplicate(rows, keys):
         raise duplicate_error(info.ref.name, keys, twice)
+
+
+def _whole(expression: str | None) -> str | None:
+    """In parentheses: delta-rs reads an expression as far as it understands it and drops the rest without a word."""
+    return None if expression is None else f"({expression})"
+
+
+def _changes(changes: Mapping[str, str]) -> dict[str, str]:
+    return {_quoted(column): f"({expression})" for column, expression in changes.items()}
 
 
 def _quoted(column: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
 
@@ -64,3 +67,14 @@ def other_partitions(name: str, asked: Sequence[str], there: Sequence[str]) -> T
         f"table {name} is partitioned by {', '.join(there) or 'nothing'}, not by {', '.join(asked) or 'nothing'}; that "
         "cannot be changed. Write the rows under another name"
     )
+
+
+def is_foreign(error: Exception) -> bool:
+    """Whether delta-rs, Arrow or the file system raised it; delta-rs raises bare ``Exception``, too."""
+    return isinstance(error, DeltaError | pa.ArrowException | OSError | ValueError) or type(error) is Exception
+
+
+def first_line(error: BaseException) -> str:
+    """The part of a foreign message that a person reads: its first line, and the cause where the first says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return (f"{lines[0]}: {lines[-1]}" if lines[0].endswith("failed") and len(lines) > 1 else lines[0])[:500]

@@ -71,6 +71,8 @@ def check_partitions(name: str, columns: Mapping[str, object], by: Sequence[str]
             f"table {name}: a table is partitioned by columns of the types {', '.join(sorted(_PARTITIONABLE))}; "
             f"{', '.join(wrong)}"
         )
+    if len(set(by)) < len(by):
+        raise DataError(f"table {name}: a partition column is named twice in {', '.join(by)}")
     if by and set(by) >= set(columns):
         raise DataError(f"table {name}: every column is a partition column; one at least must hold rows")
 

@@ -1,4 +1,4 @@
-"""Versions of a table by number or by time."""
+"""Versions of a table by time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sparkml_track.errors import TableError
-from sparkml_track.tables._values import TableVersion, TransactionId
+from sparkml_track.tables._values import TableVersion
 
 
 def version_at(name: str, history: Sequence[TableVersion], at: datetime) -> int:
@@ -30,17 +30,3 @@ def version_at(name: str, history: Sequence[TableVersion], at: datetime) -> int:
             f"{datetime.fromtimestamp(first.time, UTC).isoformat()}"
         )
     return max(there)
-
-
-def check_transaction(transaction: TransactionId | None) -> TransactionId | None:
-    """Give a transaction back if it can be one.
-
-    Raises:
-        TableError: not a name and a number from 0.
-    """
-    if transaction is None:
-        return None
-    app, version = transaction
-    if not app or version < 0:
-        raise TableError(f"the transaction {transaction!r} is not a pair of an application's name and a number from 0")
-    return transaction
