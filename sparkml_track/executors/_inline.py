@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
+from sparkml_track.adapters.mlflow.in_process.attempts import TrialRuns
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._attempts.messages import run_message
 from sparkml_track.executors._attempts.payloads import Inputs
 from sparkml_track.executors._attempts.received import outcome_of
+from sparkml_track.executors._attempts.said import event_of
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -68,6 +70,7 @@ class InlineExecutor(Executor, Link):
             self._host.remove()
             raise
         self._spool = inbox_of(work, self._host.folder)
+        self._runs = TrialRuns(self._host.folder, work.nested, tracked=work.tracked)
         self._in: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._out: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[str, int, bool] | None] = queue.SimpleQueue()
@@ -138,6 +141,7 @@ class InlineExecutor(Executor, Link):
         self._answers.put(None)
         self._replies.put(None)
         self._thread.join(1.0)
+        self._runs.close()
         self._host.remove()
 
     # -- the thread
@@ -190,7 +194,13 @@ class InlineExecutor(Executor, Link):
         self._inputs.place(attempt)
         self.payload.begin(attempt.payload)
         began = time.thread_time()
-        done = execute(work.objective, run_message(attempt), self._data, self, work.metric, self._places)
+        run, places = run_message(attempt), self._places
+        done = self._runs.executed(
+            run,
+            places,
+            lambda logged: self._out.put(event_of(logged)),
+            lambda: execute(work.objective, run, self._data, self, work.metric, places),
+        )
         done = done._replace(usage=thread_usage(began))
         outcome = outcome_of(done, "driver", work.metric, self.payload.back)
         reason = self._stopped.pop(attempt.id, None)

@@ -18,6 +18,7 @@
     script       what the user's script defines, where pickles look for it
     preload      what an objective imports when it is called, imported in the template
     _mlflow_store  MLflow's tracking store in a slot, for objectives that use it
+    own_store      the same of one trial, where a process executes several
     _mlflow_kept   what it keeps of a run
     child        executes attempts, one after another, in a forked process
     attempt      one attempt: what the objective gets, returns and leaves

@@ -6,11 +6,18 @@ import math
 import sys
 from typing import Any
 
-from mlflow.entities import Metric
+from mlflow.entities import Experiment, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.store.tracking.abstract_store import AbstractStore
 
-__all__ = ["Kept", "end_runs", "number", "refused"]
+from .attempt.run_log import Recorder
+
+__all__ = ["EXPERIMENT", "Kept", "OneExperiment", "end_runs", "number", "refused"]
+
+#: Its id.
+EXPERIMENT = "0"
 
 
 class Kept:
@@ -47,3 +54,41 @@ def end_runs() -> None:
     while fluent.active_run() is not None:
         fluent.end_run()
     fluent._active_experiment_id = None
+
+
+class OneExperiment(AbstractStore):  # type: ignore[misc]
+    """The part of the store about experiments: there is one, by whatever name."""
+
+    def _trial(self) -> Recorder:
+        raise NotImplementedError
+
+    def get_experiment(self, experiment_id: Any) -> Experiment:
+        """See ``AbstractStore``."""
+        return Experiment(EXPERIMENT, "sweep", f"file://{self._trial().artifact_dir}", "active")
+
+    def get_experiment_by_name(self, experiment_name: str) -> Experiment:
+        """See ``AbstractStore``."""
+        return self.get_experiment(experiment_name)
+
+    def search_experiments(self, *_: object, **__: object) -> Any:
+        """See ``AbstractStore``."""
+        return PagedList([self.get_experiment(EXPERIMENT)], None)
+
+    def create_experiment(self, name: Any, artifact_location: Any = None, tags: Any = None) -> str:
+        """See ``AbstractStore``."""
+        return EXPERIMENT
+
+    def set_experiment_tag(self, experiment_id: Any, tag: Any) -> None:
+        """See ``AbstractStore``; experiments are the driver's."""
+
+    def delete_experiment(self, experiment_id: Any) -> None:
+        """See ``AbstractStore``."""
+        raise refused("delete experiments")
+
+    def restore_experiment(self, experiment_id: Any) -> None:
+        """See ``AbstractStore``."""
+        raise refused("restore experiments")
+
+    def rename_experiment(self, experiment_id: Any, new_name: Any) -> None:
+        """See ``AbstractStore``."""
+        raise refused("rename experiments")

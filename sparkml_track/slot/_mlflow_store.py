@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from mlflow.entities import (
-    Experiment,
     LoggedModel,
     LoggedModelStatus,
     Metric,
@@ -29,14 +29,12 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities.paged_list import PagedList
-from mlflow.store.tracking.abstract_store import AbstractStore
 
-from ._mlflow_kept import Kept, end_runs, number, refused
+from ._mlflow_kept import EXPERIMENT, Kept, OneExperiment, end_runs, number, refused
 from .attempt.run_log import NESTED, NESTED_RUNS, Recorder, current
 
 __all__ = ["TrialStore", "registry"]
 
-_EXPERIMENT = "0"
 _PARENT = "mlflow.parentRunId"
 #: Tags that the driver writes; a trial's own are left out.
 _OURS = ("sparkml", "mlflow.user", "mlflow.source.", _PARENT)
@@ -56,27 +54,47 @@ def registry(*_: object, **__: object) -> Any:
     )
 
 
-class TrialStore(AbstractStore):  # type: ignore[misc]
-    """See the module. Threads: any."""
+class TrialStore(OneExperiment):
+    """See the module. Threads: any.
 
-    def __init__(self, store_uri: str = "", artifact_uri: str = "") -> None:
+    Args:
+        store_uri: MLflow's.
+        artifact_uri: likewise.
+        now: the attempt that it is for.
+        nested: what becomes of nested runs; by default as the environment says.
+        leave: called at the end of an attempt.
+    """
+
+    def __init__(
+        self,
+        store_uri: str = "",
+        artifact_uri: str = "",
+        now: Callable[[], Recorder] = current,
+        nested: str = "",
+        leave: Callable[[], None] = end_runs,
+    ) -> None:
         super().__init__()
+        self._now, self._leave = now, leave
         self._lock = threading.RLock()
         self._of: Recorder | None = None
         self._runs: dict[str, Kept] = {}
         self._models: dict[str, LoggedModel] = {}
-        self._nested = os.environ.get(NESTED_RUNS, "keep")
+        self._nested = nested or os.environ.get(NESTED_RUNS, "keep")
+
+    def has(self, identity: str) -> bool:
+        """Whether this is the id of a run or of a model of the attempt."""
+        return identity in self._runs or identity in self._models
 
     def _trial(self) -> Recorder:
         """The attempt that executes now; a new one finds nothing of the last."""
-        recorder = current()
+        recorder = self._now()
         if recorder is not self._of:
             self._of, self._models = recorder, {}
             self._runs = {
                 recorder.run_id: Kept(recorder.run_id, "trial", recorder.started, dict(recorder.params)),
             }
             recorder.closers.append(self.shut_down_async_logging)
-            recorder.closers.append(end_runs)
+            recorder.closers.append(self._leave)
         return recorder
 
     def _kept(self, run_id: str) -> Kept:
@@ -107,9 +125,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         nested = "" if kept.run_id == trial.run_id else f"/nested/{kept.run_id}"
         running = RunStatus.to_string(RunStatus.RUNNING)
         where = f"file://{trial.artifact_dir}{nested}"
-        return RunInfo(
-            kept.run_id, _EXPERIMENT, "", running, int(kept.started * 1000), None, "active", where, kept.name
-        )
+        return RunInfo(kept.run_id, EXPERIMENT, "", running, int(kept.started * 1000), None, "active", where, kept.name)
 
     def create_run(self, experiment_id: Any, user_id: Any, start_time: Any, tags: Any, run_name: Any) -> Run:
         """The trial's own run, again and again; or one nested in it, as the sweep wants such."""
@@ -257,7 +273,7 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
             trial, model_id, now = self._trial(), f"m-{uuid.uuid4().hex}", int(time.time() * 1000)
             where = f"file://{trial.artifact_dir}/models/{model_id}/artifacts"
             model = LoggedModel(
-                _EXPERIMENT,
+                EXPERIMENT,
                 model_id,
                 name or model_id,
                 where,
@@ -305,39 +321,6 @@ class TrialStore(AbstractStore):  # type: ignore[misc]
         model = self.get_logged_model(model_id)
         model.params.update({param.key: param.value for param in params})
         self._send_model(model)
-
-    # -- experiments: there is one, by whatever name
-
-    def get_experiment(self, experiment_id: Any) -> Experiment:
-        """See ``AbstractStore``."""
-        return Experiment(_EXPERIMENT, "sweep", f"file://{self._trial().artifact_dir}", "active")
-
-    def get_experiment_by_name(self, experiment_name: str) -> Experiment:
-        """See ``AbstractStore``."""
-        return self.get_experiment(experiment_name)
-
-    def search_experiments(self, *_: object, **__: object) -> Any:
-        """See ``AbstractStore``."""
-        return PagedList([self.get_experiment(_EXPERIMENT)], None)
-
-    def create_experiment(self, name: Any, artifact_location: Any = None, tags: Any = None) -> str:
-        """See ``AbstractStore``."""
-        return _EXPERIMENT
-
-    def set_experiment_tag(self, experiment_id: Any, tag: Any) -> None:
-        """See ``AbstractStore``; experiments are the driver's."""
-
-    def delete_experiment(self, experiment_id: Any) -> None:
-        """See ``AbstractStore``."""
-        raise refused("delete experiments")
-
-    def restore_experiment(self, experiment_id: Any) -> None:
-        """See ``AbstractStore``."""
-        raise refused("restore experiments")
-
-    def rename_experiment(self, experiment_id: Any, new_name: Any) -> None:
-        """See ``AbstractStore``."""
-        raise refused("rename experiments")
 
     def link_traces_to_run(self, trace_ids: Any, run_id: Any) -> None:
         """See ``AbstractStore``; a trial keeps no traces."""

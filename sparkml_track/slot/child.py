@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from .attempt.context import Data, TrialContext
-from .attempt.execute import Stopped, execute
+from .attempt.execute import Stopped, closed, execute
 from .attempt.payload import Payload, in_parts
-from .attempt.returned import describe_error
 from .attempt.run_log import Recorder, executing, new_run_id
 from .attempt.threads import thread_count
 from .attempt.usage import Meter
@@ -192,7 +191,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                     os.environ[_RUN_ID] = recorder.run_id
                 meter.begin()
                 done = execute(loaded.objective, run, data, link, loaded.metric, loaded.places)
-                done = _closed(recorder, done)._replace(usage=meter.end())
+                done = closed(done, recorder.close)._replace(usage=meter.end())
                 if with_mlflow:
                     os.environ[_RUN_ID] = first_id  # an environment that is as before need not be restored
                 flush_output()
@@ -215,17 +214,6 @@ def _first_run_id(*, tracked: bool) -> str:
     if tracked:
         os.environ[_RUN_ID] = made
     return made
-
-
-def _closed(recorder: Recorder, done: Done) -> Done:
-    """The end of an attempt whose last logged values are on their way; failed where MLflow could not take them."""
-    try:
-        recorder.close()
-    except Stopped:
-        raise
-    except Exception as error:
-        return done._replace(state="failed", reason="exception", message=describe_error(error))
-    return done
 
 
 def flush_output() -> None:

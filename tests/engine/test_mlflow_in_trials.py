@@ -118,6 +118,25 @@ def test_a_child_run_has_what_a_laptop_run_has(laptop: dict[str, object], swept:
         assert (run.info.status, run.data.tags[schema.TAG_STATE]) == ("FINISHED", "finished")
 
 
+# MLflow warns of each column of integers, and takes a warning that is an error for a schema that cannot be found.
+warns = pytest.mark.filterwarnings("ignore:Hint. Inferred schema:UserWarning")
+
+
+@warns
+def test_so_it_is_in_the_process_of_the_driver(laptop: dict[str, object], swept: Any) -> None:
+    client, runs = swept(objective, executor="inline")
+    for run in runs:
+        assert described(client, run) == laptop
+    assert [run.data.tags["again"] for run in runs] == ["yes", "yes"]
+
+
+@warns
+@pytest.mark.spark
+def test_so_it_is_in_threads_of_the_driver(laptop: dict[str, object], swept: Any, spark: SparkSession) -> None:
+    client, runs = swept(objective, executor="driver", spark=spark, max_trials=4, parallelism=3)
+    assert [described(client, run) for run in runs] == [laptop] * 4
+
+
 @pytest.mark.spark
 @pytest.mark.parametrize("executor", ["resident", "jobs"])
 def test_so_it_is_in_slots_of_spark(laptop: dict[str, object], swept: Any, spark: SparkSession, executor: str) -> None:

@@ -1,5 +1,6 @@
 """MLflow as all families meet it.
 
+in_process   trials in the driver's own process
 ambient      where the calling program makes MLflow write
 errors       foreign errors become ours; log lines stay off the terminal
 experiments  found or made, and where they keep artifacts

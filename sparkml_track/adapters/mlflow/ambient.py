@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from sparkml_track.adapters.mlflow.in_process.attempts import in_trial, outside
+
 __all__ = ["Ambient", "ambient"]
 
 
@@ -33,6 +35,9 @@ def ambient() -> Ambient:
     Raises:
         TrackingError: the experiment of the active run, or that of ``MLFLOW_EXPERIMENT_ID``, cannot be found.
     """
+    around = outside()
+    if around is not None and in_trial():  # whose run is in no store yet
+        return Ambient(around.tracking_uri, None, "", "the driver's MLflow")
     fluent: Any = sys.modules.get("mlflow.tracking.fluent")
     run = fluent.active_run() if fluent is not None else None
     if run is not None:

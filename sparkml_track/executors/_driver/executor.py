@@ -18,10 +18,12 @@ from dataclasses import replace
 
 from typing_extensions import override
 
+from sparkml_track.adapters.mlflow.in_process.attempts import TrialRuns
 from sparkml_track.errors import ExecutorError
 from sparkml_track.executors._attempts.messages import run_message, take_back
 from sparkml_track.executors._attempts.payloads import Inputs
 from sparkml_track.executors._attempts.received import outcome_of
+from sparkml_track.executors._attempts.said import event_of
 from sparkml_track.executors._base import (
     Capabilities,
     Ended,
@@ -175,6 +177,7 @@ class DriverExecutor(Executor):
             self._host.remove()
             raise
         self._data = {name: _read_only(value) for name, value in work.data.items()}
+        self._runs = TrialRuns(self._host.folder, work.nested, tracked=work.tracked)
         self._slots = work.parallelism or _SLOTS
         self._pending: deque[Attempt] = deque()
         self._running: dict[str, _Running] = {}
@@ -297,6 +300,7 @@ class DriverExecutor(Executor):
             for running in self._running.values():
                 self._scope.cancel(self._key(running.attempt))
             self._take(_CHECK)
+        self._runs.close()
         self._host.remove()
 
     def _key(self, attempt: Attempt) -> str:
@@ -310,7 +314,12 @@ class DriverExecutor(Executor):
             self._scope.enter(self._key(attempt))
             message = run_message(attempt)
             began = time.thread_time()
-            done = execute(work.objective, message, self._data, running, work.metric, self._places)
+            done = self._runs.executed(
+                message,
+                self._places,
+                lambda logged: self._queue.put(event_of(logged)),
+                lambda: execute(work.objective, message, self._data, running, work.metric, self._places),
+            )
             done = done._replace(usage=thread_usage(began))
             said = outcome_of(done, "driver", work.metric, running.payload.back)
             outcome = self._with_artifacts(attempt.id, said)

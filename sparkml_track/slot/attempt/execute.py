@@ -12,7 +12,7 @@ from .context import Link, TrialContext
 from .door import Pruned
 from .returned import BadResult, clip, describe_error, metrics_of
 
-__all__ = ["Stopped", "execute"]
+__all__ = ["Stopped", "closed", "execute"]
 
 
 class Stopped(BaseException):
@@ -60,3 +60,14 @@ def execute(
     except BaseException as error:
         message = describe_error(error)
     return Done(run.attempt, state, started, time.perf_counter() - clock, metrics, reason, message)
+
+
+def closed(done: Done, close: Callable[[], None]) -> Done:
+    """The end of an attempt whose last logged values are on their way; failed where MLflow could not take them."""
+    try:
+        close()
+    except Stopped:
+        raise
+    except Exception as error:
+        return done._replace(state="failed", reason="exception", message=describe_error(error))
+    return done

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from ..host.paths import Places
-from ..wire.messages import Logged, Message, Run
+from ..wire.messages import Logged, Run
 
 __all__ = ["MOST", "NESTED", "NESTED_RUNS", "Recorder", "current", "executing", "new_run_id"]
 
@@ -39,7 +39,7 @@ class Recorder:
         closers: called at the end of the attempt.
     """
 
-    def __init__(self, run: Run, places: Places, send: Callable[[Message], None], run_id: str) -> None:
+    def __init__(self, run: Run, places: Places, send: Callable[[Logged], None], run_id: str) -> None:
         self.run_id = run_id
         self.started = time.time()
         self.closers: list[Callable[[], None]] = []
@@ -87,9 +87,11 @@ class Recorder:
 
     def close(self) -> None:
         """The objective has returned; what MLflow still holds comes first."""
-        for close in self.closers:
-            close()
-        self.flush()
+        try:
+            for close in self.closers:
+                close()
+        finally:
+            self.flush()
 
 
 def new_run_id() -> str:
