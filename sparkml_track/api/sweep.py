@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.adapters.mlflow.links import runs_link, server_of
-from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.adapters.spark.errors import check_session
 from sparkml_track.api.progress_bar import display, ended
 from sparkml_track.api.provenance import code_tags, environment_files, environment_tags, in_cluster_mode, spark_tags
@@ -185,14 +185,24 @@ def run(
         files = environment_files(found)
         around = Surroundings(home.root, found, data, tags=tags, files=files, listener=listener, **more)
         result = run_sweep(spec, around)
-    ended(_last_lines(result, spec.tracking.uri), progress)
+    ended(_last_lines(result, home), progress)
     return result
 
 
-def _last_lines(result: SweepResult, uri: str | None) -> list[str]:
-    """What it found, and where a person sees it."""
-    server, to_start = server_of(uri and redacted(uri))
-    link = runs_link(server, result.experiment_id, result.run_id)
-    shown = f"`sparkml-track ui` shows it at {link}" if to_start else f"MLflow shows it at {link}"
+def _last_lines(result: SweepResult, home: Home) -> list[str]:
+    """What it found, and where a person sees it. A resumed sweep is where it began, whatever this call says."""
     report = f"report: {result.report_path}"
-    return [repr(result).strip("<>"), report if uri == "memory:" else f"{shown}; {report}"]
+    if result.tracked == "memory:":
+        return [repr(result).strip("<>"), report]
+    server, to_start = server_of(result.tracked)
+    link = runs_link(server, result.experiment_id, result.run_id)
+    shown = f"`{_starts_ui(result.tracked, home)}` shows it at {link}" if to_start else f"MLflow shows it at {link}"
+    return [repr(result).strip("<>"), f"{shown}; {report}"]
+
+
+def _starts_ui(tracked: str | None, home: Home) -> str:
+    """The command that opens MLflow's UI on a store."""
+    if tracked is not None and tracked != home.tracking_uri:
+        return f"sparkml-track server --store {shlex.quote(tracked)}"
+    here = Home.find().root == home.root
+    return "sparkml-track ui" if here else f"SPARKML_HOME={shlex.quote(str(home.root))} sparkml-track ui"

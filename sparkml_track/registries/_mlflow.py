@@ -47,6 +47,9 @@ class MlflowRegistry(Registry):
         with self._translated("open the registry"):
             from mlflow import MlflowClient
 
+            from sparkml_track.adapters.mlflow.rest import check_database
+
+            check_database(uri)
             self._client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self._runs = RunRecorder(uri, self._client, artifacts)
 

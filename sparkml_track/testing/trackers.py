@@ -16,7 +16,7 @@ from sparkml_track.testing._tracker_whole import WholeCase
 from sparkml_track.trackers import ParentEnd, StoredChild, Tracker, differences
 from sparkml_track.trial import Report, State
 
-__all__ = ["TrackerCase", "sample_child", "sample_parent"]
+__all__ = ["TrackerCase", "sample_child", "sample_nested", "sample_parent"]
 
 
 class TrackerCase(WholeCase):

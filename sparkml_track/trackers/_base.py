@@ -236,6 +236,13 @@ class Tracker(ABC):
         """Active runs inside those of a parent's trials, at any depth: how many there are for each id from a slot."""
 
     @abstractmethod
+    def restore_nested(self, run_id: str, ids: Collection[str]) -> int:
+        """Brings back deleted runs inside those of a parent's trials, by their ids from a slot; how many.
+
+        Of one id one run comes back, and none where one is active.
+        """
+
+    @abstractmethod
     def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
         """The run ids of the child runs of some trials, by number; those without one are left out."""
 

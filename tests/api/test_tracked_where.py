@@ -124,6 +124,25 @@ def test_a_resumed_sweep_stays_where_it_began_whatever_the_environment_says(
     assert sweep(resume=first.sweep).run_id == first.run_id
 
 
+def last_line(caplog: pytest.LogCaptureFixture) -> str:
+    return [record.getMessage() for record in caplog.records if " shows it at " in record.getMessage()][-1]
+
+
+def test_the_last_lines_name_the_command_for_the_store_that_has_the_runs(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "sparkml_track")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    first = sweep(progress=None)
+    assert last_line(caplog).startswith(f"`sparkml-track server --store {store}` shows it at http://127.0.0.1:5000/#/")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    resumed = sweep(progress=None, resume=first.sweep, max_trials=3)
+    assert last_line(caplog).startswith(f"`sparkml-track server --store {store}` shows it at ")
+    assert resumed.tracked == st.load_sweep(first.sweep).tracked == store
+    sweep(progress=None)
+    assert last_line(caplog).startswith("`sparkml-track ui` shows it at ")
+
+
 def test_a_resumed_sweep_goes_where_the_call_says(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     first = sweep()

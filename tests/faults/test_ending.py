@@ -148,6 +148,9 @@ class Away(Tracker):
     def nested(self, run_id: str) -> Mapping[str, int]:
         return self._inner.nested(run_id)
 
+    def restore_nested(self, run_id: str, ids: Any) -> int:
+        return self._inner.restore_nested(run_id, ids)
+
     def whole_parent(self, run_id: str) -> Any:
         return self._inner.whole_parent(run_id)
 

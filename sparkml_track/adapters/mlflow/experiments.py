@@ -8,10 +8,11 @@ from typing import Any
 
 from sparkml_track.errors import TrackingError
 
-__all__ = ["KIND", "artifact_location", "artifact_root", "find_experiment"]
+__all__ = ["KIND", "artifact_location", "artifact_root", "experiment_ids", "find_experiment"]
 
 #: MLflow's UI shows runs and charts of an experiment of this kind, not an overview of traces.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
+_PAGE = 1000
 _MAX_FOLDER = 60  # file systems take 255 bytes; letters may take four each
 
 
@@ -67,6 +68,17 @@ def find_experiment(client: Any, name: str, root: str | None) -> str:
     raise TrackingError(
         f"The experiment {name!r} is deleted. Restore it (mlflow experiments restore) or use another name."
     )
+
+
+def experiment_ids(client: Any) -> list[str]:
+    """Of all active experiments, page by page."""
+    found, token = [], None
+    while True:
+        page = client.search_experiments(max_results=_PAGE, page_token=token)
+        found += [str(one.experiment_id) for one in page]
+        token = page.token
+        if not token:
+            return found
 
 
 def _id_in(answer: object, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Calls to a tracking server that the client makes with many retries, or prints about."""
+"""Calls to a tracking server, or its database, that the client makes with many retries, or prints about."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sparkml_track.adapters.mlflow.errors import OddAnswer, hush
 from sparkml_track.adapters.mlflow.uri import redacted
 
-__all__ = ["check", "create_run", "end_run", "get", "is_server", "post"]
+__all__ = ["check", "check_database", "create_run", "end_run", "get", "is_server", "post"]
 
 _CHECK_SECONDS = 10
 #: What is answered where an endpoint is not, or is closed to a body.
@@ -33,6 +33,17 @@ def check(uri: str) -> None:
     endpoint = "/api/2.0/mlflow/experiments/search"
     params = {"max_results": 1}
     _verified(_request(uri, endpoint, "GET", timeout=_CHECK_SECONDS, params=params), endpoint)
+
+
+def check_database(uri: str) -> None:
+    """Connects to a PostgreSQL once: MLflow's own store tries ten times, 100 seconds, to say that it is away."""
+    if not uri.startswith(("postgresql:", "postgresql+")):
+        return
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    with create_engine(uri, poolclass=NullPool, connect_args={"connect_timeout": _CHECK_SECONDS}).connect():
+        pass
 
 
 def get(uri: str, endpoint: str) -> Mapping[str, Any]:

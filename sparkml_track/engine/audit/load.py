@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparkml_track import schema
@@ -101,7 +101,10 @@ def _from_journal(home: Path, entry: SweepEntry) -> LoadedSweep:
     results = sorted(past.results.values(), key=lambda one: one.number)
     state = "unfinished" if past.ended is None else past.ended.state.value
     return LoadedSweep(
-        result=_result(home, entry.sweep, (run_id, experiment), summary_of(past), results, spec.seed),
+        result=replace(
+            _result(home, entry.sweep, (run_id, experiment), summary_of(past), results, spec.seed),
+            tracked=spec.tracking.uri,
+        ),
         costs=costs_of(results, past.idle, spec.tracking.slot_hour_price),
         name=past.begun.name,
         state="running" if entry.holder is not None else state,
@@ -122,7 +125,7 @@ def _from_store(home: Path, tracker: Tracker, parent: StoredParent) -> LoadedSwe
     summary = summarise(results, planned, running, goals)
     price = float(parent.params["slot_hour_price"]) if "slot_hour_price" in parent.params else None
     return LoadedSweep(
-        result=_result(home, parent.sweep, ids, summary, results, seed),
+        result=replace(_result(home, parent.sweep, ids, summary, results, seed), tracked=tracker.uri),
         costs=costs_of(results, parent.metrics.get("slot_seconds_idle"), price),
         name=parent.tags.get("mlflow.runName", parent.sweep),
         state="unfinished" if parent.status == "RUNNING" else parent.tags.get(schema.TAG_STATE, "unfinished"),

@@ -20,7 +20,7 @@ from sparkml_track.engine.storage.shared_folders import Roots
 from sparkml_track.errors import LeaseHeld
 from sparkml_track.journals import Journal, open_journal
 from sparkml_track.trackers import Tracker
-from sparkml_track.trial import State
+from sparkml_track.trial import RunLog, State
 
 __all__ = ["Repair"]
 
@@ -75,6 +75,7 @@ class Repair:
             self._done.append(f"deleted {doubles} child runs that trials had twice")
         if publishes(past):
             self._publish(past, journal, run_id)
+            self._restore(past, run_id)
         self._end(past, journal, run_id)
 
     def _state(self, past: History) -> State:
@@ -118,6 +119,14 @@ class Repair:
             self._done.append(f"published the child runs of {len(missing)} trials")
         if late:
             self._done.append(f"added the artifacts of {len(late)} trials to their child runs")
+
+    def _restore(self, past: History, run_id: str) -> None:
+        """Runs inside those of trials; their child runs say that they are whole, so nothing else makes them again."""
+        stored = {child.number for child in self._tracker.children(run_id) if child.state.terminal}
+        logged = (RunLog.joined(past.logged.get(number, ())) for number in past.results.keys() & stored)
+        count = self._tracker.restore_nested(run_id, [one.id for log in logged for one in log.nested])
+        if count:
+            self._done.append(f"restored {count} runs inside those of trials, which somebody had deleted")
 
     def _files(self, past: History, due: AbstractSet[int]) -> dict[int, str]:
         """Where artifacts are that are here and kept, by trial; removes the others'."""

@@ -119,7 +119,14 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
         tuple(map(_as_kept, results)),
         ending.report_path,
         int(str(ending.spec.get("seed", 0))),
+        _tracked(ending),
     )
+
+
+def _tracked(ending: Ending) -> str | None:
+    tracking = ending.spec.get("tracking")
+    uri = tracking.get("uri") if isinstance(tracking, Mapping) else None
+    return None if uri is None else str(uri)
 
 
 def ended_record(ending: Ending, summary: Summary) -> Ended:

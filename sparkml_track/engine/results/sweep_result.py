@@ -47,6 +47,7 @@ class SweepResult:
         trials: every started trial, by number.
         report_path: the HTML report; not there if it could not be written, which the log then says.
         seed: of sampler and trials, also if it was drawn.
+        tracked: the URI of the store that has the runs, without secrets; None for the home's own.
     """
 
     sweep: str
@@ -56,6 +57,7 @@ class SweepResult:
     trials: Sequence[Result]
     report_path: Path
     seed: int = 0
+    tracked: str | None = None
 
     def __repr__(self) -> str:
         text = self._counted()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparkml_track import schema
 from sparkml_track.adapters.mlflow.errors import hush
 from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers._mlflow.artifacts import links_in, local_path
@@ -20,7 +21,7 @@ from sparkml_track.trial import LoggedMetric, RunLog
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-__all__ = ["Points", "fetch_files", "points_by_client", "whole_runs"]
+__all__ = ["Points", "by_nested_id", "fetch_files", "points_by_client", "whole_runs"]
 
 #: Every point of each metric, of several runs, by run id.
 Points = Mapping[str, Sequence[LoggedMetric]]
@@ -39,6 +40,11 @@ def whole_runs(client: Any, runs: Iterator[Run], points: Callable[[Sequence[Run]
     while some := list(islice(runs, _AT_ONCE)):
         metrics = points(some)
         yield from (_whole(client, run, metrics.get(run.info.run_id, ())) for run in some)
+
+
+def by_nested_id(runs: Iterable[Run]) -> dict[str, str]:
+    """Run ids by the ids that nested runs had in the slot."""
+    return {run.data.tags.get(schema.TAG_NESTED, ""): run.info.run_id for run in runs}
 
 
 def points_by_client(client: Any, runs: Sequence[Run]) -> Points:

@@ -86,6 +86,10 @@ class MlflowTracker(Tracker):
         return self._asked(lambda: self._lane.nested(self._parent(run_id)))
 
     @override
+    def restore_nested(self, run_id: str, ids: Collection[str]) -> int:
+        return self._asked(lambda: self._lane.restore_nested(self._parent(run_id), ids))
+
+    @override
     def runs_of(self, run_id: str, numbers: Collection[int]) -> Mapping[int, str]:
         return self._asked(lambda: self._lane.runs_of(self._parent(run_id), numbers))
 

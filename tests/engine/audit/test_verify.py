@@ -97,6 +97,15 @@ def test_runs_inside_those_of_trials_must_be_there_once_and_none_besides(swept: 
     assert swept.differences() == []
 
 
+def test_repair_brings_back_a_run_inside_a_trials_that_was_deleted(swept: Nested) -> None:
+    for trial, name in ((1, "fold 1"), (0, "fold 0")):
+        swept.client.delete_run(swept.inside(trial, name).info.run_id)
+    repaired = st.verify(swept.result.sweep, home=swept.home, repair=True)
+    assert repaired.differences == []
+    assert "restored 2 runs inside those of trials, which somebody had deleted" in repaired.repaired
+    assert len(swept.runs(f"tags.`{schema.TAG_KIND}` = 'nested'")) == 8
+
+
 def test_what_is_inside_a_child_run_that_is_gone_is_not_asked_for(swept: Nested) -> None:
     (child,) = swept.runs(f"tags.`{schema.TAG_NUMBER}` = '0'")
     swept.client.delete_run(swept.inside(0, "fold 0").info.run_id)

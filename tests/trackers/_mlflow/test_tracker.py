@@ -27,7 +27,7 @@ from mlflow.entities import ViewType
 
 from sparkml_track import schema
 from sparkml_track.errors import TrackingDenied, TrackingError, TrackingSchemaError, TrackingUnavailable
-from sparkml_track.testing.trackers import TrackerCase, sample_child, sample_parent
+from sparkml_track.testing.trackers import TrackerCase, sample_child, sample_nested, sample_parent
 from sparkml_track.trackers import ParentEnd, Tracker, default_uri
 from sparkml_track.trackers import open_tracker as really_open
 from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
@@ -70,6 +70,21 @@ class MlflowCase(TrackerCase):
     def artifacts(self, tracker: Tracker, run_id: str) -> Mapping[str, str]:
         folder = Path(download_artifacts(run_id=run_id, tracking_uri=self.uri))
         return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+    def test_a_deleted_run_inside_a_trials_comes_back_once(self) -> None:
+        tracker, sweep = self.open(), self.sweep()
+        run_id, experiment = tracker.start(sample_parent(sweep))
+        tracker.publish(run_id, [sample_nested(0)])
+        ids = {one.id for one in sample_nested(0).logged.nested}
+        client = MlflowClient(self.uri)
+        query = f"tags.`{schema.TAG_SWEEP}` = '{sweep}' AND run_name = 'fold 1'"
+        (gone,) = client.search_runs([experiment], query)
+        client.delete_run(gone.info.run_id)
+        assert len(tracker.nested(run_id)) == len(ids) - 1
+        assert tracker.restore_nested(run_id, ids) == 1
+        assert tracker.nested(run_id) == dict.fromkeys(ids, 1)
+        assert tracker.restore_nested(run_id, ids) == 0
+        tracker.close()
 
 
 class TestBulk(MlflowCase):

@@ -14,11 +14,11 @@ from sparkml_track import schema
 from sparkml_track.adapters.mlflow import rest
 from sparkml_track.adapters.mlflow.datasets import Input, dataset_inputs, logged_inputs
 from sparkml_track.adapters.mlflow.errors import hush, tried_again
-from sparkml_track.adapters.mlflow.experiments import find_experiment
+from sparkml_track.adapters.mlflow.experiments import experiment_ids, find_experiment
 from sparkml_track.adapters.mlflow.values import Point, millis, quoted
 from sparkml_track.trackers._base import ChildRun, StoredChild
 from sparkml_track.trackers._mlflow.lanes.lane import Entry, Lane, Place, StoredRun
-from sparkml_track.trackers._mlflow.reading import Points, points_by_client, whole_runs
+from sparkml_track.trackers._mlflow.reading import Points, by_nested_id, points_by_client, whole_runs
 from sparkml_track.trackers._rows import (
     OF_AN_END,
     Parent,
@@ -36,7 +36,7 @@ from sparkml_track.trackers._whole import WholeRun
 from sparkml_track.trial import State
 
 if TYPE_CHECKING:
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Run
 
     from sparkml_track.adapters.mlflow.runs import RunWriter
 
@@ -92,7 +92,7 @@ class ClientLane(Lane):
 
     @override
     def search(self, sweep: str, experiment_id: str | None = None) -> str | None:
-        experiments = [experiment_id] if experiment_id else [one.experiment_id for one in self._experiments()]
+        experiments = [experiment_id] if experiment_id else experiment_ids(self._client)
         found = self._search(experiments, {schema.TAG_SWEEP: sweep, schema.TAG_KIND: "sweep"})
         return next((run.info.run_id for run in found), None)
 
@@ -181,6 +181,15 @@ class ClientLane(Lane):
     def nested(self, parent: Parent) -> Mapping[str, int]:
         tags = {schema.TAG_SWEEP: parent.sweep, schema.TAG_KIND: "nested"}
         return Counter(run.data.tags.get(schema.TAG_NESTED, "") for run in self._search([parent.experiment_id], tags))
+
+    @override
+    def restore_nested(self, parent: Parent, ids: Collection[str]) -> int:
+        tags = {schema.TAG_SWEEP: parent.sweep, schema.TAG_KIND: "nested"}
+        gone = by_nested_id(self._search([parent.experiment_id], tags, _DELETED_ONLY))
+        back = [gone[one] for one in {*ids} - {*self.nested(parent)} if one in gone]
+        for run_id in back:
+            self._client.restore_run(run_id)
+        return len(back)
 
     @override
     def whole(self, experiment_id: str, tags: Mapping[str, str]) -> Iterator[WholeRun]:
@@ -284,8 +293,7 @@ class ClientLane(Lane):
 
     def _nested_in(self, parent: Parent, run_id: str) -> dict[str, str]:
         """Run ids by the ids that they had in the slot."""
-        found = self._search([parent.experiment_id], {schema.TAG_PARENT: run_id})
-        return {run.data.tags.get(schema.TAG_NESTED, ""): run.info.run_id for run in found}
+        return by_nested_id(self._search([parent.experiment_id], {schema.TAG_PARENT: run_id}))
 
     def _write_tags(self, entry: Entry) -> None:
         run_id = entry.place.run_id
@@ -329,15 +337,6 @@ class ClientLane(Lane):
             if not page and token is None and rest.is_server(self.full_uri):
                 # An empty answer is also what something before the server may say once; to believe it makes twins.
                 page = self._client.search_runs(list(experiments), query, view, _PAGE)
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-    def _experiments(self) -> Iterator[Experiment]:
-        token = None
-        while True:
-            page = self._client.search_experiments(max_results=_PAGE, page_token=token)
             yield from page
             token = page.token
             if not token:

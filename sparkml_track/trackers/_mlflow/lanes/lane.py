@@ -114,6 +114,10 @@ class Lane(ABC):
         """The id of an experiment, made if it is missing; ``TrackingError`` if it is deleted."""
 
     @abstractmethod
+    def restore_nested(self, parent: Parent, ids: Collection[str]) -> int:
+        """Restores runs inside those of trials, one for each id from a slot that has no active one; how many."""
+
+    @abstractmethod
     def experiment_name(self, experiment_id: str) -> str:
         """The name of an experiment that is there."""
 

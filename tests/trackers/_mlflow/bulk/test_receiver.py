@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from sparkml_track import schema
-from sparkml_track.errors import SpecError, TrackingError, TrackingUnavailable
+from sparkml_track.errors import SpecError, TrackingError, TrackingSchemaError, TrackingUnavailable
 from sparkml_track.testing.trackers import sample_child, sample_parent
 from sparkml_track.trackers import default_uri
 from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
@@ -319,3 +319,19 @@ def test_a_batch_that_is_too_large_for_a_call_goes_in_parts(
         tracker.publish(run_id, [sample_child(number) for number in range(6)])
         assert len(list(tracker.children(run_id))) == 6
     assert len(sizes) > 1 and sum(sizes) == 6
+
+
+def test_a_schema_that_changes_while_the_server_runs_is_said_and_nothing_is_written(
+    lane: SqlLane, client: MlflowClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    parent = begun(lane)
+    receiver = Receiver(lane)
+    receiver.take(received(json.dumps(sent(parent, 0)).encode()))
+    with lane.transaction():
+        lane.change("UPDATE alembic_version SET version_num = ?", "0123456789ab")
+    for _ in range(2):
+        with pytest.raises(TrackingSchemaError, match="changed while this server ran, to 0123456789ab") as error:
+            receiver.take(received(json.dumps(sent(parent, 1)).encode()))
+    assert "\n" not in str(error.value)
+    assert sum("changed while this server ran" in record.message for record in caplog.records) == 1
+    assert len(list(lane.children(parent))) == 1
