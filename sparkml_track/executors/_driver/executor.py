@@ -11,7 +11,6 @@ import queue
 import sys
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,6 +35,7 @@ from sparkml_track.executors._base import (
     Work,
     refuse_gangs,
 )
+from sparkml_track.executors._driver.scope import Scope
 from sparkml_track.executors._shipping.artifacts import inbox_of, places_of, with_artifacts
 from sparkml_track.slot.attempt.artifacts import pieces
 from sparkml_track.slot.attempt.context import Link
@@ -45,43 +45,12 @@ from sparkml_track.slot.attempt.usage import thread_usage
 from sparkml_track.slot.host.folder import Host
 from sparkml_track.trial import Attempt, Outcome, Report, State
 
-__all__ = ["DriverExecutor", "NoScope", "Scope"]
+__all__ = ["DriverExecutor"]
 
 #: Attempts at one time where the sweep does not say: Spark has the cores, threads only wait for it.
 _SLOTS = 4
 #: Seconds between looks at timeouts and at what was stopped.
 _CHECK = 0.25
-
-
-class Scope(ABC):
-    """Ties what a thread does in Spark to a key. Threads: ``enter`` in the attempt's, the others in the executor's."""
-
-    @abstractmethod
-    def enter(self, key: str) -> None:
-        """From now on the Spark jobs of this thread are of ``key``."""
-
-    @abstractmethod
-    def cancel(self, key: str) -> None:
-        """Ends the Spark jobs of ``key``; the objective sees them fail."""
-
-    def check(self) -> None:  # noqa: B027  # nothing to look at is fine
-        """Looks whether there still is a Spark application; called when an attempt failed.
-
-        Raises:
-            SlotsLost: it has ended, so that no attempt is to blame.
-        """
-
-
-class NoScope(Scope):
-    """For objectives that do not use Spark."""
-
-    @override
-    def enter(self, key: str) -> None:
-        pass
-
-    @override
-    def cancel(self, key: str) -> None:
-        pass
 
 
 class _Running(Link):

@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from sparkml_track.errors import SlotsLost
-from sparkml_track.executors._driver.executor import Scope
+from sparkml_track.executors._driver.scope import Scope
 from sparkml_track.executors._spark.application import check_running, telling_of_its_end
 from sparkml_track.executors._spark.job_submitters import Interrupter, is_connect
 from sparkml_track.executors._spark.quiet import hush

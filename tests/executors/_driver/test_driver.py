@@ -13,7 +13,8 @@ import pytest
 import sparkml_track as st
 from sparkml_track.errors import SlotsLost
 from sparkml_track.executors import Ended, Executor, Started, Work, open_executor
-from sparkml_track.executors._driver.executor import DriverExecutor, NoScope
+from sparkml_track.executors._driver.executor import DriverExecutor
+from sparkml_track.executors._driver.scope import NoScope
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import Outcome, State
 
