@@ -181,5 +181,7 @@ def _failed(given: SweepArguments, outcome: Outcome) -> SparkmlError:
     if outcome.reason == "worker lost":
         return ExecutorError(f"{given.name} was not finished: {outcome.message}; raise retries to go on longer")
     if outcome.reason == "timeout":
-        return SparkmlError(f"{given.name} was ended: {outcome.message}; raise timeout, or let it be")
+        return SparkmlError(
+            f"{given.name} was ended: {outcome.message}; give timeout more seconds, or None for no limit"
+        )
     return SparkmlError(f"{given.name} failed: {outcome.message}")
