@@ -37,7 +37,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPARK_HOME", str(home))
         with session_on("local-cluster[3,1,1024]") as session:
-            wait_until(lambda: len(jvms()) == 3, 60)
+            wait_until(lambda: len(jvms()) == 3, 200)
             yield session
 
 
@@ -83,7 +83,7 @@ def training(marks: Path) -> Callable[..., Any]:
 def waiting_ranks(marks: Path) -> list[int]:
     """The processes of the ranks of the first attempt, once both wait."""
     files = [marks / f"pid.{rank}" for rank in range(2)]
-    wait_until(lambda: all(path.exists() for path in files), 90)
+    wait_until(lambda: all(path.exists() for path in files), 200)
     return [int(path.read_text()) for path in files]
 
 
@@ -171,4 +171,4 @@ def test_sweeps_beside_each_other_all_end(gangs: tuple[int, ...], spark: SparkSe
         assert not isinstance(ends.get(number), BaseException | None), ends.get(number)
         assert [trial.value for trial in ends[number].trials] == [(float(gang),)] * 3
     let_go(spark.sparkContext)
-    wait_until(lambda: not [pid for jvm in jvms() for pid in descendants(jvm) if "template" in command(pid)], 20)
+    wait_until(lambda: not [pid for jvm in jvms() for pid in descendants(jvm) if "template" in command(pid)], 60)

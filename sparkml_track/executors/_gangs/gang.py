@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from sparkml_track.executors._base import Ended, Lost
 from sparkml_track.executors._gangs.gathering import Gathering
@@ -19,13 +20,15 @@ __all__ = ["PORT_TAKEN", "Gang"]
 PORT_TAKEN = "another process took the port that its ranks were to meet at"
 
 #: Seconds for which a rank that raised may be the victim of another one, whose end is not known yet.
-_VICTIM = 1.0
+_VICTIM = 2.0
 #: Characters of the logs of ranks that are kept beside that of the first.
 _LOG = 16_384
 #: How an end is known that came of another process having taken the port of the gang.
 _TAKEN = ("eaddrinuse", "address already in use")
 #: Reasons of a process that did not say how it ended.
 _DIED = ("signal", "exit")
+#: Of these, what libraries do themselves when they lose a rank: NCCL's watchdog aborts its process.
+_AFTER_OTHERS = "(SIGABRT)"
 
 
 @dataclass(eq=False)
@@ -105,7 +108,7 @@ class Gang:
                 charged = self.begun and any(one.charged for one in self.ends.values() if isinstance(one, Lost))
                 return Lost(self.attempt.id, f"rank {rank}: {end.message}", charged)
         for rank, outcome in self._outcomes():
-            if outcome.reason in _DIED:
+            if outcome.reason in _DIED and not self._died_of_others(rank, outcome):
                 said = f"; it had printed: {outcome.log[-500:]}" if outcome.log else ""
                 return Lost(self.attempt.id, f"rank {rank}: {outcome.message}{said}", charged=True)
         raised = dict(self._outcomes()).get(0)
@@ -117,6 +120,12 @@ class Gang:
         if taken and again:
             return Lost(self.attempt.id, PORT_TAKEN, charged=False)
         return None
+
+    def _died_of_others(self, rank: int, outcome: Outcome) -> bool:
+        """Whether another rank had raised before, and this one left in a way that may have come of it."""
+        earlier = [one for _, one in takewhile(lambda each: each[0] != rank, self._outcomes())]
+        may = outcome.reason == "exit" or _AFTER_OTHERS in outcome.message
+        return may and any(one.state is State.FAILED and one.reason not in _DIED for one in earlier)
 
     def _outcomes(self) -> list[tuple[int, Outcome]]:
         return [(rank, end.outcome) for rank, end in self.ends.items() if isinstance(end, Ended)]

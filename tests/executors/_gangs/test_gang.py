@@ -18,6 +18,8 @@ from sparkml_track.trial import Attempt, Outcome, State, Trial, Unit
 
 FINISHED = Outcome(State.FINISHED, {"loss": 1.0}, started=5.0, duration=2.0)
 SIGNAL = Outcome(State.FAILED, reason="signal", message="ended by signal 9", log="last words")
+ABORTED = Outcome(State.FAILED, reason="signal", message="ended by signal 6 (SIGABRT)")
+EXITED = Outcome(State.FAILED, reason="exit", message="exited with status 1")
 RAISED = Outcome(State.FAILED, reason="exception", message="ValueError: no")
 ENDED = Outcome(State.KILLED, reason="cancelled")
 TIMEOUT = Outcome(State.KILLED, reason="timeout", message="over the limit of 1 s")
@@ -77,13 +79,15 @@ def test_a_rank_that_raised_may_be_the_victim_of_another_for_a_moment() -> None:
         ([(1, RAISED), (0, ENDED)], State.FAILED, "rank 1: ValueError: no"),
         ([(0, RAISED), (1, RAISED)], State.FAILED, "ValueError: no"),
         ([(0, FINISHED), (1, RAISED)], State.FAILED, "rank 1: ValueError: no"),
+        ([(0, RAISED), (1, ABORTED)], State.FAILED, "ValueError: no"),
+        ([(0, RAISED), (1, EXITED), (2, ENDED)], State.FAILED, "ValueError: no"),
         ([(0, RAISED), (1, TIMEOUT)], State.KILLED, "rank 1: over the limit of 1 s"),
     ],
 )
 def test_the_end_of_all_is_that_of_the_rank_that_caused_it(
     ends: list[tuple[int, Outcome]], state: State, message: str
 ) -> None:
-    made = gang()
+    made = gang(len(ends))
     for each in ends:
         end(made, *each)
     verdict = made.verdict(again=True)
@@ -100,6 +104,7 @@ def test_the_end_of_all_is_that_of_the_rank_that_caused_it(
         ([(0, RAISED), (1, Lost("7.0.1.1", "worker on b: gone"))], "rank 1: worker on b: gone", True),
         ([(1, Lost("7.0.1.1", "it moves", charged=False)), (0, ENDED)], "rank 1: it moves", False),
         ([(1, SIGNAL), (0, Lost("7.0.1", "gone", charged=False))], "rank 0: gone", False),
+        ([(1, ABORTED), (0, RAISED)], "rank 1: ended by signal 6 (SIGABRT)", True),
         ([(0, TAKEN), (1, RAISED)], PORT_TAKEN, False),
     ],
 )
