@@ -181,10 +181,10 @@ class WorkerPool:
             keep = min(keep, max(len(mine) - others.waiting, len(self.slots) // 2))
         if others.sweeps_waiting:
             keep = min(keep, max(1, len(self.slots) // (1 + others.sweeps)))
-            if TURNS.waits(place, self):  # a gang needs all of its slots, and has the fewer turns for it
+            if TURNS.waits(place, self):  # it needs all of its slots at one time; single attempts can wait
                 keep = min(keep, max(0, len(mine) - others.sweeps_waiting))
         if keep < len(mine):
-            keep = self._size.kept(keep)
+            keep = min(len(mine), self._size.kept(keep))
         for slot in sorted(mine, key=lambda slot: len(slot.ahead))[: len(mine) - keep]:
             _log.info("slot %d makes way for another Spark job", slot.number)
             self._leave(slot)

@@ -345,3 +345,11 @@ def test_a_sweep_of_single_attempts_lets_a_gang_have_what_it_waits_for(place: st
     gang.check(waiting=0)
     assert gang.dismissed == [], "it keeps its slots until its sweep ends"
     gang.staff.close()
+
+
+def test_a_gang_that_gathers_its_slots_gives_none_of_them_away(place: str) -> None:
+    world = some_ready(in_place(World(3, gang=3), place), 2)
+    world.launcher.now = Others(active=1, waiting=5, sweeps=2, sweeps_waiting=5)
+    world.check(waiting=3)
+    assert world.dismissed == []
+    world.staff.close()
