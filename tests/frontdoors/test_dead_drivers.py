@@ -249,6 +249,9 @@ def test_the_list_of_sweeps_ends_what_no_call_goes_on_with(
     killed: Killed, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     killed(fit)
+    (sweep,) = (path.name for path in (home / "journal").iterdir() if path.is_dir())
+    assert command("verify", sweep) == 3
+    assert "its driver died; SparkSearchCV(..., name=...) makes a search that goes on" in capsys.readouterr().out
     assert command("sweeps") == 0
     out, error = capsys.readouterr()
     assert "its parent run ends as killed" in error
@@ -258,6 +261,8 @@ def test_the_list_of_sweeps_ends_what_no_call_goes_on_with(
     assert parent.info.status == "KILLED"
     assert_accounting(home, parent.data.tags[schema.TAG_SWEEP])
     assert command("verify", parent.info.run_id) == 0
+    assert command("resume", sweep) == 2
+    assert "was started by a front door, so this command cannot start it again" in capsys.readouterr().err
 
 
 # -- names
