@@ -17,7 +17,7 @@ from itertools import accumulate
 from .attempt.context import Data, TrialContext
 from .attempt.execute import Stopped, closed, execute
 from .attempt.payload import Payload, in_parts
-from .attempt.run_log import Recorder, executing, new_run_id
+from .attempt.run_log import STORE, Recorder, executing, keep_store, new_run_id
 from .attempt.threads import thread_count
 from .attempt.usage import Meter
 from .condition import LINUX, born_here
@@ -174,6 +174,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
         paths = HostPaths(loaded.places.host)
         data = Data(loaded.data, paths.blobs)
         first_id = _first_run_id(tracked=loaded.tracked)
+        store = os.environ.get(STORE, "") if loaded.tracked else ""
         clean, meter = _Clean(), Meter()
         while True:
             run, given = link.receive()
@@ -191,6 +192,7 @@ def serve(sock: socket.socket, loaded: Loaded) -> None:
                     os.environ[_RUN_ID] = recorder.run_id
                 meter.begin()
                 done = execute(loaded.objective, run, data, link, loaded.metric, loaded.places)
+                keep_store(store)
                 done = closed(done, recorder.close)._replace(usage=meter.end())
                 if with_mlflow:
                     os.environ[_RUN_ID] = first_id  # an environment that is as before need not be restored

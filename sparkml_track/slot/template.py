@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .attempt.returned import describe_error
+from .attempt.run_log import STORE, choose_store
 from .attempt.threads import thread_count
 from .autolog import VARIABLE, autolog_on_import
 from .child import Loaded, serve
@@ -112,6 +113,8 @@ class Template:
             preload(self._loaded.objective)
             for _, opener in self._loaded.data.values():
                 importlib.import_module(getattr(opener, "imports", "builtins"))
+            if self._loaded.tracked:
+                choose_store(os.environ.get(STORE, ""))
             self._sources = sources_of_modules()
             self._state = [Ready(_versions())]
             threads = thread_count()

@@ -164,6 +164,22 @@ def test_autologging_ends_in_the_child_run_and_a_param_of_the_space_keeps_its_va
     assert "training_score" in run.data.metrics
 
 
+def goes_elsewhere(trial: Any) -> float:
+    import mlflow
+
+    if trial.number != 1:
+        mlflow.log_metric("mine", trial.number)
+    if trial.number < 2:  # after it has used the trial's store, and without
+        mlflow.set_tracking_uri(f"sqlite:///{trial.artifact_dir}/other.db")
+        mlflow.set_registry_uri(f"sqlite:///{trial.artifact_dir}/other.db")
+    return float(trial.params["x"])
+
+
+def test_a_trial_that_chooses_another_store_leaves_the_next_one_its_own(swept: Any) -> None:
+    _, runs = swept(goes_elsewhere, executor="processes", max_trials=4)
+    assert [run.data.metrics.get("mine") for run in runs] == [0.0, None, 2.0, 3.0]
+
+
 def only_fits(trial: Any) -> float:
     """Nothing of MLflow: the sweep switches it on."""
     from sklearn.linear_model import LogisticRegression
