@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, TableError
@@ -21,6 +22,7 @@ from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, inser
 from sparkml_track.tables._delta.rewrite.pruning import Range, matcher, may_match
 from sparkml_track.tables._delta.spark import repeated_key
 from sparkml_track.tables._delta.staging import Staged, staged_rows
+from sparkml_track.tables._rows.columns import parse_roles
 from sparkml_track.tables._rows.expect import duplicate_error
 from sparkml_track.tables._values import MergeRule, TransactionId
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _BROADCAST = 500_000
 # Rows times files that are compared to leave files out.
 _COMPARED = 200_000_000
+# Rows whose keys are read without a thought.
+_FEW = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +78,31 @@ def held(
     name = path.name
     with translated(f"merging into table {name}", TableError):
         # A plan that is asked twice may answer twice: what was computed is kept, and lost rather than made anew.
-        source = data.withColumn(HERE, f.lit(True)).localCheckpoint()
-        columns = [f.col(f"`{key}`") for key in keys]
-        found = source.select(
-            f.count(f.lit(1)).alias("rows"),
-            *[f.count(f.when(column.isNull(), 1)).alias(f"nulls{n}") for n, column in enumerate(columns)],
-            *[f.min(column).alias(f"low{n}") for n, column in enumerate(columns)],
-            *[f.max(column).alias(f"high{n}") for n, column in enumerate(columns)],
-        )
-        facts = found.toArrow().to_pylist()[0]
+        source = data.withColumn(HERE, f.lit(True)).localCheckpoint(eager=False)
+        facts = _facts(source, keys)
     if nulls := [f"{facts[f'nulls{n}']:,} nulls in {key!r}" for n, key in enumerate(keys) if facts[f"nulls{n}"]]:
         raise DataError(f"table {name}: {'; '.join(nulls)}, which is never null. Nothing was written")
-    if twice := repeated_key(source, keys):
+    if (facts["most"] or 0) > 1 and (twice := repeated_key(source, keys)):
         raise duplicate_error(name, keys, twice)
     bounds = tuple(Range(key, facts[f"low{n}"], facts[f"high{n}"]) for n, key in enumerate(keys))
     return Merging(path, tuple(keys), tuple(rules), transaction, source, facts["rows"], bounds)
+
+
+def _facts(source: DataFrame, keys: Sequence[str]) -> dict[str, Any]:
+    """How many rows come, how many of one key at most, and nulls and bounds of each key column; in one job."""
+    from pyspark.sql import functions as f
+
+    columns = [f.col(f"`{key}`").alias(f"key{n}") for n, key in enumerate(keys)]
+    grouped = source.select(*columns).groupBy(*[f"key{n}" for n in range(len(keys))]).count()
+    found = grouped.select(
+        f.coalesce(f.sum("count"), f.lit(0)).alias("rows"),
+        f.max("count").alias("most"),
+        *[f.sum(f.when(f.col(f"key{n}").isNull(), f.col("count"))).alias(f"nulls{n}") for n in range(len(keys))],
+        *[f.min(f"key{n}").alias(f"low{n}") for n in range(len(keys))],
+        *[f.max(f"key{n}").alias(f"high{n}") for n in range(len(keys))],
+    )
+    facts: dict[str, Any] = found.toArrow().to_pylist()[0]
+    return facts
 
 
 def compute(spark: SparkSession, found: log.Log, wanted: Merging) -> Plan | None:
@@ -99,8 +113,16 @@ def compute(spark: SparkSession, found: log.Log, wanted: Merging) -> Plan | None
     with translated(f"merging into table {wanted.path.name}", TableError):
         candidates = everything if wanted.all_files else _met(spark, everything, wanted)
         counts = _touched(with_files(spark, candidates, schema), wanted) if candidates else {}
-    touched = [entry for name, entry in by_name(candidates).items() if name in counts]
-    staged = _staged(spark, touched, candidates, wanted, found)
+    known = by_name(candidates)
+    touched = [known[name] for name, by_rule in counts.items() if any(rule != NONE for rule in by_rule)]
+    # Where keys are unique in the table, as many matches as rows leave nothing to insert.
+    unique = set(parse_roles(schema)) and set(parse_roles(schema)) <= set(wanted.keys)
+    matches = sum(sum(by_rule.values()) for by_rule in counts.values())
+    inserting = any(rule.when == "not_matched" for rule in wanted.rules) and wanted.rows > 0
+    if unique and not wanted.all_files and matches == wanted.rows:
+        inserting = False
+    met = candidates if wanted.all_files else [known[name] for name in counts]
+    staged = _staged(spark, touched, met if inserting else None, wanted, found)
     if not touched and not (staged and staged.files) and wanted.transaction is None:
         return None
     judge = matcher(() if wanted.all_files else wanted.bounds, types)
@@ -118,7 +140,8 @@ def _met(spark: SparkSession, everything: Sequence[Entry], wanted: Merging) -> l
     bounded = [(n, e.lowest[key], e.highest[key]) for n, e in enumerate(near) if {key} <= {*e.lowest} & {*e.highest}]
     # Only whole numbers and text are compared: their bounds are exact.
     exact = [row for row in bounded if isinstance(row[1], int | str) and not isinstance(row[1], bool)]
-    if len(near) < 2 or not exact or wanted.rows * len(exact) > _COMPARED:
+    few = sum(entry.rows or _FEW for entry in near) < _FEW  # reading their keys costs less than leaving some out
+    if few or not exact or wanted.rows * len(exact) > _COMPARED:
         return near
     column = wanted.source[f"`{key}`"]
     ranged = spark.createDataFrame(exact, ["file", "low", "high"])
@@ -129,9 +152,9 @@ def _met(spark: SparkSession, everything: Sequence[Entry], wanted: Merging) -> l
 
 
 def _touched(rows: DataFrame, wanted: Merging) -> dict[str, dict[int, int]]:
-    """For each file that must be rewritten, how many of its rows each rule takes."""
+    """For each file that holds rows which may change, how many of them each rule takes, or none."""
     how = "left" if wanted.all_files else "inner"
-    taken = ruled(joined(rows, _small(wanted), wanted.keys, how), wanted.rules).where(f"{RULE} != {NONE}")
+    taken = ruled(joined(rows, _small(wanted), wanted.keys, how), wanted.rules)
     counts: dict[str, dict[int, int]] = {}
     for row in taken.groupBy(FILE, RULE).count().collect():
         counts.setdefault(path_of(row[FILE]), {})[row[RULE]] = row["count"]
@@ -148,25 +171,36 @@ def _small(wanted: Merging) -> DataFrame:
 
 
 def _staged(
-    spark: SparkSession, touched: Sequence[Entry], candidates: Sequence[Entry], wanted: Merging, found: log.Log
+    spark: SparkSession, touched: Sequence[Entry], met: Sequence[Entry] | None, wanted: Merging, found: log.Log
 ) -> Staged | None:
-    """Write the rows of the touched files as they will be, and those that come new."""
+    """Write the rows of the touched files as they will be, and those that come new.
+
+    Args:
+        spark: the session.
+        touched: files to rewrite.
+        met: files in which rows match, whether a rule takes them or not; None where nothing is inserted.
+        wanted: what to merge.
+        found: the version.
+    """
     from pyspark.sql import functions as f
 
     schema = log.schema_of(found)
-    inserting = any(rule.when == "not_matched" for rule in wanted.rules) and wanted.rows
-    if not touched and not inserting:
+    if not touched and met is None:
         return None
     with translated(f"merging into table {wanted.path.name}", TableError):
         fields = rows_of(spark, (), schema).schema
         source = f.broadcast(wanted.source) if wanted.rows <= _BROADCAST else wanted.source
-        changed = ruled(joined(rows_of(spark, touched, schema), source, wanted.keys, "left"), wanted.rules)
-        new = results(changed, wanted.rules, fields)
-        if inserting:
-            # Rows may match in files that no rule touches; those are not new either.
-            there = rows_of(spark, candidates, schema).select(*[f"`{key}`" for key in wanted.keys])
-            fresh = joined(wanted.source, there, wanted.keys, "left_anti")
-            new = new.unionAll(inserts(fresh, wanted.rules, fields))
+        parts = []
+        if touched:
+            changed = ruled(joined(rows_of(spark, touched, schema), source, wanted.keys, "left"), wanted.rules)
+            parts.append(results(changed, wanted.rules, fields))
+        if met is not None:
+            keys = [f"`{key}`" for key in wanted.keys]
+            # First the few keys of the table that match, which are cheap to send; then the rows that lack one.
+            there = joined(rows_of(spark, met, schema).select(*keys), source.select(*keys), wanted.keys, "left_semi")
+            fresh = joined(wanted.source, there, wanted.keys, "left_anti") if met else wanted.source
+            parts.append(inserts(fresh, wanted.rules, fields))
+        new = reduce(lambda one, other: one.unionAll(other), parts)
     return staged_rows(wanted.path, new, found)
 
 
