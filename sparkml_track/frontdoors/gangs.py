@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +22,7 @@ from sparkml_track.engine.identity.objective_code import inner, plain
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.arguments import SweepArguments
-from sparkml_track.engine.spec.kinds import is_whole
+from sparkml_track.engine.spec.kinds import is_unicode, is_whole
 from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.errors import DataError, ExecutorError, ObjectiveError, ResumeRefused, SparkmlError, SpecError
 from sparkml_track.executors import Resources
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["distribute"]
 
 _RESOURCES, _TRACKING = Resources(), Tracking()
+#: Characters of an argument that is recorded as it is.
+_SHOWN = 250
 #: What goes on with a call that was interrupted.
 _ORIGIN = {"door": "distribute(...) with the same function and arguments"}
 _log = logging.getLogger(__name__)
@@ -135,9 +138,16 @@ def _check(fn: Callable[..., Any], args: tuple[object, ...], workers: object) ->
 
 
 def _recorded(args: tuple[object, ...]) -> dict[str, object]:
-    """The arguments as params of the run: plain ones as they are, others by their type."""
-    shown = {str(at): value if plain(value) else type(value).__qualname__ for at, value in enumerate(args)}
+    """The arguments as params of the run: short plain ones as they are, others by their type."""
+    shown = {str(at): value if _is_short(value) else type(value).__qualname__ for at, value in enumerate(args)}
     return {"args": shown} if shown else {}
+
+
+def _is_short(value: object) -> bool:
+    """Whether a tracking store takes it as it is."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return plain(value) and len(str(value)) <= _SHOWN and is_unicode(str(value))
 
 
 def _called(given: SweepArguments, spark: SparkSession | None, progress: ProgressListener | bool | None) -> Outcome:

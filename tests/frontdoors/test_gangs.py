@@ -167,6 +167,14 @@ def test_what_is_wrong_is_said_before_anything_starts(home: Path) -> None:
     assert len(sweeps(home)) == 1
 
 
+def test_arguments_of_any_kind_are_taken() -> None:
+    def count(*args: object) -> int:
+        return len(args)
+
+    for args in ((float("nan"), float("-inf"), None, ""), ("x" * 10_000, "\udc80", 10**30), ({"a": [1]}, b"x", object)):
+        assert call(count, *args, workers=1, executor="inline") == len(args)
+
+
 def test_a_value_that_is_too_large_says_so() -> None:
     def large() -> bytes:
         return bytes(65 << 20)
