@@ -29,8 +29,8 @@ class UnitHistory:
 
     @property
     def reports(self) -> list[Report]:
-        """Of the latest attempts, unit after unit."""
-        return list(in_order(self._reports))
+        """Of units that ended, one after another: what was ended because its trial ends has said nothing."""
+        return list(in_order(self.accepted_reports))
 
     @property
     def accepted_reports(self) -> dict[int, list[Report]]:
@@ -45,7 +45,7 @@ class UnitHistory:
     @property
     def logged(self) -> list[RunLog]:
         """Likewise, what they logged through MLflow."""
-        return list(in_order(self._logged))
+        return list(in_order(self.accepted_logs))
 
     def submitted(self, record: Submitted) -> list[str]:
         """Takes an attempt; what contradicts others, for a person."""

@@ -31,6 +31,7 @@ from sparkml_track.engine.records.types import (
 from sparkml_track.engine.recovery.rebuild import params_of
 from sparkml_track.engine.results.history import History
 from sparkml_track.engine.spec.spec import Spec
+from sparkml_track.engine.spec.units import Units
 from sparkml_track.errors import JournalError
 from sparkml_track.executors import Capabilities, Ended, Event, Executor, Started
 from sparkml_track.executors import Reported as Said
@@ -305,3 +306,20 @@ def test_a_sweep_holds_less_than_a_kilobyte_a_trial_logs_and_reports_are_let_go(
 def test_curves_are_of_a_bounded_number_of_trials() -> None:
     grown = _bytes_held(1500, reports=20) - _bytes_held(500, reports=20)
     assert grown / 1000 < 1200, f"{grown / 1000:.0f} bytes a trial that reported 20 times"
+
+
+def test_a_trial_has_what_its_units_with_an_outcome_said_and_nothing_of_those_it_ended() -> None:
+    """As its child run, to which nothing of a unit goes that was ended because another one failed."""
+    plan = replace(PLAN, spec=planned_spec(replace(SPEC, units=Units(2)).plan()))
+    failed = records.UnitAccepted(AttemptId.parse("0.0.1"), State.FAILED, {}, 100.0, 1.0, "h", "exception", "raised")
+
+    def logged(attempt: str) -> records.Logged:
+        return records.Logged(AttemptId.parse(attempt), RunLog(params={f"by {attempt}": "1"}))
+
+    both = ("0.0.1", "0.1.1")
+    said = [plan, asked(0), *map(submitted, both), *map(logged, both), *(reported(one, 0) for one in both), failed]
+    past = history([*said, accepted(0, State.FAILED, metrics={}, reason="exception")], keep=True)
+    assert [set(log.params) for log in past.logged[0]] == [{"by 0.0.1"}]
+    assert len(past.reports[0]) == 1
+    killed = history([*said[:-1], accepted(0, State.KILLED, metrics={}, reason="cancelled")], keep=True)
+    assert (killed.logged, killed.reports) == ({}, {})
