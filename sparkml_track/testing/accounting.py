@@ -54,7 +54,7 @@ class _Said:
     asked: Bodies = field(default_factory=dict)
     accepted: Bodies = field(default_factory=dict)
     submitted: Counter[int] = field(default_factory=Counter)
-    logged: dict[int, Mapping[str, str]] = field(default_factory=dict)
+    logged: dict[tuple[int, int], Mapping[str, str]] = field(default_factory=dict)
     published: set[int] = field(default_factory=set)
     early: set[int] = field(default_factory=set)
     ended: Mapping[str, Any] = field(default_factory=dict)
@@ -88,12 +88,13 @@ class _Said:
         assert number not in self.accepted, f"attempt {body['a']} after the outcome was accepted"
         assert (number, attempt.unit) not in self.units, f"attempt {body['a']} after the outcome of its unit"
         self.submitted[number] += 1
-        self.logged.pop(number, None)
+        self.logged.pop((number, attempt.unit), None)
 
     def _logged(self, body: Mapping[str, Any]) -> None:
-        """Params that the latest attempt logged through MLflow; the first value of a name counts."""
-        number = AttemptId.parse(body["a"]).trial
-        self.logged[number] = {**body.get("params", {}), **self.logged.get(number, {})}
+        """Params that the latest attempt of a unit logged through MLflow; the first value of a name counts."""
+        attempt = AttemptId.parse(body["a"])
+        key = attempt.trial, attempt.unit
+        self.logged[key] = {**body.get("params", {}), **self.logged.get(key, {})}
 
     def _unit(self, body: Mapping[str, Any]) -> None:
         """Of a trial with several units."""
@@ -115,6 +116,12 @@ class _Said:
 
     def _ended(self, body: Mapping[str, Any]) -> None:
         self.ended = body
+
+    def params(self, number: int) -> dict[str, str]:
+        """What the units of a trial that have outcomes logged; the first one that has a name counts."""
+        mine = sorted((key for key in self.logged if key[0] == number), reverse=True)
+        of_units = [self.logged[key] for key in mine if key in self.units or "units" not in self.plan]
+        return {name: value for params in of_units for name, value in params.items()}
 
     def children(self) -> set[int]:
         """The trials that must have a child run."""
@@ -143,7 +150,7 @@ def _check(tracker: Tracker, sweep: str, said: _Said) -> Mapping[str, int]:
     wanted = Counter(said.children())
     assert counts == wanted, f"child runs too many: {counts - wanted}, and missing: {wanted - counts}"
     for child in children:
-        _check_child(child, asked[child.number], accepted[child.number], said.logged.get(child.number, {}))
+        _check_child(child, asked[child.number], accepted[child.number], said.params(child.number))
     states = Counter(str(body["state"]) for body in accepted.values())
     _check_parent(parent, states, ended)
     _check_best(parent, said)

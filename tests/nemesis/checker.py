@@ -50,7 +50,7 @@ def check(plan: Plan, home: Path, uri: str, executions: Executions, death: Death
     assert sorted(found.accepted) == list(range(plan.trials))
     assert sum(counts[state] for state in ("finished", "pruned", "failed", "killed")) == plan.trials
     _check_states(plan, found)
-    _check_executions(found, executions, death)
+    _check_executions(found, executions, death, plan.units)
     _check_runs(plan, found, uri)
     return found
 
@@ -62,24 +62,33 @@ def _check_states(plan: Plan, found: Found) -> None:
             assert number % RAISES[0] == RAISES[1] and body["why"] == "exception", (number, body)
         else:
             params = found.asked[number]
-            want = (params["x"] - 1.0) ** 2 + params["kind"]["c"]
+            base = (params["x"] - 1.0) ** 2 + params["kind"]["c"]
+            want = sum(base + unit for unit in range(plan.units)) / plan.units
             assert body["metrics"]["loss"] == want, (number, body)
             assert body["state"] in ("finished", "pruned" if plan.pruner else "finished"), (number, body)
         assert body["state"] != "finished" or number % RAISES[0] != RAISES[1], (number, body)
 
 
-def _check_executions(found: Found, executions: Executions, death: Death) -> None:
+def _check_executions(found: Found, executions: Executions, death: Death, units: int = 1) -> None:
     """What had an outcome was not executed again; an attempt is executed once by each driver at most."""
-    twice = [one for one, count in Counter((e.trial, e.attempt, e.sent) for e in executions.begun).items() if count > 1]
+    each = Counter((e.trial, e.unit, e.attempt, e.sent) for e in executions.begun)
+    twice = [one for one, count in each.items() if count > 1]
     assert not twice, f"attempts that were executed twice: {twice}"
     before = {execution.sent for execution in death.begun}
     assert len(before) == 1
-    again = [e for e in executions.begun if e.sent not in before and e.trial in death.accepted]
+    later = [e for e in executions.begun if e.sent not in before]
+    again = [e for e in later if e.trial in death.accepted or (e.trial, e.unit) in death.units]
     assert not again, f"accepted before the driver died, and executed again: {again}"
-    ran = {(e.trial, e.attempt) for e in executions.begun}
+    ran = {(e.trial, e.unit, e.attempt) for e in executions.begun}
     for number, body in found.accepted.items():
-        attempt = int(body["metrics"].get("attempt", 0))
-        assert not attempt or (number, attempt) in ran, f"trial {number}: attempt {attempt} never ran"
+        for unit in range(units):
+            attempt = int(body["metrics"].get(_of(unit, units, "attempt"), 0))
+            assert not attempt or (number, unit, attempt) in ran, f"trial {number}: attempt {attempt} never ran"
+
+
+def _of(unit: int, units: int, metric: str) -> str:
+    """What a metric of a unit is called in its trial."""
+    return metric if units == 1 else f"fold_{unit}_{metric}"
 
 
 def _check_runs(plan: Plan, found: Found, uri: str) -> None:
@@ -92,23 +101,39 @@ def _check_runs(plan: Plan, found: Found, uri: str) -> None:
     assert {run.info.status for run in runs} <= {"FINISHED", "FAILED", "KILLED"}
     for run in runs:
         if schema.TAG_NUMBER in run.data.tags:
-            _check_child(client, run, found.accepted[int(run.data.tags[schema.TAG_NUMBER])])
+            accepted = found.accepted[int(run.data.tags[schema.TAG_NUMBER])]
+            for unit in range(plan.units):
+                _check_unit(client, run, accepted, unit, plan.units)
+            if accepted["state"] == "finished":
+                _check_files(client, run, accepted["n"], plan.units)
 
 
-def _check_child(client: MlflowClient, run: Any, accepted: Mapping[str, Any]) -> None:
-    number = accepted["n"]
-    points = [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "loss")]
-    assert len(points) == len(set(points)), f"trial {number}: reports that are there twice: {points}"
-    logged = [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "logged")]
-    assert len(logged) == len(set(logged)), f"trial {number}: values that are there twice: {logged}"
+def _check_unit(client: MlflowClient, run: Any, accepted: Mapping[str, Any], unit: int, units: int) -> None:
+    """What a unit, or a trial that is one, reported and logged: that of its accepted attempt."""
+    where = f"trial {accepted['n']}, unit {unit}"
+    suffix = f"_{unit}" if units > 1 else ""
+    points = history(client, run, _of(unit, units, "loss"))
+    assert len(points) == len(set(points)), f"{where}: reports that are there twice: {points}"
+    logged = history(client, run, f"logged{suffix}")
+    assert len(logged) == len(set(logged)), f"{where}: values that are there twice: {logged}"
     if accepted["state"] != "finished":
         return
-    attempt = accepted["metrics"]["attempt"]
-    assert sorted(logged) == [(step, attempt) for step in range(3)], f"trial {number}: logged {logged}, not {attempt}"
-    assert run.data.params["began"] == str(int(attempt)), f"trial {number}: the param of another attempt"
-    attempts = {m.value for m in client.get_metric_history(run.info.run_id, "attempt")}
-    assert attempts == {accepted["metrics"]["attempt"]}, f"trial {number}: reports of other attempts: {attempts}"
+    attempt = accepted["metrics"][_of(unit, units, "attempt")]
+    assert sorted(logged) == [(step, attempt) for step in range(3)], f"{where}: logged {logged}, not {attempt}"
+    assert run.data.params[f"began{suffix}"] == str(int(attempt)), f"{where}: the param of another attempt"
+    attempts = {value for _, value in history(client, run, _of(unit, units, "attempt"))}
+    assert attempts == {attempt}, f"{where}: reports of other attempts: {attempts}"
     steps = {step for step, _ in points}
-    assert steps == {0, 1, 2, 3} or steps == {0, 1, 2}, f"trial {number}: {points}"
-    names = [file.path for file in client.list_artifacts(run.info.run_id)]
-    assert ("note.txt" in names) == (number % FILES[0] == FILES[1]), f"trial {number}: {names}"
+    assert steps == {0, 1, 2, 3} or steps == {0, 1, 2}, f"{where}: {points}"
+
+
+def history(client: MlflowClient, run: Any, metric: str) -> list[tuple[int, float]]:
+    """Steps and values."""
+    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]
+
+
+def _check_files(client: MlflowClient, run: Any, number: int, units: int) -> None:
+    folders = [None] if units == 1 else [f"fold_{unit}" for unit in range(units)]
+    for folder in folders:
+        names = [Path(file.path).name for file in client.list_artifacts(run.info.run_id, folder)]
+        assert ("note.txt" in names) == (number % FILES[0] == FILES[1]), f"trial {number}, {folder}: {names}"

@@ -17,12 +17,14 @@ class Execution:
         attempt: from 1.
         sent: names the driver that sent it.
         pid: of its process.
+        unit: of the trial.
     """
 
     trial: int
     attempt: int
     sent: str
     pid: int
+    unit: int = 0
 
 
 class Executions:
@@ -51,8 +53,8 @@ class Executions:
                 self._take(*line.split())
         return len(self.begun)
 
-    def _take(self, what: str, trial: str, attempt: str, sent: str, pid: str) -> None:
-        execution = Execution(int(trial), int(attempt), sent, int(pid))
+    def _take(self, what: str, trial: str, attempt: str, sent: str, pid: str, unit: str = "0") -> None:
+        execution = Execution(int(trial), int(attempt), sent, int(pid), int(unit))
         if what == "begin":
             self.begun.append(execution)
             self.running.add(execution)

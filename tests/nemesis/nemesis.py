@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sparkml_track.journals import read, sweeps
 from sparkml_track.testing.servers import TrackingServer
+from sparkml_track.trial import AttemptId
 from tests.clusters import Cluster, command, wait_until
 from tests.nemesis.executions import Execution, Executions
 from tests.nemesis.hosts import HOSTS, Known, executors, of_host, send, workers
@@ -74,10 +75,12 @@ class Death:
     Attributes:
         accepted: trials that had an outcome in the journal.
         begun: attempts that had begun.
+        units: trial and index of units that had one, where trials have several.
     """
 
     accepted: set[int]
     begun: list[Execution]
+    units: set[tuple[int, int]] = field(default_factory=set)
 
 
 @dataclass
@@ -188,7 +191,7 @@ class Nemesis:
         running, driver = self._running(host), self.driver.process.pid
         self._later(fault.lasts, lambda: self._thaw_attempts(host))
         self._later(fault.lasts + AHEAD, lambda: self._thaw(host, running, fault.lasts > SILENT, driver))
-        ids = ", ".join(f"{one.trial}.0.{one.attempt}" for one in running)
+        ids = ", ".join(f"{one.trial}.{one.unit}.{one.attempt}" for one in running)
         return f"froze {host}, {len(there)} processes for {fault.lasts:.1f} s, at work: {ids}"
 
     def _thaw_attempts(self, host: str) -> None:
@@ -222,9 +225,11 @@ class Nemesis:
         pid = self.driver.process.pid
         self.driver.kill()
         (entry,) = sweeps(self.home)
-        accepted = {int(str(r.body["n"])) for r in read(self.home, entry.sweep) if r.kind == "accepted"}
+        records = list(read(self.home, entry.sweep))
+        accepted = {int(str(r.body["n"])) for r in records if r.kind == "accepted"}
+        ids = [AttemptId.parse(str(r.body["a"])) for r in records if r.kind == "unit"]
         self.executions.read()
-        self.death = Death(accepted, list(self.executions.begun))
+        self.death = Death(accepted, list(self.executions.begun), {(each.trial, each.unit) for each in ids})
         self.story.tell(f"killed the driver {pid}: {len(accepted)} outcomes are in the journal")
         if fault.pick < 0.5:
             self._wait_for_attempts()

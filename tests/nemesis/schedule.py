@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["KINDS", "Fault", "Plan", "plan"]
 
@@ -41,6 +41,7 @@ class Plan:
         pruner: its name, or None.
         isolation: of the sweep.
         faults: in the order they come.
+        units: of each trial.
     """
 
     seed: int
@@ -49,9 +50,10 @@ class Plan:
     pruner: str | None
     isolation: str
     faults: tuple[Fault, ...]
+    units: int = 1
 
     def __str__(self) -> str:
-        how = f"{self.trials} trials, {self.sampler}, pruner {self.pruner}, {self.isolation}"
+        how = f"{self.trials} trials, {self.sampler}, pruner {self.pruner}, {self.isolation}, units {self.units}"
         lines = [f"  at {f.at}: {f.kind}, pick {f.pick:.2f}, lasts {f.lasts:.1f} s" for f in self.faults]
         return "\n".join([f"seed {self.seed}: {how}", *lines])
 
@@ -71,7 +73,7 @@ def plan(seed: int, trials: int, more: int) -> Plan:
     kinds = [*KINDS[:-1], *rng.choices(KINDS[:-1], [3, 3, 1, 2], k=more)]
     places += [(rng.uniform(0.03, 0.85), kind, _lasts(kind, rng)) for kind in kinds]
     faults = [Fault(int(at * trials), kind, rng.random(), lasts) for at, kind, lasts in places]
-    return Plan(
+    made = Plan(
         seed,
         trials,
         rng.choice(["random", "tpe", "optuna-tpe"]),
@@ -79,6 +81,8 @@ def plan(seed: int, trials: int, more: int) -> Plan:
         rng.choice(["recycled", "fresh"]),
         tuple(sorted(faults, key=lambda fault: fault.at)),
     )
+    # A pruner sees a trial of several units after each of them, not in the middle of one.
+    return made if made.pruner else replace(made, units=rng.choice([1, 2, 3]))
 
 
 def _lasts(kind: str, rng: random.Random) -> float:

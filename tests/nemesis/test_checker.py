@@ -68,7 +68,25 @@ def test_an_attempt_that_is_executed_twice_or_never_is_found(tmp_path: Path) -> 
     ],
 )
 def test_a_wrong_state_or_the_value_of_another_trial_is_found(more: dict[str, Any]) -> None:
-    made = replace(plan(1, 200, 2), pruner="median")
+    made = replace(plan(1, 200, 2), pruner="median", units=1)
     _check_states(made, accepted())
     with pytest.raises(AssertionError):
         _check_states(made, accepted(**more))
+
+
+def test_a_unit_that_had_its_outcome_and_is_executed_again_is_found(tmp_path: Path) -> None:
+    lines = ["begin 5 1 first 77 0", "begin 5 1 first 78 1", "begin 5 2 second 80 1"]
+    before = executions(tmp_path, *lines[:2]).begun
+    whole = accepted(metrics={"loss": 5.0, "fold_0_attempt": 1.0, "fold_1_attempt": 2.0})
+    _check_executions(whole, executions(tmp_path, *lines), Death(set(), before, {(5, 0)}), 2)
+    with pytest.raises(AssertionError, match="accepted before the driver died, and executed again"):
+        _check_executions(whole, executions(tmp_path, *lines), Death(set(), before, {(5, 1)}), 2)
+    with pytest.raises(AssertionError, match="attempt 2 never ran"):
+        _check_executions(whole, executions(tmp_path, *lines[:2]), Death(set(), before), 2)
+
+
+def test_the_value_of_a_trial_is_the_mean_of_its_units() -> None:
+    made = replace(plan(1, 200, 2), pruner=None, units=2)
+    _check_states(made, accepted(metrics={"loss": 5.0}))
+    with pytest.raises(AssertionError):
+        _check_states(made, accepted())

@@ -68,7 +68,7 @@ def hosts(marked: bytes, tmp_path: Path) -> Iterator[Cluster]:
 
 def settings(made: Plan, hosts: Cluster, server: TrackingServer, folder: Path) -> Path:
     path = folder / "settings.json"
-    sweep = {name: getattr(made, name) for name in ("seed", "trials", "sampler", "pruner", "isolation")}
+    sweep = {name: getattr(made, name) for name in ("seed", "trials", "sampler", "pruner", "isolation", "units")}
     # Whatever is lost can be tried again, so no trial fails by it.
     around = {"retries": len(made.faults), "master": hosts.master, "tracking": server.uri}
     path.write_text(json.dumps({**sweep, **around, "folder": str(folder), "answer": str(folder / "answer")}))
