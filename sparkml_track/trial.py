@@ -222,6 +222,8 @@ class RunLog:
     @classmethod
     def joined(cls, parts: Sequence[RunLog]) -> RunLog:
         """All of them, in their order; of nested runs those that began, up to ``NESTED``."""
+        if not parts:  # as of most trials
+            return cls()
         params: dict[str, str] = {}
         tags: dict[str, str] = {}
         for part in parts:

@@ -100,7 +100,10 @@ def sampled(trials: Sequence[PlotTrial], most: int, goal: Goal) -> list[PlotTria
 
 def _json(value: object) -> str:
     # The text stands inside a script element: nothing in it may close that, or open a comment.
-    text = json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError):  # not plain, or nan somewhere, which few reports have
+        text = json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

@@ -111,7 +111,9 @@ class Match:
 
 def flatten(params: Mapping[str, object]) -> dict[str, object]:
     """Joins the names of nested mappings with dots; tuples become lists."""
-    return dict(_flat(params, ""))
+    flat: dict[str, object] = {}
+    _flatten_into(flat, params, "")
+    return flat
 
 
 def _join(prefix: str, name: str) -> str:
@@ -127,13 +129,19 @@ def plain(value: object) -> object:
     return [plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
-def _flat(params: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
+#: What nearly all values are: to ask whether one of them is a mapping takes longer than all else here.
+_SCALARS = frozenset({bool, float, int, str, type(None)})
+
+
+def _flatten_into(flat: dict[str, object], params: Mapping[str, object], prefix: str) -> None:
     for name, value in params.items():
         path = _join(prefix, str(name))
-        if isinstance(value, Mapping):
-            yield from _flat(value, path)
+        if type(value) in _SCALARS:
+            flat[path] = value
+        elif isinstance(value, Mapping):
+            _flatten_into(flat, value, path)
         else:
-            yield path, plain(value)
+            flat[path] = plain(value)
 
 
 def leaves(node: object, key: str = "", name: str = "", conditions: tuple[tuple[str, int], ...] = ()) -> Iterator[Leaf]:
