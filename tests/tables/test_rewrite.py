@@ -71,6 +71,13 @@ def test_a_merge_that_inserts_alone_removes_no_file(tables: DeltaTables, tmp_pat
     assert sorted(row["n"] for row in tables.to_arrow("t").to_pylist() if row["v"]) == [40, 41, 42]
 
 
+def test_a_key_that_is_there_twice_hides_no_new_row(tables: DeltaTables, spark: SparkSession) -> None:
+    tables.write("twice", pa.table({"n": [1, 1], "v": [0, 0]}))
+    come = spark.createDataFrame([(1, 5), (2, 6)], "n long, v long")  # two rows come, two rows match
+    tables.merge("twice", come, keys=["n"])
+    assert sorted((row["n"], row["v"]) for row in tables.to_arrow("twice").to_pylist()) == [(1, 5), (1, 5), (2, 6)]
+
+
 def test_rows_that_come_are_computed_once(tables: DeltaTables, spark: SparkSession) -> None:
     come = spark.range(0, 40).selectExpr("id as n", "cast(rand() * 1e9 as long) + 1 as v").where("rand() < 0.5")
     before = tables.to_arrow("t").num_rows

@@ -22,12 +22,11 @@ from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, inser
 from sparkml_track.tables._delta.rewrite.pruning import Range, matcher, may_match
 from sparkml_track.tables._delta.spark import repeated_key
 from sparkml_track.tables._delta.staging import Staged, staged_rows
-from sparkml_track.tables._rows.columns import parse_roles
 from sparkml_track.tables._rows.expect import duplicate_error
 from sparkml_track.tables._values import MergeRule, TransactionId
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 # Keys of so few rows are sent to each task; more are shuffled.
 _BROADCAST = 500_000
@@ -49,6 +48,7 @@ class Merging:
         source: the rows that come, held so that each job sees the same; with ``HERE`` true.
         rows: how many.
         bounds: of their keys.
+        fingerprint: of their keys, in any order.
     """
 
     path: Path
@@ -58,6 +58,7 @@ class Merging:
     source: DataFrame
     rows: int
     bounds: tuple[Range, ...]
+    fingerprint: tuple[int, int]
 
     @property
     def all_files(self) -> bool:
@@ -85,7 +86,7 @@ def held(
     if (facts["most"] or 0) > 1 and (twice := repeated_key(source, keys)):
         raise duplicate_error(name, keys, twice)
     bounds = tuple(Range(key, facts[f"low{n}"], facts[f"high{n}"]) for n, key in enumerate(keys))
-    return Merging(path, tuple(keys), tuple(rules), transaction, source, facts["rows"], bounds)
+    return Merging(path, tuple(keys), tuple(rules), transaction, source, facts["rows"], bounds, _print_of(facts))
 
 
 def _facts(source: DataFrame, keys: Sequence[str]) -> dict[str, Any]:
@@ -97,6 +98,7 @@ def _facts(source: DataFrame, keys: Sequence[str]) -> dict[str, Any]:
     found = grouped.select(
         f.coalesce(f.sum("count"), f.lit(0)).alias("rows"),
         f.max("count").alias("most"),
+        *_fingerprint([f"key{n}" for n in range(len(keys))]),
         *[f.sum(f.when(f.col(f"key{n}").isNull(), f.col("count"))).alias(f"nulls{n}") for n in range(len(keys))],
         *[f.min(f"key{n}").alias(f"low{n}") for n in range(len(keys))],
         *[f.max(f"key{n}").alias(f"high{n}") for n in range(len(keys))],
@@ -112,15 +114,10 @@ def compute(spark: SparkSession, found: log.Log, wanted: Merging) -> Plan | None
     everything = entries(found, wanted.path)
     with translated(f"merging into table {wanted.path.name}", TableError):
         candidates = everything if wanted.all_files else _met(spark, everything, wanted)
-        counts = _touched(with_files(spark, candidates, schema), wanted) if candidates else {}
+        counts, all_matched = _touched(with_files(spark, candidates, schema), wanted) if candidates else ({}, False)
     known = by_name(candidates)
     touched = [known[name] for name, by_rule in counts.items() if any(rule != NONE for rule in by_rule)]
-    # Where keys are unique in the table, as many matches as rows leave nothing to insert.
-    unique = set(parse_roles(schema)) and set(parse_roles(schema)) <= set(wanted.keys)
-    matches = sum(sum(by_rule.values()) for by_rule in counts.values())
-    inserting = any(rule.when == "not_matched" for rule in wanted.rules) and wanted.rows > 0
-    if unique and not wanted.all_files and matches == wanted.rows:
-        inserting = False
+    inserting = any(rule.when == "not_matched" for rule in wanted.rules) and wanted.rows > 0 and not all_matched
     met = candidates if wanted.all_files else [known[name] for name in counts]
     staged = _staged(spark, touched, met if inserting else None, wanted, found)
     if not touched and not (staged and staged.files) and wanted.transaction is None:
@@ -151,14 +148,34 @@ def _met(spark: SparkSession, everything: Sequence[Entry], wanted: Merging) -> l
     return [entry for number, entry in enumerate(near) if number not in judged or number in numbers]
 
 
-def _touched(rows: DataFrame, wanted: Merging) -> dict[str, dict[int, int]]:
-    """For each file that holds rows which may change, how many of them each rule takes, or none."""
+def _touched(rows: DataFrame, wanted: Merging) -> tuple[dict[str, dict[int, int]], bool]:
+    """For each file that holds rows which may change, how many of them each rule takes, or none.
+
+    Also whether each row that comes matched exactly one: the keys that matched are those that came, so none is new.
+    """
+    from pyspark.sql import functions as f
+
     how = "left" if wanted.all_files else "inner"
     taken = ruled(joined(rows, _small(wanted), wanted.keys, how), wanted.rules)
     counts: dict[str, dict[int, int]] = {}
-    for row in taken.groupBy(FILE, RULE).count().collect():
-        counts.setdefault(path_of(row[FILE]), {})[row[RULE]] = row["count"]
-    return counts
+    matched, total, mixed = 0, 0, 0
+    keys = [f"source.`{key}`" for key in wanted.keys]
+    for row in taken.groupBy(FILE, RULE).agg(f.count(f.lit(1)).alias("rows"), *_fingerprint(keys)).collect():
+        counts.setdefault(path_of(row[FILE]), {})[row[RULE]] = row["rows"]
+        matched, total, mixed = matched + row["rows"], total + (row["total"] or 0), mixed ^ (row["mixed"] or 0)
+    return counts, (matched, total, mixed) == (wanted.rows, *wanted.fingerprint)
+
+
+def _fingerprint(keys: Sequence[str]) -> list[Column]:
+    """Numbers by which two sets of keys are known to be the same: a sum and an exclusive or of their hashes."""
+    from pyspark.sql import functions as f
+
+    hashed = f.xxhash64(*[f.col(key) for key in keys])
+    return [f.sum(hashed.bitwiseAND(f.lit(0xFFFFFFFF))).alias("total"), f.bit_xor(hashed).alias("mixed")]
+
+
+def _print_of(facts: Mapping[str, Any]) -> tuple[int, int]:
+    return facts["total"] or 0, facts["mixed"] or 0
 
 
 def _small(wanted: Merging) -> DataFrame:
