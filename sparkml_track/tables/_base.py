@@ -238,12 +238,12 @@ class Tables(ABC):
     def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
         """Make small files into larger ones, so that reads open fewer; the rows stay.
 
-        Other writers go on meanwhile. With a session it is a Spark job, otherwise delta-rs does it in the process.
+        Other writers go on meanwhile. With a session it is a Spark job, otherwise the process does it.
 
         Args:
             name: of the table.
-            by: columns by which rows that are near lie in the same file, so that reads skip files: sorted by Spark,
-                along a Z-order curve by delta-rs. Every file is rewritten then; without, only small ones.
+            by: columns to sort by, so that rows that are near lie in the same file and reads skip the others. Every
+                file is rewritten then, in memory where there is no session; without, only small ones.
             size: bytes that a file should have.
 
         Returns:

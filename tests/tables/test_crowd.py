@@ -22,6 +22,7 @@ from sparkml_track.tables import DeltaTables
 
 root, me, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 tables, random, mine, done, count = DeltaTables(root), random.Random(me), {}, [], 0
+print("ready", flush=True)
 sys.stdin.readline()
 end = time.monotonic() + seconds
 while time.monotonic() < end or not done:
@@ -71,7 +72,14 @@ def test_no_row_is_lost_or_doubled_and_the_history_is_whole(tmp_path: Path) -> N
         )
         for number in range(int(PROCESSES))
     ]
-    answers = [json.loads(writer.communicate("\n")[0]) for writer in writers]
+    for writer in writers:  # all of them have started before one begins
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    answers = [json.loads(writer.communicate()[0]) for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * len(writers)
     ledger = {"start": -1}
     for answer in answers:

@@ -40,7 +40,7 @@ MOMENTS = {
     "merge": ["log.edit", "after log.edit"],
     "update": ["log.edit", "after log.edit"],
     "delete": ["log.edit", "after log.edit"],
-    "optimize": ["upkeep._optimize", "after upkeep._optimize"],
+    "optimize": ["files.staged_files", "landing._commit", "actions.os.link", "after actions.os.link"],
     "restore": ["log.restore", "after log.restore"],
     "landing": ["landing._commit", "actions._write_through", "actions.os.link", "after actions.os.link"],
 }

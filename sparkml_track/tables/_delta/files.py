@@ -103,7 +103,7 @@ def stage_arrow(rows: pa.Table, folder: Path, by: Sequence[str] = ()) -> Partiti
     """
     folder.mkdir(parents=True)
     if not by:
-        _write(rows, folder, "part")
+        write_parts(rows, folder, "part")
         return {}
     found: dict[str, Mapping[str, str | None]] = {}
     for number, values in enumerate(rows.select(list(by)).group_by(list(by)).aggregate([]).to_pylist()):
@@ -111,9 +111,22 @@ def stage_arrow(rows: pa.Table, folder: Path, by: Sequence[str] = ()) -> Partiti
             raise DataError(f"table {folder.parent.name}: empty text in a partition column ({', '.join(by)})")
         wanted = [pc.is_null(rows[c]) if v is None else pc.equal(rows[c], v) for c, v in values.items()]
         part = rows.filter(reduce(pc.and_, wanted)).drop_columns(list(by))
-        named = {column: None if value is None else _text(value) for column, value in values.items()}
-        found |= dict.fromkeys(_write(part, folder, f"part-{number:05d}"), named)
+        found |= dict.fromkeys(write_parts(part, folder, f"part-{number:05d}"), partition_texts(values))
     return found
+
+
+def write_parts(rows: pa.Table, folder: Path, prefix: str, most: int = _ROWS_PER_FILE) -> list[str]:
+    """Write rows into files of at most ``most`` of them, and give the names."""
+    names = []
+    for number, start in enumerate(range(0, max(rows.num_rows, 1), most)):
+        names.append(f"{prefix}-{number:05d}.parquet")
+        pq.write_table(rows.slice(start, most), folder / names[-1], compression="zstd", row_group_size=_ROWS_PER_GROUP)
+    return names
+
+
+def partition_texts(values: Mapping[str, object]) -> dict[str, str | None]:
+    """Values of partition columns as the log writes them."""
+    return {column: None if value is None else _text(value) for column, value in values.items()}
 
 
 def gather(folder: Path) -> Partitions:
@@ -217,15 +230,6 @@ def _bounds(chunks: Sequence[pq.Statistics]) -> tuple[object, object] | None:
     except (OverflowError, ValueError):  # years that Python has no dates for: no bounds are right, too
         return None
     return (low, high) if _boundable(low) and _boundable(high) else None
-
-
-def _write(rows: pa.Table, folder: Path, prefix: str) -> list[str]:
-    names = []
-    for number, start in enumerate(range(0, max(rows.num_rows, 1), _ROWS_PER_FILE)):
-        names.append(f"{prefix}-{number:05d}.parquet")
-        part = rows.slice(start, _ROWS_PER_FILE)
-        pq.write_table(part, folder / names[-1], compression="zstd", row_group_size=_ROWS_PER_GROUP)
-    return names
 
 
 def _text(value: object) -> str:

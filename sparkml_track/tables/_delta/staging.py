@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +109,19 @@ def staged_rows(path: Path, data: DataFrame, found: log.Log, *, checked: bool = 
         if checked:
             check_constraints(data.sparkSession, staged, constraints_of(log.properties_of(found)))
     return staged
+
+
+def staged_arrow(path: Path, found: log.Log, write: Callable[[Path], files.Partitions]) -> Staged:
+    """Let ``write`` put files with a table's columns into a folder of their own.
+
+    Raises:
+        TableError: they cannot be written; what there is of them is gone.
+    """
+    folder = files.new_folder(path)
+    with _discarding(folder):
+        with log.translated(f"writing table {path.name}"):
+            partitions = write(folder)
+        return _read_back(path, folder, parse_columns(log.schema_of(found), path.name), partitions)
 
 
 def check_constraints(spark: SparkSession | None, staged: Staged, rules: Mapping[str, str]) -> None:

@@ -32,8 +32,6 @@ class KeptTables(OpenedTables):
         if unknown := [column for column in by if column not in columns]:
             raise unknown_columns(ref, unknown, columns)
         action, session = f"optimizing table {name}", self._session
-        if session is None or log.partitions_of(found):
-            return self._altered(name, action, lambda found: _optimize(found, action, by, size))
         wanted = Compaction(Path(ref.path), tuple(by), size)
 
         def compute(found: log.Log) -> Plan | None:
@@ -82,15 +80,6 @@ class KeptTables(OpenedTables):
 
         self._open(name)
         return TableRef(name, str(self._path(name)), log.retried(action, attempt))
-
-
-def _optimize(found: log.Log, action: str, by: Sequence[str], size: int) -> int:
-    with log.translated(action):
-        if by:
-            found.optimize.z_order(list(by), target_size=size, commit_properties=log.once())
-        else:
-            found.optimize.compact(target_size=size, commit_properties=log.once())
-    return int(found.version())
 
 
 def _set_properties(found: log.Log, action: str, properties: Mapping[str, str]) -> int:
