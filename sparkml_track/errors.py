@@ -9,6 +9,7 @@
     |-- SetupError              this machine lacks something (Java, a package, a writable home)
     |-- DataError               the data cannot be used (empty split, wrong columns)
     |-- TableError              a table is missing, foreign or in conflict
+    |-- QueryError              a query failed, was interrupted or took too long while it was executed
     |-- TrackingError           the tracking store refused or failed; accepted results are in the journal
     |   |-- TrackingUnavailable it may come back: publishing is retried
     |   |-- TrackingDenied      credentials: no new trials, results kept
@@ -38,6 +39,7 @@ __all__ = [
     "NotBuilt",
     "ObjectiveError",
     "PreflightError",
+    "QueryError",
     "RegistryError",
     "ResumeRefused",
     "SetupError",
@@ -109,6 +111,10 @@ class DataError(SparkmlError):
 
 class TableError(SparkmlError):
     """A table is missing, cannot be read, or a write to it was refused."""
+
+
+class QueryError(SparkmlError):
+    """A query failed while it was executed: by its data, its timeout, an interrupt or a lack of memory."""
 
 
 class TrackingError(SparkmlError):

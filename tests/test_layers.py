@@ -26,7 +26,7 @@ PACKAGE = ROOT / "sparkml_track"
 IMPORTERS = {
     "cryptography": ("executors/_resident/certificate.py",),
     "deltalake": ("tables/*",),
-    "duckdb": (),
+    "duckdb": ("sql/_duckdb/*",),
     "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt/*", "plots/*"),
     "jinja2": ("pages/*",),
     "joblib": ("frontdoors/*",),
@@ -56,6 +56,8 @@ IMPORTERS = {
         "frontdoors/_sparkml_*.py",
         "monitoring*",
         "scoring*",
+        "sql/__init__.py",
+        "sql/_spark/*",
         "tables/*",
         "testing/*",
     ),

@@ -1,0 +1,4 @@
+"""DuckDB.
+
+errors  what it raises, as errors of this package
+"""

@@ -1,0 +1,74 @@
+"""A query in a thread of its own, so that Ctrl-C and a timeout reach it while a foreign library computes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from sparkml_track.errors import QueryError
+
+__all__ = ["interruptible"]
+
+Given = TypeVar("Given")
+# Between two looks at signals; a wait without a bound would never let Ctrl-C through on some systems.
+_LOOK = 0.5
+
+
+class _Outcome(Generic[Given]):
+    value: Given
+    error: BaseException | None = None
+
+
+def interruptible(work: Callable[[], Given], interrupt: Callable[[], None], timeout: float | None) -> Given:
+    """Runs ``work`` and gives what it gives.
+
+    Args:
+        work: called once, in another thread.
+        interrupt: makes ``work`` end soon; called again until it has.
+        timeout: seconds; None for no bound.
+
+    Raises:
+        QueryError: it took longer.
+        KeyboardInterrupt: Ctrl-C, once ``work`` has ended.
+    """
+    outcome, done = _Outcome[Given](), threading.Event()
+
+    def run() -> None:
+        try:
+            outcome.value = work()
+        except BaseException as error:  # noqa: BLE001  # raised again where the caller waits
+            outcome.error = error
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="sparkml-query", daemon=True).start()
+    try:
+        late = not _wait(done, timeout)
+    except BaseException:
+        _end(done, interrupt)
+        raise
+    if late:
+        _end(done, interrupt)
+        raise QueryError(
+            f"the query took longer than its timeout of {timeout:g} s and was interrupted; give it more time, or ask "
+            "for less"
+        )
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value
+
+
+def _wait(done: threading.Event, timeout: float | None) -> bool:
+    if timeout is not None:
+        return done.wait(timeout)
+    while not done.wait(_LOOK):
+        pass
+    return True
+
+
+def _end(done: threading.Event, interrupt: Callable[[], None]) -> None:
+    interrupt()
+    # An interrupt that comes before the query has begun is lost on it.
+    while not done.wait(_LOOK):
+        interrupt()

@@ -1,0 +1,7 @@
+"""Spark SQL on a classic session: what one machine cannot hold; not confined.
+
+engine  the member
+plan    a query as Spark's parser sees it
+text    the text with other names and parameters
+views   temporary views of a session of the query's own
+"""
