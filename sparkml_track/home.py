@@ -81,6 +81,21 @@ class Home:
         return self.root / "steps" / project / f"{step}.json"
 
     @property
+    def cache(self) -> Path:
+        """Answers of queries."""
+        return self.root / "cache"
+
+    @property
+    def system(self) -> Path:
+        """Rows of system tables that are not in them yet."""
+        return self.root / "system"
+
+    @property
+    def prompt(self) -> Path:
+        """What was typed at the prompt of SQL."""
+        return self.root / "sql_history"
+
+    @property
     def spark(self) -> Path:
         """What Spark itself leaves behind: its warehouse and the like."""
         return self.root / "spark"

@@ -7,5 +7,6 @@ steps   the commands of a config file
 runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI
+sql     queries, and the prompt
 guide   the pages of ``guides/``
 """

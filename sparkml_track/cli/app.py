@@ -18,6 +18,7 @@ from importlib.metadata import version as installed
 import typer
 
 from sparkml_track.cli import guide, runs, server, steps, sweeps
+from sparkml_track.cli.sql import command as sql
 
 __all__ = ["app", "job", "main"]
 
@@ -33,6 +34,7 @@ steps.register(app)
 sweeps.register(app)
 runs.register(app)
 server.register(app)
+sql.register(app)
 guide.register(app)
 
 

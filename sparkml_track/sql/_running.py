@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from sparkml_track.errors import QueryError
@@ -68,7 +69,10 @@ def _wait(done: threading.Event, timeout: float | None) -> bool:
 
 
 def _end(done: threading.Event, interrupt: Callable[[], None]) -> None:
-    interrupt()
-    # An interrupt that comes before the query has begun is lost on it.
-    while not done.wait(_LOOK):
-        interrupt()
+    # An interrupt that comes before the query has begun is lost on it. Of a second Ctrl-C there is nothing to end: what
+    # runs holds what the caller would close.
+    ended = False
+    while not ended:
+        with suppress(KeyboardInterrupt):
+            interrupt()
+            ended = done.wait(_LOOK)

@@ -46,6 +46,7 @@ class DuckdbEngine(Engine):
         self._duckdb = _library()
         self._lock = threading.Lock()
         self._running: Any = None
+        self._texts: Any = None
         self._volatile: frozenset[str] | None = None
 
     @property
@@ -55,21 +56,21 @@ class DuckdbEngine(Engine):
 
     @override
     def parse(self, text: str) -> Parsed:
-        with translated("the query"), self._connection() as connection:
-            tree = _tree(connection, text)
+        with translated("the query"):
+            tree = _tree(self._parser(), text)
             select = select_of(tree)
-            volatile = samples(select) or not words_of(select).isdisjoint(self._volatile_words(connection))
+            volatile = samples(select) or not words_of(select).isdisjoint(self._volatile_words())
             return Parsed(tables_of(select), parameters_of(tree), volatile)
 
     @override
     def run(self, query: Query, views: Mapping[Mention, View]) -> Answer:
         with translated("the query"), self._connection() as connection, tempfile.TemporaryDirectory() as spill:
-            tree = _tree(connection, query.text)
+            tree = _tree(self._parser(), query.text)
             select = select_of(tree)
             check_parameters(parameters_of(tree), query.params)
             names = {mention: f"view_{number}" for number, mention in enumerate(views)}
             over_views(select, names)
-            statement = _one(connection, "SELECT json_deserialize_sql($tree::JSON)", tree=json.dumps(tree))
+            statement = _one(self._parser(), "SELECT json_deserialize_sql($tree::JSON)", tree=json.dumps(tree))
             for mention, name in names.items():
                 make_view(connection, name, views[mention])
             _confine(connection, views, spill)
@@ -95,11 +96,19 @@ class DuckdbEngine(Engine):
                 self._running = None
             connection.close()
 
-    def _volatile_words(self, connection: Any) -> frozenset[str]:
+    def _parser(self) -> Any:
+        """A connection without tables, for texts alone; a new one costs more than most queries."""
+        if self._texts is None:
+            self._texts = self._duckdb.connect(":memory:", config=_CONFIG)
+        return self._texts
+
+    def _volatile_words(self) -> frozenset[str]:
         if self._volatile is None:
-            found = connection.execute(
-                "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-            ).fetchall()
+            found = (
+                self._parser()
+                .execute("SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'")
+                .fetchall()
+            )
             self._volatile = _CLOCKS.union(name for (name,) in found)
         return self._volatile
 

@@ -1,0 +1,16 @@
+"""The catalog: tables under three-part names, asked by SQL, with the history of queries and the lineage of all.
+
+names        catalog.schema.object
+snapshot     tables pinned for one query
+information  information_schema
+system       append-only tables of the schema ``system``
+lineage      from what each thing was made
+queries      a query from its text to its answer
+"""
+
+from __future__ import annotations
+
+from sparkml_track.catalog.queries.ask import Catalog, Result
+from sparkml_track.catalog.queries.saved import SavedQuery, read_saved
+
+__all__ = ["Catalog", "Result", "SavedQuery", "read_saved"]

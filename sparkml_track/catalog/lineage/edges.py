@@ -1,0 +1,122 @@
+"""An edge of lineage: who made a version of one thing from a version of another. Recording costs a line of a file."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from sparkml_track.adapters.mlflow.values import user
+from sparkml_track.catalog.names import full_name
+from sparkml_track.errors import TableError
+from sparkml_track.refs import ModelRef, TableRef
+
+if TYPE_CHECKING:
+    from sparkml_track.catalog.system.store import SystemTables
+
+__all__ = ["Edge", "Job", "Kind", "Node", "between", "record"]
+
+Kind = Literal["TABLE", "MODEL", "SWEEP", "SOURCE"]
+_log = logging.getLogger("sparkml_track.catalog")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Node:
+    """One version of a thing.
+
+    Attributes:
+        kind: TABLE, MODEL (a registered one), SWEEP or SOURCE (a function that brings rows from outside).
+        name: of a table in full; of a model as registered; a sweep's id; of a function its path.
+        version: of tables and models.
+    """
+
+    kind: Kind
+    name: str
+    version: int | None = None
+
+    @classmethod
+    def of(cls, ref: TableRef | ModelRef) -> Node:
+        """What a reference means."""
+        if isinstance(ref, TableRef):
+            return cls("TABLE", full_name(ref.name), ref.version)
+        return cls("MODEL", ref.name, ref.version)
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()} {self.name}" + ("" if self.version is None else f"@{self.version}")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Who made something.
+
+    Attributes:
+        kind: PIPELINE_STEP, SWEEP or QUERY.
+        name: "flights.features", a sweep's name, a query's text cut short.
+        run: one execution of it, as 32 hexadecimal digits: an MLflow run where there is one.
+        code: digest of what was executed, empty if unknown.
+    """
+
+    kind: Literal["PIPELINE_STEP", "SWEEP", "QUERY"]
+    name: str
+    run: str
+    code: str = ""
+
+    @staticmethod
+    def new_run() -> str:
+        """An id for an execution that no MLflow run stands for."""
+        return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``source`` was read to make ``target``.
+
+    Attributes:
+        time: when the target was there.
+    """
+
+    source: Node
+    target: Node
+    job: Job
+    time: datetime
+
+
+def between(sources: Iterable[Node], targets: Sequence[Node], job: Job) -> tuple[Edge, ...]:
+    """An edge from each source to each target, now; nothing is made from itself."""
+    now = datetime.now(UTC)
+    return tuple(
+        Edge(source, target, job, now)
+        for source in dict.fromkeys(sources)
+        for target in dict.fromkeys(targets)
+        if source != target
+    )
+
+
+def record(system: SystemTables, edges: Sequence[Edge]) -> None:
+    """Writes edges; what was made stays made if they cannot be written, and the log says so."""
+    if not edges:
+        return
+    who = user()
+    try:
+        system.append("lineage", [_row(edge) | {"created_by": who} for edge in edges])
+    except TableError as error:
+        _log.warning("the lineage of %s was not recorded: %s", edges[0].target, error)
+
+
+def _row(edge: Edge) -> dict[str, object]:
+    return {
+        "event_time": edge.time,
+        "entity_type": edge.job.kind,
+        "entity_id": edge.job.name,
+        "entity_run_id": edge.job.run,
+        "source_type": edge.source.kind,
+        "source_full_name": edge.source.name,
+        "source_version": edge.source.version,
+        "target_type": edge.target.kind,
+        "target_full_name": edge.target.name,
+        "target_version": edge.target.version,
+        "code": edge.job.code,
+    }

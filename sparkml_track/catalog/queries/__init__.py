@@ -1,0 +1,6 @@
+"""A query from its text to its answer: pinned, answered from the cache where that is sure, recorded, saved.
+
+ask    the way of a query
+cache  answers that cannot be stale
+saved  queries in files, with their parameters
+"""

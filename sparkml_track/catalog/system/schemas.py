@@ -1,0 +1,66 @@
+"""The columns of system tables: they are public."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+__all__ = ["SCHEMAS", "TIME", "empty"]
+
+TIME = pa.timestamp("us", "UTC")
+
+#: Each row has an ``id`` of its own, by which none is written twice.
+SCHEMAS = {
+    "query_history": pa.schema(
+        [
+            ("id", pa.string()),
+            ("started_at", TIME),
+            ("user", pa.string()),
+            ("text", pa.string()),
+            ("params", pa.string()),  # JSON
+            ("engine", pa.string()),
+            ("tables", pa.string()),  # JSON: ["main.air.flights@3", ...]
+            ("rows", pa.int64()),
+            ("ms", pa.float64()),
+            ("cached", pa.bool_()),
+            ("saved", pa.string()),  # the table version that it made
+            ("error", pa.string()),
+        ]
+    ),
+    # The names of columns are those of Unity Catalog's system.access.table_lineage where it has them.
+    "lineage": pa.schema(
+        [
+            ("id", pa.string()),
+            ("event_time", TIME),
+            ("entity_type", pa.string()),
+            ("entity_id", pa.string()),
+            ("entity_run_id", pa.string()),
+            ("source_type", pa.string()),
+            ("source_full_name", pa.string()),
+            ("source_version", pa.int64()),
+            ("target_type", pa.string()),
+            ("target_full_name", pa.string()),
+            ("target_version", pa.int64()),
+            ("created_by", pa.string()),
+            ("code", pa.string()),
+        ]
+    ),
+    "alerts": pa.schema(
+        [
+            ("id", pa.string()),
+            ("checked_at", TIME),
+            ("alert", pa.string()),
+            ("state", pa.string()),  # ok, triggered, unknown
+            ("before", pa.string()),
+            ("value", pa.string()),
+            ("condition", pa.string()),
+            ("notified", pa.string()),
+            ("tables", pa.string()),  # JSON
+            ("error", pa.string()),
+        ]
+    ),
+}
+
+
+def empty(name: str) -> pa.Table:
+    """A system table without rows."""
+    return SCHEMAS[name].empty_table()
