@@ -17,7 +17,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import guide, runs, server, steps, sweeps
+from sparkml_track.cli import catalog, guide, runs, server, steps, sweeps
 from sparkml_track.cli.sql import command as sql
 
 __all__ = ["app", "job", "main"]
@@ -35,6 +35,7 @@ sweeps.register(app)
 runs.register(app)
 server.register(app)
 sql.register(app)
+catalog.register(app)
 guide.register(app)
 
 

@@ -12,6 +12,7 @@ from sparkml_track import objective
 from sparkml_track.adapters.mlflow.ambient import Ambient, ambient
 from sparkml_track.adapters.mlflow.experiments import artifact_root
 from sparkml_track.api.session import local_or_active
+from sparkml_track.catalog.lineage.watched import Watch, watched
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
 from sparkml_track.pipeline.outcome import Outcome
@@ -36,13 +37,19 @@ class Project:
         self.uri = settings.tracking.uri or found.uri or settings.home.tracking_uri
         self.experiment = settings.tracking.experiment or found.experiment or settings.name
         self._registry: Registry | None = None
+        #: What steps read and wrote.
+        self.watch = Watch()
 
     def session(self) -> SparkSession:
         """The Spark session."""
         return local_or_active(self.settings.spark, self.settings.home, self.settings.name)
 
     def tables(self, session: SparkSession | None = None) -> Tables:
-        """The tables of the home; without a session they cannot be read by Spark."""
+        """The tables of the home; without a session they cannot be read by Spark. ``watch`` notes what is done."""
+        return watched(self.plain_tables(session), self.watch)
+
+    def plain_tables(self, session: SparkSession | None = None) -> Tables:
+        """The same without a note."""
         from sparkml_track.tables import DeltaTables
 
         return DeltaTables(self.settings.home.tables, session)

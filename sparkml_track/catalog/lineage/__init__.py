@@ -1,6 +1,7 @@
 """Lineage: an edge from each thing that was read to each thing that was made, kept in ``system.lineage``.
 
 edges        what is read and made, and how it is recorded
+watched      tables that remember what was read and written
 graph        everything up or down from one thing
 shown        the graph as text, DOT or JSON
 openlineage  the graph as events of OpenLineage

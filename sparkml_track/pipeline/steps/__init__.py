@@ -36,11 +36,15 @@ def run_step(step: str, settings: Settings) -> Outcome:
     Raises:
         SparkmlError: as its subclasses say.
     """
+    from sparkml_track.pipeline.lineage import record_step  # it knows what every step gives
+
     run: Callable[[Project], Outcome] = getattr(import_module(f"{__name__}.{step}"), _CALLED.get(step, step))
-    project = Project(settings)
+    project, outcome = Project(settings), None
     try:
         outcome = run(project)
         project.keep(outcome)
         return outcome
     finally:
         project.close()
+        # Of a step that failed, the tables that it wrote before.
+        record_step(project, step, outcome)
