@@ -4,6 +4,7 @@ names        catalog.schema.object
 snapshot     tables pinned for one query
 information  information_schema
 system       append-only tables of the schema ``system``
+alerts       answers that are watched
 listing      what is in it
 lineage      from what each thing was made
 queries      a query from its text to its answer

@@ -8,6 +8,7 @@ runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI
 sql     queries, and the prompt
+alert   queries whose answers are watched
 catalog  what tables there are, and lineage
 guide   the pages of ``guides/``
 """

@@ -17,7 +17,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import catalog, guide, runs, server, steps, sweeps
+from sparkml_track.cli import alert, catalog, guide, runs, server, steps, sweeps
 from sparkml_track.cli.sql import command as sql
 
 __all__ = ["app", "job", "main"]
@@ -36,6 +36,7 @@ runs.register(app)
 server.register(app)
 sql.register(app)
 catalog.register(app)
+alert.register(app)
 guide.register(app)
 
 

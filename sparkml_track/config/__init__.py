@@ -3,5 +3,6 @@
 yaml      the core schema of YAML 1.2, with the line of every value
 messages  what is wrong, in sentences
 sections  the sections and their defaults
+alerts    files of alerts
 settings  a file as frozen settings
 """
