@@ -55,8 +55,11 @@ def slots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 class TestResidentOnOtherHosts(ExecutorCase, GangsCase):
     @pytest.fixture(autouse=True)
-    def _session(self, slots: SparkSession) -> Iterator[None]:
+    def _session(self, slots: SparkSession, request: pytest.FixtureRequest) -> Iterator[None]:
         self.spark = slots
+        of_gangs = request.function.__name__ in vars(GangsCase)
+        if of_gangs and slots.sparkContext.master.startswith("local-cluster"):
+            pytest.skip("gangs are tried on two hosts, and on a local cluster by tests.faults")
         yield
         # Told through Spark's listener bus, a little after a job has ended.
         until = time.monotonic() + 5

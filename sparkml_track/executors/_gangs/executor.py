@@ -188,5 +188,6 @@ class GangExecutor(Executor):
         for rank in gang.ranks:
             del self._of[rank.id]
         end = gang.verdict(again=self._taken[gang.attempt.unit] < _TAKEN)
-        self._taken[gang.attempt.unit] += isinstance(end, Lost) and end.message == PORT_TAKEN
+        if isinstance(end, Lost) and end.message == PORT_TAKEN:
+            self._taken[gang.attempt.unit] += 1
         self._out.append(end)
