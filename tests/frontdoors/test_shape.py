@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,9 +82,10 @@ Session = Callable[[], SparkSession]
 
 
 @pytest.fixture(autouse=True)
-def state(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("SPARKML_HOME", str(home))
-    return home
+    with threadpool_limits(1):
+        yield home
 
 
 def flown(seed: int) -> pa.Table:
@@ -303,8 +304,10 @@ class SparkFlown(Model):
     def _transform(self, dataset: DataFrame) -> DataFrame:
         table = dataset.toArrow()
         late = flights.model.labels(table)
-        chances = self.fitted.predict_proba(flights.model.matrix(table))[:, 1]
-        return dataset.sparkSession.createDataFrame(pd.DataFrame({"late": late, "chance": chances}))
+        with threadpool_limits(1):
+            chances = self.fitted.predict_proba(flights.model.matrix(table))[:, 1]
+        loss = flights.model.measure(late, chances)["log_loss"]
+        return dataset.sparkSession.range(1).selectExpr(f"{loss!r}D AS log_loss")
 
 
 class LogLoss(Evaluator):
@@ -315,8 +318,9 @@ class LogLoss(Evaluator):
         self._setDefault(metricName="log_loss")
 
     def _evaluate(self, dataset: DataFrame) -> float:
-        frame = dataset.toPandas()
-        return flights.model.measure(frame["late"], frame["chance"])["log_loss"]
+        row = dataset.first()
+        assert row is not None
+        return float(row[0])
 
     def isLargerBetter(self) -> bool:  # noqa: N802
         return False
