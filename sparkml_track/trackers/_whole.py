@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,10 @@ from sparkml_track import schema
 from sparkml_track.trial import NestedRun, RunLog
 
 __all__ = ["WholeRun", "inside_of", "seconds", "with_nested"]
+
+
+#: Folders are named by it, and tags say what anybody may write.
+_NESTED_ID = re.compile(r"[0-9a-f]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,10 @@ def seconds(millis: int | None) -> float:
 
 
 def inside_of(runs: Iterable[WholeRun]) -> dict[str, list[WholeRun]]:
-    """Nested runs by the run that each is in, in the order they began; those without an id from a slot are left out."""
+    """Nested runs by the run that each is in, in the order they began; others than slots make are left out."""
     inside: dict[str, list[WholeRun]] = {}
     for run in sorted(runs, key=lambda one: one.started):
-        if run.log.tags.get(schema.TAG_NESTED):
+        if _NESTED_ID.fullmatch(run.log.tags.get(schema.TAG_NESTED, "")):
             inside.setdefault(run.parent, []).append(run)
     return inside
 

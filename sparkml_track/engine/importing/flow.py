@@ -10,6 +10,7 @@ behind those that are there. So an import that died is done again, and one that 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -92,7 +93,7 @@ def import_sweep(
     where = source_of(sweep, source)
     with closing(open_tracker(where.uri, here.root if where.home is None else where.home.root)) as old:
         parent = _parent_in(old, where)
-        name = parent.log.tags[schema.TAG_SWEEP]
+        name = _sweep_id(parent)
         records = where.records(name)
         ahead = Journalled(here.root, name).is_ahead(records) if records else False
         here.make()
@@ -112,6 +113,16 @@ def _parent_in(tracker: Tracker, source: Source) -> WholeRun:
         if type(error) is not TrackingError:
             raise
         raise InvalidInput(f"{source.target!r} is neither a sweep nor a parent run in {tracker.uri}: {error}") from None
+
+
+def _sweep_id(parent: WholeRun) -> str:
+    """As a tag says it, which anybody may write; folders are named by it."""
+    sweep = parent.log.tags[schema.TAG_SWEEP]
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", sweep):
+        raise InvalidInput(
+            f"the run {parent.run_id} has the sweep id {sweep[:80]!r}; allowed are 1 to 64 letters, digits, '_' and '-'"
+        )
+    return sweep
 
 
 def _refuse_another(tracker: Tracker, run_id: str | None, parent: WholeRun, sweep: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ __all__ = ["Points", "by_nested_id", "fetch_files", "points_by_client", "whole_r
 Points = Mapping[str, Sequence[LoggedMetric]]
 
 _AT_ONCE = 500
+_MODEL_ID = re.compile(r"m-[0-9a-f]{32}")  # folders are named by it
 
 
 def whole_runs(client: Any, runs: Iterator[Run], points: Callable[[Sequence[Run]], Points]) -> Iterator[WholeRun]:
@@ -97,7 +99,7 @@ def _models(client: Any, run: Run) -> list[dict[str, object]]:
             "location": one.artifact_location,
         }
         for one in found
-        if one.source_run_id == run.info.run_id
+        if one.source_run_id == run.info.run_id and _MODEL_ID.fullmatch(one.model_id)
     ]
 
 

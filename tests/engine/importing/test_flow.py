@@ -279,6 +279,22 @@ def test_a_sweep_is_not_imported_over_another_nor_into_its_own_store(
         st.import_sweep(sweep.sweep, source, home=source)
 
 
+def test_ids_that_would_name_other_folders_are_not_taken(
+    source: Path, sweep: st.SweepResult, home: Path, tmp_path: Path
+) -> None:
+    forged = tmp_path / "forged"
+    shutil.copytree(source, forged)
+    client = MlflowClient(uri_of(forged))
+    nested = client.search_runs([sweep.experiment_id], f"tags.`{schema.TAG_KIND}` = 'nested'")[0]
+    client.set_tag(nested.info.run_id, schema.TAG_NESTED, "../../out")
+    done = st.import_sweep(sweep.sweep, uri_of(forged), home=home)
+    assert (done.trials, done.nested < 8) == (4, True)
+    client.set_tag(sweep.run_id, schema.TAG_SWEEP, "../../out")
+    with pytest.raises(InvalidInput, match=r"has the sweep id '\.\./\.\./out'; allowed are"):
+        st.import_sweep(sweep.run_id, uri_of(forged), home=tmp_path / "fresh" / "home")
+    assert not list(tmp_path.rglob("out*"))
+
+
 def test_a_sweep_that_runs_is_not_imported(source: Path, home: Path, tmp_path: Path) -> None:
     busy = tmp_path / "busy"
     shutil.copytree(source, busy)
