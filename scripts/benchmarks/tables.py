@@ -38,6 +38,11 @@ def session() -> Any:
     return spark
 
 
+def new_folder() -> Path:
+    """A folder in the home of the row, which goes with it."""
+    return Path(tempfile.mkdtemp(dir=os.environ.get("SPARKML_HOME")))
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds."""
     start = time.perf_counter()
@@ -52,7 +57,7 @@ def memory() -> float:
 
 def append_and_read() -> Row:
     """Rows written and read by us and by Spark alone."""
-    spark, folder = session(), Path(tempfile.mkdtemp())
+    spark, folder = session(), new_folder()
     frame = spark.range(0, ROWS, 1, 8).selectExpr(
         "id", "id % 1000 as k", "rand(7) as v", "cast(id % 97 as string) as s"
     )
@@ -84,7 +89,7 @@ def merge() -> Row:
     """Rows merged into a table of many files, a tenth of them touched, by Spark and by delta-rs."""
     import deltalake
 
-    spark, folder = session(), Path(tempfile.mkdtemp())
+    spark, folder = session(), new_folder()
     tables = DeltaTables(folder, spark)
     each = ROWS // FILES
     for name in ("ours", "rust"):
@@ -117,7 +122,7 @@ def merge() -> Row:
 
 def commits() -> Row:
     """Many commits to one table, without a JVM."""
-    tables = DeltaTables(tempfile.mkdtemp())
+    tables = DeltaTables(new_folder())
     rows = pa.table({"k": ["a", "b"], "v": [1, 2]})
     tables.write("t", rows)
     found = [timed(lambda: tables.write("t", rows, mode="append")) for _ in range(COMMITS)]

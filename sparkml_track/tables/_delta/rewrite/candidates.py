@@ -14,7 +14,7 @@ from sparkml_track.tables._delta.spark import read_files, read_partitions
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-#: The column that names the file; no table may have one of this name.
+#: The column that names the file.
 FILE = "__sparkml_file"
 
 
