@@ -120,7 +120,8 @@ class _Said:
     def params(self, number: int) -> dict[str, str]:
         """What the units of a trial that have outcomes logged; the first one that has a name counts."""
         mine = sorted((key for key in self.logged if key[0] == number), reverse=True)
-        of_units = [self.logged[key] for key in mine if key in self.units or "units" not in self.plan]
+        several = self.plan.get("units", {}).get("count", 1) > 1  # a gang is one
+        of_units = [self.logged[key] for key in mine if key in self.units or not several]
         return {name: value for params in of_units for name, value in params.items()}
 
     def children(self) -> set[int]:
