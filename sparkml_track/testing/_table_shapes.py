@@ -31,6 +31,14 @@ class TableShapesCase:
 
         return [("t0", data), ("t1", SparkSession.active().createDataFrame(data))]
 
+    @pytest.mark.parametrize(
+        "kind", [pa.string_view(), pa.large_string(), pa.binary_view(), pa.large_binary()], ids=str
+    )
+    def test_each_form_in_which_arrow_keeps_a_value_is_taken(self, tables: Tables, kind: pa.DataType) -> None:
+        given = pa.table({"c": pa.array([b"x", None]).cast(kind)})
+        tables.write("t", given)
+        assert tables.to_arrow("t")["c"].to_pylist() == given["c"].to_pylist()
+
     def test_an_append_that_evolves_adds_columns_and_leaves_some_out(self, tables: Tables) -> None:
         come = pa.table({"k": ["b"], "new": [1.5]})
         for name, data in self.forms(tables, come):

@@ -121,6 +121,7 @@ _RULES: tuple[_Rule, ...] = (
     (lambda kind: _types.is_string(kind) or _types.is_large_string(kind), lambda _: pa.string()),
     (_types.is_string_view, lambda _: pa.string()),
     (lambda kind: _types.is_binary(kind) or _types.is_large_binary(kind), lambda _: pa.binary()),
+    (_types.is_binary_view, lambda _: pa.binary()),
     (_types.is_fixed_size_binary, lambda _: pa.binary()),
     (_types.is_struct, _struct),
     (_types.is_map, lambda kind: pa.map_(_target(kind.key_type), _target(kind.item_type))),
