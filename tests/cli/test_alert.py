@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from sparkml_track.cli.app import main
 from sparkml_track.home import Home
 from sparkml_track.tables import DeltaTables
+from tests.calls import Call, caller
 
-Call = Callable[..., tuple[int, str, str]]
 LATE = """\
 query: late.sql
 params: {day: 2013-11-01, least: 1}
@@ -32,17 +29,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         "-- params: day string, least long\nSELECT count(*) AS late FROM flights WHERE day = $day AND delay >= $least\n"
     )
 
-    def calling(*arguments: str) -> tuple[int, str, str]:
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as caught:
-                main(["alert", *arguments])
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        out = capsys.readouterr()
-        return int(caught.value.code or 0), out.out, " ".join(out.err.split())
-
-    return calling
+    return caller("alert", capsys)
 
 
 def test_an_alert_is_checked_and_listed(call: Call, tmp_path: Path) -> None:

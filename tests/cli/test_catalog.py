@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,11 +10,9 @@ import pytest
 
 from sparkml_track.catalog import Catalog
 from sparkml_track.catalog.lineage.edges import Job, Node, between, record
-from sparkml_track.cli.app import main
 from sparkml_track.home import Home
 from sparkml_track.tables import TableExpectations
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.calls import Call, caller
 
 
 @pytest.fixture
@@ -32,17 +28,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalog:
 
 @pytest.fixture
 def call(catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> Call:
-    def calling(*arguments: str) -> tuple[int, str, str]:
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as caught:
-                main(["catalog", *arguments])
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        out = capsys.readouterr()
-        return int(caught.value.code or 0), out.out, " ".join(out.err.split())
-
-    return calling
+    return caller("catalog", capsys)
 
 
 def test_tables_are_listed_by_their_whole_names(call: Call, catalog: Catalog) -> None:

@@ -9,7 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,15 +17,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from sparkml_track.catalog import Catalog
-from sparkml_track.cli.app import main
 from sparkml_track.cli.sql.asking import Asked
 from sparkml_track.cli.sql.command import summary
 from sparkml_track.cli.sql.prompt import Prompt
 from sparkml_track.home import Home
 from sparkml_track.sql import open_engine
 from sparkml_track.tables import DeltaTables
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.calls import Call, caller
 
 
 @pytest.fixture
@@ -41,17 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @pytest.fixture
 def call(home: Home, capsys: pytest.CaptureFixture[str]) -> Call:
-    def calling(*arguments: str) -> tuple[int, str, str]:
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as caught:
-                main(["sql", *arguments])
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        out = capsys.readouterr()
-        return int(caught.value.code or 0), out.out, " ".join(out.err.split())
-
-    return calling
+    return caller("sql", capsys)
 
 
 def test_rows_are_a_table_for_a_person(call: Call) -> None:
