@@ -85,6 +85,7 @@ class Worker:
             RuntimeError: the driver refused this slot, or the template died; the Spark task fails with it.
         """
         host = self._host = Host(self._config.token)
+        host.share.belongs_to(self._config.address)
         shared = True
         try:
             self._driver.introduce(self._config.slot, host.share.over)

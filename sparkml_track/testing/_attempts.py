@@ -26,7 +26,7 @@ def outcomes(executor: Executor, wanted: int, seconds: float = 30.0) -> dict[int
 
 
 def events_until(
-    executor: Executor, wanted: int, seconds: float = 30.0, decide: Callable[[Reported], bool] = lambda _: False
+    executor: Executor, wanted: int, seconds: float = 60.0, decide: Callable[[Reported], bool] = lambda _: False
 ) -> list[Event]:
     """All events until this many attempts have ended."""
     seen: list[Event] = []

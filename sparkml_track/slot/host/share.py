@@ -4,26 +4,30 @@ A share is a shared lock (flock) on the folder itself. The kernel takes it back 
 and in whatever container, so nobody needs to know who lives. Who gives the last share up removes the folder:
 
     the driver    removes its own in any case; what a killed one left goes with the last share
-    a worker      if the sweep is over; else others may come back to the host, for checkpoints and data
+    a worker      if the sweep is over or its driver has ended; else others may come back, for checkpoints and data
     single tasks  always, but for checkpoints: they never learn of the end, and Spark keeps what they need beside it
 
 Where all were killed nobody gives the last share up: ``remove_left``, called by every template that starts, looks for
-such folders.
+such folders. Those of a driver that nobody hears of any more are known by its address, which lies in the folder.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from contextlib import suppress
 
+from ..wire.address import nobody_listens
+from ..wire.frames import Address
 from .paths import HostPaths
 from .trees import remove_tree
 
 __all__ = ["Share", "remove_left", "set_aside_and_remove"]
 
 _OVER = "over"
+_DRIVER = "driver"
 _GONE = "gone-"
 #: Seconds after which a folder goes that nobody has a share in, though its sweep is not known to be over.
 _AGE = 86_400.0
@@ -62,6 +66,15 @@ class Share:
         with suppress(OSError), open(os.path.join(self.folder, _OVER), "w"):
             pass
 
+    def belongs_to(self, driver: Address) -> None:
+        """From now on the folder also goes with the last share once nobody listens there."""
+        path = os.path.join(self.folder, _DRIVER)
+        if not os.path.exists(path):
+            with suppress(OSError):
+                with open(f"{path}.{os.getpid()}", "w") as file:
+                    json.dump(driver, file)
+                os.rename(f"{path}.{os.getpid()}", path)
+
     def close(self) -> None:
         """Gives the share up; the last one removes what nobody needs any more. May be called twice."""
         fd, self._fd = self._fd, -1
@@ -80,7 +93,7 @@ class Share:
 
     def _set_aside(self) -> str:
         user = os.path.dirname(self.folder)
-        if _is_over(self.folder):
+        if _is_over(self.folder) or _is_orphaned(self.folder):
             return _set_aside(self.folder, user)
         if not self._single:
             return ""
@@ -99,7 +112,7 @@ class Share:
 
 
 def remove_left(user: str) -> None:
-    """Removes folders that nobody has a share in, if their sweep is over or nobody came for a day.
+    """Removes folders that nobody has a share in, if their sweep or driver has ended or nobody came for a day.
 
     Args:
         user: the folder of all sweeps of this user on this host.
@@ -109,7 +122,7 @@ def remove_left(user: str) -> None:
     for path in found:
         if os.path.basename(path).startswith(_GONE):  # whoever set it aside was killed
             _delete(path)
-        elif _is_over(path) or _is_old(path):
+        else:
             with suppress(OSError):
                 _delete(_set_aside_unshared(path))
 
@@ -117,7 +130,8 @@ def remove_left(user: str) -> None:
 def _set_aside_unshared(folder: str) -> str:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        return _set_aside(folder, os.path.dirname(folder)) if _is_last(fd, folder) else ""
+        goes = _is_last(fd, folder) and (_is_over(folder) or _is_old(folder) or _is_orphaned(folder))
+        return _set_aside(folder, os.path.dirname(folder)) if goes else ""
     finally:
         os.close(fd)
 
@@ -157,6 +171,14 @@ def _is_named(fd: int, folder: str) -> bool:
 
 def _is_over(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, _OVER))
+
+
+def _is_orphaned(folder: str) -> bool:
+    try:
+        with open(os.path.join(folder, _DRIVER)) as file:
+            return nobody_listens(tuple(json.load(file)))
+    except (OSError, ValueError):
+        return False
 
 
 def _is_old(folder: str) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from sparkml_track.slot.host.share import Share, remove_left
+from sparkml_track.slot.wire.frames import Address
 
 OLD = time.time() - 2 * 86_400
 
@@ -86,6 +89,43 @@ def test_the_driver_removes_its_folder_whoever_is_there(tmp_path: Path) -> None:
 def test_what_a_killed_driver_left_goes_at_once_with_what_was_half_removed(tmp_path: Path) -> None:
     left_by_a_killed_process(tmp_path / "crashed", home=True)
     (tmp_path / "gone-0123" / "blobs").mkdir(parents=True)
+    remove_left(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def a_driver() -> Iterator[Address]:
+    """One that greets whoever comes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            with suppress(OSError):
+                while True:
+                    with listener.accept()[0] as peer:
+                        peer.sendall(b"hello")
+
+        threading.Thread(target=greet, daemon=True).start()
+        yield ("tcp", "127.0.0.1", listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_last_share_takes_the_folder_of_a_driver_that_nobody_hears_of_any_more(tmp_path: Path) -> None:
+    with a_driver() as address:
+        share = Share(str(tmp_path / "sweep"))
+        share.belongs_to(address)
+        share.close()
+        remove_left(str(tmp_path))
+        assert (tmp_path / "sweep" / "blobs").is_dir()
+        share = Share(str(tmp_path / "sweep"))
+    share.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_workers_of_a_driver_that_ended_left_goes_with_the_next_sweep(tmp_path: Path) -> None:
+    with a_driver() as address:
+        Share(str(tmp_path / "crashed")).belongs_to(address)
+        remove_left(str(tmp_path))
+        assert (tmp_path / "crashed").exists()
     remove_left(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
