@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -12,7 +14,7 @@ from sparkml_track.errors import QueryError
 __all__ = ["interruptible"]
 
 Given = TypeVar("Given")
-# Between two looks at signals; a wait without a bound would never let Ctrl-C through on some systems.
+# Between two looks at signals: a longer wait lets Ctrl-C through only where it wakes the thread that waits.
 _LOOK = 0.5
 
 
@@ -61,10 +63,10 @@ def interruptible(work: Callable[[], Given], interrupt: Callable[[], None], time
 
 
 def _wait(done: threading.Event, timeout: float | None) -> bool:
-    if timeout is not None:
-        return done.wait(timeout)
-    while not done.wait(_LOOK):
-        pass
+    until = time.monotonic() + (math.inf if timeout is None else timeout)
+    while not done.wait(min(_LOOK, max(0.0, until - time.monotonic()))):
+        if time.monotonic() >= until:
+            return False
     return True
 
 
