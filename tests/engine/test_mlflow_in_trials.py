@@ -17,7 +17,7 @@ from sparkml_track import schema
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 def objective(trial: Any) -> float:
@@ -216,7 +216,6 @@ def boosts(_: Any) -> float:
     return float(np.mean((booster.predict(data) > 0.5) != y))
 
 
-@pytest.mark.slow
 def test_xgboost_logs_each_round_and_a_model_that_predicts(swept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     xgboost = pytest.importorskip("xgboost")
     client, (run, *_) = swept(boosts, executor="processes", max_trials=1, autolog={"xgboost": {"log_models": True}})

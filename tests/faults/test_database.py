@@ -27,6 +27,8 @@ from sparkml_track.trial import State
 from tests.faults.driver import Drivers
 from tests.faults.here import Moments, slow_square, square, sweep
 
+pytestmark = pytest.mark.slow
+
 
 def only_sweep(home: Path) -> str:
     (found,) = (path.name for path in (home / "journal").iterdir() if path.is_dir())
@@ -63,7 +65,6 @@ def test_a_locked_database_is_waited_for_while_trials_go_on(home: Path, lock: Lo
     assert assert_accounting(home, result.sweep)["finished"] == 10
 
 
-@pytest.mark.slow
 def test_a_database_that_stays_locked_is_a_clear_error_and_results_are_kept(home: Path, lock: Lock) -> None:
     moments = Moments().at("received", 2, lock.take)
     with pytest.raises(TrackingUnavailable, match=r"could not be published.*locked.*verify --repair"):
@@ -198,7 +199,6 @@ def test_a_read_only_artifact_root_costs_the_files_and_not_the_metrics(
 # -- journals that are not whole
 
 
-@pytest.mark.slow
 def test_a_journal_that_was_cut_goes_on_with_what_is_left(drivers: Drivers) -> None:
     assert drivers.drive(crash=("received", 12))["status"] == -9
     (name,) = drivers.sweeps()

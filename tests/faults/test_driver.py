@@ -13,6 +13,8 @@ from sparkml_track.journals import read
 from sparkml_track.testing.accounting import assert_accounting
 from tests.faults.driver import Drivers
 
+pytestmark = pytest.mark.slow
+
 #: The numbered crash points, in the order they come.
 POINTS = [
     ("planned", 1),

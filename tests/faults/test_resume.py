@@ -28,6 +28,8 @@ from sparkml_track.testing.accounting import assert_accounting
 from tests.faults.driver import ROOT, Drivers
 from tests.faults.here import Moments, slow_square, square, sweep
 
+pytestmark = pytest.mark.slow
+
 
 class Stop(BaseException):
     """Ends a sweep as the death of its driver would: nothing is written any more."""

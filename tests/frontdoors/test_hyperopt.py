@@ -34,6 +34,8 @@ from sparkml_track.frontdoors._hyperopt.sweep import _timeout as timeout_of
 from sparkml_track.frontdoors.hyperopt import SparkTrials, fmin
 from sparkml_track.frontdoors.hyperopt import _resources as resources_of
 
+pytestmark = pytest.mark.slow
+
 SPACE = {
     "x": hp.uniform("x", -3, 3),
     "kind": hp.choice("kind", ["round", {"shape": "bent", "bend": hp.lognormal("bend", 0, 1)}, None]),

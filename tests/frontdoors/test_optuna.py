@@ -29,7 +29,7 @@ from sparkml_track.frontdoors._optuna.failures import failure_of
 from sparkml_track.frontdoors.optuna import optimize
 from sparkml_track.trial import Attempt, Trial, Unit
 
-pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")]
 UNTRACKED = Tracking(uri="memory:", child_runs="none")
 
 

@@ -21,6 +21,8 @@ from sparkml_track.engine.importing.source import source_of
 from sparkml_track.errors import InvalidInput, LeaseHeld, SpecError
 from sparkml_track.journals import open_journal
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"x": st.uniform(0, 1)}
 
 
@@ -330,7 +332,6 @@ def logs_a_model(trial: Any) -> float:
     return float(trial.params["x"])
 
 
-@pytest.mark.slow
 def test_logged_models_come_along_under_their_ids_and_load(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

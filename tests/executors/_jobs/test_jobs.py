@@ -18,6 +18,8 @@ from sparkml_track.slot.wire.messages import Unbegun, encode
 from sparkml_track.testing.executors import ExecutorCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 
+pytestmark = pytest.mark.slow
+
 
 def opened(objective: object, slots: int = 2, **fields: object) -> JobsExecutor:
     work = Work(objective, **fields)  # type: ignore[arg-type]

@@ -28,6 +28,8 @@ from sparkml_track.executors._resident.slot import Limits
 from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import Outcome
 
+pytestmark = pytest.mark.slow
+
 
 class Launcher(LocalLauncher):
     """Counts what it launches; ``others`` is what else the application does."""

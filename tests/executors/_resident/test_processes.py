@@ -23,6 +23,8 @@ from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.testing.executors import ExecutorCase, GangsCase, attempt, events_until, outcomes
 from sparkml_track.trial import State
 
+pytestmark = pytest.mark.slow
+
 
 class TestProcesses(ExecutorCase, GangsCase):
     def open(self, work: Work) -> Executor:

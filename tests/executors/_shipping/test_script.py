@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = '''
 import dataclasses, functools, sys
 import sparkml_track as st
