@@ -237,7 +237,7 @@ class TrialStore(OneExperiment):
         trial = self._trial()
         if values and run_id == trial.run_id:
             trial.add(values, text)
-        elif values and self._kept(run_id).sent:
+        elif values and self._runs[run_id].sent:
             trial.add([["r", run_id, value] for value in values], text)
 
     def get_metric_history(self, run_id: str, metric_key: str, max_results: Any = None, page_token: Any = None) -> Any:

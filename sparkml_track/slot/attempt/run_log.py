@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import ModuleType
 
 from ..host.paths import Places
@@ -70,12 +71,12 @@ class Recorder:
         self._waiting: list[list[object]] = []
         self._since, self._text, self._count = 0.0, 0, 0
 
-    @property
+    @cached_property
     def params(self) -> dict[str, str]:
         """Of the trial, flattened with dots, as text."""
         return dict(_flat(self._run.params))
 
-    @property
+    @cached_property
     def artifact_dir(self) -> str:
         """As ``trial.artifact_dir``."""
         return self._places.artifact_dir(self._attempt)
@@ -94,10 +95,11 @@ class Recorder:
             self._count += len(values)
             if self._count > MOST:
                 raise ValueError(f"a trial may log {MOST:,} values through MLflow, and this one logs more")
-            self._since = self._since if self._waiting else time.monotonic()
+            now = time.monotonic()
+            self._since = self._since if self._waiting else now
             self._waiting += values
             self._text += text
-            if len(self._waiting) >= _BATCH or self._text >= _TEXT or time.monotonic() - self._since >= _WAIT:
+            if len(self._waiting) >= _BATCH or self._text >= _TEXT or now - self._since >= _WAIT:
                 self.flush()
 
     def flush(self) -> None:
