@@ -109,4 +109,11 @@ def _view(info: TableInfo, tables: Tables) -> View:
     name = full_name(info.ref.name)
     if not tables.durable:
         return View(name, info.columns, rows=tables.to_arrow(info.ref))
-    return View(name, info.columns, tables.files(info.ref))
+    files = tables.data_files(info.ref)
+    return View(
+        name,
+        info.columns,
+        tuple(file.path for file in files),
+        partition_by=info.partition_by,
+        partitions=tuple(tuple(file.partition[column] for column in info.partition_by) for file in files),
+    )

@@ -3,6 +3,7 @@
 _base      the contract
 _duckdb    in this process, without a JVM
 _spark     on a Spark session
+_links     files of partitions, linked under names that say of which they are
 _answers   answers in the form that all engines give
 _running   a query in a thread that can be interrupted
 _params    parameters: their values and types

@@ -56,12 +56,16 @@ class View:
         columns: name to Delta type, in order.
         files: absolute paths of Parquet files; a column that a file lacks is null in its rows.
         rows: instead of files.
+        partition_by: columns whose values are said here, whatever the files and the names of their folders say.
+        partitions: for each file the values of these columns.
     """
 
     name: str
     columns: Mapping[str, str]
     files: tuple[str, ...] = ()
     rows: pa.Table | None = None
+    partition_by: tuple[str, ...] = ()
+    partitions: tuple[tuple[object, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sparkml_track.tables._delta import DeltaTables
 from sparkml_track.tables._memory import MemoryTables
 from sparkml_track.tables._values import (
     UPSERT,
+    DataFile,
     MergeRule,
     Mode,
     Moment,
@@ -25,6 +26,7 @@ from sparkml_track.tables._values import (
 
 __all__ = [
     "UPSERT",
+    "DataFile",
     "DeltaTables",
     "MemoryTables",
     "MergeRule",

@@ -11,6 +11,7 @@ from sparkml_track.refs import TableRef
 from sparkml_track.tables._values import (
     FILE_SIZE,
     UPSERT,
+    DataFile,
     MergeRule,
     Mode,
     Moment,
@@ -180,6 +181,17 @@ class Tables(ABC):
         Raises:
             TableError: also when the rows are not in files alone: in memory, or with partition columns, which are in
                 the log.
+        """
+
+    @abstractmethod
+    def data_files(self, table: TableRef | str) -> tuple[DataFile, ...]:
+        """Name the Parquet files of one version, each with the values of the partition columns, sorted by path.
+
+        Args:
+            table: a reference, or a name for the latest version.
+
+        Raises:
+            TableError: also when the rows are in memory.
         """
 
     @abstractmethod

@@ -90,6 +90,20 @@ class TableInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DataFile:
+    """A Parquet file of one version.
+
+    Attributes:
+        path: absolute.
+        partition: the values of the partition columns, in order. They hold for all rows of the file, whatever the file
+            or the names of its folders say.
+    """
+
+    path: str
+    partition: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TableVersion:
     """One line of a table's history.
 

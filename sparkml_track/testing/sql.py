@@ -68,6 +68,17 @@ class EnginesCase:
             "other.t": View("main.other.t", {"k": "string", "w": "long"}, (str(folder / "other.parquet"),)),
             "empty": View("main.default.empty", {"k": "string", "v": "long"}),
             "t": View("main.default.t", {"k": "string", "v": "long"}, (str(folder / "many.parquet"),)),
+            "parted": View(
+                "main.default.parted",
+                {"day": "date", "v": "long", "k": "string", "late": "boolean", "new": "double"},
+                (str(folder / "many.parquet"), str(folder / "two.parquet"), str(folder / "one.parquet")),
+                partition_by=("day", "k", "late"),
+                partitions=(
+                    (date(2013, 1, 1), "a b/=%'\"\\ü{x}", True),
+                    (None, "2013", False),
+                    (date(2013, 1, 2), None, None),
+                ),
+            ),
             "rows": View("main.system.rows", {"n": "long"}, rows=pa.table({"n": [7]})),
         }
 
@@ -106,6 +117,33 @@ class EnginesCase:
     def test_a_view_may_be_rows_that_are_there(self, engine: Engine, views: Mapping[str, View]) -> None:
         views = {**views, "system.rows": views["rows"]}
         assert self.asked(engine, views, "SELECT n + 1 AS n FROM system.rows").rows.to_pylist() == [{"n": 8}]
+
+    def test_values_of_partitions_are_those_of_the_view_whatever_files_hold(
+        self, engine: Engine, views: Mapping[str, View]
+    ) -> None:
+        text = "SELECT day, k, late, new, count(*) AS n, sum(v) AS v FROM parted GROUP BY day, k, late, new ORDER BY n"
+        rows = self.asked(engine, views, text).rows
+        assert [tuple(row.values()) for row in rows.to_pylist()] == [
+            (None, "2013", False, None, 1, 3),
+            (date(2013, 1, 2), None, None, None, 2, 3),
+            (date(2013, 1, 1), "a b/=%'\"\\ü{x}", True, None, 500, 124750),
+        ]
+        assert rows.schema.field("day").type == pa.date32() and rows.schema.field("late").type == pa.bool_()
+
+    def test_only_files_of_the_partitions_that_are_asked_are_read(
+        self, engine: Engine, views: Mapping[str, View], tmp_path: Path
+    ) -> None:
+        parted = views["parted"]
+        damaged = tmp_path / "files" / "damaged.parquet"
+        pages, footer = Path(parted.files[0]).read_bytes()[4:-2000], Path(parted.files[0]).read_bytes()[-2000:]
+        damaged.write_bytes(b"PAR1" + b"\xff" * len(pages) + footer)
+        files = (parted.files[0], *[str(damaged)] * 2)
+        views = {"parted": View(parted.name, parted.columns, files, None, parted.partition_by, parted.partitions)}
+        given: dict[str, object] = {"day": date(2013, 1, 1)}
+        text = "SELECT count(*) AS n FROM parted WHERE day = $day AND late AND v < 10"
+        assert self.asked(engine, views, text, params=given).rows.to_pylist() == [{"n": 10}]
+        with pytest.raises(QueryError):
+            self.asked(engine, views, "SELECT sum(v) AS n FROM parted")
 
     def test_two_columns_of_one_name_get_names_of_their_own(self, engine: Engine, views: Mapping[str, View]) -> None:
         text = "SELECT x.k, y.k FROM air.t x JOIN other.t y ON x.k = y.k"

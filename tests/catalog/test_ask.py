@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,6 @@ def test_what_cannot_be_pinned_is_wrong_input(catalog: Catalog) -> None:
         total(catalog, "air.flights", at={"weather": 0})
     with pytest.raises(InvalidInput, match=r"no table nothing"):
         total(catalog, "nothing")
-
-
-def test_a_table_that_other_writers_partitioned_is_refused_by_name(catalog: Catalog) -> None:
-    deltalake.write_deltalake(catalog.home.tables / "parts", ROWS, partition_by=["k"])
-    with pytest.raises(TableError, match="parts is partitioned by k"):
-        total(catalog, "parts")
 
 
 def test_a_vacuumed_version_is_told(catalog: Catalog) -> None:
@@ -222,3 +217,14 @@ def test_rows_that_no_table_can_hold_are_refused(catalog: Catalog) -> None:
     with pytest.raises(SparkmlError, match="column"):
         catalog.sql('SELECT 1 AS "a b"', save="t")
     assert not catalog.tables.exists("t")
+
+
+def test_a_partitioned_table_of_another_writer_is_asked_as_its_log_says(catalog: Catalog) -> None:
+    rows = pa.table({"day": [date(2013, 1, 1), None], "k": ["a b/c=d%", "ü"], "v": [1, 2]})
+    deltalake.write_deltalake(catalog.home.tables / "air.days", rows, partition_by=["day", "k"])
+    catalog.tables.write("air.days", pa.table({"day": [date(2013, 1, 2)], "k": ["a"], "v": [3]}), mode="append")
+    text = "SELECT day, k, v FROM air.days WHERE v < 3 ORDER BY v"
+    assert catalog.sql(text).rows.to_pylist() == rows.to_pylist()
+    assert catalog.sql(text).cached
+    assert catalog.sql("SELECT v FROM air.days WHERE day = '2013-01-02'").rows.to_pylist() == [{"v": 3}]
+    assert catalog.sql("SELECT v FROM air.days", at={"air.days": 0}).rows.num_rows == 2

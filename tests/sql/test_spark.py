@@ -32,6 +32,15 @@ def test_the_catalog_is_asked_by_spark_too(spark: SparkSession, tmp_path: Path) 
     assert spark.catalog.listTables() == []
 
 
+def test_a_partitioned_table_is_asked_by_spark_too(spark: SparkSession, tmp_path: Path) -> None:
+    catalog = Catalog(Home(tmp_path), open_engine("spark", spark))
+    catalog.tables.write("t", pa.table({"k": ["ü/=", None, "b"], "v": [1, 2, 3]}), partition_by=["k"])
+    assert catalog.sql("SELECT k, v FROM t WHERE k IS NULL OR k = 'ü/=' ORDER BY v").rows.to_pylist() == [
+        {"k": "ü/=", "v": 1},
+        {"k": None, "v": 2},
+    ]
+
+
 def test_other_readers_of_files_and_shells_are_refused(spark: SparkSession) -> None:
     engine = open_engine("spark", spark)
     for text in ("SELECT TRANSFORM(v) USING 'cat' FROM t", "FROM t INSERT INTO a SELECT 1 INSERT INTO b SELECT 2",

@@ -6,8 +6,9 @@ import contextlib
 import json
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -71,9 +72,12 @@ class DuckdbEngine(Engine):
             names = {mention: f"view_{number}" for number, mention in enumerate(views)}
             over_views(select, names)
             statement = _one(self._parser(), "SELECT json_deserialize_sql($tree::JSON)", tree=json.dumps(tree))
-            for mention, name in names.items():
-                make_view(connection, name, views[mention])
-            _confine(connection, views, spill)
+            files = [
+                path
+                for mention, name in names.items()
+                for path in make_view(connection, name, views[mention], Path(spill, name))
+            ]
+            _confine(connection, files, Path(spill, "spill"))
             work = partial(_execute, connection, statement, query)
             return interruptible(work, connection.interrupt, query.timeout)
 
@@ -134,12 +138,12 @@ def _one(connection: Any, statement: str, **params: str) -> str:
     return str(connection.execute(statement, params).fetchone()[0])
 
 
-def _confine(connection: Any, views: Mapping[Mention, View], spill: str) -> None:
+def _confine(connection: Any, files: Sequence[str], spill: Path) -> None:
     """From here on the connection reads these files, and none of this can be taken back."""
-    files = ", ".join(text(name) for view in views.values() for path in view.files for name in {path, pattern(path)})
+    allowed = ", ".join(text(name) for path in files for name in {path, pattern(path)})
     for setting in (
-        f"temp_directory = {text(spill)}",
-        f"allowed_paths = [{files}]",
+        f"temp_directory = {text(str(spill))}",
+        f"allowed_paths = [{allowed}]",
         "enable_external_access = false",
         "lock_configuration = true",
     ):

@@ -23,6 +23,7 @@ from sparkml_track.tables._rows.difference import check_keys, difference, filled
 from sparkml_track.tables._rows.errors import no_columns, no_session, no_table, no_version
 from sparkml_track.tables._rows.moments import version_at
 from sparkml_track.tables._values import (
+    DataFile,
     Moment,
     TableInfo,
     TableVersion,
@@ -76,6 +77,12 @@ class OpenedTables(Tables):
                 "to_arrow"
             )
         return tuple(sorted(map(str, present(found, ref))))
+
+    def data_files(self, table: TableRef | str) -> tuple[DataFile, ...]:
+        found, ref = self._open(table)
+        paths = sorted(present(found, ref))
+        values = log.partition_values(found, Path(ref.path)) if log.partitions_of(found) else {}
+        return tuple(DataFile(str(path), values.get(path, {})) for path in paths)
 
     def pin(self, name: str, at: Moment | None = None) -> TableRef:
         return self._open(name, at)[1]

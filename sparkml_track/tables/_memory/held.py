@@ -29,6 +29,7 @@ from sparkml_track.tables._rows.errors import (
 from sparkml_track.tables._rows.moments import version_at
 from sparkml_track.tables._values import (
     FILE_SIZE,
+    DataFile,
     Moment,
     TableExpectations,
     TableInfo,
@@ -96,9 +97,15 @@ class HeldTables(Tables):
         return rows if columns is None else rows.select(list(columns))
 
     def files(self, table: TableRef | str) -> tuple[str, ...]:
+        raise self._no_files(table)
+
+    def data_files(self, table: TableRef | str) -> tuple[DataFile, ...]:
+        raise self._no_files(table)
+
+    def _no_files(self, table: TableRef | str) -> TableError:
         ref = self._ref(table)
         self._version(ref)
-        raise TableError(f"{ref} is in memory, where there are no files; read it by to_arrow")
+        return TableError(f"{ref} is in memory, where there are no files; read it by to_arrow")
 
     def pin(self, name: str, at: Moment | None = None) -> TableRef:
         check_moment(name, at)
