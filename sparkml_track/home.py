@@ -101,6 +101,11 @@ class Home:
         return self.root / "spark"
 
     @property
+    def served(self) -> Path:
+        """Links to the files of tables, by which a server of SQL reads them."""
+        return self.root / "served"
+
+    @property
     def server(self) -> Path:
         """Accounts and keys of the tracking server."""
         return self.root / "server"

@@ -2,6 +2,7 @@
 
 names        catalog.schema.object
 snapshot     tables pinned for one query
+following    views that follow the versions of tables
 information  information_schema
 system       append-only tables of the schema ``system``
 alerts       answers that are watched

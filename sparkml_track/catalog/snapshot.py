@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sparkml_track.catalog.system.store import SystemTables
     from sparkml_track.tables import TableInfo, Tables
 
-__all__ = ["Snapshot", "pinned"]
+__all__ = ["Snapshot", "pinned", "view_of"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def pinned(mentions: Iterable[Mention], at: Mapping[str, int], tables: Tables, s
             continue
         if (name, version) not in infos:
             infos[name, version] = _info(name, version, tables)
-        views[mention] = _view(infos[name, version], tables)
+        views[mention] = view_of(infos[name, version], tables)
     fixed = all(view.rows is None for view in views.values())
     return Snapshot(views, tuple(dict.fromkeys(info.ref for info in infos.values())), fixed)
 
@@ -105,7 +105,8 @@ def _info(name: str, version: int | None, tables: Tables) -> TableInfo:
         raise InvalidInput(str(error)) from error
 
 
-def _view(info: TableInfo, tables: Tables) -> View:
+def view_of(info: TableInfo, tables: Tables) -> View:
+    """One version of a table as an engine sees it."""
     name = full_name(info.ref.name)
     if not tables.durable:
         return View(name, info.columns, rows=tables.to_arrow(info.ref))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from sparkml_track.config.settings import load
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.home import Home
 from sparkml_track.server.command import ServerSpec, command, environment, first_password, make_first_account, make_keys
+from sparkml_track.server.ports import check_port
 
 __all__ = ["register"]
 
@@ -39,7 +39,7 @@ def ui(config: Config = None, port: Port = UI_PORT) -> None:
     if not home.database.is_file():
         raise SetupError(f"nothing was tracked in {home.root} yet; run a job first, or name its home by SPARKML_HOME")
     spec = ServerSpec(home, home.tracking_uri, port=port)
-    _check_port(spec)
+    check_port(spec.host, spec.port)
     address = f"http://127.0.0.1:{port}"
     typer.echo(f"MLflow's UI on {home.root}: {address} (Ctrl-C ends it)")
     for line in _ways_in(home, address):
@@ -76,7 +76,7 @@ def server(  # noqa: PLR0913  # options of a command
             f"on {host} anybody on the network could read, change and delete runs: add --auth for accounts, or "
             "--no-auth if something else keeps strangers out"
         )
-    _check_port(spec)
+    check_port(spec.host, spec.port)
     _make_store(spec)
     typer.echo(f"tracking server on http://{host}:{port} (Ctrl-C ends it)")
     if spec.auth:
@@ -95,20 +95,6 @@ def _ways_in(home: Home, address: str) -> Iterator[str]:
     if found is not None:
         yield f"the latest sweep, {found.sweep}: {runs_link(address, found.experiment, found.run)}"
         yield f"its trials beside each other: {runs_link(address, found.experiment)}"
-
-
-def _check_port(spec: ServerSpec) -> None:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(spec.host, spec.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # As the server binds: a port in TIME_WAIT is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except socket.gaierror:
-        raise SetupError(f"the host {spec.host!r} is not known; give an address of this machine with --host") from None
-    except OSError as error:
-        text = f"port {spec.port} is in use" if error.errno == 98 else f"{spec.host}:{spec.port} cannot be had: {error}"
-        raise SetupError(f"{text}; give another one with --port") from None
 
 
 def _make_store(spec: ServerSpec) -> None:

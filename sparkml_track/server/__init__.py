@@ -2,5 +2,6 @@
 
 app       the applications that MLflow's command starts: ``--app-name sparkml``, ``--app-name sparkml-auth``
 endpoint  the endpoint
+ports     whether one can be had
 command   what starts a server: its arguments, its environment, its keys
 """

@@ -14,10 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sparkml_track.errors import InvalidInput
-from sparkml_track.sql._base import ENGINES, Answer, Engine, Mention, Parsed, Query, View
+from sparkml_track.sql._base import ENGINES, Answer, Engine, Mention, Parsed, Query, SharedViews, View
 from sparkml_track.sql._params import PARAMETER_TYPES, check_parameters, parameter_value
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
 
 __all__ = [
@@ -28,10 +30,12 @@ __all__ = [
     "Mention",
     "Parsed",
     "Query",
+    "SharedViews",
     "View",
     "check_parameters",
     "open_engine",
     "parameter_value",
+    "serve_views",
 ]
 
 
@@ -55,3 +59,15 @@ def open_engine(name: str = "duckdb", spark: SparkSession | None = None) -> Engi
 
         return SparkEngine(spark)
     raise InvalidInput(f"there is no SQL engine {name!r}; the engines are: {', '.join(ENGINES)}")
+
+
+def serve_views(spark: SparkSession, folder: Path) -> SharedViews:
+    """Views that all sessions of an application see.
+
+    Args:
+        spark: a classic session.
+        folder: for links; empty, and seen by all Spark executors.
+    """
+    from sparkml_track.sql._spark.served import ServedViews
+
+    return ServedViews(spark, folder)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ENGINES", "Answer", "Engine", "Mention", "Parsed", "Query", "View"]
+__all__ = ["ENGINES", "Answer", "Engine", "Mention", "Parsed", "Query", "SharedViews", "View"]
 
 ENGINES = ("duckdb", "spark")
 
@@ -139,3 +139,22 @@ class Engine(ABC):
     @abstractmethod
     def interrupt(self) -> None:
         """End the query that runs, if any; its ``run`` raises."""
+
+
+class SharedViews(Protocol):
+    """Views that all sessions of a server see, under the names of tables.
+
+    Raises:
+        QueryError: the server refused.
+    """
+
+    def put(self, view: View, comment: str = "") -> None:
+        """Makes or changes a view, in one step: a query sees one version of it.
+
+        Args:
+            view: under its full name.
+            comment: shown by clients.
+        """
+
+    def drop(self, table: str) -> None:
+        """Drops the view of a table, by its full name."""

@@ -1,16 +1,19 @@
-"""The command ``sql``: one query, or the prompt where none is given and somebody sits there."""
+"""The command ``sql``: one query, or the prompt where none is given and somebody sits there; and ``sql serve``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from sparkml_track.cli.guard import guarded
 from sparkml_track.cli.sql.asking import Asked, open_catalog, pins_of, query_of, values_of
 from sparkml_track.cli.sql.output import format_of, write
+from sparkml_track.cli.sql.serve import serve
 from sparkml_track.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -18,13 +21,27 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+#: What is asked without a command.
+_QUERY = "query"
 #: A person reads no more; files and pipes get all.
 _SHOWN = 1000
 
 
+class _QueryOrCommand(TyperGroup):
+    """Takes what does not begin with the name of a command for a query and its options."""
+
+    # The context is click's, which typer has inside or beside it.
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args if args and args[0] in self.commands else [_QUERY, *args])
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(guarded(sql))
+    group = typer.Typer(cls=_QueryOrCommand, help="Ask the tables of the home by SQL, or serve them.")
+    group.command(_QUERY)(guarded(sql))
+    group.command()(guarded(serve))
+    app.add_typer(group, name="sql")
 
 
 def sql(  # noqa: PLR0913  # options of a command
@@ -53,6 +70,8 @@ def sql(  # noqa: PLR0913  # options of a command
 
     Names are catalog.schema.table, where main and default may be left out. A query reads the versions that are the
     latest when it begins, or those of --at, and nothing else; it writes by --save alone.
+
+    sparkml-track sql serve serves the tables to clients of JDBC, ODBC and Spark Connect (see its --help).
     """
     asked = Asked(values_of(param or ()), pins_of(at or ()), limit, timeout)
     name = format_of(output_format, output)

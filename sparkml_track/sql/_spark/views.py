@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-__all__ = ["make_view"]
+__all__ = ["make_view", "quoted", "schema_of"]
 
 _GLOB = re.compile(r"([\\*?\[\]{}])")
 _PLAIN = re.compile(r"decimal\(\d+, ?\d+\)|[a-z_]+")
@@ -33,7 +33,7 @@ def make_view(session: SparkSession, name: str, view: View) -> None:
 def _frame(session: SparkSession, view: View) -> DataFrame:
     if view.rows is not None:
         return session.createDataFrame(view.rows)
-    schema = _schema(view)
+    schema = schema_of(view)
     if not view.files:
         return session.createDataFrame([], schema)
     if not view.partition_by:
@@ -53,7 +53,7 @@ def _part(session: SparkSession, paths: Sequence[str], schema: StructType, given
     columns = [
         f.lit(given[field.name]).cast(field.dataType).alias(field.name)
         if field.name in given
-        else f.col(_quoted(field.name))
+        else f.col(quoted(field.name))
         for field in schema
     ]
     return _read(session, paths, StructType([field for field in schema if field.name not in given])).select(*columns)
@@ -70,11 +70,13 @@ def _read(session: SparkSession, files: Sequence[str], schema: StructType) -> Da
     return session.read.schema(schema).parquet(*("file:" + _GLOB.sub(r"\\\1", path) for path in files))
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """An identifier."""
     return "`" + name.replace("`", "``") + "`"
 
 
-def _schema(view: View) -> StructType:
+def schema_of(view: View) -> StructType:
+    """The columns of a view, each of which may be null."""
     from pyspark.sql.types import StructType
 
     fields: list[dict[str, object]] = [
