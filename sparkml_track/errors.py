@@ -20,6 +20,7 @@
     |   `-- SlotsLost           no slot came back within the bound
     |-- JournalError            the journal cannot be written or read
     |-- LeaseHeld               another live driver has this sweep
+    |-- JobRunning              another run of this job is under way
     |-- ResumeRefused           spec, space, data or code changed
     |-- SweepStopped            too many failures; the message says what to do
     `-- NotBuilt                named by the contract, not there yet (also a NotImplementedError)
@@ -34,6 +35,7 @@ __all__ = [
     "DataError",
     "ExecutorError",
     "InvalidInput",
+    "JobRunning",
     "JournalError",
     "LeaseHeld",
     "NotBuilt",
@@ -155,6 +157,10 @@ class JournalError(SparkmlError):
 
 class LeaseHeld(SparkmlError):
     """Another live driver holds this sweep."""
+
+
+class JobRunning(SparkmlError):
+    """Another run of this job is under way."""
 
 
 class ResumeRefused(SparkmlError):

@@ -81,6 +81,15 @@ class Home:
         return self.root / "steps" / project / f"{step}.json"
 
     @property
+    def jobs(self) -> Path:
+        """Locks of jobs, and the scheduler's memory."""
+        return self.root / "jobs"
+
+    def job_run(self, run: str) -> Path:
+        """What the tasks of a run of a job printed."""
+        return self.jobs / "runs" / run
+
+    @property
     def cache(self) -> Path:
         """Answers of queries."""
         return self.root / "cache"

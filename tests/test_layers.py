@@ -24,6 +24,7 @@ PACKAGE = ROOT / "sparkml_track"
 
 # Which modules may import a foreign library, as patterns of paths inside the package.
 IMPORTERS = {
+    "cronsim": ("adapters/cron.py",),
     "cryptography": ("executors/_resident/certificate.py",),
     "deltalake": ("tables/*",),
     "duckdb": ("sql/_duckdb/*",),

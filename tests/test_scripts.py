@@ -48,7 +48,7 @@ def test_the_lock_has_every_dependency_of_the_project() -> None:
     extras = project["optional-dependencies"]
     wanted = [
         *project["dependencies"],
-        *(item for name in ("demo", "connect", "cmaes", "test") for item in extras[name]),
+        *(item for name in ("demo", "connect", "cmaes", "jobs", "test") for item in extras[name]),
     ]
     names = {re.split(r"[<>=!\[ ]", item)[0].lower() for item in wanted}
     assert sorted(names - set(blocks(lock()))) == []

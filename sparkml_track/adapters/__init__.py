@@ -1,5 +1,6 @@
 """The one place below the families where a foreign library's errors, URIs and conventions are handled.
 
+cron    schedules
 duckdb  its errors
 mlflow  its errors, URIs, REST calls, experiments and datasets
 spark   what travels to its workers

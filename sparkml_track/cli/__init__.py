@@ -1,5 +1,6 @@
 """The command line ``sparkml-track``; nothing heavy is imported before a command begins.
 
+__main__  as ``python -m sparkml_track.cli``
 app     the commands together, and ``main``
 guard   how a command ends: one message and an exit code
 console  what a command says while it works
@@ -8,6 +9,7 @@ runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI
 sql     queries, and the prompt
+jobs    tasks that wait for each other
 alert   queries whose answers are watched
 catalog  what tables there are, and lineage
 guide   the pages of ``guides/``

@@ -18,6 +18,7 @@ from importlib.metadata import version as installed
 import typer
 
 from sparkml_track.cli import alert, catalog, guide, runs, server, steps, sweeps
+from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.sql import command as sql
 
 __all__ = ["app", "job", "main"]
@@ -37,6 +38,7 @@ server.register(app)
 sql.register(app)
 catalog.register(app)
 alert.register(app)
+jobs.register(app)
 guide.register(app)
 
 

@@ -4,5 +4,6 @@ yaml      the core schema of YAML 1.2, with the line of every value
 messages  what is wrong, in sentences
 sections  the sections and their defaults
 alerts    files of alerts
+jobs      what must hold between the tasks of a job
 settings  a file as frozen settings
 """

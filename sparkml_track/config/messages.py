@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -98,8 +98,11 @@ def _shown(path: Place, value: object) -> str:
 
 def _keys(path: Place, model: type[BaseModel]) -> list[str]:
     """The keys that the section at this path may have."""
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         found = next(f for name, f in model.model_fields.items() if (f.alias or name) == part).annotation
         candidates = [found, *get_args(found)]
         model = next(kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel))
+        if get_origin(found) is dict:  # the next part is a name that the user chose
+            next(parts)
     return [field.alias or name for name, field in model.model_fields.items()]

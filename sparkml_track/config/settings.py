@@ -15,11 +15,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from sparkml_track.config.jobs import job_problems
 from sparkml_track.config.messages import Complaint, complaints
 from sparkml_track.config.sections import (
     FailureSettings,
     FeatureSettings,
     File,
+    JobSettings,
     MonitorSettings,
     Period,
     PrepareSettings,
@@ -39,6 +41,7 @@ from sparkml_track.space import Space, parse
 __all__ = [
     "FailureSettings",
     "FeatureSettings",
+    "JobSettings",
     "MonitorSettings",
     "Period",
     "PrepareSettings",
@@ -67,6 +70,7 @@ class Settings:
         sweep: the search.
         tracking: where runs go.
         prepare: None where the file has no such section; so are the others.
+        jobs: by name.
         lines: of each key, from 1.
     """
 
@@ -82,6 +86,7 @@ class Settings:
     register: RegisterSettings | None = None
     score: ScoreSettings | None = None
     monitor: MonitorSettings | None = None
+    jobs: Mapping[str, JobSettings] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, key: str) -> str:
@@ -145,7 +150,7 @@ def _checks(value: object, folder: Path) -> list[Complaint]:
     """What concerns several keys or the disk; reported together with the rest, so read from the raw file."""
     top = value if isinstance(value, dict) else {}
     sweep = top.get("sweep")
-    found = list(_folders(top.get("code"), folder))
+    found = [*_folders(top.get("code"), folder), *job_problems(top)]
     if isinstance(sweep, dict):
         found += [*_sweep(sweep), *_objectives(sweep, "register" in top)]
     return found

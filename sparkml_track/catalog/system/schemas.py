@@ -58,6 +58,48 @@ SCHEMAS = {
             ("error", pa.string()),
         ]
     ),
+    # A run has a row when it begins and another when it ends; of an attempt, the one that has ended counts.
+    "job_runs": pa.schema(
+        [
+            ("id", pa.string()),
+            ("at", TIME),
+            ("run_id", pa.string()),
+            ("project", pa.string()),
+            ("job", pa.string()),
+            ("attempt", pa.int64()),  # from 1; each repair is one more
+            ("state", pa.string()),  # running, succeeded, failed, interrupted, lost, skipped
+            ("cause", pa.string()),  # manual, schedule, table, file, backfill, repair
+            ("logical_time", TIME),  # the moment that the run is for
+            ("parameters", pa.string()),  # JSON
+            ("started_at", TIME),
+            ("ended_at", TIME),
+            ("config", pa.string()),
+            ("user", pa.string()),
+            ("host", pa.string()),
+            ("pid", pa.int64()),
+            ("reason", pa.string()),
+        ]
+    ),
+    # Likewise for each try of a task; one that was never started has try 0 and one row.
+    "task_runs": pa.schema(
+        [
+            ("id", pa.string()),
+            ("at", TIME),
+            ("run_id", pa.string()),
+            ("project", pa.string()),
+            ("job", pa.string()),
+            ("task", pa.string()),
+            ("kind", pa.string()),
+            ("attempt", pa.int64()),  # of the run
+            ("try", pa.int64()),  # from 1 in each attempt
+            ("state", pa.string()),  # running, succeeded, failed, interrupted, upstream_failed, excluded
+            ("started_at", TIME),
+            ("ended_at", TIME),
+            ("exit_code", pa.int64()),
+            ("reason", pa.string()),
+            ("log", pa.string()),
+        ]
+    ),
 }
 
 

@@ -59,8 +59,10 @@ def query_of(given: str) -> SavedQuery:
     """A query that is given as text, or as the name of a file that ends with ``.sql``."""
     from sparkml_track.catalog import SavedQuery, read_saved
 
-    if given.strip().endswith(".sql") and not given.strip().count(" "):
-        return read_saved(Path(given.strip()))
+    name = given.strip()
+    # A name may have blanks; a query may end like one, and then there is no such file.
+    if name.endswith(".sql") and ("\n" not in name) and (" " not in name or Path(name).is_file()):
+        return read_saved(Path(name))
     return SavedQuery("", given)
 
 

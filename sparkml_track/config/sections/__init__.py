@@ -4,6 +4,7 @@ fields  what a value may be
 data    raw tables, features, the training set
 search  the sweep, its slots and its tracking
 models  registration, scoring, monitoring
+jobs    jobs and their tasks
 file    the whole file
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from sparkml_track.config.sections.data import FeatureSettings, Period, PrepareSettings, SplitSettings
 from sparkml_track.config.sections.file import File, SparkSettings
+from sparkml_track.config.sections.jobs import JobSettings, TaskSettings, TriggerSettings
 from sparkml_track.config.sections.models import MonitorSettings, RegisterSettings, ScoreSettings
 from sparkml_track.config.sections.search import FailureSettings, ResourceSettings, SweepSettings, TrackingSettings
 
@@ -18,6 +20,7 @@ __all__ = [
     "FailureSettings",
     "FeatureSettings",
     "File",
+    "JobSettings",
     "MonitorSettings",
     "Period",
     "PrepareSettings",
@@ -27,5 +30,7 @@ __all__ = [
     "SparkSettings",
     "SplitSettings",
     "SweepSettings",
+    "TaskSettings",
     "TrackingSettings",
+    "TriggerSettings",
 ]

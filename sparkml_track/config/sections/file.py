@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sparkml_track.config.sections.data import FeatureSettings, PrepareSettings
 from sparkml_track.config.sections.fields import Section, SparkKey, Text, Word
+from sparkml_track.config.sections.jobs import JobSettings
 from sparkml_track.config.sections.models import MonitorSettings, RegisterSettings, ScoreSettings
 from sparkml_track.config.sections.search import SweepSettings, TrackingSettings
 
@@ -39,3 +40,4 @@ class File(Section):
     registration: RegisterSettings | None = Field(default=None, alias="register")
     score: ScoreSettings | None = None
     monitor: MonitorSettings | None = None
+    jobs: dict[Word, JobSettings] = Field(default_factory=dict)

@@ -1,0 +1,5 @@
+"""The commands of jobs.
+
+command  ``job run``, ``repair``, ``backfill``, ``runs`` and ``show``
+words    what they share: options, parameters, and how a run ends a command
+"""

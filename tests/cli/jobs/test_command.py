@@ -1,0 +1,183 @@
+"""``sparkml-track job``: with tasks that are processes, and small ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.calls import Call, caller
+
+WORK = """\
+import os, sys, time
+
+def ok(text="done"):
+    print(text)
+
+def bad():
+    raise ValueError("no good")
+
+def unless(path):
+    if not os.path.exists(path):
+        sys.exit(7)
+
+def slow(mark):
+    open(mark, "w").close()
+    time.sleep(600)
+"""
+CONF = """\
+name: mine
+code: [code]
+sweep: {objective: "mywork:ok", max_trials: 1, space: {x: {uniform: [0, 1]}}}
+jobs:
+  good:
+    parameters: {word: hello}
+    tasks:
+      notebook: {notebook: code/note.py, arguments: ["--date={date}"]}
+      call: {python: "mywork:ok", options: {text: "{word}"}, needs: notebook}
+  bad:
+    max_parallel: 2
+    tasks:
+      first: {python: "mywork:ok"}
+      second: {python: "mywork:unless", options: {path: there}, needs: first}
+      third: {python: "mywork:ok", needs: second}
+  slow:
+    tasks:
+      wait: {python: "mywork:slow", options: {mark: begun}}
+      after: {python: "mywork:ok", needs: wait}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one's own, where one is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "mywork.py").write_text(WORK)
+    (tmp_path / "code" / "note.py").write_text("import sys, mywork\nprint('note', *sys.argv[1:])\n")
+    (tmp_path / "conf.yaml").write_text(CONF)
+    return tmp_path
+
+
+@pytest.fixture
+def call(folder: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+    return caller("job", capsys)
+
+
+def last(call: Call) -> dict[str, object]:
+    """The last run."""
+    made = json.loads(call("runs", "--json", "--last", "1")[1])[0]
+    assert isinstance(made, dict)
+    return made
+
+
+def test_a_run_of_a_job_does_its_tasks_and_shows_them(call: Call, folder: Path) -> None:
+    code, out, err = call("run", "good", "-c", "conf.yaml", "-p", "word=howdy", "--date", "2013-11-01")
+    assert (code, err) == (0, "")
+    assert "2 tasks" in out.splitlines()[0]
+    assert "notebook  python" not in out
+    run = last(call)
+    assert (run["state"], run["cause"], run["moment"]) == ("succeeded", "manual", "2013-11-01T00:00:00+00:00")
+    tries = run["attempts"][0]["tries"]  # type: ignore[index]
+    assert [Path(each["log"]).read_text() for each in tries] == ["note --date=2013-11-01\n", "howdy\n"]
+    assert call("show", "good")[1] == out.partition("\n\n")[2]
+    assert " good  manual  2013-11-01 00:00  succeeded  1 " in " " + call("runs")[1]
+
+
+def test_a_task_that_fails_ends_the_command_with_1_and_shows_its_log(call: Call) -> None:
+    code, out, _ = call("run", "bad", "-c", "conf.yaml")
+    assert code == 1
+    assert "second: exit 7; the end of " in out
+    assert out.splitlines()[-1].startswith("go on with it: sparkml-track job repair bad-")
+    assert last(call)["tasks"] == {"first": "succeeded", "second": "failed", "third": "upstream_failed"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "god", "-c", "conf.yaml"), "there is no job 'god' in conf.yaml; there are: good, bad, slow"),
+        (("run", "good", "-c", "conf.yaml", "-p", "wort=x"), "job 'good' has no parameter 'wort'; it has: word"),
+        (("run", "good", "-c", "conf.yaml", "-p", "word"), "-p 'word' is not name=value"),
+        (("run", "good", "-c", "conf.yaml", "-p", "word=a", "-p", "word=b"), "-p word is given twice; give it once"),
+        (("run", "good", "-c", "conf.yaml", "--date", "monday"), "--date 'monday' is not a date such as 2013-11-01"),
+        (("show", "none"), "there is no run 'none' in "),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_sentence(call: Call, folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {said}")
+    assert not (folder / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("{sql: none.sql}", "tasks.a.sql: the query {folder}/none.sql cannot be read: No such file or directory"),
+        ("{sql: none.txt}", "tasks.a.sql: {folder}/none.txt must be a file that ends with .sql"),
+        ("{sql: drop.sql}", "tasks.a.sql: "),
+        ("{sql: day.sql}", "tasks.a.sql: "),
+        ("{alert: alerts/none.yaml}", "tasks.a.alert: there is no alert 'none' in {folder}/alerts; there are: none"),
+        ("{notebook: none.py}", "tasks.a.notebook: {folder}/none.py cannot be read: No such file or directory"),
+        ("{notebook: conf.yaml}", "tasks.a.notebook: {folder}/conf.yaml is not Python: "),
+        ("{python: 'mywork:okay'}", "tasks.a.python: 'mywork:okay' cannot be found: module mywork has no function"),
+        ("{python: 'mywork:ok', options: {test: 1}}", "tasks.a.python: mywork:ok cannot be called with test: "),
+        ("{run: sweep}", "sweep.objective: no such"),
+    ],
+)
+def test_what_a_task_lacks_is_known_before_the_first(call: Call, folder: Path, task: str, said: str) -> None:
+    (folder / "drop.sql").write_text("DROP TABLE x")
+    (folder / "day.sql").write_text("SELECT $day AS day")
+    if "sweep" in task:
+        (folder / "conf.yaml").write_text(
+            CONF.replace("mywork:ok", "mywork:no", 1) + f"  j: {{tasks: {{a: {task}}}}}\n"
+        )
+        said = "sweep.objective: 'mywork:no' cannot be found"
+    else:
+        (folder / "conf.yaml").write_text(CONF + f"  j: {{tasks: {{a: {task}}}}}\n")
+    code, out, err = call("run", "j", "-c", "conf.yaml")
+    assert (code, out) == (2, "")
+    assert said.format(folder=folder) in err
+    assert "Traceback" not in err
+    assert not (folder / "home").exists()
+
+
+def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A command as a process of its own."""
+    words = [sys.executable, "-m", "sparkml_track.cli", "job", *arguments]
+    return subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def begun(folder: Path) -> None:
+    """Waits until the slow task runs."""
+    deadline = time.monotonic() + 120
+    while not (folder / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    (folder / "begun").unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "state"), [(signal.SIGTERM, 143, "interrupted"), (signal.SIGKILL, -9, "lost")]
+)
+def test_a_run_that_is_ended_from_outside_is_recorded(
+    call: Call, folder: Path, number: int, code: int, state: str
+) -> None:
+    process = command(folder, "run", "slow", "-c", "conf.yaml")
+    begun(folder)
+    os.kill(process.pid, number)
+    process.communicate(timeout=120)
+    assert process.returncode == code
+    deadline = time.monotonic() + 120
+    while last(call)["state"] == "running":  # its task is ending
+        assert time.monotonic() < deadline
+    assert last(call)["state"] == state
+    assert last(call)["tasks"]["wait"] == "interrupted"  # type: ignore[index]
