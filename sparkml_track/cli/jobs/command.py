@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ _HEADINGS = ("run", "job", "cause", "for (UTC)", "state", "attempt", "started (U
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(help="Jobs of a config file: tasks that wait for each other.", no_args_is_help=True)
-    for command in (run, runs, show):
+    for command in (run, repair, backfill, runs, show):
         group.command()(guarded(command))
     app.add_typer(group, name="job")
 
@@ -67,6 +68,61 @@ def run(  # noqa: PLR0913  # options of a command
         order = start(settings, name, asked, told)
     if order is not None:
         _finish(settings, order.run)
+
+
+def repair(
+    run: _Run,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="The config file; that of the run by default.")
+    ] = None,
+    again: Annotated[
+        list[str] | None, typer.Option("--again", metavar="TASK", help="Do this one again, too, and what needs it.")
+    ] = None,
+    param: Param = None,
+    max_parallel: MaxParallel = None,
+) -> None:
+    """Go on with a run that did not succeed: the tasks that failed, and what needs them, by the file as it is now."""
+    from sparkml_track.jobs.records.views import find_run
+    from sparkml_track.jobs.repair import repair as repair_run
+    from sparkml_track.jobs.start import system_of
+
+    home = home_of(config)
+    found = find_run(system_of(home), home, run)
+    settings = load(config or found.config)
+    values = values_of(param or ())
+    with hung_up():
+        repair_run(settings, found, told, again=again or (), parameters=values, max_parallel=max_parallel)
+    _finish(settings, found.id)
+
+
+def backfill(  # noqa: PLR0913  # options of a command
+    name: _Name,
+    config: Config,
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first date.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last date, itself included.")],
+    every: Annotated[str, typer.Option("--every", metavar="SPAN", help="hour, day, week or month.")] = "day",
+    newest_first: Annotated[bool, typer.Option("--newest-first", help="The last date first.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Dates that succeeded, too.")] = False,
+    param: Param = None,
+    max_parallel: MaxParallel = None,
+) -> None:
+    """Run a job for each date, which its tasks have as {date}; the same command again goes on where it was left.
+
+    Dates that an earlier backfill with these parameters has done are passed over; those that failed are repaired.
+    """
+    from sparkml_track.jobs.backfill import Span
+    from sparkml_track.jobs.backfill import backfill as fill
+
+    settings = load(config)
+    span = Span(date_of(first, "--from"), date_of(last, "--to"), every, newest_first, again)
+    with hung_up():
+        done = fill(settings, name, span, values_of(param or ()), told, max_parallel)
+    passed = f", {len(done.passed)} had succeeded before" if done.passed else ""
+    told(f"\n{len(done.succeeded)} succeeded, {len(done.failed)} failed{passed}")
+    for run in done.failed:
+        told(f"failed: sparkml-track job show {run}")
+    if done.failed:
+        raise SystemExit(1)
 
 
 def runs(

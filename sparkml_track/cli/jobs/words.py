@@ -79,9 +79,12 @@ def date_of(word: str, option: str) -> date:
         InvalidInput: it is none.
     """
     try:
-        return date.fromisoformat(word)
+        found = date.fromisoformat(word)
     except ValueError:
-        raise InvalidInput(f"{option} {word!r} is not a date such as 2013-11-01") from None
+        found = date.min
+    if not 1900 <= found.year <= 2200:
+        raise InvalidInput(f"{option} {word!r} is not a date such as 2013-11-01, from 1900 to 2200")
+    return found
 
 
 def shown(run: Run, lines: int = 10) -> None:

@@ -12,10 +12,12 @@ import sys
 import traceback
 
 from sparkml_track.errors import SparkmlError
-from sparkml_track.jobs.tasks.commands import CALL
 from sparkml_track.objective import resolve
 
-__all__ = ["main"]
+__all__ = ["CALL", "main"]
+
+#: Of the environment: the function and its arguments.
+CALL = "SPARKML_JOB_CALL"
 
 
 def main() -> None:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from sparkml_track.config.sections.jobs import TaskSettings
 from sparkml_track.config.settings import Settings
+from sparkml_track.jobs.tasks.call import CALL
 from sparkml_track.jobs.tasks.parameters import Value, word
 
-__all__ = ["CALL", "command", "environment"]
-
-#: Of the environment: the function of a task and its arguments, as JSON.
-CALL = "SPARKML_JOB_CALL"
+__all__ = ["command", "environment"]
 
 
 def command(task: TaskSettings, settings: Settings) -> list[str]:
