@@ -85,6 +85,11 @@ class Home:
         """Locks of jobs, and the scheduler's memory."""
         return self.root / "jobs"
 
+    @property
+    def scheduler(self) -> Path:
+        """What the scheduler has seen and done."""
+        return self.jobs / "scheduler.json"
+
     def job_run(self, run: str) -> Path:
         """What the tasks of a run of a job printed."""
         return self.jobs / "runs" / run

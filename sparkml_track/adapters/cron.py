@@ -6,10 +6,12 @@ A job at 02:30 runs once in a night whose clocks are turned, whether there are t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from sparkml_track.errors import InvalidInput, SetupError
@@ -45,6 +47,10 @@ class Cron:
 
         for found in CronSim(self.expression, moment.astimezone(self.zone)):
             yield found.astimezone(UTC)
+
+    def between(self, after: datetime, until: datetime, most: int) -> tuple[datetime, ...]:
+        """The times after one moment up to another, in UTC: the last ``most`` of them."""
+        return tuple(deque(takewhile(lambda found: found <= until, self.after(after)), maxlen=most))
 
     def next(self, moment: datetime) -> datetime:
         """The first time after a moment, in UTC."""

@@ -19,6 +19,7 @@ import typer
 
 from sparkml_track.cli import alert, catalog, guide, runs, server, steps, sweeps
 from sparkml_track.cli.jobs import command as jobs
+from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.sql import command as sql
 
 __all__ = ["app", "job", "main"]
@@ -39,6 +40,7 @@ sql.register(app)
 catalog.register(app)
 alert.register(app)
 jobs.register(app)
+scheduling.register(app)
 guide.register(app)
 
 

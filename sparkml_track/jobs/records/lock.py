@@ -19,7 +19,7 @@ from pathlib import Path
 from sparkml_track.errors import JobRunning, SetupError
 from sparkml_track.home import Home
 
-__all__ = ["Holder", "JobLock", "holder", "job_lock"]
+__all__ = ["Holder", "JobLock", "holder", "job_lock", "scheduler_lock"]
 
 #: Seconds for which a lock may look taken because somebody asks who has it.
 _ASKED = 0.25
@@ -77,7 +77,26 @@ def job_lock(home: Home, project: str, job: str, patience: float = 0.0) -> Itera
         JobRunning: another run has it.
         SetupError: the file cannot be written.
     """
-    path = _path(home, project, job)
+    with _held(_path(home, project, job), patience, lambda by: _running(job, by)) as lock:
+        yield lock
+
+
+@contextmanager
+def scheduler_lock(home: Home) -> Iterator[None]:
+    """Holds the lock of the one scheduler of a home.
+
+    Raises:
+        JobRunning: another has it.
+        SetupError: the file cannot be written.
+    """
+    refused = "a scheduler of {} is running already (pid {} on {}); end it first, or give it this config file, too"
+    with _held(home.jobs / "scheduler.lock", 0.0, lambda by: refused.format(home.root, by.pid, by.host)) as lock:
+        lock.name("")
+        yield
+
+
+@contextmanager
+def _held(path: Path, patience: float, refused: Callable[[Holder], str]) -> Iterator[JobLock]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -86,7 +105,7 @@ def job_lock(home: Home, project: str, job: str, patience: float = 0.0) -> Itera
     try:
         _wait(lambda: _taken(descriptor), lambda: patience if _read(path).dead else _ASKED)
         if not _taken(descriptor):
-            raise JobRunning(_running(job, _read(path)))
+            raise JobRunning(refused(_read(path)))
         yield JobLock(descriptor)
     finally:
         os.close(descriptor)

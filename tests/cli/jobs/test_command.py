@@ -181,3 +181,62 @@ def test_a_run_that_is_ended_from_outside_is_recorded(
         assert time.monotonic() < deadline
     assert last(call)["state"] == state
     assert last(call)["tasks"]["wait"] == "interrupted"  # type: ignore[index]
+
+
+TRIGGERED = """\
+  arrived:
+    triggers: {files: "in/*.csv", settle: 0.2}
+    tasks:
+      call: {python: "mywork:ok"}
+  often:
+    schedule: "* * * * *"
+    tasks:
+      call: {python: "mywork:ok"}
+"""
+
+
+@pytest.mark.slow
+def test_the_scheduler_starts_what_a_file_says_and_there_is_one_of_it(
+    folder: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "in").mkdir()
+    (folder / "conf.yaml").write_text(CONF + TRIGGERED)
+    words = [sys.executable, "-m", "sparkml_track.cli", "scheduler", "conf.yaml", "--poll", "0.2"]
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert "arrived, often; Ctrl-C ends it" in process.stdout.readline()
+        deadline = time.monotonic() + 120
+        while not (folder / "home" / "jobs" / "scheduler.json").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        code, out, err = caller("scheduler", capsys)("conf.yaml")
+        assert (code, out) == (1, "")
+        assert f"is running already (pid {process.pid} on " in err
+        (folder / "in" / "new.csv").write_text("1")
+        for line in process.stdout:
+            if "arrived: ended" in line:
+                break
+        runs = json.loads(call("runs", "--json", "--job", "arrived")[1])
+        assert [(run["cause"], run["state"]) for run in runs] == [("file", "succeeded")]
+    finally:
+        process.terminate()
+        process.communicate(timeout=120)
+    assert process.returncode == 143
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("conf.yaml",), "error: no job of conf.yaml starts by itself; give one a schedule or triggers"),
+        (("conf.yaml", "--print", "launchd"), "error: --print must be one of systemd, cron, not 'launchd'"),
+        (("none.yaml",), "error: none.yaml: there is no such file"),
+    ],
+)
+def test_a_scheduler_without_work_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    code, out, err = caller("scheduler", capsys)(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(said)
+    assert not (folder / "home").exists()
