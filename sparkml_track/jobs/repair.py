@@ -10,7 +10,7 @@ from sparkml_track.config.settings import Settings
 from sparkml_track.errors import InvalidInput
 from sparkml_track.jobs.clock import Clock
 from sparkml_track.jobs.course.states import RunState, TaskState
-from sparkml_track.jobs.processes.launcher import GRACE
+from sparkml_track.jobs.processes.launcher import GRACE, LINGER
 from sparkml_track.jobs.records.lock import JobLock, job_lock
 from sparkml_track.jobs.records.orders import Order
 from sparkml_track.jobs.records.views import Run, read_runs
@@ -21,7 +21,7 @@ from sparkml_track.jobs.tasks.parameters import given_values
 __all__ = ["ENDING", "kept_of", "repair", "repair_locked"]
 
 #: Seconds in which the tasks of a run whose process died have ended.
-ENDING = GRACE + 15
+ENDING = GRACE + LINGER + 10
 
 
 def repair(  # noqa: PLR0913  # as ``start``

@@ -12,7 +12,7 @@ from sparkml_track.errors import SetupError, SparkmlError
 from sparkml_track.jobs.clock import Clock, SystemClock
 from sparkml_track.jobs.course.plan import Plan
 from sparkml_track.jobs.course.states import RunState, TaskState
-from sparkml_track.jobs.processes.launcher import GRACE, Launch, Launcher
+from sparkml_track.jobs.processes.launcher import GRACE, LINGER, Launch, Launcher
 from sparkml_track.jobs.records.book import Book, Try
 from sparkml_track.jobs.records.orders import Order
 from sparkml_track.jobs.tasks.commands import command, environment
@@ -181,7 +181,7 @@ class Course:
         try:
             for name in self._tries:
                 self._world.launcher.end(name)
-            self._await(GRACE + 5, reason)
+            self._await(GRACE + LINGER + 5, reason)
         finally:
             for name in self._tries:
                 self._world.launcher.kill(name)

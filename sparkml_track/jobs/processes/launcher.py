@@ -16,10 +16,12 @@ from typing import Protocol
 
 from sparkml_track.errors import SetupError
 
-__all__ = ["GRACE", "Launch", "Launcher", "Processes"]
+__all__ = ["GRACE", "LINGER", "Launch", "Launcher", "Processes"]
 
 #: Seconds between SIGTERM and SIGKILL.
 GRACE = 15.0
+#: Seconds in which what a task started ends by itself when the task has.
+LINGER = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,12 @@ class Processes:
     Args:
         kept: a descriptor that stays open as long as a process of a task lives; that of the job's lock.
         grace: seconds between SIGTERM and SIGKILL.
+        linger: seconds in which what a task started ends by itself when the task has.
     """
 
-    def __init__(self, kept: int | None = None, grace: float = GRACE) -> None:
+    def __init__(self, kept: int | None = None, grace: float = GRACE, linger: float = LINGER) -> None:
         self._kept = () if kept is None else (kept,)
-        self._grace = grace
+        self._times = str(grace), str(linger)
         self._running: dict[str, tuple[subprocess.Popen[bytes], socket.socket]] = {}
 
     def start(self, name: str, launch: Launch) -> None:
@@ -77,7 +80,7 @@ class Processes:
         try:
             with theirs, launch.log.open("ab") as log:
                 process = subprocess.Popen(  # noqa: S603  # the user's own task, without a shell
-                    [*script, str(theirs.fileno()), str(self._grace), *launch.command],
+                    [*script, str(theirs.fileno()), *self._times, *launch.command],
                     env=dict(launch.environ),
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sparkml_track.config.settings import Settings
-from sparkml_track.jobs.processes.launcher import GRACE
+from sparkml_track.jobs.processes.launcher import GRACE, LINGER
 from sparkml_track.jobs.records.lock import holder
 from sparkml_track.jobs.shown import last_lines
 
@@ -106,7 +106,7 @@ class Children:
         """They end their tasks and record it."""
         for process, _ in self._running.values():
             process.terminate()
-        deadline = time.monotonic() + GRACE + 15
+        deadline = time.monotonic() + GRACE + LINGER + 15
         for process, _ in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(deadline - time.monotonic(), 0.1))

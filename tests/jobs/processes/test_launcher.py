@@ -29,7 +29,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def processes() -> Iterator[Processes]:
-    made = Processes(grace=60)
+    made = Processes(grace=60, linger=0.2)
     yield made
     for name in ("a", "b"):
         made.kill(name)
@@ -78,7 +78,7 @@ def test_several_run_at_one_time_and_a_wait_has_a_bound(processes: Processes, lo
 
 
 def test_the_end_of_a_task_is_the_end_of_its_group(log: Path) -> None:
-    processes = Processes(grace=0.2)
+    processes = Processes(grace=0.2, linger=0.2)
     stubborn = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork()"
     processes.start("a", python(f"{stubborn}; print(os.getpid(), flush=True); time.sleep(600)", log))
     deadline = time.monotonic() + 60
@@ -104,6 +104,31 @@ def test_what_a_task_leaves_in_its_group_goes_with_it(processes: Processes, log:
     processes.start("a", python(left, log))
     assert processes.wait(60) == {"a": 0}
     gone(int(log.read_text()))
+
+
+def test_what_a_task_started_has_a_moment_to_end_by_itself(tmp_path: Path, log: Path) -> None:
+    processes = Processes(linger=60)
+    late = "import os, sys, time; pid = os.fork(); sys.exit() if pid else time.sleep(0.3); print('tidy', flush=True)"
+    processes.start("a", python(late, log))
+    assert processes.wait(60) == {"a": 0}
+    assert log.read_text() == "tidy\n"
+
+
+def test_what_a_task_works_with_does_not_end_before_it(log: Path) -> None:
+    processes = Processes(grace=60, linger=0.2)
+    # As a JVM beside a driver: it ends on SIGTERM, and the driver needs it to tidy up.
+    code = (
+        "import os, signal, sys, time; pid = os.fork()\n"
+        "if pid == 0: time.sleep(600)\n"
+        "def tidy(*_):\n"
+        "    time.sleep(0.1); gone, _ = os.waitpid(pid, os.WNOHANG); print('gone' if gone else 'there'); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, tidy); print('on', flush=True); time.sleep(600)"
+    )
+    processes.start("a", python(code, log))
+    appears(log, "on")
+    processes.end("a")
+    assert processes.wait(60) == {"a": 0}
+    assert log.read_text().endswith("there\n")
 
 
 def test_a_task_ends_when_its_run_is_killed(tmp_path: Path, log: Path) -> None:
