@@ -19,6 +19,8 @@ from tests.sharing import pytest_runtestloop  # noqa: F401  # a hook
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from sparkml_track.testing.objects import ObjectServer
+
 # Before anything imports pyspark or mlflow: slots take the interpreter of the tests, nothing leaves the machine.
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
@@ -58,6 +60,29 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(pristine: Path, tmp_path: Path) -> Path:
     shutil.copy(pristine / "mlflow.db", tmp_path / "mlflow.db")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
+    """S3 on loopback, for all tests that ask for it."""
+    from sparkml_track.testing.objects import ObjectServer
+
+    with ObjectServer(tmp_path_factory.mktemp("objects")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address in it that no other test has; the environment leads there."""
+    from sparkml_track.testing.objects import BUCKET
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in object_server.environ.items():
+        monkeypatch.setenv(name, value)
+    object_server.fail()
+    yield f"s3://{BUCKET}/{uuid.uuid4().hex}"
+    object_server.fail()
 
 
 @pytest.fixture(scope="session", autouse=True)

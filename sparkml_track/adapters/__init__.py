@@ -3,5 +3,6 @@
 cron    schedules
 duckdb  its errors
 mlflow  its errors, URIs, REST calls, experiments and datasets
+objects stores of objects, as S3
 spark   what travels to its workers
 """

@@ -21,6 +21,7 @@ trackers         of trackers
 _tracker_parents its part about parent runs
 _tracker_whole   its part about runs that are read back
 _tracker_runs    runs for it
+objects          an S3 server on loopback
 servers          a tracking server and PostgreSQL on loopback
 accounting       the accounting invariants of a sweep
 """

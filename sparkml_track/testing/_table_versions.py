@@ -56,7 +56,12 @@ class TableVersionsCase:
             return
         files = tables.files(first), tables.files("t")
         assert [len(paths) for paths in files] == [1, 2]
-        assert all(Path(path).is_absolute() and Path(path).exists() for paths in files for path in paths)
+        assert set(files[0]) < set(files[1])
+        assert all(
+            path.startswith("s3://") or (Path(path).is_absolute() and Path(path).exists())
+            for paths in files
+            for path in paths
+        )
 
     # -- restore
 

@@ -35,22 +35,22 @@ OPERATIONS = {
 #: Functions at whose call, or after which, the writer dies.
 MOMENTS = {
     "append": ["files.stage_arrow", "files.staged_files", "log.commit", "after log.commit"],
-    "evolve": ["actions._write_through", "actions.os.link", "after actions.os.link"],
+    "evolve": ["local._write_through", "local.os.link", "after local.os.link"],
     "overwrite": ["files.staged_files", "log.commit", "after log.commit"],
     "merge": ["log.edit", "after log.edit"],
     "update": ["log.edit", "after log.edit"],
     "delete": ["log.edit", "after log.edit"],
-    "optimize": ["files.staged_files", "landing._commit", "actions.os.link", "after actions.os.link"],
+    "optimize": ["files.staged_files", "landing._commit", "local.os.link", "after local.os.link"],
     "restore": ["log.restore", "after log.restore"],
-    "landing": ["landing._commit", "actions._write_through", "actions.os.link", "after actions.os.link"],
+    "landing": ["landing._commit", "local._write_through", "local.os.link", "after local.os.link"],
 }
 WRITER = """
 import os, signal, sys
 import pyarrow as pa
 from sparkml_track.tables import DeltaTables
 from sparkml_track.tables._delta import actions, changes, files, log, member, upkeep
+from sparkml_track.tables._delta.locations import local, location_of
 from sparkml_track.tables._delta.rewrite import landing
-from pathlib import Path
 root, operation, moment = sys.argv[1:]
 tables = DeltaTables(root)
 NEW = pa.table({"k": ["b", "c"], "v": [20, 30]})
@@ -59,7 +59,7 @@ def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def land_delete():
-    path = Path(root) / "t"
+    path = location_of(root) / "t"
     def compute(found):
         gone = [entry for entry in actions.entries(found, path) if entry.lowest["k"] == "a"]
         return landing.Plan(actions.Change("DELETE", removes=gone), lambda add: True)

@@ -10,8 +10,9 @@ import pytest
 
 from sparkml_track.errors import TableError
 from sparkml_track.tables import DeltaTables
-from sparkml_track.tables._delta import actions, log
+from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta.actions import Change, entries
+from sparkml_track.tables._delta.locations import local, location_of
 from sparkml_track.tables._delta.rewrite import landing
 from sparkml_track.tables._delta.rewrite.landing import Plan, land
 from sparkml_track.tables._delta.rewrite.pruning import Range, matcher
@@ -36,7 +37,7 @@ def first_file_goes(path: Path, *, low: int = 1, high: int = 9) -> Callable[[log
     """A delete of the file that holds 1; it would have touched what lies between the bounds."""
 
     def compute(found: log.Log) -> Plan:
-        gone = tuple(entry for entry in entries(found, path) if entry.lowest["n"] == 1)
+        gone = tuple(entry for entry in entries(found, location_of(path)) if entry.lowest["n"] == 1)
         return Plan(Change("DELETE", removes=gone), matcher((Range("n", low, high),), {"n": "long"}))
 
     return compute
@@ -57,7 +58,7 @@ def landed(tables: DeltaTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         return compute(found)
 
     monkeypatch.setattr(landing, "publish", late)
-    return land(tmp_path / "t", "deleting from table t", None, counted), len(computed)
+    return land(location_of(tmp_path / "t"), "deleting from table t", None, counted), len(computed)
 
 
 def test_appends_of_rows_that_cannot_matter_are_passed_by(
@@ -102,9 +103,9 @@ def test_a_commit_is_there_whole_or_not_at_all(
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(actions.os, "link", full)
+    monkeypatch.setattr(local.os, "link", full)
     with pytest.raises(TableError, match=r"writing table t failed: .*No space left"):
-        land(tmp_path / "t", "deleting from table t", None, first_file_goes(tmp_path / "t"))
+        land(location_of(tmp_path / "t"), "deleting from table t", None, first_file_goes(tmp_path / "t"))
     assert list((tmp_path / "t" / "_delta_log").glob("_commit*")) == []
     assert tables.latest("t").version == 1
 
@@ -115,16 +116,16 @@ def test_a_file_system_without_links_is_named(
     def refused(*args: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(actions.os, "link", refused)
+    monkeypatch.setattr(local.os, "link", refused)
     with pytest.raises(TableError, match="has no hard links"):
-        land(tmp_path / "t", "deleting from table t", None, first_file_goes(tmp_path / "t"))
+        land(location_of(tmp_path / "t"), "deleting from table t", None, first_file_goes(tmp_path / "t"))
 
 
 def test_commits_of_ours_are_read_by_others_and_kept_short(tables: DeltaTables, tmp_path: Path) -> None:
     import deltalake
 
     deltalake.DeltaTable(tmp_path / "t").alter.set_table_properties({"delta.checkpointInterval": "3"})
-    assert land(tmp_path / "t", "deleting from table t", None, first_file_goes(tmp_path / "t")) == 3
+    assert land(location_of(tmp_path / "t"), "deleting from table t", None, first_file_goes(tmp_path / "t")) == 3
     assert deltalake.DeltaTable(tmp_path / "t").to_pyarrow_table()["n"].to_pylist() == [11, 12]
     assert deltalake.DeltaTable(tmp_path / "t").history()[0]["operation"] == "DELETE"
     folder = tmp_path / "t" / "_delta_log"

@@ -9,8 +9,10 @@ rewrite   changes to chosen rows
 actions   what a commit file holds
 staging   rows in files that no version names yet
 features  what the protocol asks that is not done here
+outcomes  how a try to write ends
 spark     Spark writes and reads plain Parquet
 files     Parquet files on their way into a table
+locations  where tables lie: folders and object stores
 """
 
 from __future__ import annotations

@@ -1,29 +1,25 @@
 """What a commit file holds: files of a version with their statistics, and commits that add and remove chosen files.
 
 A commit is a JSON file that is made if it is not there, under the number of the version it makes (Protocol, "Delta Log
-Entries"). It is written aside and linked, so that it is there whole or not at all; delta-rs does the same.
+Entries"): whole or not at all, and once.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
 
-from sparkml_track.errors import TableError
 from sparkml_track.tables._delta.files import StagedFile
-from sparkml_track.tables._delta.log import Log, Taken, keep_short, translated
+from sparkml_track.tables._delta.locations import Location
+from sparkml_track.tables._delta.log import Log, keep_short
+from sparkml_track.tables._delta.outcomes import Taken, translated
 from sparkml_track.tables._values import TransactionId
 
-_LINKLESS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
 _ENGINE = "sparkml_track"
 
 
@@ -43,7 +39,7 @@ class Entry:
     """
 
     raw: str
-    path: Path
+    path: Location
     size: int
     rows: int | None
     lowest: Mapping[str, object]
@@ -77,9 +73,9 @@ class Change:
     metrics: Mapping[str, int] = field(default_factory=dict)
 
 
-def entries(found: Log, path: Path) -> list[Entry]:
+def entries(found: Log, path: Location) -> list[Entry]:
     """List the files of a version with what the log knows of them."""
-    with translated(f"listing table {path.name}"):
+    with translated(f"listing table {path.name}", path):
         table = pa.table(found.get_add_actions(flatten=True))
     groups = {key: _prefixed(table, f"{key}.") for key in ("min", "max", "null_count", "partition")}
     listed = table.select(["path", "size_bytes", "num_records"]).to_pylist()
@@ -98,57 +94,31 @@ def entries(found: Log, path: Path) -> list[Entry]:
     ]
 
 
-def publish(found: Log, path: Path, version: int, change: Change) -> int:
+def publish(found: Log, path: Location, version: int, change: Change) -> int:
     """Commit a change as exactly this version.
 
     Raises:
         Taken: another writer made it.
         TableError: the storage refused.
     """
-    folder = path / "_delta_log"
-    temporary = folder / f"_commit_{uuid.uuid4().hex}.json.tmp"
-    with translated(f"writing table {path.name}"):
-        try:
-            _write_through(temporary, "\n".join(map(json.dumps, _lines(int(found.version()), change))))
-            _link(temporary, folder / f"{version:020d}.json", path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    file = path / "_delta_log" / f"{version:020d}.json"
+    with translated(f"writing table {path.name}", path):
+        if not file.put_new("\n".join(map(json.dumps, _lines(int(found.version()), change)))):
+            raise Taken(f"{file.name} is there already")
     keep_short(found, path, version)
     return version
 
 
-def actions_of(path: Path, version: int) -> list[dict[str, dict[str, object]]] | None:
+def actions_of(path: Location, version: int) -> list[dict[str, dict[str, object]]] | None:
     """The actions of one commit, None where its file is gone."""
     file = path / "_delta_log" / f"{version:020d}.json"
-    with translated(f"reading version {version} of table {path.name}"):
-        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()] if file.exists() else None
+    with translated(f"reading version {version} of table {path.name}", path):
+        text = file.text()
+        return None if text is None else [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
 def _prefixed(table: pa.Table, prefix: str) -> dict[str, list[object]]:
     return {name[len(prefix) :]: table[name].to_pylist() for name in table.column_names if name.startswith(prefix)}
-
-
-def _link(temporary: Path, file: Path, path: Path) -> None:
-    try:
-        os.link(temporary, file)
-    except OSError as error:
-        if temporary.stat().st_nlink > 1:
-            return  # NFS repeats a request whose answer was lost, and then says that the file is there
-        if isinstance(error, FileExistsError):
-            raise Taken(f"{file.name} is there already") from error
-        if error.errno in _LINKLESS:
-            raise TableError(
-                f"table {path.name}: the file system under {path} has no hard links, by which a commit is made once; "
-                "put the tables on another one"
-            ) from error
-        raise
-
-
-def _write_through(file: Path, text: str) -> None:
-    with file.open("w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
 
 
 def _lines(read: int, change: Change) -> list[dict[str, object]]:

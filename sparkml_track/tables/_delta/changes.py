@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._delta import log
+from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
 from sparkml_track.tables._delta.actions import Change, publish
 from sparkml_track.tables._delta.features import refuse_write
@@ -66,7 +65,7 @@ class ChangedTables(OpenedTables):
 
     def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
         check_where(name, where)
-        wanted = RowChange(self._path(name), where, None, check_transaction(transaction))
+        wanted = RowChange(self._writable(name), where, None, check_transaction(transaction))
         return self._changed(name, wanted, lambda found, properties: deleted(found, where, properties))
 
     def update(
@@ -74,12 +73,13 @@ class ChangedTables(OpenedTables):
     ) -> TableRef:
         if where is not None:
             check_where(name, where)
-        wanted = RowChange(self._path(name), where, dict(changes), check_transaction(transaction))
+        wanted = RowChange(self._writable(name), where, dict(changes), check_transaction(transaction))
         check_changes(self.describe(name), changes)
         return self._changed(name, wanted, lambda found, properties: updated(found, where, changes, properties))
 
     def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
         check_transaction(transaction)
+        self._writable(name)
 
         def attempt() -> int:
             found, ref = self._open(name)
@@ -92,7 +92,7 @@ class ChangedTables(OpenedTables):
                 return _noted(found, ref, transaction)
             return log.restore(found, name, pinned.version, transaction)
 
-        return TableRef(name, str(self._path(name)), log.retried(f"restoring table {name}", attempt))
+        return TableRef(name, str(self._path(name)), outcomes.retried(f"restoring table {name}", attempt))
 
     def _merge_frame(
         self,
@@ -106,7 +106,7 @@ class ChangedTables(OpenedTables):
         if self._session is None:
             raise no_session(name)
         check_source(info, columns, keys, rules)
-        wanted = merging.held(self._path(name), data, keys, rules, transaction)
+        wanted = merging.held(self._writable(name), data, keys, rules, transaction)
         session = self._session
 
         def compute(found: log.Log) -> Plan | None:
@@ -137,6 +137,7 @@ class ChangedTables(OpenedTables):
         transaction: TransactionId | None,
     ) -> TableRef:
         """Let delta-rs change rows, in this process."""
+        self._writable(name)
 
         def attempt() -> int:
             found, ref = self._open(name)
@@ -146,11 +147,11 @@ class ChangedTables(OpenedTables):
             version = log.edit(found, action, change, transaction)
             return _noted(found, ref, transaction) if version == ref.version else version
 
-        return TableRef(name, str(self._path(name)), log.retried(action, attempt))
+        return TableRef(name, str(self._path(name)), outcomes.retried(action, attempt))
 
 
 def _noted(found: log.Log, ref: TableRef, transaction: TransactionId | None) -> int:
     """Nothing changed: note the transaction, if there is one, so that it is not tried again."""
     if transaction is None:
         return ref.version
-    return publish(found, Path(ref.path), ref.version + 1, Change("NOTE", transaction=transaction))
+    return publish(found, found.location, ref.version + 1, Change("NOTE", transaction=transaction))

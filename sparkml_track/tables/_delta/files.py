@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import reduce
 from pathlib import Path
 from typing import TypeAlias
@@ -23,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sparkml_track.errors import DataError
+from sparkml_track.tables._delta.locations import FoundFile, Location
 from sparkml_track.tables._rows.expect import Written
 
 _PREFIX = "write-"
@@ -87,12 +89,12 @@ class StagedFile:
         )
 
 
-def new_folder(table: Path) -> Path:
+def new_folder(table: Location) -> Location:
     """Name (and do not make) the folder for one write."""
     return table / f"{_PREFIX}{uuid.uuid4().hex}"
 
 
-def stage_arrow(rows: pa.Table, folder: Path, by: Sequence[str] = ()) -> Partitions:
+def stage_arrow(rows: pa.Table, folder: Location, by: Sequence[str] = ()) -> Partitions:
     """Write an Arrow table into ``folder``.
 
     Returns:
@@ -101,7 +103,7 @@ def stage_arrow(rows: pa.Table, folder: Path, by: Sequence[str] = ()) -> Partiti
     Raises:
         DataError: empty text in a partition column, which the log cannot tell from null.
     """
-    folder.mkdir(parents=True)
+    folder.make_folder()
     if not by:
         write_parts(rows, folder, "part")
         return {}
@@ -115,12 +117,13 @@ def stage_arrow(rows: pa.Table, folder: Path, by: Sequence[str] = ()) -> Partiti
     return found
 
 
-def write_parts(rows: pa.Table, folder: Path, prefix: str, most: int = _ROWS_PER_FILE) -> list[str]:
+def write_parts(rows: pa.Table, folder: Location, prefix: str, most: int = _ROWS_PER_FILE) -> list[str]:
     """Write rows into files of at most ``most`` of them, and give the names."""
     names = []
     for number, start in enumerate(range(0, max(rows.num_rows, 1), most)):
         names.append(f"{prefix}-{number:05d}.parquet")
-        pq.write_table(rows.slice(start, most), folder / names[-1], compression="zstd", row_group_size=_ROWS_PER_GROUP)
+        with (folder / names[-1]).sink() as out:
+            pq.write_table(rows.slice(start, most), out, compression="zstd", row_group_size=_ROWS_PER_GROUP)
     return names
 
 
@@ -144,22 +147,25 @@ def gather(folder: Path) -> Partitions:
     return found
 
 
-def staged_files(folder: Path, partitions: Partitions) -> tuple[StagedFile, ...]:
+def staged_files(folder: Location, partitions: Partitions) -> tuple[StagedFile, ...]:
     """Read the footers of what was written into ``folder``; files without rows are left out."""
-    for checksum in folder.glob(".*.crc"):
-        checksum.unlink()  # Hadoop's local file system leaves them; Parquet pages and the log's sizes do without.
-    found = [_staged(path, folder.parent) for path in sorted(folder.glob("*.parquet"))]
+    listed = folder.walk()
+    for each in listed:
+        # Hadoop's local file system leaves them; Parquet pages and the log's sizes do without.
+        if each.location.name.endswith(".crc"):
+            each.location.delete()
+    found = [_staged(each, folder.parent) for each in listed if each.location.name.endswith(".parquet")]
     return tuple(replace(file, partition=partitions.get(Path(file.path).name, {})) for file in found if file.rows)
 
 
-def summed(files: Sequence[StagedFile], table: Path, columns: Iterable[str]) -> Written:
+def summed(files: Sequence[StagedFile], table: Location, columns: Iterable[str]) -> Written:
     """Add up rows and the nulls of ``columns``."""
     nulls = {column: sum(_nulls(file, table, column) for file in files) for column in columns}
     return Written(sum(file.rows for file in files), nulls)
 
 
 def read_staged(
-    table: Path, files: Sequence[StagedFile], columns: Sequence[str], kinds: Mapping[str, object]
+    table: Location, files: Sequence[StagedFile], columns: Sequence[str], kinds: Mapping[str, object]
 ) -> pa.Table:
     """Read some columns of staged files into memory.
 
@@ -173,12 +179,12 @@ def read_staged(
     return pa.concat_tables(parts) if parts else pa.table({column: [] for column in columns})
 
 
-def discard(folder: Path) -> None:
+def discard(folder: Location) -> None:
     """Remove a folder that no version names."""
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.discard()
 
 
-def sweep_leftovers(table: Path, named: Collection[str], keep: timedelta, *, dry_run: bool) -> list[str]:
+def sweep_leftovers(table: Location, named: Collection[str], keep: timedelta, *, dry_run: bool) -> list[str]:
     """Remove the folders of writers that died before ``keep``, and emptied ones.
 
     Args:
@@ -192,21 +198,21 @@ def sweep_leftovers(table: Path, named: Collection[str], keep: timedelta, *, dry
     """
     known = {Path(path).parts[0] for path in named}
     limit, left = time.time() - keep.total_seconds(), list[str]()
-    for path in (table / "_delta_log").glob(TEMPORARY):
-        if path.stat().st_mtime <= limit:
-            left.append(str(path.relative_to(table)))
+    for each in (table / "_delta_log").walk():
+        if fnmatchcase(each.location.name, TEMPORARY) and each.modified <= limit:
+            left.append(each.location.below(table))
             if not dry_run:
-                path.unlink(missing_ok=True)
-    for folder in table.glob(f"{_PREFIX}*"):
-        if folder.stat().st_mtime <= limit and (folder.name not in known or not any(folder.iterdir())):
-            left += [str(path.relative_to(table)) for path in folder.rglob("*") if path.is_file()]
+                each.location.delete()
+    for folder in (table / name for name in table.names() if name.startswith(_PREFIX)):
+        if folder.modified() <= limit and (folder.name not in known or not folder.names()):
+            left += [each.location.below(table) for each in folder.walk()]
             if not dry_run:
-                discard(folder)
+                folder.discard()
     return left
 
 
-def _staged(path: Path, table: Path) -> StagedFile:
-    footer = pq.read_metadata(path)
+def _staged(each: FoundFile, table: Location) -> StagedFile:
+    footer = pq.read_metadata(each.location.source())
     nulls, lowest, highest = dict[str, int](), dict[str, object](), dict[str, object]()
     for index in range(footer.num_columns):
         chunks = [footer.row_group(group).column(index) for group in range(footer.num_row_groups)]
@@ -218,7 +224,7 @@ def _staged(path: Path, table: Path) -> StagedFile:
         bounds = _bounds([chunk.statistics for chunk in chunks])
         if bounds:
             lowest[name], highest[name] = bounds
-    return StagedFile(str(path.relative_to(table)), path.stat().st_size, footer.num_rows, nulls, lowest, highest)
+    return StagedFile(each.location.below(table), each.size, footer.num_rows, nulls, lowest, highest)
 
 
 def _bounds(chunks: Sequence[pq.Statistics]) -> tuple[object, object] | None:
@@ -237,9 +243,9 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _read(table: Path, file: StagedFile, columns: Sequence[str], kinds: Mapping[str, object]) -> pa.Table:
+def _read(table: Location, file: StagedFile, columns: Sequence[str], kinds: Mapping[str, object]) -> pa.Table:
     inside = [column for column in columns if column not in file.partition]
-    rows = pq.read_table(table / file.path, columns=inside)
+    rows = pq.read_table((table / file.path).source(), columns=inside)
     given = {
         column: pa.array([file.partition[column]] * file.rows, pa.string()).cast(_ARROW[str(kinds[column])])
         for column in columns
@@ -248,13 +254,13 @@ def _read(table: Path, file: StagedFile, columns: Sequence[str], kinds: Mapping[
     return pa.table({column: given[column] if column in given else rows[column] for column in columns})
 
 
-def _nulls(file: StagedFile, table: Path, column: str) -> int:
+def _nulls(file: StagedFile, table: Location, column: str) -> int:
     if column in file.partition:
         return file.rows if file.partition[column] is None else 0
     if column in file.nulls:
         return file.nulls[column]
     # Footers leave statistics out when values are long.
-    return int(pq.read_table(table / file.path, columns=[column])[column].null_count)
+    return int(pq.read_table((table / file.path).source(), columns=[column])[column].null_count)
 
 
 def _boundable(value: object) -> bool:

@@ -9,27 +9,26 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
-import random
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, PostCommitHookProperties, Transaction, create_table_with_add_actions
 
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._delta.features import refuse_features
 from sparkml_track.tables._delta.files import StagedFile
-from sparkml_track.tables._rows.errors import first_line, is_foreign, no_version
+from sparkml_track.tables._delta.locations import Location
+from sparkml_track.tables._delta.outcomes import Taken, committed, translated
+from sparkml_track.tables._rows.errors import first_line, no_version
 from sparkml_track.tables._values import TableVersion, TransactionId
 
 _LOG = logging.getLogger(__name__)
@@ -37,68 +36,34 @@ _LOG = logging.getLogger(__name__)
 _CHECKPOINT_EVERY = 20
 # Names of the files by which a table is known.
 _LOG_FILE = re.compile(r"\d{20}\.(json|checkpoint\..*)")
-_ATTEMPTS = 40
-_PAUSE = 0.02  # seconds, times the attempt, times a random share: writers that met do not meet again
-#: How delta-rs refuses a protocol that it cannot write.
-_FEATURES = "Unsupported table features"
 
-#: A table at one version.
-Log: TypeAlias = DeltaTable
+# What tells a commit from all others.
+_MARK = "commitId"
 #: How delta-rs commits.
 Properties: TypeAlias = CommitProperties
 
 
-class Taken(Exception):
-    """Another writer made this version first."""
+class Log(DeltaTable):  # type: ignore[misc]  # delta-rs has no types
+    """A table at one version.
 
-
-@contextmanager
-def translated(action: str) -> Iterator[None]:
-    """Translate what delta-rs, Arrow and the file system raise.
-
-    Raises:
-        Taken: the commit lost to another writer.
-        TableError: anything else, with the first line of the cause.
+    Attributes:
+        location: of the table.
     """
-    try:
-        yield
-    except CommitFailedError as error:
-        if _FEATURES in str(error):  # no other writer is in the way, so another try would say the same
-            raise TableError(f"{action} failed: {first_line(error)}") from error
-        raise Taken(str(error)) from error
-    except Exception as error:
-        if not is_foreign(error):
-            raise
-        raise TableError(f"{action} failed: {first_line(error)}") from error
+
+    def __init__(self, location: Location, version: int | None = None) -> None:
+        super().__init__(str(location), version=version, storage_options=location.options)
+        self.location = location
 
 
-def retried(action: str, attempt: Callable[[], int]) -> int:
-    """Call ``attempt`` until no other writer is in the way.
-
-    Raises:
-        TableError: every attempt lost, which points at a disk that refuses writes rather than at other writers.
-    """
-    for number in range(_ATTEMPTS):
-        try:
-            return attempt()
-        except Taken as lost:
-            last = lost
-            time.sleep(_PAUSE * min(number, 10) * random.random())
-    raise TableError(
-        f"{action} lost {_ATTEMPTS} times to other writers ({last}). Nothing was written: try again, and check that "
-        "the table's folder can be written and its disk is not full"
-    ) from last
-
-
-def open_log(path: Path, version: int | None = None) -> Log | None:
+def open_log(path: Location, version: int | None = None) -> Log | None:
     """Open a version of a table, None if there is no table.
 
     Raises:
         TableError: no such version, an unreadable log, or one that needs features this release lacks.
     """
-    with translated(f"opening table {path.name}"):
+    with translated(f"opening table {path.name}", path):
         try:
-            log = DeltaTable(str(path))
+            log = Log(path)
         except TableNotFoundError:
             return None
         if version is not None and version != log.version():
@@ -107,14 +72,11 @@ def open_log(path: Path, version: int | None = None) -> Log | None:
     return log
 
 
-def is_table(path: Path) -> bool:
+def is_table(path: Location) -> bool:
     """Whether a Delta log lies in this folder."""
     # delta-rs lists all of the log to say the same.
-    try:
-        with os.scandir(path / "_delta_log") as found:
-            return any(_LOG_FILE.fullmatch(entry.name) for entry in found)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    with translated(f"looking for table {path.name}", path):
+        return any(map(_LOG_FILE.fullmatch, (path / "_delta_log").names()))
 
 
 def schema_of(log: Log) -> str:
@@ -122,37 +84,37 @@ def schema_of(log: Log) -> str:
     return str(log.schema().to_json())
 
 
-def files_of(log: Log, path: Path) -> list[Path]:
+def files_of(log: Log, path: Location) -> list[Location]:
     """The version's files.
 
     Raises:
         TableError: some lie outside of the table's folder (a shallow clone).
     """
     # Not file_uris(): that encodes the folder and leaves the rest as it is.
-    with translated(f"listing table {path.name}"):
+    with translated(f"listing table {path.name}", path):
         relative = [unquote(name) for name in pa.table(log.get_add_actions())["path"].to_pylist()]
     if any("://" in name or name.startswith(("/", "file:")) for name in relative):
         raise TableError(f"table {path.name} names files outside of its folder; copy it whole to read it here")
     return [path / name for name in relative]
 
 
-def partition_values(log: Log, path: Path) -> dict[Path, dict[str, object]]:
+def partition_values(log: Log, path: Location) -> dict[Location, dict[str, object]]:
     """The values of the partition columns for each file of the version: from the log, never from names of folders.
 
     Folders are named as their writer liked; the log says what they mean (Protocol, "Partition Value Serialization").
     """
-    with translated(f"listing table {path.name}"):
+    with translated(f"listing table {path.name}", path):
         actions = pa.table(log.get_add_actions(flatten=True))
         columns = {column: actions[f"partition.{column}"].to_pylist() for column in partitions_of(log)}
         names = [unquote(name) for name in actions["path"].to_pylist()]
     return {path / name: {c: values[row] for c, values in columns.items()} for row, name in enumerate(names)}
 
 
-def ever_named(path: Path) -> set[str]:
+def ever_named(path: Location) -> set[str]:
     """Relative paths that any commit still in the log added or removed."""
-    named = set()
-    for commit_file in (path / "_delta_log").glob("*.json"):
-        for line in commit_file.read_text().splitlines():
+    named, folder = set(), path / "_delta_log"
+    for text in folder.texts([name for name in folder.names() if name.endswith(".json")]):
+        for line in text.splitlines():
             action = json.loads(line)
             named |= {unquote(action[kind]["path"]) for kind in ("add", "remove") if kind in action}
     return named
@@ -203,13 +165,17 @@ def has_transaction(log: Log, transaction: TransactionId | None) -> bool:
 
 
 def once(transaction: TransactionId | None = None) -> CommitProperties:
-    """How delta-rs commits: for one version only, with the application's transaction if there is one."""
+    """How delta-rs commits: for one version only, with the application's transaction if there is one, and marked."""
     named = [Transaction(*transaction)] if transaction else None
-    return CommitProperties(max_commit_retries=0, app_transactions=named)
+    return CommitProperties({_MARK: uuid.uuid4().hex}, max_commit_retries=0, app_transactions=named)
+
+
+def _mark(properties: CommitProperties) -> str:
+    return str(properties.custom_metadata[_MARK])
 
 
 def create(
-    path: Path,
+    path: Location,
     schema: str,
     files: Sequence[StagedFile],
     description: str,
@@ -221,7 +187,8 @@ def create(
     Raises:
         Taken: a table appeared meanwhile.
     """
-    with translated(f"creating table {path.name}"):
+    properties = once(transaction)
+    with committed(f"creating table {path.name}", path, 0, _mark(properties)):
         try:
             create_table_with_add_actions(
                 str(path),
@@ -231,10 +198,11 @@ def create(
                 partition_by=list(by),
                 name=path.name,
                 description=description,
-                commit_properties=once(transaction),
+                storage_options=path.options,
+                commit_properties=properties,
             )
         except DeltaError as error:
-            if DeltaTable.is_deltatable(str(path)):
+            if is_table(path):
                 raise Taken(first_line(error)) from error
             raise
     return 0
@@ -242,7 +210,7 @@ def create(
 
 def commit(
     log: Log,
-    path: Path,
+    path: Location,
     schema: str,
     files: Sequence[StagedFile],
     mode: str,
@@ -253,26 +221,27 @@ def commit(
     Raises:
         Taken: another writer made that version.
     """
-    with translated(f"writing table {path.name}"):
+    properties, version = once(transaction), int(log.version()) + 1
+    with committed(f"writing table {path.name}", path, version, _mark(properties)):
         log.create_write_transaction(
             _actions(files),
             mode=mode,
             schema=Schema.from_json(schema),
             partition_by=partitions_of(log),
-            commit_properties=once(transaction),
+            commit_properties=properties,
             # What comes after a commit must not make it look as if it had failed.
             post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
         )
-    keep_short(log, path, int(log.version()) + 1)
-    return int(log.version()) + 1
+    keep_short(log, path, version)
+    return version
 
 
-def keep_short(log: Log, path: Path, version: int) -> None:
+def keep_short(log: Log, path: Location, version: int) -> None:
     """Write a checkpoint now and then, and forget what is older than the table keeps; the commit stands without it."""
     try:
         every = int(log.metadata().configuration.get("delta.checkpointInterval", _CHECKPOINT_EVERY))
         if version % every == 0:
-            later = DeltaTable(str(path), version=version)
+            later = Log(path, version)
             later.create_checkpoint()
             if properties_of(log).get("delta.enableExpiredLogCleanup", "true").lower() == "true":
                 later.cleanup_metadata()
@@ -286,23 +255,28 @@ def restore(log: Log, name: str, version: int, transaction: TransactionId | None
     Raises:
         Taken: another writer made that version.
     """
-    before = int(log.version())
-    with translated(f"restoring table {name}"):
-        log.restore(version, commit_properties=once(transaction))
-    return before + 1
+    after, properties = int(log.version()) + 1, once(transaction)
+    with committed(f"restoring table {name}", log.location, after, _mark(properties)):
+        log.restore(version, commit_properties=properties)
+    return after
 
 
 def edit(
-    log: Log, action: str, change: Callable[[Log, CommitProperties], None], transaction: TransactionId | None
+    log: Log,
+    action: str,
+    change: Callable[[Log, CommitProperties], object],
+    transaction: TransactionId | None = None,
 ) -> int:
     """Let delta-rs change rows and commit the version after ``log``'s; what changes nothing makes no version.
 
     Raises:
         Taken: another writer made that version.
     """
-    with translated(action):
-        change(log, once(transaction))
-    return int(log.version())
+    made, properties = int(log.version()) + 1, once(transaction)
+    with committed(action, log.location, made, _mark(properties)):
+        change(log, properties)
+        made = int(log.version())
+    return made  # noqa: RET504 - the change may raise, and be made
 
 
 def versions(log: Log) -> tuple[TableVersion, ...]:
@@ -316,14 +290,14 @@ def versions(log: Log) -> tuple[TableVersion, ...]:
 def vacuum(log: Log, name: str, keep: timedelta, *, dry_run: bool) -> list[str]:
     """Delete, or only list, files that no version younger than ``keep`` names; and what is younger is left."""
     hours = math.ceil(keep.total_seconds() / 3600)
-    with translated(f"vacuuming table {name}"):
+    with translated(f"vacuuming table {name}", log.location):
         found = log.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
         return [unquote(path) for path in found]
 
 
-def _earlier(latest: Log, path: Path, version: int) -> Log:
+def _earlier(latest: Log, path: Location, version: int) -> Log:
     try:
-        return DeltaTable(str(path), version=version)
+        return Log(path, version)
     except DeltaError as error:
         raise no_version(TableRef(path.name, str(path), version), int(latest.version())) from error
 
@@ -335,5 +309,5 @@ def _actions(files: Sequence[StagedFile]) -> list[AddAction]:
 
 def to_arrow(log: Log, name: str, columns: Sequence[str] | None) -> pa.Table:
     """Read a version into memory."""
-    with translated(f"reading table {name}"):
+    with translated(f"reading table {name}", log.location):
         return log.to_pyarrow_table(columns=None if columns is None else list(columns))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sparkml_track.errors import SparkmlError
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._delta import log
+from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta.actions import Change, publish
 from sparkml_track.tables._delta.changes import ChangedTables
 from sparkml_track.tables._delta.features import refuse_write
@@ -57,7 +57,7 @@ class DeltaTables(ChangedTables, KeptTables):
     ) -> TableRef:
         check_transaction(transaction)
         check_mode(name, mode)
-        partition_by, path = column_list(name, "partition_by", partition_by), self._path(name)
+        partition_by, path = column_list(name, "partition_by", partition_by), self._writable(name)
         # Looked at before anything is computed, and again where another writer came first.
         seen = [log.open_log(path)]
         info = info_of(seen[0], self._ref(name, seen[0])) if seen[0] else None
@@ -77,7 +77,7 @@ class DeltaTables(ChangedTables, KeptTables):
                 return log.create(path, wanted.schema, staged.files, description, transaction, shape.by)
             return self._next_version(found, staged, wanted)
 
-        return TableRef(name, str(staged.path), log.retried(f"writing table {name}", attempt))
+        return TableRef(name, str(staged.path), outcomes.retried(f"writing table {name}", attempt))
 
     def _next_version(self, found: log.Log, staged: Staged, wanted: _Wanted) -> int:
         if log.has_transaction(found, wanted.transaction):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
-from sparkml_track.errors import NotBuilt, TableError
+from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import Tables
-from sparkml_track.tables._delta import log
+from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.locations import Location, location_of
 from sparkml_track.tables._rows.arguments import check_moment, column_list
 from sparkml_track.tables._rows.arrow import normalised
 from sparkml_track.tables._rows.columns import column_names, comments_of, parse_columns, parse_roles
@@ -34,23 +34,15 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
-
-
 class OpenedTables(Tables):
     """The reading part of ``DeltaTables``."""
 
     durable: ClassVar[bool] = True
 
     def __init__(self, root: str | Path, spark: SparkSession | None = None) -> None:
-        if "://" in str(root):
-            raise NotBuilt(f"tables under {root}: object stores are not supported yet. Use a local or mounted path")
-        if _ESCAPE.search(str(Path(root).absolute())):
-            # delta-rs takes local paths for percent-encoded ones.
-            raise TableError(f"tables cannot lie under {root}: a folder there has % and two digits in its name")
         self.spark = spark is not None
         self._session = spark
-        self._root = Path(root).absolute()
+        self._root = location_of(root)
 
     def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
         (one, old), (two, new) = (self._open(name, moment) for moment in (before, after))
@@ -93,7 +85,7 @@ class OpenedTables(Tables):
             raise no_session(ref.name)
         files, schema = present(found, ref), log.schema_of(found)
         if log.partitions_of(found):
-            return spark_files.read_partitions(self._session, log.partition_values(found, Path(ref.path)), schema)
+            return spark_files.read_partitions(self._session, log.partition_values(found, found.location), schema)
         return spark_files.read_files(self._session, files, schema)
 
     def to_arrow(
@@ -114,8 +106,9 @@ class OpenedTables(Tables):
         return log.is_table(self._path(name))
 
     def names(self) -> tuple[str, ...]:
-        folders = self._root.iterdir() if self._root.is_dir() else ()
-        return tuple(sorted(folder.name for folder in folders if log.is_table(folder)))
+        with outcomes.translated(f"listing the tables of {self._root}", self._root):
+            folders = self._root.names()
+        return tuple(name for name in folders if log.is_table(self._root / name))
 
     def history(self, name: str) -> tuple[TableVersion, ...]:
         return log.versions(self._open(name)[0])
@@ -123,12 +116,18 @@ class OpenedTables(Tables):
     def _ref(self, name: str, found: log.Log) -> TableRef:
         return TableRef(name, str(self._path(name)), int(found.version()))
 
-    def _path(self, name: str) -> Path:
+    def _path(self, name: str) -> Location:
         return self._root / check_name(name)
+
+    def _writable(self, name: str) -> Location:
+        """Where a table lies, after seeing that a commit can be made once there."""
+        path = self._path(name)
+        path.check()
+        return path
 
     def _open(self, table: TableRef | str, at: Moment | None = None) -> tuple[log.Log, TableRef]:
         if isinstance(table, TableRef):
-            name, path, at = check_name(table.name), Path(table.path), table.version
+            name, path, at = check_name(table.name), location_of(table.path), table.version
         else:
             name, path = table, self._path(table)
         check_moment(name, at)
@@ -158,9 +157,9 @@ def info_of(found: log.Log, ref: TableRef) -> TableInfo:
     )
 
 
-def present(found: log.Log, ref: TableRef) -> list[Path]:
+def present(found: log.Log, ref: TableRef) -> list[Location]:
     """The version's files, all of which are there."""
-    paths = log.files_of(found, Path(ref.path))
-    if not all(path.exists() for path in paths):
+    paths = log.files_of(found, found.location)
+    if not found.location.all_there(paths):
         raise no_version(ref)
     return paths

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkml_track.adapters.spark.errors import translated
-from sparkml_track.errors import TableError
+from sparkml_track.errors import NotBuilt, TableError
+from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._rows.difference import CHANGE
 from sparkml_track.tables._rows.errors import repeated_keys
 
@@ -28,17 +28,24 @@ _COMMITTER = {
 }
 
 
-def stage_frame(data: DataFrame, folder: Path, by: Sequence[str] = ()) -> None:
+def stage_frame(data: DataFrame, folder: Location, by: Sequence[str] = ()) -> None:
     """Compute ``data`` and write it into ``folder``; with partition columns, into folders named after their values.
 
     Delta's timestamps are microseconds: the session's ``spark.sql.parquet.outputTimestampType`` is set so, because
     Spark has no such option on a writer.
     """
+    refuse_objects(folder)
     with translated(f"writing table {folder.parent.name}", TableError):
         data.sparkSession.conf.set(_TIMESTAMPS, "TIMESTAMP_MICROS")
         rows = _without_empty_text(data, by) if by else data
         writer = rows.write.options(**_COMMITTER).option("compression", "zstd")
-        (writer.partitionBy(*by) if by else writer).parquet(f"file:{folder}")
+        (writer.partitionBy(*by) if by else writer).parquet(f"file:{folder.path}")
+
+
+def refuse_objects(location: Location) -> None:
+    """Refuse what Spark cannot reach by itself."""
+    if location.path is None:
+        raise NotBuilt(f"{location}: Spark does not read and write tables in object stores yet; use Arrow")
 
 
 def _without_empty_text(data: DataFrame, by: Sequence[str]) -> DataFrame:
@@ -75,7 +82,7 @@ def collected(data: DataFrame) -> pa.Table:
         return data.toArrow()
 
 
-def read_files(spark: SparkSession, files: Sequence[Path], schema: str) -> DataFrame:
+def read_files(spark: SparkSession, files: Sequence[Location], schema: str) -> DataFrame:
     """Read exactly these files.
 
     Args:
@@ -89,7 +96,7 @@ def read_files(spark: SparkSession, files: Sequence[Path], schema: str) -> DataF
         return _read(spark, files, StructType.fromJson(json.loads(schema)))
 
 
-def read_any(spark: SparkSession, files: Mapping[Path, Mapping[str, object]], schema: str) -> DataFrame:
+def read_any(spark: SparkSession, files: Mapping[Location, Mapping[str, object]], schema: str) -> DataFrame:
     """Read files, with the values of partition columns where there are some."""
     if any(files.values()):
         return read_partitions(spark, files, schema)
@@ -97,7 +104,7 @@ def read_any(spark: SparkSession, files: Mapping[Path, Mapping[str, object]], sc
 
 
 def read_partitions(
-    spark: SparkSession, files: Mapping[Path, Mapping[str, object]], schema: str, file: str | None = None
+    spark: SparkSession, files: Mapping[Location, Mapping[str, object]], schema: str, file: str | None = None
 ) -> DataFrame:
     """Read files that lack the partition columns; those are given for each file.
 
@@ -110,7 +117,7 @@ def read_partitions(
     from pyspark.sql import functions as f
     from pyspark.sql.types import StructType
 
-    groups: dict[tuple[tuple[str, object], ...], list[Path]] = {}
+    groups: dict[tuple[tuple[str, object], ...], list[Location]] = {}
     for path, values in files.items():
         groups.setdefault(tuple(values.items()), []).append(path)
     with translated("reading a table", TableError):
@@ -130,11 +137,12 @@ def read_partitions(
         return reduce(lambda one, other: one.unionAll(other), parts) if parts else _read(spark, (), fields)
 
 
-def _read(spark: SparkSession, files: Sequence[Path], fields: StructType) -> DataFrame:
+def _read(spark: SparkSession, files: Sequence[Location], fields: StructType) -> DataFrame:
     if not files:
         return spark.createDataFrame([], fields)
+    refuse_objects(files[0])
     # Folders named key=value mean nothing: values come from the log. Spark expands patterns, so brackets are quoted.
-    return spark.read.schema(fields).parquet(*["file:" + _GLOB.sub(r"\\\1", str(path)) for path in files])
+    return spark.read.schema(fields).parquet(*["file:" + _GLOB.sub(r"\\\1", str(file.path)) for file in files])
 
 
 def repeated_key(data: DataFrame, columns: Sequence[str]) -> dict[str, object] | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from sparkml_track.errors import SparkmlError
-from sparkml_track.tables._delta import files, log
+from sparkml_track.tables._delta import files, log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._rows.arrow import arrow_schema, as_kinds, first_duplicate, normalised
 from sparkml_track.tables._rows.columns import (
     DeltaType,
@@ -48,7 +48,7 @@ class Staged:
     """Rows that lie in files of the table's folder, and in no version yet."""
 
     name: str
-    path: Path
+    path: Location
     columns: Mapping[str, DeltaType]
     files: tuple[files.StagedFile, ...]
 
@@ -71,7 +71,7 @@ class Shape:
     wider: Mapping[str, DeltaType] | None = None
 
 
-def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpectations, shape: Shape) -> Staged:
+def stage(spark: SparkSession | None, path: Location, data: Frame, expect: TableExpectations, shape: Shape) -> Staged:
     """Write rows into a folder of their own under the table's, and check them.
 
     Raises:
@@ -84,7 +84,7 @@ def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpe
     check_partitions(name, columns, shape.by)
     with _discarding(folder):
         if isinstance(rows, pa.Table):
-            with log.translated(f"writing table {name}"):
+            with outcomes.translated(f"writing table {name}", path):
                 partitions = files.stage_arrow(rows, folder, shape.by)
         else:
             partitions = _stage_frame(rows, folder, shape.by)
@@ -93,7 +93,7 @@ def stage(spark: SparkSession | None, path: Path, data: Frame, expect: TableExpe
     return staged
 
 
-def staged_rows(path: Path, data: DataFrame, found: log.Log, *, checked: bool = True) -> Staged:
+def staged_rows(path: Location, data: DataFrame, found: log.Log, *, checked: bool = True) -> Staged:
     """Write rows that have a table's columns, and check what the table says of them: never null, and its constraints.
 
     Raises:
@@ -111,7 +111,7 @@ def staged_rows(path: Path, data: DataFrame, found: log.Log, *, checked: bool = 
     return staged
 
 
-def staged_arrow(path: Path, found: log.Log, write: Callable[[Path], files.Partitions]) -> Staged:
+def staged_arrow(path: Location, found: log.Log, write: Callable[[Location], files.Partitions]) -> Staged:
     """Let ``write`` put files with a table's columns into a folder of their own.
 
     Raises:
@@ -119,7 +119,7 @@ def staged_arrow(path: Path, found: log.Log, write: Callable[[Path], files.Parti
     """
     folder = files.new_folder(path)
     with _discarding(folder):
-        with log.translated(f"writing table {path.name}"):
+        with outcomes.translated(f"writing table {path.name}", path):
             partitions = write(folder)
         return _read_back(path, folder, parse_columns(log.schema_of(found), path.name), partitions)
 
@@ -186,10 +186,10 @@ def _shaped(spark: SparkSession | None, name: str, data: Frame, shape: Shape) ->
     return spark_files.cast_columns(data, wider), columns | wider
 
 
-def _stage_frame(rows: DataFrame, folder: Path, by: Sequence[str]) -> files.Partitions:
+def _stage_frame(rows: DataFrame, folder: Location, by: Sequence[str]) -> files.Partitions:
     spark_files.stage_frame(rows, folder, by)
-    with log.translated(f"writing table {folder.parent.name}"):
-        return files.gather(folder) if by else {}
+    with outcomes.translated(f"writing table {folder.parent.name}", folder):
+        return files.gather(folder.path) if by and folder.path else {}
 
 
 def _frame(spark: SparkSession, staged: Staged) -> DataFrame:
@@ -199,7 +199,7 @@ def _frame(spark: SparkSession, staged: Staged) -> DataFrame:
 
 
 @contextmanager
-def _discarding(folder: Path) -> Iterator[None]:
+def _discarding(folder: Location) -> Iterator[None]:
     """Remove what was staged if it is refused; a writer that is killed leaves it to ``vacuum``."""
     try:
         yield
@@ -208,8 +208,10 @@ def _discarding(folder: Path) -> Iterator[None]:
         raise
 
 
-def _read_back(path: Path, folder: Path, columns: Mapping[str, DeltaType], partitions: files.Partitions) -> Staged:
-    with log.translated(f"reading back what was written for table {path.name}"):
+def _read_back(
+    path: Location, folder: Location, columns: Mapping[str, DeltaType], partitions: files.Partitions
+) -> Staged:
+    with outcomes.translated(f"reading back what was written for table {path.name}", path):
         return Staged(path.name, path, columns, files.staged_files(folder, partitions))
 
 

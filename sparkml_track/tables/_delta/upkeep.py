@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import pyarrow as pa
 
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._delta import files, log
+from sparkml_track.tables._delta import files, log, outcomes
 from sparkml_track.tables._delta.features import refuse_write
 from sparkml_track.tables._delta.opened import OpenedTables, info_of
 from sparkml_track.tables._delta.rewrite import compacting
@@ -32,7 +31,7 @@ class KeptTables(OpenedTables):
         if unknown := [column for column in by if column not in columns]:
             raise unknown_columns(ref, unknown, columns)
         action, session = f"optimizing table {name}", self._session
-        wanted = Compaction(Path(ref.path), tuple(by), size)
+        wanted = Compaction(self._writable(name), tuple(by), size)
 
         def compute(found: log.Log) -> Plan | None:
             refuse_write(found, name, removes=False)
@@ -42,11 +41,10 @@ class KeptTables(OpenedTables):
 
     def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
         check_keep(name, keep)
-        found, ref = self._open(name)
-        path = Path(ref.path)
+        found, path = self._open(name)[0], self._path(name)
         deleted = log.vacuum(found, name, keep, dry_run=dry_run)
-        with log.translated(f"sweeping table {name}"):
-            named = {str(file.relative_to(path)) for file in log.files_of(found, path)} | log.ever_named(path)
+        with outcomes.translated(f"sweeping table {name}", path):
+            named = {file.below(path) for file in log.files_of(found, path)} | log.ever_named(path)
             left = files.sweep_leftovers(path, named, keep, dry_run=dry_run)
         return tuple(sorted({*deleted, *left}))
 
@@ -79,33 +77,32 @@ class KeptTables(OpenedTables):
             return alter(found)
 
         self._open(name)
-        return TableRef(name, str(self._path(name)), log.retried(action, attempt))
+        self._writable(name)
+        return TableRef(name, str(self._path(name)), outcomes.retried(action, attempt))
 
 
 def _set_properties(found: log.Log, action: str, properties: Mapping[str, str]) -> int:
-    with log.translated(action):
-        found.alter.set_table_properties(dict(properties), raise_if_not_exists=False, commit_properties=log.once())
-    return int(found.version())
+    def alter(found: log.Log, once: log.Properties) -> None:
+        found.alter.set_table_properties(dict(properties), raise_if_not_exists=False, commit_properties=once)
+
+    return log.edit(found, action, alter)
 
 
 def _comment(found: log.Log, action: str, text: str, column: str | None) -> int:
-    with log.translated(action):
+    def alter(found: log.Log, once: log.Properties) -> None:
         if column is None:
-            found.alter.set_table_description(text, commit_properties=log.once())
+            found.alter.set_table_description(text, commit_properties=once)
         else:
-            found.alter.set_column_metadata(column, {"comment": text}, commit_properties=log.once())
-    return int(found.version())
+            found.alter.set_column_metadata(column, {"comment": text}, commit_properties=once)
+
+    return log.edit(found, action, alter)
 
 
 def _add_constraints(found: log.Log, action: str, rules: Mapping[str, str]) -> int:
     # delta-rs reads a rule as far as it understands it; this reads it whole.
     check_held(action.rpartition(" ")[2], pa.schema(found.schema().to_arrow()).empty_table(), rules)
-    with log.translated(action):
-        found.alter.add_constraint(dict(rules), commit_properties=log.once())
-    return int(found.version())
+    return log.edit(found, action, lambda log, once: log.alter.add_constraint(dict(rules), commit_properties=once))
 
 
 def _drop_constraint(found: log.Log, action: str, name: str) -> int:
-    with log.translated(action):
-        found.alter.drop_constraint(name, commit_properties=log.once())
-    return int(found.version())
+    return log.edit(found, action, lambda log, once: log.alter.drop_constraint(name, commit_properties=once))

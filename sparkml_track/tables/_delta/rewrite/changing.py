@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import TableError
 from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta.actions import Change, Entry, entries
+from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.rewrite.candidates import FILE, by_name, path_of, rows_of, with_files
 from sparkml_track.tables._delta.rewrite.landing import Plan
 from sparkml_track.tables._delta.rewrite.pruning import matcher, may_match, ranges
@@ -33,7 +33,7 @@ class RowChange:
         transaction: noted with the commit.
     """
 
-    path: Path
+    path: Location
     where: str | None
     changes: Mapping[str, str] | None
     transaction: TransactionId | None

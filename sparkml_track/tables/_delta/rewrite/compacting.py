@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import TableError
 from sparkml_track.tables._delta import files, log
 from sparkml_track.tables._delta.actions import Change, Entry, entries
+from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.rewrite.candidates import rows_of
 from sparkml_track.tables._delta.rewrite.landing import Plan
 from sparkml_track.tables._delta.staging import Staged, staged_arrow, staged_rows
@@ -40,7 +40,7 @@ class Compaction:
         size: bytes that a file should have.
     """
 
-    path: Path
+    path: Location
     by: tuple[str, ...]
     size: int
 
@@ -108,8 +108,8 @@ def _by_arrow(groups: Sequence[Sequence[Entry]], found: log.Log, wanted: Compact
     schema = pa.schema(found.schema().to_arrow())
     inside = pa.schema([field for field in schema if field.name not in log.partitions_of(found)])
 
-    def write(folder: Path) -> files.Partitions:
-        folder.mkdir(parents=True)
+    def write(folder: Location) -> files.Partitions:
+        folder.make_folder()
         named: dict[str, dict[str, str | None]] = {}
         for number, group in enumerate(groups):
             rows = pa.concat_tables([_read(entry, inside, wanted.path.name) for entry in group])
@@ -125,7 +125,7 @@ def _by_arrow(groups: Sequence[Sequence[Entry]], found: log.Log, wanted: Compact
 
 def _read(entry: Entry, schema: pa.Schema, name: str) -> pa.Table:
     """A file in the columns of the table; those that came later are null in it."""
-    rows = normalised(pq.read_table(entry.path, partitioning=None), name)
+    rows = normalised(pq.read_table(entry.path.source(), partitioning=None), name)
     columns = [
         rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
         for field in schema

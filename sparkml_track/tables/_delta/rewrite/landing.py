@@ -12,11 +12,11 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from sparkml_track.errors import SparkmlError, TableError
-from sparkml_track.tables._delta import files, log
+from sparkml_track.tables._delta import files, log, outcomes
 from sparkml_track.tables._delta.actions import Change, actions_of, publish
+from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._values import TransactionId
 
 _REDONE = 6
@@ -36,13 +36,15 @@ class Plan:
     change: Change
     may_match: Callable[[Mapping[str, object]], bool]
 
-    def discard(self, path: Path) -> None:
+    def discard(self, path: Location) -> None:
         """Remove what was staged."""
         for folder in {(path / file.path).parent for file in self.change.adds}:
             files.discard(folder)
 
 
-def land(path: Path, action: str, transaction: TransactionId | None, compute: Callable[[log.Log], Plan | None]) -> int:
+def land(
+    path: Location, action: str, transaction: TransactionId | None, compute: Callable[[log.Log], Plan | None]
+) -> int:
     """Compute a change and commit it, again where another writer is in the way.
 
     Args:
@@ -78,24 +80,25 @@ def land(path: Path, action: str, transaction: TransactionId | None, compute: Ca
     )
 
 
-def _commit(found: log.Log, path: Path, plan: Plan) -> int | str:
+def _commit(found: log.Log, path: Location, plan: Plan) -> int | str:
     """The version made, or the name of the commit that is in the way."""
     version = int(found.version()) + 1
     try:
         for _ in range(_PASSED):
             try:
                 return publish(found, path, version, plan.change)
-            except log.Taken:
+            except outcomes.Taken:
                 if reason := _in_the_way(path, version, plan):
                     return reason
                 version += 1
-    except SparkmlError:  # the commit was not made; of anything else that is not known, and vacuum takes the rest
-        plan.discard(path)
+    except SparkmlError:  # the commit was not made; where that is not known, vacuum takes the rest
+        if path.certain:
+            plan.discard(path)
         raise
     return f"version {version}"
 
 
-def _in_the_way(path: Path, version: int, plan: Plan) -> str:
+def _in_the_way(path: Location, version: int, plan: Plan) -> str:
     """What of a winner's commit the change cannot land behind; empty if it can."""
     actions = actions_of(path, version)
     info = next((action["commitInfo"] for action in actions or () if "commitInfo" in action), {})

@@ -9,13 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta.actions import Change, Entry, entries
+from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.rewrite.candidates import FILE, by_name, path_of, rows_of, with_files
 from sparkml_track.tables._delta.rewrite.landing import Plan
 from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, inserts, joined, results, ruled
@@ -51,7 +51,7 @@ class Merging:
         fingerprint: of their keys, in any order.
     """
 
-    path: Path
+    path: Location
     keys: tuple[str, ...]
     rules: tuple[MergeRule, ...]
     transaction: TransactionId | None
@@ -67,7 +67,7 @@ class Merging:
 
 
 def held(
-    path: Path, data: DataFrame, keys: Sequence[str], rules: Sequence[MergeRule], transaction: TransactionId | None
+    path: Location, data: DataFrame, keys: Sequence[str], rules: Sequence[MergeRule], transaction: TransactionId | None
 ) -> Merging:
     """Compute the rows that come, once, and refuse null and repeated keys.
 
