@@ -73,7 +73,7 @@ class OpenedTables(Tables):
     def data_files(self, table: TableRef | str) -> tuple[DataFile, ...]:
         found, ref = self._open(table)
         paths = sorted(present(found, ref))
-        values = log.partition_values(found, Path(ref.path)) if log.partitions_of(found) else {}
+        values = log.partition_values(found, found.location) if log.partitions_of(found) else {}
         return tuple(DataFile(str(path), values.get(path, {})) for path in paths)
 
     def pin(self, name: str, at: Moment | None = None) -> TableRef:
