@@ -1,4 +1,9 @@
-"""The one folder that holds all state: ``SPARKML_HOME``, by default ``./.sparkml``."""
+"""The one folder that holds all state: ``SPARKML_HOME``, by default ``./.sparkml``.
+
+A home may be ``s3://bucket/folder``. Then journal and tables lie there, and what has to be a file on this machine
+(MLflow's SQLite file, reports, caches, Spark's own files) lies in ``./.sparkml-s3/bucket/folder``. That path names the
+home as well as its address does, so whoever is given the one finds the other.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkml_track.address import ObjectAddress
 from sparkml_track.errors import SetupError
 
 __all__ = ["Home", "of_units", "units_folder"]
@@ -19,16 +25,45 @@ class Home:
     """Where everything lies.
 
     Attributes:
-        root: an absolute path.
+        root: an absolute path; see the module for that of a home in an object store.
     """
 
     root: Path
 
     @classmethod
     def find(cls, given: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Home:
-        """The given folder, else ``SPARKML_HOME``, else ``.sparkml`` in the current folder. Nothing is made."""
+        """The given folder, else ``SPARKML_HOME``, else ``.sparkml`` in the current folder. Nothing is made.
+
+        Raises:
+            SetupError: it is an address in an object store that is not valid.
+        """
         environ = os.environ if environ is None else environ
-        return cls(Path(given or environ.get("SPARKML_HOME") or ".sparkml").expanduser().absolute())
+        text = str(given or environ.get("SPARKML_HOME") or ".sparkml")
+        if text.startswith("s3:/"):  # as a path it has one slash
+            found = ObjectAddress.parse("s3://" + text.removeprefix("s3:").lstrip("/"))
+            return cls(Path(_IN_S3, found.bucket, found.key).absolute())
+        return cls(Path(text).expanduser().absolute())
+
+    @property
+    def store(self) -> ObjectAddress | None:
+        """The object store that has journal and tables; None where they lie in the folder."""
+        head, _, rest = self.root.as_posix().rpartition(f"/{_IN_S3}/")
+        return ObjectAddress.parse(f"s3://{rest}") if head or rest != self.root.as_posix() else None
+
+    @property
+    def journal_store(self) -> ObjectAddress | None:
+        """One folder for each sweep in the object store; None where journals are files."""
+        return self.store / "journal" if self.store else None
+
+    @property
+    def place(self) -> str:
+        """What a person calls it: the folder, or the address."""
+        return str(self.store or self.root)
+
+    @property
+    def tables_root(self) -> str:
+        """The root of the tables: a path or an address."""
+        return str(self.store / "tables" if self.store else self.tables)
 
     @property
     def database(self) -> Path:
@@ -42,7 +77,7 @@ class Home:
 
     @property
     def tables(self) -> Path:
-        """Delta tables."""
+        """Delta tables, where they are files."""
         return self.root / "tables"
 
     @property
@@ -56,7 +91,7 @@ class Home:
 
     @property
     def journal(self) -> Path:
-        """One folder for each sweep."""
+        """One folder for each sweep, where journals are files."""
         return self.root / "journal"
 
     @property
@@ -129,22 +164,27 @@ class Home:
         """Of the SQLite file."""
         return f"sqlite:///{self.database}"
 
-    def keep(self, mounts: str | None = None) -> Home:
+    def keep(self, mounts: str | None = None, *, tracked: bool = False) -> Home:
         """Refuses a home that is lost with the driver's machine; for drivers in cluster mode.
 
         Args:
             mounts: the table of mounts, as in ``/proc/self/mounts``; that of this process by default.
+            tracked: whether runs go to a tracking server or a database elsewhere.
 
         Raises:
             SetupError: it is on a disk of this machine, and nobody said that the disk outlives the driver.
         """
+        if self.store and tracked:
+            return self
         kind = _file_system(self.root, mounts)
         shared = kind.startswith(("fuse.", "nfs")) or kind in _SHARED
         if shared or os.environ.get("SPARKML_HOME_KEPT", "").lower() in ("1", "true", "yes"):
             return self
+        lost = "tracking" if self.store else "journal and tracking"
+        first = "Name a tracking server by tracking.uri, or set" if self.store else "Set"
         raise SetupError(
             f"the driver runs on a machine of the cluster (spark.submit.deployMode=cluster), and its home {self.root} "
-            f"is on a disk of that machine ({kind or 'unknown'}): journal and tracking would be lost with it. Set "
+            f"is on a disk of that machine ({kind or 'unknown'}): {lost} would be lost with it. {first} "
             "SPARKML_HOME to a folder on shared storage, by spark.yarn.appMasterEnv.SPARKML_HOME or "
             "spark.kubernetes.driverEnv.SPARKML_HOME; or set SPARKML_HOME_KEPT=true if the disk outlives the driver"
         )
@@ -162,7 +202,8 @@ class Home:
                 "with two digits: choose one with the environment variable SPARKML_HOME or with `home:` in the config"
             )
         try:
-            for folder in (self.artifacts, self.tables, self.journal, self.reports, self.spark):
+            stored = () if self.store else (self.tables, self.journal)
+            for folder in (self.artifacts, *stored, self.reports, self.spark):
                 folder.mkdir(parents=True, exist_ok=True)
             # Permission bits do not show read-only mounts and full disks.
             with tempfile.TemporaryFile(dir=self.root) as probe:
@@ -174,6 +215,9 @@ class Home:
             ) from error
         return self
 
+
+#: The folder for what homes in S3 have on this machine.
+_IN_S3 = ".sparkml-s3"
 
 #: What a path of a URI cannot hold as it is.
 _MISREAD = re.compile(r"[?#]|%[0-9A-Fa-f]{2}")

@@ -78,3 +78,40 @@ def test_a_path_that_a_uri_would_misread_is_refused(tmp_path: Path, name: str) -
         Home.find(tmp_path / name / "state").make()
     assert list(tmp_path.iterdir()) == []
     Home.find(tmp_path / "100% \u00fcber & co").make()
+
+
+@pytest.mark.parametrize("given", ["s3://bucket/team/home", Path("s3://bucket/team/home"), "s3://bucket/team/home/"])
+def test_a_home_in_an_object_store_has_a_folder_here_that_names_it(
+    given: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = Home.find(given)
+    assert home.root == tmp_path / ".sparkml-s3/bucket/team/home"
+    assert str(Home(home.root).store) == home.place == "s3://bucket/team/home"
+    assert home.tables_root == "s3://bucket/team/home/tables"
+    assert home.database.parent == home.make().root
+    assert not home.tables.exists()
+    assert not home.journal.exists()
+
+
+def test_a_folder_is_not_in_an_object_store(tmp_path: Path) -> None:
+    home = Home.find(tmp_path)
+    assert (home.store, home.place, home.tables_root) == (None, str(tmp_path), f"{tmp_path}/tables")
+
+
+def test_an_address_that_is_not_valid_is_refused_without_its_credentials() -> None:
+    with pytest.raises(SetupError, match="must not hold credentials") as raised:
+        Home.find("s3://KEY:hidden@bucket/home")
+    assert "hidden" not in str(raised.value)
+    with pytest.raises(SetupError, match="'s3://b/x y' is not an address in an object store"):
+        Home.find("s3://b/x y")
+
+
+def test_in_cluster_mode_a_home_in_an_object_store_needs_tracking_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = Home.find("s3://bucket/home")
+    assert home.keep("/dev/sda / ext4 rw 0 0", tracked=True) == home
+    with pytest.raises(SetupError, match=r": tracking would be lost with it. Name a tracking server by tracking.uri"):
+        home.keep("/dev/sda / ext4 rw 0 0")

@@ -175,7 +175,7 @@ def run(
     if found is not None:
         check_session(found)
     if in_cluster_mode(found):
-        home.keep()
+        home.keep(tracked=spec.tracking.uri is not None)
     home.make()
     tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found), **nested}
     if "once" in more.get("origin", {}):
@@ -205,4 +205,4 @@ def _starts_ui(tracked: str | None, home: Home) -> str:
     if tracked is not None and tracked != home.tracking_uri:
         return f"sparkml-track server --store {shlex.quote(tracked)}"
     here = Home.find().root == home.root
-    return "sparkml-track ui" if here else f"SPARKML_HOME={shlex.quote(str(home.root))} sparkml-track ui"
+    return "sparkml-track ui" if here else f"SPARKML_HOME={shlex.quote(home.place)} sparkml-track ui"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sparkml_track.address import is_address
 from sparkml_track.catalog.information import information, is_information
 from sparkml_track.catalog.names import SYSTEM, find, full_name
 from sparkml_track.catalog.system.schemas import SCHEMAS, empty
@@ -108,7 +109,8 @@ def _info(name: str, version: int | None, tables: Tables) -> TableInfo:
 def view_of(info: TableInfo, tables: Tables) -> View:
     """One version of a table as an engine sees it."""
     name = full_name(info.ref.name)
-    if not tables.durable:
+    # DuckDB and Spark read no files of object stores by themselves.
+    if not tables.durable or is_address(info.ref.path):
         return View(name, info.columns, rows=tables.to_arrow(info.ref))
     files = tables.data_files(info.ref)
     return View(

@@ -116,7 +116,7 @@ def lineage(
         from sparkml_track.catalog.lineage.openlineage import lines
         from sparkml_track.catalog.names import full_name
 
-        folders = {full_name(each): str(catalog.home.tables / each) for each in catalog.tables.names()}
+        folders = {full_name(each): f"{catalog.home.tables_root}/{each}" for each in catalog.tables.names()}
         typer.echo(lines(graph, folders), nl=False)
         return
     from sparkml_track.catalog.lineage.shown import as_dot, as_json, as_text
@@ -164,7 +164,7 @@ def _aliased(name: str, alias: str, config: Path | None) -> int:
 def _tables(config: Path | None) -> Tables:
     from sparkml_track.tables import DeltaTables
 
-    return DeltaTables((load(config).home if config else Home.find()).tables)
+    return DeltaTables((load(config).home if config else Home.find()).tables_root)
 
 
 def _list(found_tables: Iterable[Listed], as_json: bool, *, found: bool) -> None:

@@ -86,7 +86,7 @@ def _summary(facts_of: Mapping[str, Mapping[str, object]], settings: Settings, c
                 say(console, _table(f"{step}: {name}", fact))
             else:
                 say(console, f"[bold]{step}[/bold] {name}: {_shown(fact)}")
-    say(console, f"[bold]home[/bold] {settings.home.root}")
+    say(console, f"[bold]home[/bold] {settings.home.place}")
     say(console, f"[bold]MLflow's UI[/bold] sparkml-track ui --config {os.path.relpath(settings.file)}")
 
 

@@ -164,7 +164,7 @@ def _sweeps(
         typer.echo(sentence, err=True)
     found = overview(home.root, last)
     if not found:
-        typer.echo(f"no sweeps in {home.root}")
+        typer.echo(f"no sweeps in {home.place}")
         return
     columns = ("sweep", "state", "finished", "pruned", "failed", "killed", "running", "not started", "age")
     table = Table(*columns, "resumable", "note", box=None)

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from sparkml_track.address import is_address
 from sparkml_track.config.jobs import job_problems
 from sparkml_track.config.messages import Complaint, complaints
 from sparkml_track.config.sections import (
@@ -119,7 +120,9 @@ def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Settings
 
 def _settings(made: File, file: Path, environ: Mapping[str, str]) -> Settings:
     folder = file.absolute().parent
-    given = None if made.home is None else folder / Path(made.home).expanduser()
+    given: str | Path | None = made.home
+    if made.home is not None and not is_address(made.home):
+        given = folder / Path(made.home).expanduser()
     fields = {field.alias or name: name for name, field in File.model_fields.items()}
     sections = {key: getattr(made, name) for key, name in fields.items() if key not in {"home", "code"}}
     code = tuple(os.path.normpath(folder / item) for item in made.code)

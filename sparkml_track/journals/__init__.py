@@ -3,6 +3,7 @@
     _base      the contract
     _memory    the twin, over a dictionary
     _file      journals on a file system
+    _objects   journals in an object store
     _segments  records in numbered segments of a store, under a lease
     _store     where the bytes of one journal lie
     _lines     the format of records
@@ -22,10 +23,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from sparkml_track.home import Home
 from sparkml_track.journals._base import Holder, Journal, Record, SweepEntry
 from sparkml_track.journals._file import check_sweep, last_file, list_sweeps, open_file, read_file
-from sparkml_track.journals._home import problem_with_home
+from sparkml_track.journals._home import problem_with_folder
 from sparkml_track.journals._memory import open_memory
+from sparkml_track.journals._objects.opened import (
+    last_object,
+    list_objects,
+    open_objects,
+    problem_with_store,
+    read_objects,
+)
 from sparkml_track.journals._process import alive, here, started
 
 __all__ = [
@@ -56,7 +65,11 @@ def open_journal(home: Path | None, sweep: str) -> Journal:
         LeaseHeld: a live driver has the sweep. One on another host is watched for a heartbeat for at most 30 s.
         JournalError: the journal cannot be written, is damaged, or was written by a newer release.
     """
-    return open_memory(check_sweep(sweep)) if home is None else open_file(home, sweep)
+    if home is None:
+        return open_memory(check_sweep(sweep))
+    if store := Home(home).journal_store:
+        return open_objects(store, sweep)
+    return open_file(home, sweep)
 
 
 def read(home: Path, sweep: str) -> Iterator[Record]:
@@ -68,7 +81,8 @@ def read(home: Path, sweep: str) -> Iterator[Record]:
         SpecError: the id is not valid.
         JournalError: there is no such journal, it is damaged, or was written by a newer release.
     """
-    return read_file(home, sweep)
+    store = Home(home).journal_store
+    return read_objects(store, sweep) if store else read_file(home, sweep)
 
 
 def last(home: Path, sweep: str) -> Record | None:
@@ -77,7 +91,8 @@ def last(home: Path, sweep: str) -> Record | None:
     Raises:
         SpecError, JournalError: as ``read``.
     """
-    return last_file(home, sweep)
+    store = Home(home).journal_store
+    return last_object(store, sweep) if store else last_file(home, sweep)
 
 
 def sweeps(home: Path, wanted: Callable[[str, int], bool] = lambda *_: True) -> Sequence[SweepEntry]:
@@ -91,4 +106,15 @@ def sweeps(home: Path, wanted: Callable[[str, int], bool] = lambda *_: True) -> 
     Raises:
         JournalError: the folder cannot be read.
     """
-    return list_sweeps(home, wanted)
+    store = Home(home).journal_store
+    return list_objects(store, wanted) if store else list_sweeps(home, wanted)
+
+
+def problem_with_home(home: Path) -> str | None:
+    """Why a sweep cannot keep its journal under ``home``, found out by using it; None if it can.
+
+    Returns:
+        One sentence with the way out.
+    """
+    store = Home(home).journal_store
+    return problem_with_store(store) if store else problem_with_folder(home)

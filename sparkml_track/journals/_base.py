@@ -61,9 +61,9 @@ class Journal(ABC):
     to ``close``; a dead driver's lease is taken over under the next epoch. A fork of the driver may not write.
     Threads: one thread at a time. Durability: ``append`` buffers; after ``flush`` returned, the records
     survive a killed process and, for members on disk, a lost machine power. Nothing is renamed or changed afterwards.
-    Retries: none; once ``append`` or ``flush`` raised, every later call raises the same, and what an earlier ``flush``
-    acknowledged is kept. A driver that lost its lease learns it from ``flush``, before anything is acknowledged
-    that its successor did not read.
+    Retries: an object store that is away is waited for, some minutes; else none. Once ``append`` or ``flush`` raised,
+    every later call raises the same, and what an earlier ``flush`` acknowledged is kept. A driver that lost its lease
+    learns it from ``flush``, before anything is acknowledged that its successor did not read.
     A torn tail is cut back to the last good record, with a warning; a damaged middle raises ``JournalError``.
     Errors: ``JournalError``, ``LeaseHeld``; nothing foreign.
 
@@ -72,12 +72,14 @@ class Journal(ABC):
         epoch: counts the drivers this sweep had, from 1.
         durable: whether another process can open it later.
         repaired: what was cut back at opening, for a person; None for nothing.
+        every: seconds for which records should be gathered before they are made durable together.
     """
 
     sweep: str
     epoch: int
     durable: bool
     repaired: str | None
+    every: float = 0.05
 
     @abstractmethod
     def replay(self) -> Iterator[Record]:
@@ -90,6 +92,17 @@ class Journal(ABC):
     @abstractmethod
     def flush(self) -> None:
         """Makes what was appended durable; one fsync for the group."""
+
+    def begin_flush(self) -> None:
+        """Starts to make durable what was appended; a member whose storage is slow returns before it is.
+
+        While a flush is under way, another is not begun.
+        """
+        self.flush()
+
+    def flushing(self) -> bool:
+        """Whether what was begun is still under way. Raises what ``flush`` would."""
+        return False
 
     @abstractmethod
     def close(self) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sparkml_track.home import Home
 
-__all__ = ["problem_with_home"]
+__all__ = ["problem_with_folder"]
 
 
-def problem_with_home(home: Path) -> str | None:
+def problem_with_folder(home: Path) -> str | None:
     """Why a sweep cannot keep its journal under ``home``; None if it can.
 
     Makes the folder, and writes, syncs and removes a small file there: permissions alone hide some (root, read-only

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from typing_extensions import override
 
@@ -22,6 +23,32 @@ _log = logging.getLogger(__name__)
 
 # More than this is flushed without being asked, so that a driver's memory stays bounded.
 _BUFFER_BYTES = 4 << 20
+
+
+# Each flush is an object: with so many a second, a sweep of an hour is read back in seconds.
+_EVERY = 0.5
+
+
+class _Flush(threading.Thread):
+    """One group on its way. By ``run`` it is made durable here, by ``start`` on a thread of its own.
+
+    Attributes:
+        error: what it ended with, None for well.
+    """
+
+    def __init__(self, write: Callable[[Sequence[bytes]], None], payloads: Sequence[bytes]) -> None:
+        super().__init__(name="sparkml-journal", daemon=True)
+        self._write, self._payloads = write, payloads
+        self.error: JournalError | LeaseHeld | None = None
+
+    @override
+    def run(self) -> None:
+        try:
+            self._write(self._payloads)
+        except (JournalError, LeaseHeld) as error:
+            self.error = error
+        except BaseException as error:  # noqa: BLE001 - the journal says it, on the driver's thread
+            self.error = JournalError(f"the journal cannot be written: {type(error).__name__}: {error}")
 
 
 class SegmentJournal(Journal):
@@ -49,6 +76,8 @@ class SegmentJournal(Journal):
         self._pending_bytes = 0
         self._lines = self._groups = 0
         self._grows = False  # only what this driver created
+        self._behind: _Flush | None = None
+        self.every = Journal.every if store.quick else _EVERY
         try:
             chain, self._number = walk(store, sweep), newest(store).number
         except BaseException:
@@ -75,15 +104,27 @@ class SegmentJournal(Journal):
     @override
     def flush(self) -> None:
         self._usable()
-        if not self._pending:
-            return
-        try:
-            self._write()
-            self._lease.check()
-        except (JournalError, LeaseHeld) as error:
-            self._broken = error
-            raise
-        self._pending, self._pending_bytes = [], 0
+        if self._behind is not None:
+            self._behind.join()
+            self._settle()
+        if self._pending:
+            self._handed_over().run()
+            self._settle()
+
+    @override
+    def begin_flush(self) -> None:
+        self._usable()
+        if self._store.quick:
+            self.flush()
+        elif self._pending and not self.flushing():
+            self._handed_over().start()
+
+    @override
+    def flushing(self) -> bool:
+        if self._behind is not None and self._behind.is_alive():
+            return True
+        self._settle()
+        return False
 
     def close(self) -> None:
         """See ``Journal``. In a fork of the driver it does nothing."""
@@ -96,6 +137,22 @@ class SegmentJournal(Journal):
             self._closed = True
             self._store.close()
             self._lease.release()
+
+    def _handed_over(self) -> _Flush:
+        payloads, self._pending, self._pending_bytes = self._pending, [], 0
+        self._behind = _Flush(self._made_durable, payloads)
+        return self._behind
+
+    def _settle(self) -> None:
+        """Takes notice of how the flush that was handed over has ended."""
+        if self._behind is not None:
+            self._broken, self._behind = self._behind.error, None
+        if self._broken is not None:
+            raise self._broken
+
+    def _made_durable(self, payloads: Sequence[bytes]) -> None:
+        self._write(payloads)
+        self._lease.check()
 
     def _payload(self, record: Record) -> bytes:
         if record.kind not in schema.RECORDS:
@@ -115,15 +172,15 @@ class SegmentJournal(Journal):
                 f"its fork {os.getpid()} may not write to it"
             )
 
-    def _write(self) -> None:
+    def _write(self, payloads: Sequence[bytes]) -> None:
         if self._grows and self._last is not None and self._last.length < SEGMENT_BYTES:
-            data = self._frames(self._pending)
+            data = self._frames(payloads)
             self._store.grow(data)
             self._last = Link(self._last.name, self._last.length + len(data))
             return
         name = SegmentName(self.epoch, self._number + 1)
         self._lines = self._groups = 0
-        data = self._frames([self._header(name), *self._pending])
+        data = self._frames([self._header(name), *payloads])
         self._store.create(name, data)
         self._last, self._number, self._grows = Link(name, len(data)), name.number, self._store.grows
 

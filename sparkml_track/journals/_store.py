@@ -7,8 +7,9 @@ Two kinds of places:
 - files grow: the driver that created a segment appends each group to it and makes it durable, up to ``SEGMENT_BYTES``;
 - objects do not (S3 with If-None-Match, GCS with ifGenerationMatch=0, ABFS): each flush is one more whole segment,
   with a header of its own, put if absent. Segments are then as small as a flush; nothing else differs, because the
-  header of each says which one it follows. The lease is put if absent too, as ``e0003.lease``; its heartbeats are
-  further small objects, since an object's time cannot be touched, and giving it back puts ``e0003.released``.
+  header of each says which one it follows. The lease is put if absent too, as ``e0003.lease``; its heartbeat is
+  another small object that is put again, since an object's time cannot be touched, and giving it back puts
+  ``e0003.released``.
 """
 
 from __future__ import annotations
@@ -50,10 +51,12 @@ class Store(ABC):
 
     Attributes:
         grows: whether ``grow`` works; else each flush is a ``create``.
+        quick: whether a flush takes a few milliseconds at most.
         place: for messages.
     """
 
     grows: bool
+    quick: bool = True
     place: str
 
     @abstractmethod

@@ -52,7 +52,7 @@ class Project:
         """The same without a note."""
         from sparkml_track.tables import DeltaTables
 
-        return DeltaTables(self.settings.home.tables, session)
+        return DeltaTables(self.settings.home.tables_root, session)
 
     def registry(self) -> Registry:
         """The model registry, opened once."""

@@ -25,17 +25,21 @@ KEY, SECRET = "AKIALOOPBACKONLYKEY", "loopback/only+Secret0123456789abcdefghij"
 class ObjectServer:
     """S3 on loopback with one bucket, in memory.
 
+    Attributes:
+        endpoint: its URL.
+        fault: the file whose text arranges failures; see ``fail``.
+
     Args:
         folder: takes what the server prints, and what it was asked.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._fault = folder, folder / "fault"
+        self._folder, self.fault = folder, folder / "fault"
         self._process: subprocess.Popen[str] | None = None
         self.endpoint = ""
 
     def __enter__(self) -> Self:
-        self._fault.write_text("")
+        self.fault.write_text("")
         command = [sys.executable, __file__, str(self._folder)]
         with (self._folder / "server.log").open("w") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603
@@ -73,9 +77,9 @@ class ObjectServer:
                 is a 500; "unconditional" for a store that ignores conditions. After a blank: for how many requests.
                 After another: a part of their paths.
         """
-        aside = self._fault.with_suffix(".new")
+        aside = self.fault.with_suffix(".new")
         aside.write_text(how)
-        aside.rename(self._fault)
+        aside.rename(self.fault)
 
     def asked(self) -> list[str]:
         """Method and path of each request so far."""
@@ -105,7 +109,7 @@ class _Faulty:
     """moto's application, behind what was arranged."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]], folder: Path) -> None:
-        self._app, self._fault, self._changing = app, folder / "fault", threading.Lock()
+        self._app, self.fault, self._changing = app, folder / "fault", threading.Lock()
         self._asked = (folder / "asked").open("a", buffering=1)
         self._seen, self._left = "", -1
 
@@ -125,7 +129,7 @@ class _Faulty:
             return self._app(environ, start)
 
     def _now(self, changes: bool, path: str) -> str:
-        text = self._fault.read_text()
+        text = self.fault.read_text()
         if text != self._seen:
             self._seen, self._left = text, int([*text.split(), "-1", "-1"][1])
         fault, _, part = (text + "  ").split(" ")[:3]

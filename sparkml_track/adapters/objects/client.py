@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sparkml_track.adapters.objects.address import ObjectAddress
 from sparkml_track.adapters.objects.errors import translated
 from sparkml_track.adapters.objects.settings import ObjectSettings
+from sparkml_track.address import ObjectAddress
 from sparkml_track.errors import SetupError, SparkmlError
 
 __all__ = ["FoundObject", "ObjectClient"]

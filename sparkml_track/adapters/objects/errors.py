@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from sparkml_track.adapters.objects.settings import KEYS_AT, NO_CREDENTIALS, ObjectSettings
 from sparkml_track.errors import SparkmlError
 
-__all__ = ["reason", "translated", "without_secrets"]
+__all__ = ["may_pass", "reason", "translated", "without_secrets"]
 
+_FAILED = "the store failed or is overloaded, also when it was asked again: try later"
+_AWAY_SAID = "the store does not answer: see that AWS_ENDPOINT_URL is right and the network is there, and try again"
 _REFUSED = (
     "InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|InvalidClientTokenId|TokenRefreshRequired"
 )
@@ -40,11 +42,11 @@ _REASONS = (
     ("dns error|failed to lookup|Could( not|n't) resolve", "its host is unknown: correct AWS_ENDPOINT_URL"),
     (
         r"\b50[0234]\b|\b429\b|SlowDown|ServiceUnavailable|InternalError|SLOW_DOWN|SERVICE_UNAVAILABLE",
-        "the store failed or is overloaded, also when it was asked again: try later",
+        _FAILED,
     ),
     (
         f"{_AWAY}|NETWORK_CONNECTION|connection (reset|closed)|incomplete message",
-        "the store does not answer: see that AWS_ENDPOINT_URL is right and the network is there, and try again",
+        _AWAY_SAID,
     ),
 )
 _COLOURED = re.compile(r"\x1b\[[0-9;]*m|↳")
@@ -76,6 +78,11 @@ def translated(action: str, kind: type[SparkmlError], settings: ObjectSettings, 
         what = reason(error) or without_secrets(str(error), settings)
         at = f" ({settings.endpoint})" if settings.endpoint else ""
         raise kind(f"{action} failed{at}: {what}{f'. {way_out}' if way_out else ''}") from None
+
+
+def may_pass(error: SparkmlError) -> bool:
+    """Whether what ``translated`` raised may be over soon: the store is away or failing, and does not refuse."""
+    return _FAILED in str(error) or _AWAY_SAID in str(error)
 
 
 def reason(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,10 @@ class ObjectSettings:
         if self.lacking:
             raise SetupError(NO_CREDENTIALS)
         return self
+
+    def hurried(self) -> ObjectSettings:
+        """The same for small requests by somebody who makes them again."""
+        return replace(self, request=10, retries=1, patience=5)
 
     def for_client(self) -> dict[str, Any]:
         """Arguments of ``obstore.store.S3Store``."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlparse
 
+from sparkml_track.address import is_address
 from sparkml_track.refs import TableRef
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ class Watch:
                 files = {Path(unquote(urlparse(str(uri)).path)) for uri in data.inputFiles()}
         if files is None:
             return tuple(self.read)
-        return tuple(ref for ref in self.read if any(file.is_relative_to(ref.path) for file in files))
+        # Spark names no files of tables in object stores: tasks read those.
+        return tuple(
+            ref for ref in self.read if is_address(ref.path) or any(file.is_relative_to(ref.path) for file in files)
+        )
 
 
 def watched(tables: Tables, watch: Watch) -> Tables:

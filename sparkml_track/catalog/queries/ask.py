@@ -86,7 +86,7 @@ class Catalog:
         if tables is None:
             from sparkml_track.tables import DeltaTables
 
-            tables = DeltaTables(self.home.tables)
+            tables = DeltaTables(self.home.tables_root)
         self.tables = tables
         self.system = SystemTables(self.home.system, tables)
         self._engine = engine

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkml_track.adapters.mlflow.uri import whole_uri
+from sparkml_track.address import is_address
 from sparkml_track.engine.records.entries import plan_of
 from sparkml_track.errors import InvalidInput, LeaseHeld
 from sparkml_track.home import Home
@@ -68,10 +69,10 @@ def source_of(target: str, given: str | os.PathLike[str]) -> Source:
         JournalError: the journal cannot be read.
     """
     text = os.fspath(given)
-    if _URI.match(text):
+    if _URI.match(text) and not is_address(text):
         return Source(target, _existing(text))
     home = Home.find(text)
-    if not (home.journal.is_dir() or home.database.is_file()):
+    if not (home.store or home.journal.is_dir() or home.database.is_file()):
         raise InvalidInput(
             f"{text!r} is neither the home of sweeps (it has no folder 'journal' and no 'mlflow.db') nor the URI of an "
             "MLflow store, such as sqlite:////folder/mlflow.db, postgresql://host/database or http://host:5000"

@@ -19,8 +19,8 @@ from sparkml_track.trackers import ChildRun
 
 __all__ = ["JournalWriter"]
 
-#: Seconds for which accepted results may be unsynced; results that come meanwhile share one fsync.
-SYNC_EVERY = 0.05
+# Seconds between looks at a flush that is under way.
+_LOOK = 0.02
 
 
 class Queue(Protocol):
@@ -32,6 +32,9 @@ class Queue(Protocol):
 
 class JournalWriter:
     """Writes records in groups; one thread.
+
+    A group is made durable ``journal.every`` seconds after the one before; results that come meanwhile share it. Where
+    that takes long the loop goes on, and what the group holds is published once it is durable.
 
     Args:
         journal: of the sweep.
@@ -53,6 +56,8 @@ class JournalWriter:
         self._reached = reached
         self._records: list[Record] = []
         self._held: list[ChildRun] = []
+        self._leaving: list[ChildRun] = []
+        self._flying = False
         self._dirty = False
         self._late = 0
         self._synced = time.monotonic()
@@ -68,9 +73,11 @@ class JournalWriter:
 
     def wait(self, longest: float) -> float:
         """Seconds until a flush is due, at most ``longest``."""
+        if self._flying:
+            return min(longest, _LOOK)
         if not (self._records or self._dirty):
             return longest
-        return max(0.0, min(longest, self._synced + SYNC_EVERY - time.monotonic()))
+        return max(0.0, min(longest, self._synced + self._journal.every - time.monotonic()))
 
     def write(self) -> None:
         """Passes records on to the journal, which keeps them until the next flush."""
@@ -80,23 +87,36 @@ class JournalWriter:
             self._dirty = True
 
     def turn(self) -> None:
-        """Flushes if it is due."""
+        """Begins a flush if it is due, and hands over what one before made durable."""
         self.write()
-        if self._dirty and time.monotonic() - self._synced >= SYNC_EVERY:
-            self.flush()
+        self._look()
+        if self._dirty and not self._flying and time.monotonic() - self._synced >= self._journal.every:
+            self._journal.begin_flush()
+            self._leaving, self._held = self._held, []
+            self._flying, self._dirty, self._synced = True, False, time.monotonic()
+            self._look()
 
     def flush(self) -> None:
         """Makes everything durable, then hands over child runs."""
         self.write()
-        if self._dirty:
+        if self._dirty or self._flying:
             self._journal.flush()
-            self._dirty = False
+        self._dirty = self._flying = False
         self._synced = time.monotonic()
-        if self._held and self._publisher is not None:
+        self._leaving, self._held = [*self._leaving, *self._held], []
+        self._hand_over()
+
+    def _look(self) -> None:
+        if self._flying and not self._journal.flushing():
+            self._flying = False
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if self._leaving and self._publisher is not None:
             self._reached(Lifecycle.FLUSHED)
-            for child in self._held:
+            for child in self._leaving:
                 self._publisher.put(child)
-            self._held.clear()
+        self._leaving = []
 
     def note_late(self, answers: int) -> None:
         """Writes down how many late answers were refused so far, if there are more: this driver may not end well."""

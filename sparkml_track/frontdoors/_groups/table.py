@@ -137,11 +137,11 @@ class ResultTable:
     """A Delta table of results.
 
     Attributes:
-        root: the folder it is in.
+        root: the folder, or the address, it is in.
         name: its name there.
     """
 
-    root: Path
+    root: str | Path
     name: str
 
     @classmethod
@@ -154,7 +154,7 @@ class ResultTable:
         if isinstance(table, Path) or os.sep in table:
             path = mounted("table", table, "a name, or the path of a folder")
             return cls(path.parent, path.name)
-        return cls(home.tables, table)
+        return cls(home.tables_root, table)
 
     def check(self) -> None:
         """Refuses a table of something else.
@@ -186,20 +186,20 @@ class ResultTable:
 
 def keys_of(ref: TableRef) -> dict[str, str]:
     """The key columns of a version, with their Delta types."""
-    columns = DeltaTables(Path(ref.path).parent).describe(ref).columns
+    columns = DeltaTables(ref.path.rpartition("/")[0]).describe(ref).columns
     return {name: kind for name, kind in columns.items() if name not in COLUMNS}
 
 
 def read(ref: TableRef, columns: Sequence[str] | None = None) -> pa.Table:
     """Rows of a version, the largest group first."""
     names = list(columns) if columns is not None else [*keys_of(ref), *COLUMNS]
-    found = DeltaTables(Path(ref.path).parent).to_arrow(ref, [*dict.fromkeys([*names, "number"])])
+    found = DeltaTables(ref.path.rpartition("/")[0]).to_arrow(ref, [*dict.fromkeys([*names, "number"])])
     return found.sort_by("number").select(names)
 
 
 def read_by_spark(ref: TableRef, session: SparkSession) -> Any:
     """The same as a data frame of Spark."""
-    return DeltaTables(Path(ref.path).parent, spark=session).read(ref)
+    return DeltaTables(ref.path.rpartition("/")[0], spark=session).read(ref)
 
 
 def load(ref: TableRef, key: object) -> object:

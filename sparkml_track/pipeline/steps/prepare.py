@@ -48,4 +48,4 @@ def prepare(project: Project) -> Prepared:
     source = project.function(section.tables, section.options)
     session = project.session()
     refs = pipeline.prepare(session, project.tables(session), source)
-    return Prepared(refs, str(project.settings.home.tables))
+    return Prepared(refs, project.settings.home.tables_root)

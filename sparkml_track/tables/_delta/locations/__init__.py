@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkml_track.adapters.objects.address import is_address
 from sparkml_track.adapters.objects.settings import ObjectSettings
+from sparkml_track.address import is_address
 from sparkml_track.tables._delta.locations._base import FoundFile, Location
 from sparkml_track.tables._delta.locations.local import LocalLocation
 from sparkml_track.tables._delta.locations.objects import ObjectLocation

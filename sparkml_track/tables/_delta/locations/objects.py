@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 from typing_extensions import override
 
-from sparkml_track.adapters.objects.address import ObjectAddress
 from sparkml_track.adapters.objects.client import ObjectClient
 from sparkml_track.adapters.objects.errors import reason, without_secrets
 from sparkml_track.adapters.objects.settings import ObjectSettings
+from sparkml_track.address import ObjectAddress
 from sparkml_track.errors import SparkmlError, TableError
 from sparkml_track.tables._delta.locations._base import FoundFile, Location
 
