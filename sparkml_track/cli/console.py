@@ -13,8 +13,13 @@ __all__ = ["print_table", "say"]
 
 def say(console: Console, *what: Any, **how: Any) -> None:
     """Prints, if there is anybody to read it: not on a full disk, a closed pipe or a closed descriptor."""
-    with suppress(OSError, ValueError):
-        console.print(*what, **how)
+    try:
+        with suppress(OSError, ValueError):
+            console.print(*what, **how)
+    except SystemExit as ended:
+        # rich ends the process at a pipe that nobody reads any more, and has put the null device in its place.
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
 
 
 def print_table(table: Table) -> None:

@@ -70,6 +70,7 @@ class Course:
         self._tries: dict[str, Try] = {}
         self._deadlines: dict[str, float] = {}
         self._late: set[str] = set()
+        self._launched: set[str] = set()
 
     def run(self) -> RunState:
         """Runs the tasks to their ends.
@@ -131,11 +132,13 @@ class Course:
         }
         try:
             self._world.launcher.start(name, Launch(command(task, self._settings), environ, Path(one.log)))
+            self._launched.add(name)
         except SetupError as error:
             self._end(name, _NOT_STARTED, str(error))
 
     def _end(self, name: str, code: int, why: str = "") -> None:
         clock, one = self._world.clock, self._tries.pop(name)
+        self._launched.discard(name)
         timed_out = name in self._late
         self._late.discard(name)
         self._deadlines.pop(name, None)
@@ -179,13 +182,15 @@ class Course:
         """Ends what runs, and records it; a second interrupt ends it at once."""
         reason = _described(error)
         try:
-            for name in self._tries:
+            for name in self._launched:
                 self._world.launcher.end(name)
             self._await(GRACE + LINGER + 5, reason)
         finally:
-            for name in self._tries:
+            for name in self._launched:
                 self._world.launcher.kill(name)
             self._await(5.0, reason)
+            for name in tuple(self._tries):
+                self._cut_off(name, None, reason)
             for name in self._plan.interrupt():
                 task = self._plan.tasks[name]
                 self._world.book.task(
@@ -196,12 +201,16 @@ class Course:
     def _await(self, seconds: float, reason: str) -> None:
         clock = self._world.clock
         deadline = clock.seconds() + seconds
-        while self._tries and (left := deadline - clock.seconds()) > 0:
+        while self._launched and (left := deadline - clock.seconds()) > 0:
             for name, code in self._world.launcher.wait(left).items():
-                one = self._tries.pop(name)
-                self._plan.progress[name].state = TaskState.INTERRUPTED
-                self._world.book.task(one, TaskState.INTERRUPTED, clock.now(), code=code, reason=reason)
-                self._say(name, f"ended ({reason})")
+                self._launched.discard(name)
+                self._cut_off(name, code, reason)
+
+    def _cut_off(self, name: str, code: int | None, reason: str) -> None:
+        one = self._tries.pop(name)
+        self._plan.progress[name].state = TaskState.INTERRUPTED
+        self._world.book.task(one, TaskState.INTERRUPTED, self._world.clock.now(), code=code, reason=reason)
+        self._say(name, f"ended ({reason})")
 
     # -- words
 

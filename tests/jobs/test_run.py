@@ -138,6 +138,19 @@ def test_an_interrupt_ends_the_tasks_and_is_recorded(runner: Runner, error: Base
     assert states(run) == {"a": S.SUCCEEDED} | dict.fromkeys("bcde", S.INTERRUPTED)
 
 
+def test_an_interrupt_between_the_record_and_the_beginning_of_a_task_waits_for_nothing(runner: Runner) -> None:
+    launcher = runner.launcher()
+
+    def start(name: str, launch: Launch) -> None:
+        raise KeyboardInterrupt
+
+    launcher.start = start  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(launcher)
+    assert runner.clock.at == 0.0
+    assert states(runner.seen()) == dict.fromkeys("abcde", S.INTERRUPTED)
+
+
 def test_a_second_interrupt_kills_what_is_left(runner: Runner) -> None:
     def interrupt(name: str) -> None:
         if not launcher.killed:

@@ -183,6 +183,18 @@ def test_a_run_that_is_ended_from_outside_is_recorded(
     assert last(call)["tasks"]["wait"] == "interrupted"  # type: ignore[index]
 
 
+def test_a_pipe_that_nobody_reads_costs_messages_and_not_the_run(call: Call, folder: Path) -> None:
+    process = command(folder, "run", "good", "-c", "conf.yaml")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert last(call)["state"] == "succeeded"
+
+
 TRIGGERED = """\
   arrived:
     triggers: {files: "in/*.csv", settle: 0.2}
