@@ -34,16 +34,19 @@ class Holder:
         run: that is under way, empty between runs of a backfill.
         pid: of its process.
         host: of its process.
+        start: when the process started, in the kernel's own count: another one may have got its pid.
     """
 
     run: str
     pid: int
     host: str
+    start: str = ""
 
     @property
     def dead(self) -> bool:
         """Whether its process has ended, so that only tasks have the lock still."""
-        return self.host == socket.gethostname() and not Path(f"/proc/{self.pid}").exists()
+        start = _start_of(self.pid)
+        return self.host == socket.gethostname() and (not start or self.start not in ("", start))
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ class JobLock:
 
     def name(self, run: str) -> None:
         """Says which run is under way."""
-        text = json.dumps({"run": run, "pid": os.getpid(), "host": socket.gethostname()}).encode()
+        pid = os.getpid()
+        said = {"run": run, "pid": pid, "host": socket.gethostname(), "start": _start_of(pid)}
+        text = json.dumps(said).encode()
         os.pwrite(self.descriptor, text, 0)
         os.ftruncate(self.descriptor, len(text))
 
@@ -149,9 +154,18 @@ def _path(home: Home, project: str, job: str) -> Path:
 def _read(path: Path) -> Holder:
     try:
         said = json.loads(path.read_text())
-        return Holder(str(said["run"]), int(said["pid"]), str(said["host"]))
+        return Holder(str(said["run"]), int(said["pid"]), str(said["host"]), str(said["start"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Holder("", 0, "")
+
+
+def _start_of(pid: int) -> str:
+    """Empty where there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _running(job: str, by: Holder) -> str:

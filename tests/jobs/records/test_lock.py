@@ -52,6 +52,19 @@ def test_tasks_of_a_dead_run_keep_its_lock(tmp_path: Path) -> None:
         assert True
 
 
+def test_another_process_with_the_pid_of_a_dead_one_is_another(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with job_lock(home, "p", "j") as lock:
+        lock.name("r1")
+        path = home.jobs / "p.j.lock"
+        found = holder(home, "p", "j")
+        assert found is not None
+        path.write_text(path.read_text().replace(f'"start": "{found.start}"', '"start": "1"'))
+        found = holder(home, "p", "j")
+        assert found is not None
+        assert found.dead
+
+
 def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError, match="cannot be opened"), job_lock(Home(tmp_path / "file"), "p", "j"):
