@@ -252,3 +252,24 @@ def test_a_scheduler_without_work_is_one_sentence(
     assert (code, out) == (2, "")
     assert err.startswith(said)
     assert not (folder / "home").exists()
+
+
+@pytest.mark.slow
+def test_queries_and_alerts_are_tasks_in_folders_with_blanks_too(folder: Path, call: Call) -> None:
+    place = folder / "my project"
+    for name, text in {
+        "conf/conf.yaml": CONF.replace("[code]", "[../../code]") + "  lake:\n"
+        "    parameters: {least: 3}\n"
+        "    tasks:\n"
+        '      late: {sql: ../queries/late.sql, params: {day: "{date}", least: "{least}"}, save: air.late}\n'
+        "      watch: {alert: ../alerts/late.yaml, needs: late}\n",
+        "queries/late.sql": "-- params: day date, least long\nSELECT $day AS day, $least AS least\n",
+        "alerts/late.yaml": "query: SELECT least FROM air.late\nwhen: least > 2\n",
+    }.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    code, out, _ = call("run", "lake", "-c", str(place / "conf" / "conf.yaml"), "--date", "2013-11-01")
+    assert code == 0, out
+    tries = last(call)["attempts"][0]["tries"]  # type: ignore[index]
+    assert "saved as air.late@0" in Path(tries[0]["log"]).read_text()
+    assert Path(tries[1]["log"]).read_text() == "late: triggered: least > 2, value 3\n"
