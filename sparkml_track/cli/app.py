@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: without the program's name; those of the process by default.
     """
+    _hold_standard_descriptors()
     for name in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -63,6 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _terminated)
     _log_to_stderr()
     app(args=None if arguments is None else list(arguments), prog_name="sparkml-track")
+
+
+def _hold_standard_descriptors() -> None:
+    """Else the next file that is opened gets the number of a closed stdout, and libraries print into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Gets the lowest number that is free: this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _log_to_stderr() -> None:

@@ -195,6 +195,30 @@ def test_a_pipe_that_nobody_reads_costs_messages_and_not_the_run(call: Call, fol
     assert last(call)["state"] == "succeeded"
 
 
+def test_closed_descriptors_cost_messages_and_not_the_run(call: Call, folder: Path) -> None:
+    words = [sys.executable, "-m", "sparkml_track.cli", "job", "run", "good", "-c", "conf.yaml"]
+    closed = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash", *words]
+    assert subprocess.run(closed, cwd=folder, timeout=120).returncode == 0
+    assert last(call)["state"] == "succeeded"
+
+
+@pytest.mark.slow
+def test_a_run_is_repaired_and_dates_are_filled(call: Call, folder: Path) -> None:
+    assert call("run", "bad", "-c", "conf.yaml")[0] == 1
+    assert call("repair", "bad")[0] == 1
+    (folder / "there").touch()
+    code, out, _ = call("repair", "bad")
+    assert code == 0
+    assert "attempt 3: succeeded" in out
+    code, _, err = call("repair", "bad")
+    assert code == 2
+    assert err.endswith("has nothing to repair: every task succeeded or was not needed; --again TASK does one again")
+    dates = ("backfill", "good", "-c", "conf.yaml", "--from", "2013-11-01", "--to", "2013-11-02")
+    code, out, _ = call(*dates)
+    assert (code, out.splitlines()[-1]) == (0, "2 succeeded, 0 failed")
+    assert call(*dates)[1].splitlines()[-1] == "0 succeeded, 0 failed, 2 had succeeded before"
+
+
 TRIGGERED = """\
   arrived:
     triggers: {files: "in/*.csv", settle: 0.2}
