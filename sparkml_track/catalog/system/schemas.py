@@ -62,7 +62,7 @@ SCHEMAS = {
     "job_runs": pa.schema(
         [
             ("id", pa.string()),
-            ("at", TIME),
+            ("event_time", TIME),
             ("run_id", pa.string()),
             ("project", pa.string()),
             ("job", pa.string()),
@@ -80,18 +80,18 @@ SCHEMAS = {
             ("reason", pa.string()),
         ]
     ),
-    # Likewise for each try of a task; one that was never started has try 0 and one row.
+    # Likewise for each try of a task; one that was never begun has number 0 and one row.
     "task_runs": pa.schema(
         [
             ("id", pa.string()),
-            ("at", TIME),
+            ("event_time", TIME),
             ("run_id", pa.string()),
             ("project", pa.string()),
             ("job", pa.string()),
             ("task", pa.string()),
             ("kind", pa.string()),
             ("attempt", pa.int64()),  # of the run
-            ("try", pa.int64()),  # from 1 in each attempt
+            ("try_number", pa.int64()),  # from 1 in each attempt
             ("state", pa.string()),  # running, succeeded, failed, interrupted, upstream_failed, excluded
             ("started_at", TIME),
             ("ended_at", TIME),

@@ -76,14 +76,14 @@ class Book:
         """A task has another state; where the row cannot be written, it is with the next one."""
         order = self._order
         row: dict[str, object] = {
-            "at": now,
+            "event_time": now,
             "run_id": order.run,
             "project": order.project,
             "job": order.job,
             "task": one.task,
             "kind": one.kind,
             "attempt": order.attempt,
-            "try": one.number,
+            "try_number": one.number,
             "state": state.value,
             "started_at": one.started,
             "ended_at": now if ended else None,
@@ -106,7 +106,7 @@ class Book:
     def _run(self, state: RunState, now: datetime, ended: datetime | None, reason: str) -> dict[str, object]:
         order = self._order
         return {
-            "at": now,
+            "event_time": now,
             "run_id": order.run,
             "project": order.project,
             "job": order.job,

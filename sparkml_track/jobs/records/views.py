@@ -198,7 +198,7 @@ def _attempt(number: int, rows: list[Row], tries: list[Row], alive: bool, newest
 def _tries(rows: list[Row], under_way: bool) -> Iterable[TaskTry]:
     made = []
     for own in _grouped(rows, "task").values():
-        for number, each in sorted(_grouped(own, "try").items()):
+        for number, each in sorted(_grouped(own, "try_number").items()):
             made.append(_try(number, _standing(each), under_way))
     # Tasks that were never begun come last.
     late = datetime.max.replace(tzinfo=UTC)
