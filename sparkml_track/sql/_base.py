@@ -101,7 +101,8 @@ class Answer:
 class Engine(ABC):
     """Answers queries. ``parse`` looks at the text alone; ``run`` sees the views it is given and nothing else.
 
-    Ownership: the engine keeps no tables and no rows between two queries; it does not stop a session that it was given.
+    Ownership: a query sees nothing of the one before; what the engine keeps of it, to answer the next one over the same
+    views sooner, goes with the engine. It does not stop a session that it was given.
 
     Threads: one query at a time; ``interrupt`` may come from any thread. Ctrl-C in ``run`` interrupts the query before
     it is raised.

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.catalog import Catalog
+from sparkml_track.catalog.queries.cache import Cache
 from sparkml_track.errors import InvalidInput, QueryError, SparkmlError, TableError
 from sparkml_track.home import Home
 from sparkml_track.refs import TableRef
@@ -179,7 +180,7 @@ def test_damaged_and_old_answers_are_no_answers(catalog: Catalog, tmp_path: Path
     (kept,) = catalog.home.cache.glob("*.arrow")
     kept.write_bytes(kept.read_bytes()[:50])
     assert total(catalog, "air.flights") == 6
-    catalog._cache._most = kept.stat().st_size + 10
+    catalog._cache = Cache(catalog.home.cache, kept.stat().st_size + 10)
     for number in range(5):
         catalog.sql(f"SELECT sum(v) + {number} AS s FROM air.flights")
     assert len(list(catalog.home.cache.iterdir())) == 1

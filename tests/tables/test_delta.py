@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -479,3 +480,34 @@ def test_nulls_of_long_keys_are_counted_where_footers_are_silent(
     monkeypatch.setattr(files, "_staged", silent)
     with pytest.raises(DataError, match="1 nulls in 'k'"):
         tables.write("t", pa.table({"k": ["a", None]}), expect=TableExpectations(keys=("k",)))
+
+
+# -- what is known of versions
+
+
+def test_what_is_known_of_a_version_is_not_read_again_and_never_stale(
+    tables: DeltaTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[object]()
+    really = log.open_log
+    monkeypatch.setattr(log, "open_log", lambda *of: opened.append(of) or really(*of))
+    tables.write("t", ROWS, description="first")
+    opened.clear()
+    for _ in range(3):
+        assert tables.data_files("t") and tables.describe("t").description == "first"
+        assert tables.pin("t").version == tables.latest("t").version == 0
+    assert len(opened) == 1
+    DeltaTables(tmp_path).write("t", ROWS, mode="append")
+    assert (tables.latest("t").version, len(tables.data_files("t"))) == (1, 2)
+    assert len(tables.data_files(TableRef("t", str(tmp_path / "t"), 0))) == 1
+    tables.comment("t", "second")
+    assert tables.describe("t").description == "second"
+    shutil.rmtree(tmp_path / "t")
+    with pytest.raises(TableError, match="there is no table t"):
+        tables.describe("t")
+    for description in ("again", "and again", "third"):
+        tables.write("t", ROWS, mode="append", description=description)
+    assert (tables.latest("t").version, tables.describe("t").description) == (2, "again")
+    Path(tables.data_files("t")[0].path).unlink()
+    with pytest.raises(TableError, match="vacuum"):
+        tables.data_files("t")

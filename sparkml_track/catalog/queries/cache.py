@@ -38,6 +38,8 @@ class Cache:
     def __init__(self, folder: Path, most: int = _BYTES) -> None:
         self._folder = folder
         self._most = most
+        # Bytes that may be added before the folder is looked at again: each look costs more with what is in it.
+        self._room = 0
 
     @staticmethod
     def key(query: Query, snapshot: Snapshot, engine: Engine) -> str:
@@ -74,18 +76,24 @@ class Cache:
             try:
                 with pa.OSFile(str(beside), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
                     writer.write_table(rows)
+                self._room -= beside.stat().st_size
                 beside.rename(self._path(key))
             finally:
                 beside.unlink(missing_ok=True)
-            self._shrink()
+            if self._room < 0:
+                self._shrink()
 
     def _shrink(self) -> None:
         kept = sorted(_sizes(self._folder).items(), key=lambda each: each[1], reverse=True)
-        total = 0
-        for path, (_, size) in kept:
-            total += size
-            if total > self._most:
+        total = sum(size for _, (_, size) in kept)
+        # Well below the bound, so that this is seldom; the newest answer stays.
+        most = self._most * 9 // 10 if total > self._most else total
+        for path, (_, size) in reversed(kept[1:]):
+            if total > most:
                 path.unlink(missing_ok=True)
+                total -= size
+        # A part of what is free: other processes add, too.
+        self._room = max(self._most - total, 0) // 10
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.arrow"

@@ -1,14 +1,12 @@
-"""The engine "duckdb": a connection in memory for each query, which can read the views' files and nothing else."""
+"""The engine "duckdb": connections in memory, each of which can read the files of its views and nothing else."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -17,19 +15,13 @@ from sparkml_track.adapters.duckdb.errors import translated
 from sparkml_track.errors import SetupError
 from sparkml_track.sql._base import Answer, Engine, Mention, Parsed, Query, View
 from sparkml_track.sql._duckdb.answers import fetch
+from sparkml_track.sql._duckdb.opened import CONFIG, Opened
 from sparkml_track.sql._duckdb.tree import Node, over_views, parameters_of, samples, select_of, tables_of, words_of
-from sparkml_track.sql._duckdb.views import make_view, pattern, text
 from sparkml_track.sql._params import check_parameters, refuse_surrogates
 from sparkml_track.sql._running import interruptible
 
 __all__ = ["DuckdbEngine"]
 
-# Names of Python variables are no tables, and nothing is fetched from anywhere.
-_CONFIG = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "python_enable_replacements": "false",
-}
 _CLOCKS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 
 
@@ -47,6 +39,8 @@ class DuckdbEngine(Engine):
         self._duckdb = _library()
         self._lock = threading.Lock()
         self._running: Any = None
+        self._kept: Opened | None = None
+        self._last: tuple[str, str] | None = None
         self._texts: Any = None
         self._volatile: frozenset[str] | None = None
 
@@ -58,28 +52,23 @@ class DuckdbEngine(Engine):
     @override
     def parse(self, text: str) -> Parsed:
         with translated("the query"):
-            tree = _tree(self._parser(), text)
+            tree = self._tree(text)
             select = select_of(tree)
             volatile = samples(select) or not words_of(select).isdisjoint(self._volatile_words())
             return Parsed(tables_of(select), parameters_of(tree), volatile)
 
     @override
     def run(self, query: Query, views: Mapping[Mention, View]) -> Answer:
-        with translated("the query"), self._connection() as connection, tempfile.TemporaryDirectory() as spill:
-            tree = _tree(self._parser(), query.text)
+        with translated("the query"):
+            tree = self._tree(query.text)
             select = select_of(tree)
             check_parameters(parameters_of(tree), query.params)
             names = {mention: f"view_{number}" for number, mention in enumerate(views)}
             over_views(select, names)
             statement = _one(self._parser(), "SELECT json_deserialize_sql($tree::JSON)", tree=json.dumps(tree))
-            files = [
-                path
-                for mention, name in names.items()
-                for path in make_view(connection, name, views[mention], Path(spill, name))
-            ]
-            _confine(connection, files, Path(spill, "spill"))
-            work = partial(_execute, connection, statement, query)
-            return interruptible(work, connection.interrupt, query.timeout)
+            with self._over({name: views[mention] for mention, name in names.items()}) as connection:
+                work = partial(_execute, connection, statement, query)
+                return interruptible(work, connection.interrupt, query.timeout)
 
     @override
     def interrupt(self) -> None:
@@ -88,22 +77,37 @@ class DuckdbEngine(Engine):
                 self._running.interrupt()
 
     @contextlib.contextmanager
-    def _connection(self) -> Iterator[Any]:
-        connection = self._duckdb.connect(":memory:", config=_CONFIG)
+    def _over(self, views: Mapping[str, View]) -> Iterator[Any]:
+        """A connection over views: that of the query before if it had the same, since a new one costs most."""
+        # One that failed or was interrupted is not used again.
+        kept, self._kept = self._kept, None
+        if kept is None or not kept.fits(views):
+            if kept is not None:
+                kept.close()
+            kept = Opened(self._duckdb, views)
+        with self._lock:
+            self._running = kept.connection
         try:
-            connection.execute("SET TimeZone = 'UTC'")
-            with self._lock:
-                self._running = connection
-            yield connection
+            yield kept.connection
+            self._kept = kept
         finally:
             with self._lock:
                 self._running = None
-            connection.close()
+            if self._kept is None:
+                kept.close()
+
+    def _tree(self, query: str) -> Node:
+        """What the parser makes of a text; of the last one it is known."""
+        if self._last is None or self._last[0] != query:
+            refuse_surrogates(query)
+            self._last = query, _one(self._parser(), "SELECT json_serialize_sql($query::VARCHAR)", query=query)
+        found: Node = json.loads(self._last[1])
+        return found
 
     def _parser(self) -> Any:
         """A connection without tables, for texts alone; a new one costs more than most queries."""
         if self._texts is None:
-            self._texts = self._duckdb.connect(":memory:", config=_CONFIG)
+            self._texts = self._duckdb.connect(":memory:", config=CONFIG)
         return self._texts
 
     def _volatile_words(self) -> frozenset[str]:
@@ -128,26 +132,8 @@ def _library() -> Any:
     return duckdb
 
 
-def _tree(connection: Any, query: str) -> Node:
-    refuse_surrogates(query)
-    found: Node = json.loads(_one(connection, "SELECT json_serialize_sql($query::VARCHAR)", query=query))
-    return found
-
-
 def _one(connection: Any, statement: str, **params: str) -> str:
     return str(connection.execute(statement, params).fetchone()[0])
-
-
-def _confine(connection: Any, files: Sequence[str], spill: Path) -> None:
-    """From here on the connection reads these files, and none of this can be taken back."""
-    allowed = ", ".join(text(name) for path in files for name in {path, pattern(path)})
-    for setting in (
-        f"temp_directory = {text(str(spill))}",
-        f"allowed_paths = [{allowed}]",
-        "enable_external_access = false",
-        "lock_configuration = true",
-    ):
-        connection.execute(f"SET {setting}")
 
 
 def _execute(connection: Any, statement: str, query: Query) -> Answer:

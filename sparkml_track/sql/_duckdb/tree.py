@@ -162,11 +162,12 @@ def _is_expression(node: Node, known: frozenset[str]) -> bool:
 
 
 def _nodes(node: object) -> Iterator[Node]:
-    """All mappings of a tree, in order."""
-    if isinstance(node, dict):
-        yield node
-        for value in node.values():
-            yield from _nodes(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _nodes(value)
+    """All mappings of a tree."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting += [value for value in node.values() if isinstance(value, dict | list)]
+        elif isinstance(node, list):
+            waiting += node

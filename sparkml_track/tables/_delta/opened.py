@@ -14,6 +14,7 @@ from sparkml_track.refs import TableRef
 from sparkml_track.tables._base import Tables
 from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.known import Known, KnownVersions
 from sparkml_track.tables._delta.locations import Location, location_of
 from sparkml_track.tables._rows.arguments import check_moment, column_list
 from sparkml_track.tables._rows.arrow import normalised
@@ -43,6 +44,7 @@ class OpenedTables(Tables):
         self.spark = spark is not None
         self._session = spark
         self._root = location_of(root)
+        self._known = KnownVersions()
 
     def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
         (one, old), (two, new) = (self._open(name, moment) for moment in (before, after))
@@ -71,13 +73,13 @@ class OpenedTables(Tables):
         return tuple(sorted(map(str, present(found, ref))))
 
     def data_files(self, table: TableRef | str) -> tuple[DataFile, ...]:
-        found, ref = self._open(table)
-        paths = sorted(present(found, ref))
-        values = log.partition_values(found, found.location) if log.partitions_of(found) else {}
-        return tuple(DataFile(str(path), values.get(path, {})) for path in paths)
+        known = self._looked_up(table)
+        if not location_of(known.info.ref.path).all_there(known.places):
+            raise no_version(known.info.ref)
+        return known.files
 
     def pin(self, name: str, at: Moment | None = None) -> TableRef:
-        return self._open(name, at)[1]
+        return self._open(name, at)[1] if at is not None else self._looked_up(name).info.ref
 
     def read(self, table: TableRef | str, at: Moment | None = None) -> DataFrame:
         found, ref = self._open(table, at)
@@ -100,7 +102,7 @@ class OpenedTables(Tables):
         return log.to_arrow(found, ref.name, columns)
 
     def describe(self, table: TableRef | str) -> TableInfo:
-        return info_of(*self._open(table))
+        return self._looked_up(table).info
 
     def exists(self, name: str) -> bool:
         return log.is_table(self._path(name))
@@ -112,6 +114,19 @@ class OpenedTables(Tables):
 
     def history(self, name: str) -> tuple[TableVersion, ...]:
         return log.versions(self._open(name)[0])
+
+    def _looked_up(self, table: TableRef | str) -> Known:
+        """What is known of a version: read once for this object, however often it is asked."""
+        path = location_of(table.path) if isinstance(table, TableRef) else self._path(table)
+        found = self._known.get(path, table.version if isinstance(table, TableRef) else None)
+        if found is None:
+            opened, ref = self._open(table)
+            values = log.partition_values(opened, path) if log.partitions_of(opened) else {}
+            paths = sorted(log.files_of(opened, path))
+            files = tuple(DataFile(str(file), values.get(file, {})) for file in paths)
+            found = Known(info_of(opened, ref), files, tuple(paths))
+            self._known.keep(path, found)
+        return found
 
     def _ref(self, name: str, found: log.Log) -> TableRef:
         return TableRef(name, str(self._path(name)), int(found.version()))
