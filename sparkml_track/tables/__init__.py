@@ -1,6 +1,7 @@
 """Tables: named, versioned, written whole or not at all.
 
 _base    the contract
+_housekeeping  the part of it that keeps tables quick, small and right
 _values  what goes in and out
 _memory  the twin
 _delta   Delta tables without a JVM jar

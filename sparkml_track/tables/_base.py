@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from sparkml_track.refs import TableRef
+from sparkml_track.tables._housekeeping import Housekeeping
 from sparkml_track.tables._values import (
-    FILE_SIZE,
     UPSERT,
     DataFile,
     MergeRule,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     Frame: TypeAlias = DataFrame | pa.Table
 
 
-class Tables(ABC):
+class Tables(Housekeeping):
     """Named tables under one root, each a chain of versions that never change.
 
     Names are one to three identifiers joined by dots. Every write makes exactly one new version or none: what is
@@ -245,77 +244,6 @@ class Tables(ABC):
     @abstractmethod
     def history(self, name: str) -> tuple[TableVersion, ...]:
         """List the versions, newest first."""
-
-    @abstractmethod
-    def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
-        """Make small files into larger ones, so that reads open fewer; the rows stay.
-
-        Other writers go on meanwhile. With a session it is a Spark job, otherwise the process does it.
-
-        Args:
-            name: of the table.
-            by: columns to sort by, so that rows that are near lie in the same file and reads skip the others. Every
-                file is rewritten then, in memory where there is no session; without, only small ones.
-            size: bytes that a file should have.
-
-        Returns:
-            The version that this call made; the latest one where there was nothing to do.
-        """
-
-    @abstractmethod
-    def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
-        """Set properties, such as ``{"delta.appendOnly": "true"}`` or keys of your own.
-
-        Returns:
-            The version that this call made.
-
-        Raises:
-            TableError: also for a property of Delta's that asks for what this package does not do.
-        """
-
-    @abstractmethod
-    def comment(self, name: str, text: str, column: str | None = None) -> TableRef:
-        """Say what a table, or a column of it, is.
-
-        Returns:
-            The version that this call made.
-        """
-
-    @abstractmethod
-    def add_constraints(self, name: str, rules: Mapping[str, str]) -> TableRef:
-        """Add CHECK constraints: conditions that must be true for every row, in the SQL of ``MergeRule``.
-
-        Args:
-            name: of the table.
-            rules: name to condition; the rows that are there meet them.
-
-        Returns:
-            The version that this call made. Every write checks them from then on.
-        """
-
-    @abstractmethod
-    def drop_constraint(self, name: str, constraint: str) -> TableRef:
-        """Drop a constraint.
-
-        Returns:
-            The version that this call made.
-        """
-
-    @abstractmethod
-    def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
-        """Delete files that no version of the last ``keep`` needs, and what killed writers left before it.
-
-        Older versions can no longer be read afterwards. A ``keep`` shorter than the longest write takes the files of
-        writers at work.
-
-        Args:
-            name: of the table.
-            keep: rounded up to whole hours where the log counts so.
-            dry_run: only list.
-
-        Returns:
-            The files that were deleted, or would be, relative to the table.
-        """
 
     @abstractmethod
     def pin(self, name: str, at: Moment | None = None) -> TableRef:

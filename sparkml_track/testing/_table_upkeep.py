@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pyarrow as pa
 import pytest
 
@@ -95,3 +97,39 @@ class TableUpkeepCase:
         with pytest.raises(TableError, match=rf"{key} cannot be set.*delta\.appendOnly"):
             tables.set_properties("t", {key: "true"})
         assert tables.latest("t") == first
+
+    # -- clones
+
+    def test_a_clone_has_what_the_version_had_and_a_life_of_its_own(self, tables: Tables) -> None:
+        day = pa.table({"k": ["a/ü", None], "v": [1, 2]})
+        tables.write("t", day, description="said", partition_by=["k"], expect=TableExpectations(keys=("v",)))
+        tables.comment("t", "a key", "k")
+        tables.add_constraints("t", {"positive": "v > 0"})
+        at = tables.latest("t").version
+        tables.write("t", rows(("b", 3)), mode="append")
+        ref = tables.clone("t", "shop.c", at=at)
+        assert (ref.name, ref.version) == ("shop.c", 0)
+        assert tables.history("shop.c")[0].operation == "CLONE"
+        one, other = tables.describe(ref), tables.describe(tables.pin("t", at))
+        for what in ("columns", "keys", "description", "comments", "constraints", "properties", "partition_by"):
+            assert getattr(one, what) == getattr(other, what), what
+        tables.write("shop.c", rows(("c", 4)), mode="append")
+        with pytest.raises(DataError, match="positive"):
+            tables.write("shop.c", rows(("c", -4)), mode="append")
+        tables.delete("t", "v = 1")
+        tables.vacuum("t", timedelta(0))
+        tables.optimize("shop.c")
+        assert sorted(tables.to_arrow("shop.c")["v"].to_pylist()) == [1, 2, 4]
+        assert sorted(tables.to_arrow("t")["v"].to_pylist()) == [2, 3]
+
+    def test_a_clone_takes_the_place_of_no_table(self, tables: Tables) -> None:
+        tables.write("t", rows(("a", 1)))
+        for target in ("t", "u"):
+            tables.write("u", rows(("b", 2)), mode="overwrite")
+            with pytest.raises(TableError, match="there already"):
+                tables.clone("t", target)
+        with pytest.raises(TableError, match="there is no table nosuch"):
+            tables.clone("nosuch", "v")
+        with pytest.raises(TableError, match="version 9"):
+            tables.clone("t", "v", at=9)
+        assert tables.names() == ("t", "u")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -102,4 +103,16 @@ def test_checkpoints_are_read_alike(tmp_path: Path, duckdb: duck.DuckDBPyConnect
     for number in range(5):
         tables.write("c", pa.table({"v": [number]}), mode="append")
     assert list((tmp_path / "c" / "_delta_log").glob("*.checkpoint.parquet"))
+    agree(tables, tmp_path / "c", duckdb)
+
+
+def test_clones_are_read_alike(tmp_path: Path, duckdb: duck.DuckDBPyConnection) -> None:
+    tables = DeltaTables(tmp_path)
+    tables.write("t", ROWS, partition_by=["day"])
+    tables.add_constraints("t", {"known": "k <> 'x'"})
+    tables.set_properties("t", {"delta.appendOnly": "true"})
+    tables.clone("t", "c")
+    tables.write("c", ROWS, mode="append")
+    agree(tables, tmp_path / "c", duckdb)
+    shutil.rmtree(tmp_path / "t")
     agree(tables, tmp_path / "c", duckdb)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.log import Log, keep_short
-from sparkml_track.tables._delta.outcomes import Taken, translated
+from sparkml_track.tables._delta.outcomes import Taken, committed, translated
 from sparkml_track.tables._values import TransactionId
 
 _ENGINE = "sparkml_track"
@@ -109,6 +110,23 @@ def publish(found: Log, path: Location, version: int, change: Change) -> int:
     return version
 
 
+def begin(path: Location, protocol: Mapping[str, object], change: Change) -> int:
+    """Commit version 0 of a table that is not there, with the metadata of the change.
+
+    Raises:
+        Taken: another writer made it.
+        TableError: the storage refused.
+    """
+    file = path / "_delta_log" / f"{0:020d}.json"
+    lines = [*_lines(None, change), {"protocol": dict(protocol)}]
+    with committed(f"writing table {path.name}", path, 0, str((change.metadata or {})["id"])):
+        with suppress(FileExistsError):
+            file.parent.make_folder()
+        if not file.put_new("\n".join(map(json.dumps, lines))):
+            raise Taken(f"{file.name} is there already")
+    return 0
+
+
 def actions_of(path: Location, version: int) -> list[dict[str, dict[str, object]]] | None:
     """The actions of one commit, None where its file is gone."""
     file = path / "_delta_log" / f"{version:020d}.json"
@@ -121,18 +139,19 @@ def _prefixed(table: pa.Table, prefix: str) -> dict[str, list[object]]:
     return {name[len(prefix) :]: table[name].to_pylist() for name in table.column_names if name.startswith(prefix)}
 
 
-def _lines(read: int, change: Change) -> list[dict[str, object]]:
+def _lines(read: int | None, change: Change) -> list[dict[str, object]]:
     now = int(time.time() * 1000)
     info = {
         "timestamp": now,
         "operation": change.operation,
         "operationParameters": dict(change.parameters),
-        "readVersion": read,
         "isolationLevel": "Serializable" if change.data_change else "SnapshotIsolation",
         "isBlindAppend": False,
         "engineInfo": _ENGINE,
         "operationMetrics": {key: str(count) for key, count in change.metrics.items()},
     }
+    if read is not None:
+        info["readVersion"] = read
     lines: list[dict[str, object]] = [{"commitInfo": info}]
     if change.transaction:
         app, count = change.transaction

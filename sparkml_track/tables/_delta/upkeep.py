@@ -8,16 +8,16 @@ from datetime import timedelta
 import pyarrow as pa
 
 from sparkml_track.refs import TableRef
-from sparkml_track.tables._delta import files, log, outcomes
+from sparkml_track.tables._delta import cloning, files, log, outcomes
 from sparkml_track.tables._delta.features import refuse_write
-from sparkml_track.tables._delta.opened import OpenedTables, info_of
+from sparkml_track.tables._delta.opened import OpenedTables, info_of, present
 from sparkml_track.tables._delta.rewrite import compacting
 from sparkml_track.tables._delta.rewrite.compacting import Compaction
 from sparkml_track.tables._delta.rewrite.landing import Plan, land
 from sparkml_track.tables._rows.arguments import check_keep, check_size, column_list
 from sparkml_track.tables._rows.constraints import check_held, check_properties, check_rules
-from sparkml_track.tables._rows.errors import unknown_columns
-from sparkml_track.tables._values import FILE_SIZE
+from sparkml_track.tables._rows.errors import already_there, unknown_columns
+from sparkml_track.tables._values import FILE_SIZE, Moment
 
 
 class KeptTables(OpenedTables):
@@ -38,6 +38,15 @@ class KeptTables(OpenedTables):
             return compacting.compute(session, found, wanted)
 
         return TableRef(name, ref.path, land(wanted.path, action, None, compute))
+
+    def clone(self, name: str, target: str, at: Moment | None = None) -> TableRef:
+        found, ref = self._open(name, at)
+        refuse_write(found, name, removes=False)
+        present(found, ref)
+        path = self._writable(target)
+        if self.exists(target):
+            raise already_there(target)
+        return TableRef(target, str(path), cloning.clone(found, path))
 
     def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
         check_keep(name, keep)

@@ -146,6 +146,15 @@ class MemoryTables(HeldTables):
             again = replace(self._version(ref), operation="RESTORE", time=time.time())
             return self._commit(name, again, transaction)
 
+    def clone(self, name: str, target: str, at: Moment | None = None) -> TableRef:
+        with self._lock:
+            ref = self.pin(name, at)
+            if self._version(ref).rows is None:
+                raise no_version(ref)
+            if self.exists(target):
+                raise already_there(target)
+            return self._commit(target, replace(self._version(ref), operation="CLONE", time=time.time()), None)
+
     def _edited(
         self,
         name: str,

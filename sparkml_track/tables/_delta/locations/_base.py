@@ -132,6 +132,10 @@ class Location(ABC):
         """What ``pyarrow.parquet`` writes the file to; it is there once the context has been left."""
 
     @abstractmethod
+    def copy_to(self, file: Any) -> None:
+        """Give the file a second name, a location of the same kind; by a link where there are such things."""
+
+    @abstractmethod
     def delete(self) -> None:
         """Delete a file."""
 

@@ -136,6 +136,13 @@ class LocalLocation(Location):
         return self._sink()
 
     @override
+    def copy_to(self, file: LocalLocation) -> None:
+        try:
+            os.link(self.path, file.path)
+        except OSError:  # another file system, or one without links; what is really wrong is said by the copy
+            shutil.copyfile(self.path, file.path)
+
+    @override
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
 

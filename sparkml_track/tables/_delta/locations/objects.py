@@ -144,6 +144,14 @@ class ObjectLocation(Location):
         return self._sink()
 
     @override
+    def copy_to(self, file: ObjectLocation) -> None:
+        # A file is as large as what one write held in memory.
+        data = self.client.read(self.address)
+        if data is None:
+            raise FileNotFoundError(f"{self} is gone")
+        file.client.put(file.address, data)
+
+    @override
     def delete(self) -> None:
         self.client.delete([self.address])
 
