@@ -230,6 +230,24 @@ class Tables(Housekeeping):
         """
 
     @abstractmethod
+    def changes(self, name: str, since: int, until: int | None = None) -> pa.Table:
+        """Read what versions did to rows: the change data feed, kept while ``delta.enableChangeDataFeed`` is true.
+
+        Args:
+            name: of the table.
+            since: the first version whose changes are read.
+            until: the last one, included; None means the latest.
+
+        Returns:
+            An Arrow table, by versions: the columns of the last version, then ``_change_type`` ("insert", "delete",
+            "update_preimage", "update_postimage"), ``_commit_version`` and ``_commit_timestamp``. A row that an
+            overwrite or a restore leaves as it is may be there as deleted and inserted.
+
+        Raises:
+            TableError: also when a version kept no feed, or its files were vacuumed.
+        """
+
+    @abstractmethod
     def describe(self, table: TableRef | str) -> TableInfo:
         """Tell columns, keys and description of one version."""
 

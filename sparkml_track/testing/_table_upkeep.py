@@ -98,6 +98,46 @@ class TableUpkeepCase:
             tables.set_properties("t", {key: "true"})
         assert tables.latest("t") == first
 
+    # -- the change data feed
+
+    def test_the_change_feed_says_what_each_version_did(self, tables: Tables) -> None:
+        tables.write("t", rows(("a", 1), ("b", 2)))
+        with pytest.raises(TableError, match=r"no change feed at version 0: set delta\.enableChangeDataFeed"):
+            tables.changes("t", 0)
+        tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+        assert tables.changes("t", 1).num_rows == 0
+        tables.write("t", pa.table({"k": ["c"], "v": [3], "new": [0.5]}), mode="append", evolve=True)
+        come = pa.table({"k": ["c", "d"], "v": [30, 4], "new": [1.5, None]})
+        tables.merge("t", come, keys=["k"])
+        expected = [("c", 3, "insert", 2), ("c", 3, "update_preimage", 3), ("c", 30, "update_postimage", 3),
+                    ("d", 4, "insert", 3)]  # fmt: skip
+        if not (tables.spark and tables.durable):
+            tables.update("t", "k = 'a'", {"v": "v + 10"})
+            tables.delete("t", "k = 'b'")
+            expected += [("a", 1, "update_preimage", 4), ("a", 11, "update_postimage", 4), ("b", 2, "delete", 5)]
+        found = tables.changes("t", 2)
+        assert found.column_names == ["k", "v", "new", "_change_type", "_commit_version", "_commit_timestamp"]
+        assert _fed(found) == sorted(expected)
+        assert found["_commit_version"].to_pylist() == sorted(found["_commit_version"].to_pylist())
+        last = tables.latest("t").version
+        tables.write("t", come.slice(1), mode="overwrite")
+        gone = {row[0] for row in _fed(tables.changes("t", last + 1)) if row[2] == "delete"}
+        assert gone == {row["k"] for row in tables.to_arrow("t", at=last).to_pylist()}
+        assert _fed(tables.changes("t", 3, 3)) == sorted(row for row in expected if row[3] == 3)
+
+    def test_a_feed_that_cannot_be_is_refused(self, tables: Tables) -> None:
+        tables.write("t", rows(("a", 1)))
+        tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+        for since, until, message in ((2, 1, "the first comes first"), (5, None, "no version 5"),
+                                      (1, 9, "no version 9"), ("x", None, "by numbers; 'x' is none")):  # fmt: skip
+            with pytest.raises(TableError, match=message):
+                tables.changes("t", since, until)  # type: ignore[arg-type]
+        with pytest.raises(TableError, match="there is no table nosuch"):
+            tables.changes("nosuch", 0)
+        tables.set_properties("t", {"delta.enableChangeDataFeed": "false"})
+        with pytest.raises(TableError, match="no change feed at version 2"):
+            tables.changes("t", 1)
+
     # -- clones
 
     def test_a_clone_has_what_the_version_had_and_a_life_of_its_own(self, tables: Tables) -> None:
@@ -133,3 +173,8 @@ class TableUpkeepCase:
         with pytest.raises(TableError, match="version 9"):
             tables.clone("t", "v", at=9)
         assert tables.names() == ("t", "u")
+
+
+def _fed(found: pa.Table) -> list[tuple[object, ...]]:
+    columns = ("k", "v", "_change_type", "_commit_version")
+    return sorted(tuple(row[column] for column in columns) for row in found.to_pylist())

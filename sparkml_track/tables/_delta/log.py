@@ -295,6 +295,12 @@ def vacuum(log: Log, name: str, keep: timedelta, *, dry_run: bool) -> list[str]:
         return [unquote(path) for path in found]
 
 
+def feed(log: Log, name: str, since: int) -> pa.Table:
+    """Read what changed from a version to this one into memory."""
+    with translated(f"reading the change feed of table {name}", log.location):
+        return pa.table(log.load_cdf(starting_version=since, ending_version=int(log.version())).read_all())
+
+
 def _earlier(latest: Log, path: Location, version: int) -> Log:
     try:
         return Log(path, version)

@@ -22,6 +22,7 @@ from sparkml_track.tables._rows.columns import column_names, comments_of, parse_
 from sparkml_track.tables._rows.constraints import PREFIX, constraints_of
 from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
 from sparkml_track.tables._rows.errors import no_columns, no_session, no_table, no_version
+from sparkml_track.tables._rows.feed import check_range, feed_of, is_fed, no_feed
 from sparkml_track.tables._rows.moments import version_at
 from sparkml_track.tables._values import (
     DataFile,
@@ -62,6 +63,17 @@ class OpenedTables(Tables):
             for n, found in enumerate((one, two))
         ]
         return normalised(spark_files.difference(only[0], only[1], columns, keys, name), name)
+
+    def changes(self, name: str, since: int, until: int | None = None) -> pa.Table:
+        check_range(name, since, until)
+        last = self.describe(name if until is None else TableRef(name, str(self._path(name)), until))
+        if since > last.ref.version:
+            raise no_version(TableRef(name, last.ref.path, since), last.ref.version)
+        for version in range(since, last.ref.version + 1):
+            if not is_fed(self.describe(TableRef(name, last.ref.path, version)).properties):
+                raise no_feed(name, version)
+        found, _ = self._open(last.ref)
+        return feed_of(log.feed(found, name, since), list(last.columns), name)
 
     def files(self, table: TableRef | str) -> tuple[str, ...]:
         found, ref = self._open(table)

@@ -26,6 +26,7 @@ from sparkml_track.tables._rows.errors import (
     no_version,
     unknown_columns,
 )
+from sparkml_track.tables._rows.feed import TIME, VERSION, check_range, compared, feed_of, is_fed, no_feed
 from sparkml_track.tables._rows.moments import version_at
 from sparkml_track.tables._values import (
     FILE_SIZE,
@@ -57,6 +58,7 @@ class Version:
     constraints: Mapping[str, str] = field(default_factory=dict)
     partition_by: tuple[str, ...] = ()
     time: float = field(default_factory=time.time)
+    feed: pa.Table | None = None  # of an edit, which knows what it did
 
 
 class HeldTables(Tables):
@@ -95,6 +97,27 @@ class HeldTables(Tables):
         if missing:
             raise no_columns(ref, missing, rows.column_names)
         return rows if columns is None else rows.select(list(columns))
+
+    def changes(self, name: str, since: int, until: int | None = None) -> pa.Table:
+        check_range(name, since, until)
+        last = self.pin(name, until)
+        if since > last.version:
+            raise no_version(TableRef(name, last.path, since), last.version)
+        parts = [self._fed(name, number) for number in range(since, last.version + 1)]
+        return feed_of(pa.concat_tables(parts, promote_options="default"), list(self.describe(last).columns), name)
+
+    def _fed(self, name: str, number: int) -> pa.Table:
+        """What one version did."""
+        version = self._chains[name][number]
+        if not is_fed(version.properties):
+            raise no_feed(name, number)
+        before = self._chains[name][number - 1].rows if number else None
+        if version.rows is None or (number and before is None):
+            raise no_version(TableRef(name, f"memory:{name}", number))
+        found = compared(before, version.rows) if version.feed is None else version.feed
+        count = found.num_rows
+        found = found.append_column(VERSION, pa.array([number] * count, pa.int64()))
+        return found.append_column(TIME, pa.array([int(version.time * 1e6)] * count, pa.timestamp("us", "UTC")))
 
     def files(self, table: TableRef | str) -> tuple[str, ...]:
         raise self._no_files(table)
@@ -200,11 +223,12 @@ class HeldTables(Tables):
 
     def _altered(self, name: str, operation: str, **changes: object) -> TableRef:
         with self._lock:
-            version = replace(self._chains[name][-1], operation=operation, time=time.time(), **changes)  # type: ignore[arg-type]
+            before = self._chains[name][-1]
+            version = replace(before, operation=operation, time=time.time(), feed=None, **changes)  # type: ignore[arg-type]
             return self._commit(name, version, None)
 
     def _next(self, name: str, rows: pa.Table, operation: str) -> Version:
-        return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time())
+        return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time(), feed=None)
 
     def _ref(self, table: TableRef | str, version: int | None = None) -> TableRef:
         if isinstance(table, TableRef):

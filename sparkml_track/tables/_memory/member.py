@@ -32,6 +32,7 @@ from sparkml_track.tables._rows.expect import (
     settle,
     taken_error,
 )
+from sparkml_track.tables._rows.feed import is_fed
 from sparkml_track.tables._values import (
     UPSERT,
     MergeRule,
@@ -143,7 +144,7 @@ class MemoryTables(HeldTables):
                 raise no_version(ref)
             if ref == self._ref(name) and transaction is None:
                 return ref
-            again = replace(self._version(ref), operation="RESTORE", time=time.time())
+            again = replace(self._version(ref), operation="RESTORE", time=time.time(), feed=None)
             return self._commit(name, again, transaction)
 
     def clone(self, name: str, target: str, at: Moment | None = None) -> TableRef:
@@ -153,7 +154,9 @@ class MemoryTables(HeldTables):
                 raise no_version(ref)
             if self.exists(target):
                 raise already_there(target)
-            return self._commit(target, replace(self._version(ref), operation="CLONE", time=time.time()), None)
+            return self._commit(
+                target, replace(self._version(ref), operation="CLONE", time=time.time(), feed=None), None
+            )
 
     def _edited(
         self,
@@ -168,13 +171,13 @@ class MemoryTables(HeldTables):
             if self._done(name, transaction):
                 return info.ref
             before = self.to_arrow(info.ref)
-            after = edited(before, f"{action} table {name}", edit)
-            if after is None and transaction is None:
+            done = edited(before, f"{action} table {name}", edit, feed=is_fed(info.properties))
+            if done is None and transaction is None:
                 return info.ref
-            rows = before if after is None else normalised(after, name).select(before.column_names)
+            rows = before if done is None else normalised(done.rows, name).select(before.column_names)
             _check(name, rows, settle(None, info))
             check_held(name, rows, info.constraints)
-            return self._commit(name, self._next(name, rows, operation), transaction)
+            return self._commit(name, replace(self._next(name, rows, operation), feed=done and done.feed), transaction)
 
 
 def _check(name: str, rows: pa.Table, expect: TableExpectations) -> None:

@@ -3,6 +3,7 @@
 arrow    Arrow tables in the types a Delta table holds
 columns  columns as the Delta log writes them
 expect   checks before a commit
+feed     the change data feed
 errors   what tables say when they refuse
 moments  versions by time
 arguments  what callers give

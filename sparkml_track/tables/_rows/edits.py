@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -12,6 +13,7 @@ from sparkml_track.errors import TableError
 from sparkml_track.tables._rows.arrow import first_duplicate, null_counts
 from sparkml_track.tables._rows.errors import first_line, is_foreign, unknown_columns
 from sparkml_track.tables._rows.expect import Written, check_append, check_columns, check_written, duplicate_error
+from sparkml_track.tables._rows.feed import FEED, TIME, VERSION, feed_of
 from sparkml_track.tables._values import MergeRule, TableExpectations, TableInfo
 
 
@@ -56,7 +58,15 @@ def merged(
     merger.execute()
 
 
-def edited(rows: pa.Table, action: str, edit: Callable[[DeltaTable], None]) -> pa.Table | None:
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """Rows after a change, and what it did to each, where that was asked for."""
+
+    rows: pa.Table
+    feed: pa.Table | None
+
+
+def edited(rows: pa.Table, action: str, edit: Callable[[DeltaTable], None], *, feed: bool = False) -> Edited | None:
     """Change an Arrow table as a table of this content would be changed; None if nothing changes.
 
     Raises:
@@ -64,10 +74,14 @@ def edited(rows: pa.Table, action: str, edit: Callable[[DeltaTable], None]) -> p
     """
     with tempfile.TemporaryDirectory(prefix="sparkml-rows-") as folder:
         try:
-            write_deltalake(folder, rows)
+            write_deltalake(folder, rows, configuration={FEED: "true"} if feed else None)
             edit(DeltaTable(folder))
             table = DeltaTable(folder)
-            return table.to_pyarrow_table() if table.version() else None
+            if not table.version():
+                return None
+            changes = pa.table(table.load_cdf(starting_version=1).read_all()) if feed else None
+            kept = changes and feed_of(changes, rows.column_names, folder).drop_columns([VERSION, TIME])
+            return Edited(table.to_pyarrow_table(), kept)
         except Exception as error:
             if not is_foreign(error):
                 raise
