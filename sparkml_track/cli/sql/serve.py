@@ -14,6 +14,7 @@ import typer
 
 from sparkml_track.adapters.spark.endpoints import Endpoints, start_jdbc, why_ended
 from sparkml_track.adapters.spark.errors import is_spark_error
+from sparkml_track.address import is_address
 from sparkml_track.config.sections.file import SparkSettings
 from sparkml_track.config.settings import load
 from sparkml_track.errors import InvalidInput, SetupError, SpecError
@@ -89,12 +90,17 @@ def _check(endpoints: Endpoints, spark: SparkSettings, *, auth: bool) -> None:
 
 @contextmanager
 def _serving(home: Home, spark: SparkSettings, endpoints: Endpoints) -> Iterator[tuple[SparkSession, Following]]:
-    """Everything that is started, and ended in the order that it was not."""
+    """Everything that is started, and ended in the other order."""
     from sparkml_track.api.session import local_or_active
     from sparkml_track.catalog.following import Following
     from sparkml_track.sql import serve_views
     from sparkml_track.tables import DeltaTables
 
+    if is_address(home.tables_root):
+        raise SetupError(
+            f"the tables lie in {home.tables_root}, and only those of a local or mounted path are served; ask by "
+            "sparkml-track sql"
+        )
     tables = DeltaTables(home.tables)
     if not tables.names():
         raise SetupError(f"there are no tables in {home.tables}; write one first, or name their home by SPARKML_HOME")

@@ -29,6 +29,7 @@ from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.outcomes import Taken, committed, translated
 from sparkml_track.tables._rows.errors import first_line, no_version
+from sparkml_track.tables._rows.feed import no_feed
 from sparkml_track.tables._values import TableVersion, TransactionId
 
 _LOG = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ _LOG = logging.getLogger(__name__)
 _CHECKPOINT_EVERY = 20
 # Names of the files by which a table is known.
 _LOG_FILE = re.compile(r"\d{20}\.(json|checkpoint\..*)")
-
+# How delta-rs refuses a feed that a version did not keep.
+_UNFED = re.compile(r"Change Data not enabled for version: (\d+)")
 # What tells a commit from all others.
 _MARK = "commitId"
 #: How delta-rs commits.
@@ -298,7 +300,12 @@ def vacuum(log: Log, name: str, keep: timedelta, *, dry_run: bool) -> list[str]:
 def feed(log: Log, name: str, since: int) -> pa.Table:
     """Read what changed from a version to this one into memory."""
     with translated(f"reading the change feed of table {name}", log.location):
-        return pa.table(log.load_cdf(starting_version=since, ending_version=int(log.version())).read_all())
+        try:
+            return pa.table(log.load_cdf(starting_version=since, ending_version=int(log.version())).read_all())
+        except DeltaError as error:
+            if found := _UNFED.search(str(error)):
+                raise no_feed(name, int(found[1])) from error
+            raise
 
 
 def _earlier(latest: Log, path: Location, version: int) -> Log:

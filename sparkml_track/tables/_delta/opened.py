@@ -69,9 +69,8 @@ class OpenedTables(Tables):
         last = self.describe(name if until is None else TableRef(name, str(self._path(name)), until))
         if since > last.ref.version:
             raise no_version(TableRef(name, last.ref.path, since), last.ref.version)
-        for version in range(since, last.ref.version + 1):
-            if not is_fed(self.describe(TableRef(name, last.ref.path, version)).properties):
-                raise no_feed(name, version)
+        if not is_fed(self.describe(TableRef(name, last.ref.path, since)).properties):
+            raise no_feed(name, since)
         found, _ = self._open(last.ref)
         return feed_of(log.feed(found, name, since), list(last.columns), name)
 
