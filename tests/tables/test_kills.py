@@ -48,7 +48,7 @@ WRITER = """
 import os, signal, sys
 import pyarrow as pa
 from sparkml_track.tables import DeltaTables
-from sparkml_track.tables._delta import actions, changes, files, log, member, upkeep
+from sparkml_track.tables._delta import actions, changes, cloning, files, log, member, upkeep
 from sparkml_track.tables._delta.locations import local, location_of
 from sparkml_track.tables._delta.rewrite import landing
 root, operation, moment = sys.argv[1:]
@@ -120,3 +120,16 @@ def test_readers_see_the_old_or_the_new_version_and_vacuum_takes_the_rest(
     assert [path for path in left if "_commit_" in path] == []
     for commit in (tmp_path / "t" / "_delta_log").glob("*.json"):
         assert [json.loads(line) for line in commit.read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_a_clone_is_there_whole_or_not_at_all(tables: DeltaTables, tmp_path: Path) -> None:
+    for moment in ("local.os.link", "cloning.begin", "local._write_through", "after cloning.begin"):
+        assert not tables.exists("c"), moment
+        words = [str(tmp_path), 'tables.clone("t", "c")', moment]
+        assert subprocess.run([sys.executable, "-c", WRITER, *words], check=False).returncode == -signal.SIGKILL
+    assert pairs(tables.to_arrow("c")) == OLD
+    tables.vacuum("c", timedelta(0))
+    left = {str(path) for path in (tmp_path / "c").rglob("*") if path.is_file() and "_delta_log" not in path.parts}
+    assert left == set(tables.files("c"))
+    assert not list((tmp_path / "c" / "_delta_log").glob("_commit_*"))

@@ -213,6 +213,15 @@ def test_what_cannot_be_served_is_one_sentence(
     assert not (tmp_path / "home").exists()
 
 
+def test_tables_of_an_object_store_are_refused_before_spark_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPARKML_HOME", "s3://bucket/home")
+    code, _, said = caller("sql", capsys)("serve", "--jdbc", str(free_port()), "--connect", "0")
+    assert code == 1 and "the tables lie in s3://bucket/home/tables, and only those of a local" in said
+
+
 def test_an_endpoint_is_open_to_all_unless_it_asks_for_a_password(tmp_path: Path) -> None:
     both = Endpoints("0.0.0.0", 10000, 15002, tmp_path)
     assert [text.split(" (")[0] for text in both.open_to_all({}, {})] == ["JDBC", "Spark Connect"]
