@@ -78,10 +78,11 @@ class Course:
         Whatever interrupts it ends the tasks, is recorded, and goes on to the caller.
 
         Raises:
+            SetupError: there can be no logs.
             TableError: the beginning or the end cannot be recorded.
         """
         clock, book = self._world.clock, self._world.book
-        self._folder().mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         book.begin(clock.now())
         try:
             while not self._plan.ended:
@@ -220,6 +221,13 @@ class Course:
 
     def _folder(self) -> Path:
         return self._settings.home.job_run(self._order.run)
+
+    def _make_folder(self) -> None:
+        folder = self._folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SetupError(f"{folder}, for logs of tasks, cannot be made: {error.strerror or error}") from error
 
     def _log(self, name: str, number: int) -> Path:
         return self._folder() / f"{name}.{self._order.attempt}.{number}.log"

@@ -219,6 +219,12 @@ def test_without_its_first_row_a_run_does_not_begin(runner: Runner, monkeypatch:
     assert launcher.launched == []
 
 
+def test_a_folder_for_logs_that_cannot_be_made_is_one_sentence(runner: Runner) -> None:
+    runner.settings.home.root.write_text("a file")
+    with pytest.raises(SetupError, match="for logs of tasks, cannot be made: Not a directory"):
+        runner.run(runner.launcher())
+
+
 def test_a_task_knows_its_run_and_its_parameters(runner: Runner) -> None:
     launcher = runner.launcher()
     runner.run(launcher)

@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,8 +64,10 @@ class JobLock:
         pid = os.getpid()
         said = {"run": run, "pid": pid, "host": socket.gethostname(), "start": _start_of(pid)}
         text = json.dumps(said).encode()
-        os.pwrite(self.descriptor, text, 0)
-        os.ftruncate(self.descriptor, len(text))
+        # On a full disk the lock still holds; who has it is not said.
+        with suppress(OSError):
+            os.pwrite(self.descriptor, text, 0)
+            os.ftruncate(self.descriptor, len(text))
 
 
 @contextmanager

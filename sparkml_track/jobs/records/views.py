@@ -141,7 +141,7 @@ def read_runs(system: SystemTables, home: Home, *, run: str = "", job: str = "",
 
 
 def find_run(system: SystemTables, home: Home, name: str) -> Run:
-    """The run of an id, or of the beginning of one, or the last run of a job of this name.
+    """The run of an id, or of the beginning of one, or the last run of a job of this name that was not skipped.
 
     Raises:
         InvalidInput: there is none, or several.
@@ -150,7 +150,7 @@ def find_run(system: SystemTables, home: Home, name: str) -> Run:
     exact = [run for run in runs if run.id == name]
     found = exact or [run for run in runs if run.id.startswith(name)] if name else []
     if not exact and (own := [run for run in runs if run.job == name]):
-        found = own[-1:]
+        found = ([run for run in own if run.state is not RunState.SKIPPED] or own)[-1:]
     if len(found) == 1:
         return found[0]
     if found:

@@ -87,8 +87,7 @@ class Scheduler:
         Raises:
             SetupError: what was done cannot be kept.
         """
-        for ended in self._runner.ended():
-            self._ended(ended)
+        self._look_at(self._runner.ended())
         self._read_again()
         now = self._clock.now()
         look = self._looked is None or self._clock.seconds() - self._looked >= self._poll
@@ -105,8 +104,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Ends the runs that it started."""
-        for ended in self._runner.end_all():
-            self._ended(ended)
+        self._look_at(self._runner.end_all())
         self._memory.save()
 
     # -- one job
@@ -133,13 +131,13 @@ class Scheduler:
         if not times:
             return
         found = due(times, now, job.catch_up, busy)
-        for moment in found.skipped:
-            self._skip(settings, name, moment, now)
+        seen.waiting = [*seen.waiting, *found.run][-MOST:]
+        seen.handled = times[-1]
         if found.missed:
             what = f"{found.missed} scheduled time{'' if found.missed == 1 else 's'} missed"
             self._say(f"{_at(now)}  {name}: {what}, and not run (catch_up: {job.catch_up})")
-        seen.waiting = [*seen.waiting, *found.run][-MOST:]
-        seen.handled = times[-1]
+        for moment in found.skipped:
+            self._skip(settings, name, moment, now)
 
     def _by_triggers(self, settings: Settings, name: str, seen: Seen, now: datetime) -> None:
         """What changes while a run is under way starts another one when it has ended: nothing of it is lost."""
@@ -172,6 +170,13 @@ class Scheduler:
     def _skip(self, settings: Settings, name: str, moment: datetime, now: datetime) -> None:
         self._say(f"{_at(now)}  {name}: skipped {_at(moment)}, because a run is under way")
         self._record(Started(settings, name, "schedule", moment), RunState.SKIPPED, "another run was under way")
+
+    def _look_at(self, ended: Sequence[Ended]) -> None:
+        for each in ended:
+            try:
+                self._ended(each)
+            except SparkmlError as error:
+                self._say(f"{_at(self._clock.now())}  {each.started.job}: what became of it is not recorded: {error}")
 
     def _ended(self, ended: Ended) -> None:
         run, now = ended.started, self._clock.now()

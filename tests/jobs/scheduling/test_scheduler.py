@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.config.settings import Settings
-from sparkml_track.errors import InvalidInput, SetupError
-from sparkml_track.jobs.records.views import read_runs
+from sparkml_track.errors import InvalidInput, SetupError, TableError
+from sparkml_track.jobs.records.views import find_run, read_runs
 from sparkml_track.jobs.scheduling.children import Ended, Started
 from sparkml_track.jobs.scheduling.printed import printed
 from sparkml_track.jobs.scheduling.scheduler import Scheduler, read_configs
@@ -175,6 +175,34 @@ def test_a_run_that_was_refused_before_it_began_is_recorded(tmp_path: Path) -> N
     world.passes(seconds=1)
     assert world.states() == ["01:00 failed"]
     assert "ended with exit 2: error: there is no function" in world.said[-1]
+
+
+def test_what_cannot_be_recorded_does_not_end_the_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = hourly(tmp_path)
+
+    def failing(*_: object) -> None:
+        raise TableError("the disk is full")
+
+    world.passes(hours=1)
+    monkeypatch.setattr(world.scheduler._system, "append", failing)
+    world.passes(hours=1)  # one that is skipped
+    world.runner.finish(2, "error: there is no function")
+    assert world.passes(hours=1) == ["hourly schedule 30 03:00"]
+    assert [line.partition("hourly: ")[2] for line in world.said if line.endswith("the disk is full")] == [
+        "the disk is full",
+        "what became of it is not recorded: the disk is full",
+    ]
+
+
+def test_the_last_run_of_a_job_is_not_one_that_was_skipped(tmp_path: Path) -> None:
+    world = hourly(tmp_path)
+    world.passes(hours=1)
+    world.runner.finish(2, "error: there is no function")
+    world.passes(hours=2)
+    world.passes(hours=1)
+    assert world.states() == ["01:00 failed", "03:00 skipped", "04:00 skipped"]
+    found = find_run(system_of(world.settings.home), world.settings.home, "hourly")
+    assert f"{found.moment:%H:%M} {found.state}" == "01:00 failed"
 
 
 def test_the_end_of_the_scheduler_is_the_end_of_its_runs(tmp_path: Path) -> None:
