@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +41,7 @@ def page(run: Run, lines: int = 10) -> Iterator[str]:
             yield from (f"  | {text}" for text in last_lines(Path(task.log), lines) or ["(nothing was printed)"])
     if run.state in (RunState.FAILED, RunState.INTERRUPTED, RunState.LOST):
         yield ""
-        yield f"go on with it: sparkml-track job repair {run.id}"
+        yield f"go on with it: sparkml-track job repair {run.id} --config {shlex.quote(run.config)}"
 
 
 def line(run: Run) -> tuple[str, ...]:

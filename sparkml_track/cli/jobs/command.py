@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -120,7 +121,7 @@ def backfill(  # noqa: PLR0913  # options of a command
     passed = f", {len(done.passed)} had succeeded before" if done.passed else ""
     told(f"\n{len(done.succeeded)} succeeded, {len(done.failed)} failed{passed}")
     for run in done.failed:
-        told(f"failed: sparkml-track job show {run}")
+        told(f"failed: sparkml-track job show {run} --config {shlex.quote(str(config))}")
     if done.failed:
         raise SystemExit(1)
 
