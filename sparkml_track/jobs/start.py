@@ -149,4 +149,4 @@ def system_of(home: Home) -> SystemTables:
     """The system tables of a home, without Spark."""
     from sparkml_track.tables import DeltaTables
 
-    return SystemTables(home.system, DeltaTables(home.tables))
+    return SystemTables(home.system, DeltaTables(home.tables_root))

@@ -101,9 +101,11 @@ def _serving(home: Home, spark: SparkSettings, endpoints: Endpoints) -> Iterator
             f"the tables lie in {home.tables_root}, and only those of a local or mounted path are served; ask by "
             "sparkml-track sql"
         )
-    tables = DeltaTables(home.tables)
+    tables = DeltaTables(home.tables_root)
     if not tables.names():
-        raise SetupError(f"there are no tables in {home.tables}; write one first, or name their home by SPARKML_HOME")
+        raise SetupError(
+            f"there are no tables in {home.tables_root}; write one first, or name their home by SPARKML_HOME"
+        )
     with ExitStack() as stack:
         folder = stack.enter_context(_emptied(home.make()))
         settings = SparkSettings(master=spark.master, conf={**spark.conf, **endpoints.conf()})
