@@ -9,6 +9,8 @@
     |-- SetupError              this machine lacks something (Java, a package, a writable home)
     |-- DataError               the data cannot be used (empty split, wrong columns)
     |-- TableError              a table is missing, foreign or in conflict
+    |   `-- AccessDenied        nobody granted it
+    |-- SyncError              another catalog is away or refuses
     |-- QueryError              a query failed, was interrupted or took too long while it was executed
     |-- TrackingError           the tracking store refused or failed; accepted results are in the journal
     |   |-- TrackingUnavailable it may come back: publishing is retried
@@ -31,6 +33,7 @@ A message says what happened, the value got, what is allowed and the way out.
 from __future__ import annotations
 
 __all__ = [
+    "AccessDenied",
     "ConfigError",
     "DataError",
     "ExecutorError",
@@ -50,6 +53,7 @@ __all__ = [
     "SparkmlError",
     "SpecError",
     "SweepStopped",
+    "SyncError",
     "TableError",
     "TrackingDenied",
     "TrackingError",
@@ -113,6 +117,14 @@ class DataError(SparkmlError):
 
 class TableError(SparkmlError):
     """A table is missing, cannot be read, or a write to it was refused."""
+
+
+class AccessDenied(TableError):
+    """Whoever runs this process was not granted what it wants to do with a table."""
+
+
+class SyncError(SparkmlError):
+    """Another catalog is away, refuses, or is none."""
 
 
 class QueryError(SparkmlError):

@@ -140,6 +140,11 @@ class Home:
         return self.root / "system"
 
     @property
+    def grants(self) -> Path:
+        """Who may read and change which tables."""
+        return self.system / "granted.json"
+
+    @property
     def prompt(self) -> Path:
         """What was typed at the prompt of SQL."""
         return self.root / "sql_history"

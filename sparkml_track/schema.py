@@ -6,6 +6,7 @@ Dashboards, queries and older releases depend on these. Adding is free; renaming
 from __future__ import annotations
 
 __all__ = [
+    "ARROW_SOURCE",
     "ARTIFACT_LOG",
     "ARTIFACT_LOG_BESIDE",
     "ARTIFACT_OBJECTIVE",
@@ -19,6 +20,9 @@ __all__ = [
     "ATTR_DRIVER",
     "COLUMN_ROLE",
     "PREFIX",
+    "PROPERTY_HOME",
+    "PROPERTY_OWNER",
+    "PROPERTY_TAG",
     "REASONS",
     "RECORDS",
     "TAG_ARTIFACTS",
@@ -109,6 +113,12 @@ ATTR_DRIVER = "sparkml.driver"  # system attribute of a trial: host, process and
 
 #: In the metadata of a table's columns: what a column is for.
 COLUMN_ROLE = "sparkml.role"
+#: In the properties of a table.
+PROPERTY_OWNER = "sparkml.owner"
+PROPERTY_HOME = "sparkml.home"  # in another catalog: which home a table came from
+PROPERTY_TAG = "sparkml.tags."  # + a tag's name
+#: In the schema of an Arrow table: the version that its rows were read from.
+ARROW_SOURCE = "sparkml.source"
 TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
 TAG_DECIDED_BY = "sparkml.promotion.metric"  # the metric that decided about a candidate
 TAG_IMPORTED_FROM = "sparkml.imported.from"  # on imported runs: the store that they were in, without secrets

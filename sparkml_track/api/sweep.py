@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.adapters.mlflow.links import runs_link, server_of
 from sparkml_track.adapters.spark.errors import check_session
+from sparkml_track.api.data import given_data
 from sparkml_track.api.progress_bar import display, ended
 from sparkml_track.api.provenance import code_tags, environment_files, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.api.session import local_or_active
@@ -90,7 +92,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         gang: slots of each trial: the objective runs as so many processes at one time, each in a slot, which find each
             other as those that torchrun starts; see the guide "gangs".
         seed: of sampler and trials; drawn and recorded if None.
-        data: what the objective reads as ``trial.data[name]``, equal to what is given: numpy arrays, masked ones and
+        data: what the objective reads as ``trial.data[name]``, equal to what is given: a version of a table
+            (``tables.pin(name)``) as an Arrow table, and a dataset of the parent run; numpy arrays, masked ones and
             scipy sparse matrices (read-only there), Arrow tables, pandas data frames and series, Spark data frames (as
             Arrow tables; on executor "driver" as they are) are shipped once to each host and memory-mapped there; any
             other object that can be pickled is shipped once too, and unpickled by each attempt that reads it.
@@ -147,8 +150,10 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         tracking=tracking,
         autolog=autolog,
     )
-    home = Home.find()
-    return run(given, home, lambda: spark or local_or_active(home=home), progress=progress)
+    home, found = Home.find(), given_data(data)
+    more = {"inputs": found.inputs, "made_from": found.made_from}
+    given = replace(given, data=found.data or data)
+    return run(given, home, lambda: spark or local_or_active(home=home), progress=progress, **more)
 
 
 def run(

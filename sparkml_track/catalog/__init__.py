@@ -1,6 +1,5 @@
 """The catalog: tables under three-part names, asked by SQL, with the history of queries and the lineage of all.
 
-names        catalog.schema.object
 snapshot     tables pinned for one query
 following    views that follow the versions of tables
 information  information_schema
@@ -8,6 +7,8 @@ system       append-only tables of the schema ``system``
 alerts       answers that are watched
 listing      what is in it
 lineage      from what each thing was made
+unity        the same in Unity Catalog
+stewards     owners, tags, comments and grants
 queries      a query from its text to its answer
 """
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sparkml_track.catalog.names import full_name
 from sparkml_track.catalog.snapshot import view_of
 from sparkml_track.errors import InvalidInput, QueryError, TableError
+from sparkml_track.governance.names import full_name
 
 if TYPE_CHECKING:
     from sparkml_track.sql import SharedViews, View

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sparkml_track.catalog.names import full_name
+from sparkml_track.catalog.stewards.tags import table_owner, table_tags
 from sparkml_track.errors import InvalidInput, TableError
+from sparkml_track.governance import grants
+from sparkml_track.governance.homes import home_of
+from sparkml_track.governance.names import full_name
 from sparkml_track.sql import View
 
 if TYPE_CHECKING:
@@ -55,14 +59,15 @@ def _schemata(tables: Tables) -> _Made:
 def _tables(tables: Tables) -> _Made:
     schema = pa.schema(
         [*((column, _TEXT) for column in ("table_catalog", "table_schema", "table_name", "table_type")),
-         ("version", _LONG), ("description", _TEXT), ("path", _TEXT), ("problem", _TEXT)]
+         ("version", _LONG), ("description", _TEXT), ("path", _TEXT), ("problem", _TEXT), ("owner", _TEXT),
+         ("tags", _TEXT)]
     )  # fmt: skip
     rows = list[tuple[object, ...]]()
     for name, info in _described(tables):
         if isinstance(info, TableError):
-            found: tuple[object, ...] = (None, None, None, str(info))
+            found: tuple[object, ...] = (None, None, None, str(info), None, None)
         else:
-            found = (info.ref.version, info.description, info.ref.path, None)
+            found = (info.ref.version, info.description, info.ref.path, None, table_owner(info), _tags(info))
         rows.append((*full_name(name).split("."), "BASE TABLE", *found))
     return schema, rows
 
@@ -70,14 +75,32 @@ def _tables(tables: Tables) -> _Made:
 def _columns(tables: Tables) -> _Made:
     schema = pa.schema(
         [*((column, _TEXT) for column in ("table_catalog", "table_schema", "table_name", "column_name")),
-         ("ordinal_position", _LONG), ("data_type", _TEXT), ("role", _TEXT)]
+         ("ordinal_position", _LONG), ("data_type", _TEXT), ("role", _TEXT), ("comment", _TEXT)]
     )  # fmt: skip
     return schema, [
-        (*full_name(name).split("."), column, position, kind, info.roles.get(column))
+        (*full_name(name).split("."), column, position, kind, info.roles.get(column), info.comments.get(column))
         for name, info in _described(tables)
         if not isinstance(info, TableError)
         for position, (column, kind) in enumerate(info.columns.items(), start=1)
     ]
+
+
+def _privileges(tables: Tables) -> _Made:
+    """Each privilege that counts for a table, also of its schema or catalog; nothing of tables that are open to all."""
+    names = ("grantee", "table_catalog", "table_schema", "table_name", "privilege_type", "inherited_from")
+    home = home_of(tables.root) if tables.root else None
+    rows = grants.load(home).rows if home else ()
+    found: list[tuple[object, ...]] = [
+        (row.principal, *full.split("."), row.privilege, None if row.object == full else row.object)
+        for full in map(full_name, tables.names())
+        for row in rows
+        if row.granted and f"{full}.".startswith(f"{row.object}.")
+    ]
+    return pa.schema([(name, _TEXT) for name in names]), found
+
+
+def _tags(info: TableInfo) -> str:
+    return json.dumps(table_tags(info))
 
 
 def _described(tables: Tables) -> Iterator[tuple[str, TableInfo | TableError]]:
@@ -89,4 +112,9 @@ def _described(tables: Tables) -> Iterator[tuple[str, TableInfo | TableError]]:
             yield name, error
 
 
-_MADE: dict[str, Callable[[Tables], _Made]] = {"schemata": _schemata, "tables": _tables, "columns": _columns}
+_MADE: dict[str, Callable[[Tables], _Made]] = {
+    "schemata": _schemata,
+    "tables": _tables,
+    "columns": _columns,
+    "table_privileges": _privileges,
+}

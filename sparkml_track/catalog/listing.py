@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sparkml_track.catalog.names import find, full_name
 from sparkml_track.errors import TableError
+from sparkml_track.governance.names import find, full_name
 
 if TYPE_CHECKING:
     from sparkml_track.tables import TableInfo, Tables

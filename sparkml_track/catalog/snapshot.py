@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sparkml_track.address import is_address
 from sparkml_track.catalog.information import information, is_information
-from sparkml_track.catalog.names import SYSTEM, find, full_name
 from sparkml_track.catalog.system.schemas import SCHEMAS, empty
 from sparkml_track.errors import InvalidInput, TableError
+from sparkml_track.governance.names import SYSTEM, find, full_name
 from sparkml_track.refs import TableRef
 from sparkml_track.sql import Mention, View
 
@@ -28,12 +28,14 @@ class Snapshot:
     Attributes:
         views: for each table as it is named.
         refs: the versions, each once.
+        of: the version behind each name; none for tables that are made for the query.
         fixed: whether the same versions give the same rows for ever; false with tables that are made for the query.
     """
 
     views: Mapping[Mention, View]
     refs: tuple[TableRef, ...]
     fixed: bool
+    of: Mapping[Mention, TableRef] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,8 +74,10 @@ def pinned(mentions: Iterable[Mention], at: Mapping[str, int], tables: Tables, s
         if (name, version) not in infos:
             infos[name, version] = _info(name, version, tables)
         views[mention] = view_of(infos[name, version], tables)
+    of = {mention: infos[key].ref for mention, name in names.items()
+          if (key := (name, versions.get(name) if mention.version is None else mention.version)) in infos}  # fmt: skip
     fixed = all(view.rows is None for view in views.values())
-    return Snapshot(views, tuple(dict.fromkeys(info.ref for info in infos.values())), fixed)
+    return Snapshot(views, tuple(dict.fromkeys(info.ref for info in infos.values())), fixed, of)
 
 
 def _flush(mentions: Iterable[Mention], system: SystemTables) -> None:

@@ -35,6 +35,7 @@ from sparkml_track.engine.surroundings import Surroundings
 from sparkml_track.engine.watch import Watch
 from sparkml_track.errors import ExecutorError, JournalError, LeaseHeld, PreflightError, SparkmlError
 from sparkml_track.executors import Executor, Work, open_executor
+from sparkml_track.governance.edges import Job, record_sweep
 from sparkml_track.home import Home
 from sparkml_track.journals import Journal
 from sparkml_track.pruners import Pruner
@@ -248,6 +249,8 @@ class _Run:
         journal.append([written(parent)])
         journal.flush()
         around.reached(Lifecycle.PARENT_RECORDED)
+        if past is None:
+            record_sweep(Home(around.home).system, around.made_from, journal.sweep, Job("SWEEP", spec.name, run_id))
         return parent
 
     def _reopen(self, tracker: Tracker, past: History, run_id: str, journal: Journal) -> None:

@@ -11,7 +11,7 @@ from sparkml_track.engine.loop.ports import OutcomeListener, goes_on
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.publishing.finish import LONGEST_WAIT
 from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
-from sparkml_track.refs import DataRef
+from sparkml_track.refs import DataRef, TableRef
 
 __all__ = ["Surroundings"]
 
@@ -25,6 +25,7 @@ class Surroundings:
         session: the Spark session, None for executors without Spark.
         data: for the objective, by name.
         inputs: what ``data`` came from, recorded on the parent run.
+        made_from: the versions of tables behind ``data``, for lineage; empty where the caller records it.
         code: folders the objective is imported from.
         origin: where the sweep was started from ("config": a file), so that a command can start it again; of a front
             door ("door") what goes on with it there. Where no call goes on with the sweep itself ("once"), what goes on
@@ -42,6 +43,7 @@ class Surroundings:
     session: object | None = None
     data: Mapping[str, object] = field(default_factory=dict)
     inputs: Sequence[DataRef] = ()
+    made_from: Sequence[TableRef] = ()
     code: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from sparkml_track.catalog.lineage.edges import Edge, Job, Node, between, record
-from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import DataError
+from sparkml_track.governance.edges import Edge, Job, Node, between, record
 from sparkml_track.pipeline.outcome import Outcome
 from sparkml_track.pipeline.project import Project
 from sparkml_track.pipeline.steps.register import Registered
@@ -26,7 +25,7 @@ def record_step(project: Project, step: str, outcome: Outcome | None) -> None:
         outcome: None if it failed; tables that it wrote before are recorded.
     """
     home = project.settings.home
-    record(SystemTables(home.system, project.plain_tables()), tuple(edges_of(project, step, outcome)))
+    record(home.system, tuple(edges_of(project, step, outcome)))
 
 
 def edges_of(project: Project, step: str, outcome: Outcome | None) -> Iterator[Edge]:

@@ -12,9 +12,10 @@ from sparkml_track import objective
 from sparkml_track.adapters.mlflow.ambient import Ambient, ambient
 from sparkml_track.adapters.mlflow.experiments import artifact_root
 from sparkml_track.api.session import local_or_active
-from sparkml_track.catalog.lineage.watched import Watch, watched
+from sparkml_track.catalog.lineage.watched import watched
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
+from sparkml_track.governance.watch import Watch
 from sparkml_track.pipeline.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Project:
         """The same without a note."""
         from sparkml_track.tables import DeltaTables
 
-        return DeltaTables(self.settings.home.tables_root, session)
+        return DeltaTables(self.settings.home.tables_root, session, lineage=False)
 
     def registry(self) -> Registry:
         """The model registry, opened once."""
@@ -64,7 +65,8 @@ class Project:
             allowed = {"formats": section.formats} if section else {}
             # Stored models may be of the project's own classes.
             objective.find_code(self.settings.code)
-            self._registry = MlflowRegistry(uri, artifact_root(uri, self.settings.home.artifacts), **allowed)
+            root = artifact_root(uri, self.settings.home.artifacts)
+            self._registry = MlflowRegistry(uri, root, lineage=False, **allowed)
         return self._registry
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ _mlflow_files  a model as a folder in MLflow's format
 _files         digests of a model's files
 _types         what a stored model may name, and where the project's own code is
 _columns       the columns of a signature
+_lineage       from what a version was made
 _lock          one process at a time moves aliases
 """
 

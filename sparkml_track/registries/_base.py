@@ -144,6 +144,14 @@ class Registry(ABC):
         """The tags of a version."""
 
     @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The registered models, sorted."""
+
+    @abstractmethod
+    def versions(self, name: str) -> tuple[ModelRef, ...]:
+        """All versions of a model, oldest first; empty if there is no such model."""
+
+    @abstractmethod
     def version(self, name: str, version: int) -> ModelRef:
         """One version."""
 

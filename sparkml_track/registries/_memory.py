@@ -80,6 +80,14 @@ class MemoryRegistry(Registry):
         """See the contract."""
         return dict(self._stored(ref).tags)
 
+    def names(self) -> tuple[str, ...]:
+        """See the contract."""
+        return tuple(sorted(self._models))
+
+    def versions(self, name: str) -> tuple[ModelRef, ...]:
+        """See the contract."""
+        return tuple(each.ref for each in self._models.get(name, []))
+
     def version(self, name: str, version: int) -> ModelRef:
         """See the contract."""
         versions = self._models.get(name, [])

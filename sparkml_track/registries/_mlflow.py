@@ -17,6 +17,7 @@ from sparkml_track.errors import RegistryError, SparkmlError, TrackingError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
 from sparkml_track.registries._files import check_files, digest_files
+from sparkml_track.registries._lineage import record_registration
 from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
 from sparkml_track.registries._mlflow_runs import RunRecorder
@@ -36,12 +37,16 @@ class MlflowRegistry(Registry):
         formats: what may be read. "skops" runs no code but that of installed libraries and of the project; "code"
             (modules stored with a model), "pickle", "cloudpickle" and "pyfunc" run whatever the store holds, and the
             digests that are checked lie in the same store.
+        lineage: whether versions record from which tables and sweep they were made.
     """
 
-    def __init__(self, uri: str, artifacts: str | None = None, formats: Collection[str] = ("skops",)) -> None:
+    def __init__(
+        self, uri: str, artifacts: str | None = None, formats: Collection[str] = ("skops",), *, lineage: bool = True
+    ) -> None:
         if unknown := sorted(set(formats) - set(FORMATS)):
             raise RegistryError(f"formats are {', '.join(FORMATS)}, got {', '.join(map(repr, unknown))}")
         self._formats = frozenset(formats)
+        self._lineage = lineage
         self.uri = redacted(uri)
         self._full_uri = uri
         with self._translated("open the registry"):
@@ -82,7 +87,10 @@ class MlflowRegistry(Registry):
         with self._translated(f"register the model {name!r}"), self._runs.run(run) as (run_id, experiment):
             logged, files = self._log_model(name, package, run_id, experiment)
             tags = {TAG_FILES: json.dumps(files), TAG_KIND: run.kind}
-            return self._create_version(name, logged, run_id, tags)
+            made = self._create_version(name, logged, run_id, tags)
+        if self._lineage:
+            record_registration(made, run)
+        return made
 
     def log_model(self, name: str, package: Package, run_id: str, experiment_id: str) -> str:
         """See the contract."""
@@ -102,6 +110,22 @@ class MlflowRegistry(Registry):
         """See the contract."""
         with self._translated(f"read {ref}"):
             return dict(self._client.get_model_version(ref.name, str(ref.version)).tags)
+
+    def names(self) -> tuple[str, ...]:
+        """See the contract."""
+        found, token = list[str](), None
+        with self._translated("list the models"):
+            while True:
+                page = self._client.search_registered_models(page_token=token)
+                found += [str(each.name) for each in page]
+                token = page.token
+                if not token:
+                    return tuple(sorted(found))
+
+    def versions(self, name: str) -> tuple[ModelRef, ...]:
+        """See the contract."""
+        with self._translated(f"list the versions of the model {name!r}"):
+            return tuple(sorted(map(_ref, self._versions(name)), key=lambda ref: ref.version))
 
     def version(self, name: str, version: int) -> ModelRef:
         """See the contract."""

@@ -63,7 +63,13 @@ def score(spec: Scoring, tables: Tables, registry: Registry) -> Scored:
         numbers = numbers_of(fitted, signature, model, lambda: _first_rows(rows, signature))
         work = _work(spec, rows, signature, pack(fitted, model), model, len(numbers))
         _check_model(rows, work, what)
-        table = tables.write(spec.target, _scored(rows, work), mode="overwrite", description=f"scores of {spec.model}")
+        table = tables.write(
+            spec.target,
+            _scored(rows, work),
+            mode="overwrite",
+            description=f"scores of {spec.model}",
+            made_from=(model,),
+        )
         total, bad = _counts(tables, table, work.problem)
     run_id = registry.record(_run(spec, model, table, (total, bad), numbers, started))
     names = added_names(work.keep)

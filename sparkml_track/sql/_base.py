@@ -137,6 +137,25 @@ class Engine(ABC):
             The rows as an Arrow table. Sums of integers are int64; timestamps are UTC.
         """
 
+    def columns(
+        self,
+        query: Query,  # noqa: ARG002 - for members that can say it
+        views: Mapping[Mention, View],  # noqa: ARG002
+        count: int,  # noqa: ARG002
+    ) -> tuple[frozenset[tuple[Mention, str]], ...] | None:
+        """Say which columns of the views each column of the answer needs, without executing the query.
+
+        Args:
+            query: with all its parameters.
+            views: one for each mention of ``parse``.
+            count: how many columns the answer has.
+
+        Returns:
+            For each column of the answer all that its values, or the choice of its rows, depend on; maybe more, never
+            less. None where the engine cannot say.
+        """
+        return None
+
     @abstractmethod
     def interrupt(self) -> None:
         """End the query that runs, if any; its ``run`` raises."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from sparkml_track.refs import TableRef
+from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.tables._housekeeping import Housekeeping
 from sparkml_track.tables._values import (
     UPSERT,
@@ -47,10 +48,13 @@ class Tables(Housekeeping):
         TableError: a name that is not a valid one, no such table or version, a table that needs what this member cannot
             read, a table that is there already (mode "error"), a write that the storage refused or that lost every
             retry.
+        AccessDenied: where grants are kept, and nobody granted it.
     """
 
     #: Whether this member was given a session.
     spark: bool
+    #: The folder of all tables; None where they are in none.
+    root: Path | None = None
     #: Whether versions outlive the process.
     durable: ClassVar[bool]
 
@@ -66,6 +70,7 @@ class Tables(Housekeeping):
         transaction: TransactionId | None = None,
         evolve: bool = False,
         partition_by: Sequence[str] = (),
+        made_from: Sequence[ModelRef | TableRef] = (),
     ) -> TableRef:
         """Write one version.
 
@@ -82,6 +87,7 @@ class Tables(Housekeeping):
                 and cast narrower numbers to the table's type. The table's own types stay.
             partition_by: columns whose values part the rows of a new table into files; of whole numbers, text, dates
                 or booleans. A table keeps them.
+            made_from: for lineage, what the rows were made from beside the tables that were read: a model, say.
 
         Returns:
             The version that this call made; the latest one where ``transaction`` was done before.

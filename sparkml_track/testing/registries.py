@@ -41,6 +41,8 @@ class RegistryCase(ABC):
         assert (first.version, second.version) == (1, 2)
         assert first.run_id != second.run_id
         assert registry.version(NAME, 2) == second
+        assert registry.versions(NAME) == (first, second)
+        assert (registry.names(), registry.versions("none")) == ((NAME,), ())
 
     def test_a_model_may_be_logged_to_a_run_without_a_version(self, registry: Registry, experiment: str) -> None:
         """Of arrays too; it has a URI of its own. A run must be there."""

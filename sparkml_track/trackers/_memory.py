@@ -12,8 +12,9 @@ from typing_extensions import override
 
 from sparkml_track import schema
 from sparkml_track.adapters.mlflow.datasets import Input, inputs_of, logged_inputs
-from sparkml_track.adapters.mlflow.values import Point, clipped, millis, user
+from sparkml_track.adapters.mlflow.values import Point, clipped, millis
 from sparkml_track.errors import TrackingError
+from sparkml_track.governance.principals import user
 from sparkml_track.refs import DataRef
 from sparkml_track.slot.host.trees import remove_tree
 from sparkml_track.trackers._base import ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker

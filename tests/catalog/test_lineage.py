@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,13 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from sparkml_track.catalog.lineage.edges import Edge, Job, Node, between, record
-from sparkml_track.catalog.lineage.graph import edges_in, lineage_of, node_named
+from sparkml_track.catalog.lineage.graph import Direction, Graph, Recorded, edges_in
 from sparkml_track.catalog.lineage.openlineage import events
 from sparkml_track.catalog.lineage.shown import as_dot, as_json, as_text
-from sparkml_track.catalog.lineage.watched import Watch, watched
+from sparkml_track.catalog.lineage.watched import watched
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import InvalidInput
+from sparkml_track.governance.edges import Edge, Job, Kind, Node, between, record
+from sparkml_track.governance.watch import Watch
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.tables import MemoryTables, Tables
 
@@ -43,6 +46,20 @@ def chain() -> tuple[Edge, ...]:
         for source in sources
         for target in targets
     )
+
+
+def recorded(edges: Iterable[Edge]) -> Recorded:
+    with tempfile.TemporaryDirectory() as folder:
+        record(Path(folder), tuple(edges))
+        return Recorded(SystemTables(Path(folder), MemoryTables()).rows("lineage"))
+
+
+def lineage_of(start: Node, edges: Iterable[Edge], direction: Direction) -> Graph:
+    return recorded(edges).around(start, direction)
+
+
+def node_named(name: str, version: int | None, edges: Iterable[Edge], kind: Kind | None = None) -> Node:
+    return recorded(edges).named(name, version, kind)
 
 
 # ------------------------------------------------------------------------------------------------------ noting
@@ -99,7 +116,7 @@ def test_edges_are_recorded_and_read_back(tmp_path: Path) -> None:
     system = SystemTables(tmp_path, MemoryTables())
     sources = [Node.of(TableRef("raw", "", 4)), Node.of(ModelRef("flights", 7, "", ""))]
     edges = between([*sources, sources[0]], [Node.of(TableRef("air.scores", "", 0))], Job("QUERY", "select", "r", "c"))
-    record(system, edges)
+    record(tmp_path, edges)
     found = edges_in(system.rows("lineage"))
     assert set(found) == set(edges)
     assert [str(edge.source) for edge in edges] == ["table main.default.raw@4", "model flights@7"]
@@ -111,7 +128,7 @@ def test_nothing_is_made_from_itself() -> None:
 
 def test_lineage_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
-    record(SystemTables(tmp_path / "file", MemoryTables()), chain())
+    record(tmp_path / "file", chain())
     assert "the lineage of table main.default.training@0 was not recorded" in caplog.text
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sparkml_track.catalog.names import find, full_name, parse_pin
 from sparkml_track.errors import InvalidInput
+from sparkml_track.governance.names import find, full_name, parse_pin
 
 
 def test_what_is_left_out_of_a_name_has_defaults() -> None:

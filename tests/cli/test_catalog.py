@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.catalog import Catalog
-from sparkml_track.catalog.lineage.edges import Job, Node, between, record
+from sparkml_track.governance.edges import Job, Node, between, record
 from sparkml_track.home import Home
-from sparkml_track.tables import TableExpectations
+from sparkml_track.tables import DeltaTables, TableExpectations
 from tests.calls import Call, caller
 
 
@@ -77,7 +77,7 @@ def test_lineage_is_recorded_by_saved_queries_and_printed(call: Call, catalog: C
 
 def test_a_model_is_named_by_a_uri(call: Call, catalog: Catalog) -> None:
     edges = between([Node("TABLE", "main.air.flights", 1)], [Node("MODEL", "flights", 7)], Job("QUERY", "q", "r"))
-    record(catalog.system, edges)
+    record(catalog.home.system, edges)
     for name in ("models:/flights/7", "models:/flights", "flights", "flights@7"):
         assert call("lineage", name, "--up")[1].startswith("model flights@7\n"), name
 
@@ -97,3 +97,23 @@ def test_wrong_input_is_one_sentence_and_exit_2(call: Call, arguments: list[str]
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
     assert said in err
+
+
+def test_columns_are_followed_where_what_made_them_can_say(call: Call, catalog: Catalog) -> None:
+    catalog.sql("SELECT k, delay * 2 AS twice, 1 AS one FROM air.flights WHERE delay > 0", save="air.k")
+    catalog.sql("SELECT max(a.twice) AS most, count(*) AS n FROM air.k a JOIN weather w ON a.one = w.wind", save="n")
+    assert call("lineage", "n", "--column", "most")[1].splitlines() == [
+        "column most of table main.default.n@0",
+        "made from, or chosen by:",
+        "  column one of table main.air.k@0",
+        "    column delay of table main.air.flights@1",
+        "  column twice of table main.air.k@0",
+        "    column delay of table main.air.flights@1 (above)",
+        "  column wind of table main.default.weather@0",
+    ]
+    assert "did you mean most?" in call("lineage", "n", "--column", "mots")[2].lower()
+    DeltaTables(catalog.home.tables).delete("n", "n >= 0")
+    assert call("lineage", "n", "--column", "n")[1].splitlines()[-1] == (
+        "  unknown: what made the table does not say it of columns"
+    )
+    assert "goes up from a table" in call("lineage", "n", "--column", "n", "--down")[2]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from sparkml_track.catalog.lineage.edges import Node
 from sparkml_track.cli.app import main
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import DataError
+from sparkml_track.governance.edges import Node
 from sparkml_track.pipeline.lineage import edges_of
 from sparkml_track.pipeline.project import Project
 from sparkml_track.pipeline.steps import run_step

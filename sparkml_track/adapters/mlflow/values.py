@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 import sys
 from typing import NamedTuple
 
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.errors import TrackingError
+from sparkml_track.governance.principals import user
 
-__all__ = ["MAX_PARAM", "MAX_TAG", "Point", "clipped", "millis", "origin_tags", "point", "quoted", "user"]
+__all__ = ["MAX_PARAM", "MAX_TAG", "Point", "clipped", "millis", "origin_tags", "point", "quoted"]
 
 # MLflow's own limits: mlflow/utils/validation.py. It cuts longer values without a word.
 MAX_PARAM = 6000
@@ -66,14 +66,6 @@ def quoted(value: str) -> str:
     if "'" in value and '"' in value:
         raise TrackingError(f"MLflow cannot search for {value!r}: it has both kinds of quotes. Use another name.")
     return f'"{value}"' if "'" in value else f"'{value}'"
-
-
-def user() -> str:
-    """Who runs this process, as MLflow records it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # an account without a name, as in many containers
-        return "unknown"
 
 
 def origin_tags(name: str) -> dict[str, str]:

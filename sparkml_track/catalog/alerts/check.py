@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from sparkml_track.catalog.alerts.alert import Alert
 from sparkml_track.catalog.alerts.notify import FAILED, notify
-from sparkml_track.catalog.names import full_name
 from sparkml_track.errors import SetupError, SparkmlError
+from sparkml_track.governance.names import full_name
 from sparkml_track.slot.host.lock import exclusive_lock
 
 if TYPE_CHECKING:

@@ -1,22 +1,29 @@
-"""Everything that one thing was made from, or that was made from it, as recorded."""
+"""Everything that one thing was made from, or that was made from it, as recorded.
+
+Things are numbers while the graph is walked, so that of many edges only those become objects that are shown.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from sparkml_track.catalog.lineage.edges import Edge, Job, Kind, Node
-from sparkml_track.catalog.names import full_name
 from sparkml_track.errors import InvalidInput
+from sparkml_track.governance.edges import Edge, Job, Kind, Node
+from sparkml_track.governance.names import full_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Direction", "Graph", "edges_in", "lineage_of", "node_named"]
+__all__ = ["Direction", "Graph", "Recorded", "edges_in"]
 
 Direction = Literal["up", "down", "both"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ENDS = ("type", "full_name", "version")
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Graph:
     start: Node
     edges: tuple[Edge, ...]
 
-    @property
+    @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """All things, the first one first."""
         ends = (node for edge in self.edges for node in (edge.source, edge.target))
@@ -39,74 +46,170 @@ class Graph:
 
     def sources(self, node: Node) -> tuple[Edge, ...]:
         """From what a thing was made."""
-        return tuple(edge for edge in self.edges if edge.target == node)
+        return tuple(self._by_target.get(node, ()))
 
     def targets(self, node: Node) -> tuple[Edge, ...]:
         """What was made from a thing."""
-        return tuple(edge for edge in self.edges if edge.source == node)
+        return tuple(self._by_source.get(node, ()))
+
+    @cached_property
+    def _by_target(self) -> dict[Node, list[Edge]]:
+        found = dict[Node, list[Edge]]()
+        for edge in self.edges:
+            found.setdefault(edge.target, []).append(edge)
+        return found
+
+    @cached_property
+    def _by_source(self) -> dict[Node, list[Edge]]:
+        found = dict[Node, list[Edge]]()
+        for edge in self.edges:
+            found.setdefault(edge.source, []).append(edge)
+        return found
+
+
+class Recorded:
+    """All of lineage.
+
+    Args:
+        rows: those of ``system.lineage``.
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows.sort_by("event_time")
+        keys = _keys(self._rows)
+        self._things = keys.dictionary
+        numbers = keys.indices.to_numpy()
+        # Where an edge begins and where it ends, as numbers of things.
+        self._sources, self._targets = numbers[: rows.num_rows], numbers[rows.num_rows :]
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every thing that lineage knows."""
+        return tuple(_node(key) for key in self._things.to_pylist())
+
+    def named(self, name: str, version: int | None, kind: Kind | None = None) -> Node:
+        """The thing that a person means.
+
+        Args:
+            name: of a table in any form, a model, a sweep's id or a function's path.
+            version: None for the latest that lineage knows.
+            kind: of the thing, where the name is that of several.
+
+        Raises:
+            InvalidInput: lineage knows no such thing or no such version, or several.
+        """
+        forms = {name, full_name(name)} if name.count(".") < 3 else {name}
+        among = (node for form in forms for node in self._having(f"\0{form}\0") if kind in (None, node.kind))
+        found = sorted(set(among), key=lambda node: node.version or 0)
+        chosen = found if version is None else [node for node in found if node.version == version]
+        if not chosen:
+            known = [node for node in self.nodes if kind in (None, node.kind)]
+            raise InvalidInput(_unknown(name, version, found, known))
+        if len(kinds := sorted({node.kind.lower() for node in chosen})) > 1:
+            raise InvalidInput(
+                f"{name} is a {' and a '.join(kinds)}; write models:/{name}/VERSION for the model, and the name in "
+                f"full ({full_name(name)}) for the table"
+            )
+        return chosen[-1]
+
+    def around(self, start: Node, direction: Direction) -> Graph:
+        """All that can be reached from a thing.
+
+        Args:
+            start: the thing.
+            direction: "up" to what it was made from, "down" to what was made from it.
+        """
+        first, reached = self._number(start), set[int]()
+        if direction in ("up", "both"):
+            reached |= _reached(first, self._targets, self._sources)
+        if direction in ("down", "both"):
+            reached |= _reached(first, self._sources, self._targets)
+        return Graph(start, edges_in(self._rows.take(sorted(reached))) if reached else ())
+
+    def _having(self, part: str) -> tuple[Node, ...]:
+        import pyarrow.compute as pc
+
+        return tuple(_node(key) for key in self._things.filter(pc.match_substring(self._things, part)).to_pylist())
+
+    def _number(self, node: Node) -> int:
+        """Of a thing; -1 if there is none."""
+        import pyarrow.compute as pc
+
+        version = "" if node.version is None else str(node.version)
+        return int(pc.index(self._things, "\0".join((node.kind, node.name, version))).as_py())
 
 
 def edges_in(rows: pa.Table) -> tuple[Edge, ...]:
     """The rows of ``system.lineage``, oldest first."""
-    return tuple(_edge(row) for row in sorted(rows.to_pylist(), key=lambda row: row["event_time"]))
+    import pyarrow as pa
+
+    rows = rows.sort_by("event_time")
+    times = (_EPOCH + timedelta(microseconds=at) for at in rows["event_time"].cast(pa.int64()).to_pylist())
+    names = ("entity_type", "entity_id", "entity_run_id", "code")
+    jobs = _shared(
+        Job, zip(*(rows[name].to_pylist() for name in names), strict=True), lambda each: (*each[:3], each[3] or "")
+    )
+    return tuple(map(Edge, _ends(rows, "source"), _ends(rows, "target"), jobs, times))
 
 
-def node_named(name: str, version: int | None, edges: Iterable[Edge], kind: Kind | None = None) -> Node:
-    """The thing that a person means.
+def _keys(rows: pa.Table) -> Any:
+    """Sources, then targets, as numbers of things."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    Args:
-        name: of a table in any form, a model, a sweep's id or a function's path.
-        version: None for the latest that lineage knows.
-        edges: all of them.
-        kind: of the thing, where the name is that of several.
-
-    Raises:
-        InvalidInput: lineage knows no such thing or no such version, or several.
-    """
-    known = {node for edge in edges for node in (edge.source, edge.target) if kind in (None, node.kind)}
-    forms = {name, full_name(name)} if name.count(".") < 3 else {name}
-    found = sorted((node for node in known if node.name in forms), key=lambda node: node.version or 0)
-    chosen = found if version is None else [node for node in found if node.version == version]
-    if not chosen:
-        raise InvalidInput(_unknown(name, version, found, known))
-    if len(kinds := sorted({node.kind.lower() for node in chosen})) > 1:
-        raise InvalidInput(
-            f"{name} is a {' and a '.join(kinds)}; write models:/{name}/VERSION for the model, and the name in full "
-            f"({full_name(name)}) for the table"
-        )
-    return chosen[-1]
+    ends = [[rows[f"{side}_{name}"].cast(pa.string()) for name in _ENDS] for side in ("source", "target")]
+    joined = [pc.binary_join_element_wise(*end, "\0", null_handling="replace", null_replacement="") for end in ends]
+    return (
+        pa.chunked_array([chunk for end in joined for chunk in end.chunks], pa.string())
+        .combine_chunks()
+        .dictionary_encode()
+    )
 
 
-def lineage_of(start: Node, edges: Iterable[Edge], direction: Direction) -> Graph:
-    """All that can be reached from a thing.
-
-    Args:
-        start: the thing.
-        edges: all of them.
-        direction: "up" to what it was made from, "down" to what was made from it.
-    """
-    edges = tuple(edges)
-    found = dict[Edge, None]()
-    if direction in ("up", "both"):
-        found |= _reached(start, edges, up=True)
-    if direction in ("down", "both"):
-        found |= _reached(start, edges, up=False)
-    return Graph(start, tuple(sorted(found, key=lambda edge: edge.time)))
+def _node(key: str) -> Node:
+    kind, name, version = key.split("\0")
+    return Node(kind, name, int(version) if version else None)  # type: ignore[arg-type]  # as it was recorded
 
 
-def _reached(start: Node, edges: tuple[Edge, ...], *, up: bool) -> dict[Edge, None]:
-    by_end = dict[Node, list[Edge]]()
-    for edge in edges:
-        by_end.setdefault(edge.target if up else edge.source, []).append(edge)
-    found, waiting, seen = dict[Edge, None](), [start], {start}
+def _reached(first: int, near: Any, far: Any) -> set[int]:
+    """The numbers of the edges that can be reached, going from their near ends to their far ones."""
+    order = near.argsort(kind="stable")
+    sorted_near, at = near[order], order.tolist()
+    begins = dict(zip(*_first_places(sorted_near), strict=True))
+    ends, count = far.tolist(), len(at)
+    near_of = sorted_near.tolist()
+    found, waiting, seen = set[int](), [first], {first}
     while waiting:
-        for edge in by_end.get(waiting.pop(), ()):
-            found[edge] = None
-            end = edge.source if up else edge.target
-            if end not in seen:
-                seen.add(end)
-                waiting.append(end)
+        node = waiting.pop()
+        place = begins.get(node, count)
+        while place < count and near_of[place] == node:
+            found.add(at[place])
+            if ends[at[place]] not in seen:
+                seen.add(ends[at[place]])
+                waiting.append(ends[at[place]])
+            place += 1
     return found
+
+
+def _first_places(values: Any) -> tuple[list[int], list[int]]:
+    """Each value of a sorted array, and where it is first."""
+    import numpy
+
+    found, places = numpy.unique(values, return_index=True)
+    return found.tolist(), places.tolist()
+
+
+def _ends(rows: pa.Table, side: str) -> Iterator[Node]:
+    return _shared(Node, zip(*(rows[f"{side}_{name}"].to_pylist() for name in _ENDS), strict=True), tuple)
+
+
+def _shared(kind: Any, fields: Iterable[Sequence[Any]], made_of: Any) -> Iterator[Any]:
+    """An object for each, the same one for the same fields."""
+    known = dict[Sequence[Any], Any]()
+    for each in fields:
+        if each not in known:
+            known[each] = kind(*made_of(each))
+        yield known[each]
 
 
 def _unknown(name: str, version: int | None, found: list[Node], known: Iterable[Node]) -> str:
@@ -117,12 +220,3 @@ def _unknown(name: str, version: int | None, found: list[Node], known: Iterable[
     near = [one for form in (full_name(name), name) for one in difflib.get_close_matches(form, names, n=1)]
     hint = f"Did you mean {near[0]}?" if near else f"It knows: {', '.join(names[:20]) or 'nothing yet'}"
     return f"lineage knows nothing of {name}. {hint}"
-
-
-def _edge(row: Mapping[str, Any]) -> Edge:
-    return Edge(
-        Node(row["source_type"], row["source_full_name"], row["source_version"]),
-        Node(row["target_type"], row["target_full_name"], row["target_version"]),
-        Job(row["entity_type"], row["entity_id"], row["entity_run_id"], row["code"] or ""),
-        row["event_time"],
-    )

@@ -10,8 +10,8 @@ import json
 import uuid
 from collections.abc import Mapping
 
-from sparkml_track.catalog.lineage.edges import Edge, Job, Node
 from sparkml_track.catalog.lineage.graph import Graph
+from sparkml_track.governance.edges import Edge, Job, Node
 
 __all__ = ["events", "lines"]
 

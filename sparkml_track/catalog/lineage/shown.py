@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from sparkml_track.catalog.lineage.edges import Edge, Node
 from sparkml_track.catalog.lineage.graph import Direction, Graph
+from sparkml_track.governance.edges import Edge, Node
 
 __all__ = ["as_dot", "as_json", "as_text"]
 

@@ -1,19 +1,11 @@
-"""Tables that remember what was read and what was written from it, for whoever records lineage.
-
-A DataFrame says itself from which files it is computed, so a write of one has exactly the tables of those files as
-sources. An Arrow table says nothing: its sources are all that was read until then.
-"""
+"""Tables that remember what was read and what was written from it, for whoever records lineage."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlparse
 
-from sparkml_track.address import is_address
+from sparkml_track.governance.watch import Watch
 from sparkml_track.refs import TableRef
 
 if TYPE_CHECKING:
@@ -21,34 +13,7 @@ if TYPE_CHECKING:
 
     from sparkml_track.tables import Moment, Tables
 
-__all__ = ["Watch", "watched"]
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What was done with tables.
-
-    Attributes:
-        read: each version that was read, in order.
-        written: each version that was made, with the versions it was made from.
-    """
-
-    read: dict[TableRef, None] = field(default_factory=dict)
-    written: dict[TableRef, tuple[TableRef, ...]] = field(default_factory=dict)
-
-    def sources(self, data: Any) -> tuple[TableRef, ...]:
-        """The versions that data which is written was computed from."""
-        files = None
-        if hasattr(data, "inputFiles"):
-            # A plan may be one that cannot say; then all that was read counts.
-            with suppress(Exception):
-                files = {Path(unquote(urlparse(str(uri)).path)) for uri in data.inputFiles()}
-        if files is None:
-            return tuple(self.read)
-        # Spark names no files of tables in object stores: tasks read those.
-        return tuple(
-            ref for ref in self.read if is_address(ref.path) or any(file.is_relative_to(ref.path) for file in files)
-        )
+__all__ = ["watched"]
 
 
 def watched(tables: Tables, watch: Watch) -> Tables:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sparkml_track.adapters.mlflow.values import user
 from sparkml_track.catalog.information import INFORMATION
-from sparkml_track.catalog.lineage.edges import Job, Node, between, record
-from sparkml_track.catalog.names import SYSTEM, full_name
+from sparkml_track.catalog.lineage.columns import Columns, record_columns
 from sparkml_track.catalog.queries.cache import Cache
 from sparkml_track.catalog.snapshot import Snapshot, pinned
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import InvalidInput, SparkmlError, TableError
+from sparkml_track.governance.edges import Job, Node, between, record
+from sparkml_track.governance.names import SYSTEM, full_name
+from sparkml_track.governance.principals import user
 from sparkml_track.home import Home
 from sparkml_track.readable import short_text
 from sparkml_track.refs import TableRef
@@ -86,7 +87,7 @@ class Catalog:
         if tables is None:
             from sparkml_track.tables import DeltaTables
 
-            tables = DeltaTables(self.home.tables_root)
+            tables = DeltaTables(self.home.tables_root, lineage=False)
         self.tables = tables
         self.system = SystemTables(self.home.system, tables)
         self._engine = engine
@@ -156,8 +157,23 @@ class Catalog:
         description = f"{short_text(' '.join(query.text.split()), 300)} (read {read})"
         saved = self.tables.write(target, answer.rows, mode="overwrite", description=description)
         job = Job("QUERY", short_text(" ".join(query.text.split()), 200), course.id, _digest(query.text))
-        record(self.system, between(map(Node.of, snapshot.refs), [Node.of(saved)], job))
+        record(self.home.system, between(map(Node.of, snapshot.refs), [Node.of(saved)], job))
+        record_columns(self.home.system, saved, job, self._columns(query, answer, snapshot))
         return saved
+
+    def _columns(self, query: Query, answer: Answer, snapshot: Snapshot) -> Columns | None:
+        """What each column was made from, as far as the engine can say."""
+        names = answer.rows.column_names
+        try:
+            found = self.engine.columns(query, snapshot.views, len(names))
+        except SparkmlError as error:
+            _log.warning("the lineage of columns is unknown: %s", error)
+            return None
+        if found is None:
+            return None
+        of = snapshot.of
+        sources = (frozenset((of[mention], column) for mention, column in one if mention in of) for one in found)
+        return dict(zip(names, sources, strict=True))
 
     def _remember(self, query: Query, course: _Course, error: BaseException | None) -> None:
         """Adds the query to the history; the answer is given even where that cannot be written."""

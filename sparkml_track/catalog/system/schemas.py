@@ -100,6 +100,45 @@ SCHEMAS = {
             ("log", pa.string()),
         ]
     ),
+    # Each column that another one was made from or chosen by; one without a source depends on none.
+    "column_lineage": pa.schema(
+        [
+            ("id", pa.string()),
+            ("event_time", TIME),
+            ("entity_run_id", pa.string()),
+            ("source_full_name", pa.string()),
+            ("source_version", pa.int64()),
+            ("source_column_name", pa.string()),
+            ("target_full_name", pa.string()),
+            ("target_version", pa.int64()),
+            ("target_column_name", pa.string()),
+            ("created_by", pa.string()),
+        ]
+    ),
+    # Every change of a table and of the catalog, by the command line and from Python.
+    "audit": pa.schema(
+        [
+            ("id", pa.string()),
+            ("event_time", TIME),
+            ("user", pa.string()),  # of the operating system
+            ("action", pa.string()),
+            ("object", pa.string()),
+            ("request", pa.string()),  # JSON
+            ("result", pa.string()),
+        ]
+    ),
+    # Of a privilege, an object and a principal the latest row holds.
+    "grants": pa.schema(
+        [
+            ("id", pa.string()),
+            ("event_time", TIME),
+            ("privilege", pa.string()),
+            ("object", pa.string()),
+            ("principal", pa.string()),
+            ("granted", pa.bool_()),
+            ("granted_by", pa.string()),
+        ]
+    ),
 }
 
 

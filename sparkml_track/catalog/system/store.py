@@ -11,7 +11,6 @@ again.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from sparkml_track.catalog.system.schemas import SCHEMAS, TIME, empty
 from sparkml_track.errors import SparkmlError, TableError
+from sparkml_track.governance import spool
 from sparkml_track.slot.host.lock import exclusive_lock
 
 if TYPE_CHECKING:
@@ -58,15 +58,7 @@ class SystemTables:
         Raises:
             TableError: they cannot be written.
         """
-        lines = "".join(json.dumps({"id": uuid.uuid4().hex} | dict(row), default=_plain) + "\n" for row in rows)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with exclusive_lock(self._lock(table)):
-                size = _append(self._waiting(table), lines)
-        except OSError as error:
-            raise TableError(
-                f"rows of system.{table} cannot be written to {self._folder}: {error.strerror or error}"
-            ) from error
+        size = spool.append(self._folder, _known(table), rows)
         if size > _FLUSH_BYTES:
             self.flush(table)
 
@@ -114,10 +106,10 @@ class SystemTables:
         return frozenset(self._tables.to_arrow(name, ["id"])["id"].to_pylist() if self._tables.exists(name) else ())
 
     def _waiting(self, table: str) -> Path:
-        return self._folder / f"{_known(table)}.jsonl"
+        return spool.waiting(self._folder, _known(table))
 
     def _lock(self, table: str) -> Path:
-        return self._folder / f"{table}.lock"
+        return spool.lock_of(self._folder, table)
 
     def _claims(self, table: str) -> tuple[Path, ...]:
         return tuple(sorted(self._folder.glob(f"{table}-*{_CLAIMED}")))
@@ -130,19 +122,6 @@ def _known(table: str) -> str:
     if table not in SCHEMAS:
         raise SparkmlError(f"there is no system table {table!r}; there are {', '.join(SCHEMAS)}")
     return table
-
-
-def _append(path: Path, lines: str) -> int:
-    """Appends lines; gives the size of the file."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            # A writer that died may have left half a line.
-            file.seek(size - 1)
-            lines = lines if file.read(1) == b"\n" else "\n" + lines
-        file.write(lines.encode())
-        return size + len(lines)
 
 
 def _read(path: Path) -> Iterator[dict[str, object]]:
@@ -167,7 +146,3 @@ def _arrow(table: str, rows: Iterable[Mapping[str, object]]) -> pa.Table:
 
 def _stored(value: object, is_time: bool) -> object:
     return datetime.fromisoformat(str(value)) if is_time and value is not None else value
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -83,6 +83,6 @@ def values_of(words: Sequence[str]) -> dict[str, str]:
 
 def pins_of(words: Sequence[str]) -> dict[str, int]:
     """``table@version`` as a mapping."""
-    from sparkml_track.catalog.names import parse_pin
+    from sparkml_track.governance.names import parse_pin
 
     return dict(parse_pin(word) for word in words)

@@ -110,7 +110,7 @@ class Prompt:
             typer.echo(_HELP, err=True)
 
     def _describe(self, name: str) -> None:
-        from sparkml_track.catalog.names import find
+        from sparkml_track.governance.names import find
 
         if not name:
             show(self._catalog.sql(_TABLES).rows)

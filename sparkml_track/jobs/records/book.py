@@ -8,9 +8,9 @@ import os
 import socket
 from datetime import datetime
 
-from sparkml_track.adapters.mlflow.values import user
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import TableError
+from sparkml_track.governance.principals import user
 from sparkml_track.jobs.course.states import RunState, TaskState
 from sparkml_track.jobs.records.orders import Order
 

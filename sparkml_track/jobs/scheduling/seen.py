@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkml_track.catalog.names import full_name
 from sparkml_track.errors import TableError
+from sparkml_track.governance.names import full_name
 from sparkml_track.jobs.scheduling.memory import Seen
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from sparkml_track.adapters.duckdb.errors import translated
 from sparkml_track.errors import SetupError
 from sparkml_track.sql._base import Answer, Engine, Mention, Parsed, Query, View
 from sparkml_track.sql._duckdb.answers import fetch
+from sparkml_track.sql._duckdb.columns import make_empty, needed, types_of
 from sparkml_track.sql._duckdb.opened import CONFIG, Opened
 from sparkml_track.sql._duckdb.tree import Node, over_views, parameters_of, samples, select_of, tables_of, words_of
 from sparkml_track.sql._params import check_parameters, refuse_surrogates
@@ -22,6 +23,8 @@ from sparkml_track.sql._running import interruptible
 
 __all__ = ["DuckdbEngine"]
 
+#: Before the name of a view, for a table that has its columns and no rows.
+_EMPTY = "empty_"
 _CLOCKS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 
 
@@ -60,15 +63,34 @@ class DuckdbEngine(Engine):
     @override
     def run(self, query: Query, views: Mapping[Mention, View]) -> Answer:
         with translated("the query"):
-            tree = self._tree(query.text)
-            select = select_of(tree)
-            check_parameters(parameters_of(tree), query.params)
-            names = {mention: f"view_{number}" for number, mention in enumerate(views)}
-            over_views(select, names)
-            statement = _one(self._parser(), "SELECT json_deserialize_sql($tree::JSON)", tree=json.dumps(tree))
+            names = _names(views)
+            statement = self._statement(query, names)
             with self._over({name: views[mention] for mention, name in names.items()}) as connection:
                 work = partial(_execute, connection, statement, query)
                 return interruptible(work, connection.interrupt, query.timeout)
+
+    @override
+    def columns(
+        self, query: Query, views: Mapping[Mention, View], count: int
+    ) -> tuple[frozenset[tuple[Mention, str]], ...] | None:
+        with translated("the query"):
+            names = _names(views)
+            empty = {mention: f"{_EMPTY}{name}" for mention, name in names.items()}
+            statement = self._statement(query, empty)
+            with self._over({name: views[mention] for mention, name in names.items()}) as connection:
+                types = {empty[mention]: types_of(connection, name) for mention, name in names.items()}
+            tables = {empty[mention]: (mention, view) for mention, view in views.items()}
+            with contextlib.closing(self._duckdb.connect(":memory:", config=CONFIG)) as planner:
+                make_empty(planner, types)
+                return tuple(needed(planner, statement, query.params, count, tables))
+
+    def _statement(self, query: Query, names: Mapping[Mention, str]) -> str:
+        """The query over tables of other names."""
+        tree = self._tree(query.text)
+        select = select_of(tree)
+        check_parameters(parameters_of(tree), query.params)
+        over_views(select, names)
+        return _one(self._parser(), "SELECT json_deserialize_sql($tree::JSON)", tree=json.dumps(tree))
 
     @override
     def interrupt(self) -> None:
@@ -119,6 +141,10 @@ class DuckdbEngine(Engine):
             )
             self._volatile = _CLOCKS.union(name for (name,) in found)
         return self._volatile
+
+
+def _names(views: Mapping[Mention, View]) -> dict[Mention, str]:
+    return {mention: f"view_{number}" for number, mention in enumerate(views)}
 
 
 def _library() -> Any:

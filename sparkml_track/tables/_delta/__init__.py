@@ -4,6 +4,7 @@ member    the member of the family, and how it writes
 changes   how rows change
 upkeep    what keeps tables quick and small
 cloning   a table made of a version of another
+governed  who may, who did, and from what
 opened    tables as they lie there, read and compared
 known     what was read of versions, which is not read again
 log       the Delta transaction log, through delta-rs

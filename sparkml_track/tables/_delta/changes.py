@@ -12,6 +12,7 @@ from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
 from sparkml_track.tables._delta.actions import Change, publish
 from sparkml_track.tables._delta.features import refuse_write
+from sparkml_track.tables._delta.governed import recorded
 from sparkml_track.tables._delta.opened import OpenedTables, info_of, present
 from sparkml_track.tables._delta.rewrite import changing, merging
 from sparkml_track.tables._delta.rewrite.changing import RowChange
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 class ChangedTables(OpenedTables):
     """The changing part of ``DeltaTables``."""
 
+    @recorded("MERGE")
     def merge(
         self,
         name: str,
@@ -63,11 +65,13 @@ class ChangedTables(OpenedTables):
 
         return self._edited(name, f"merging into table {name}", change, transaction)
 
+    @recorded("DELETE")
     def delete(self, name: str, where: str, *, transaction: TransactionId | None = None) -> TableRef:
         check_where(name, where)
         wanted = RowChange(self._writable(name), where, None, check_transaction(transaction))
         return self._changed(name, wanted, lambda found, properties: deleted(found, where, properties))
 
+    @recorded("UPDATE")
     def update(
         self, name: str, where: str | None, changes: Mapping[str, str], *, transaction: TransactionId | None = None
     ) -> TableRef:
@@ -77,6 +81,7 @@ class ChangedTables(OpenedTables):
         check_changes(self.describe(name), changes)
         return self._changed(name, wanted, lambda found, properties: updated(found, where, changes, properties))
 
+    @recorded("RESTORE")
     def restore(self, name: str, at: Moment, *, transaction: TransactionId | None = None) -> TableRef:
         check_transaction(transaction)
         self._writable(name)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sparkml_track.errors import SparkmlError
-from sparkml_track.refs import TableRef
+from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta.actions import Change, publish
 from sparkml_track.tables._delta.changes import ChangedTables
 from sparkml_track.tables._delta.features import refuse_write
+from sparkml_track.tables._delta.governed import recorded
 from sparkml_track.tables._delta.opened import info_of
 from sparkml_track.tables._delta.staging import Shape, Staged, check_constraints, fit, refuse_taken_keys, stage
 from sparkml_track.tables._delta.upkeep import KeptTables
@@ -37,12 +38,14 @@ class DeltaTables(ChangedTables, KeptTables):
     Args:
         root: the folder, made when the first table is written. A local or mounted path.
         spark: gives DataFrames from ``read`` and lets ``write`` take them; without it only Arrow goes in and out.
+        lineage: whether writes to the tables of a home record from which versions they were made.
 
     Raises:
         NotBuilt: a root that is a URL.
         TableError: a root whose path looks percent-encoded.
     """
 
+    @recorded("WRITE")
     def write(  # noqa: PLR0913 - keywords, each with a default
         self,
         name: str,
@@ -54,7 +57,9 @@ class DeltaTables(ChangedTables, KeptTables):
         transaction: TransactionId | None = None,
         evolve: bool = False,
         partition_by: Sequence[str] = (),
+        made_from: Sequence[ModelRef | TableRef] = (),
     ) -> TableRef:
+        del made_from  # the governor has it
         check_transaction(transaction)
         check_mode(name, mode)
         partition_by, path = column_list(name, "partition_by", partition_by), self._writable(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 
 from sparkml_track.errors import TableError
+from sparkml_track.governance.governor import Governor
 from sparkml_track.refs import TableRef
+from sparkml_track.schema import PROPERTY_OWNER
 from sparkml_track.tables._base import Tables
 from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
 from sparkml_track.tables._delta.known import Known, KnownVersions
 from sparkml_track.tables._delta.locations import Location, location_of
 from sparkml_track.tables._rows.arguments import check_moment, column_list
-from sparkml_track.tables._rows.arrow import normalised
+from sparkml_track.tables._rows.arrow import marked, normalised
 from sparkml_track.tables._rows.columns import column_names, comments_of, parse_columns, parse_roles
 from sparkml_track.tables._rows.constraints import PREFIX, constraints_of
 from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
@@ -36,18 +39,25 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+_COMMIT = re.compile(r"(\d{20})\.json")
+
+
 class OpenedTables(Tables):
     """The reading part of ``DeltaTables``."""
 
     durable: ClassVar[bool] = True
 
-    def __init__(self, root: str | Path, spark: SparkSession | None = None) -> None:
+    def __init__(self, root: str | Path, spark: SparkSession | None = None, *, lineage: bool = True) -> None:
         self.spark = spark is not None
         self._session = spark
         self._root = location_of(root)
         self._known = KnownVersions()
+        self.root = self._root.path
+        #: What goes with each call.
+        self.governor = Governor(str(self._root), lineage=lineage)
 
     def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
+        self._ask(name)
         (one, old), (two, new) = (self._open(name, moment) for moment in (before, after))
         infos = info_of(one, old), info_of(two, new)
         keys = column_list(name, "keys", keys) or tuple(infos[1].roles)
@@ -66,16 +76,18 @@ class OpenedTables(Tables):
 
     def changes(self, name: str, since: int, until: int | None = None) -> pa.Table:
         check_range(name, since, until)
+        self._ask(name)
         last = self.describe(name if until is None else TableRef(name, str(self._path(name)), until))
         if since > last.ref.version:
             raise no_version(TableRef(name, last.ref.path, since), last.ref.version)
         if not is_fed(self.describe(TableRef(name, last.ref.path, since)).properties):
             raise no_feed(name, since)
         found, _ = self._open(last.ref)
+        self.governor.noted(last.ref)
         return feed_of(log.feed(found, name, since), list(last.columns), name)
 
     def files(self, table: TableRef | str) -> tuple[str, ...]:
-        found, ref = self._open(table)
+        found, ref = self._read(table)
         if by := log.partitions_of(found):
             raise TableError(
                 f"table {ref.name} is partitioned by {', '.join(by)}, which its files do not hold: read it by read or "
@@ -84,7 +96,9 @@ class OpenedTables(Tables):
         return tuple(sorted(map(str, present(found, ref))))
 
     def data_files(self, table: TableRef | str) -> tuple[DataFile, ...]:
+        self._ask(table.name if isinstance(table, TableRef) else table)
         known = self._looked_up(table)
+        self.governor.noted(known.info.ref)
         if not location_of(known.info.ref.path).all_there(known.places):
             raise no_version(known.info.ref)
         return known.files
@@ -93,7 +107,7 @@ class OpenedTables(Tables):
         return self._open(name, at)[1] if at is not None else self._looked_up(name).info.ref
 
     def read(self, table: TableRef | str, at: Moment | None = None) -> DataFrame:
-        found, ref = self._open(table, at)
+        found, ref = self._read(table, at)
         if self._session is None:
             raise no_session(ref.name)
         files, schema = present(found, ref), log.schema_of(found)
@@ -104,13 +118,13 @@ class OpenedTables(Tables):
     def to_arrow(
         self, table: TableRef | str, columns: Sequence[str] | None = None, at: Moment | None = None
     ) -> pa.Table:
-        found, ref = self._open(table, at)
+        found, ref = self._read(table, at)
         there = info_of(found, ref).columns
         missing = [column for column in columns or () if column not in there]
         if missing:
             raise no_columns(ref, missing, there)
         present(found, ref)
-        return log.to_arrow(found, ref.name, columns)
+        return marked(log.to_arrow(found, ref.name, columns), ref)
 
     def describe(self, table: TableRef | str) -> TableInfo:
         return self._looked_up(table).info
@@ -138,6 +152,26 @@ class OpenedTables(Tables):
             found = Known(info_of(opened, ref), files, tuple(paths))
             self._known.keep(path, found)
         return found
+
+    def owner(self, name: str) -> str | None:
+        """Whose a table is, None if nobody was named or there is no table."""
+        found = log.open_log(self._path(name))
+        return None if found is None else log.properties_of(found).get(PROPERTY_OWNER) or None
+
+    def newest(self, name: str) -> int:
+        """The latest version as the names of commits say, -1 for none; quicker than to open the table."""
+        names = (self._path(name) / "_delta_log").names()
+        return max((int(found[1]) for each in names if (found := _COMMIT.fullmatch(each))), default=-1)
+
+    def _ask(self, name: str) -> None:
+        self.governor.ask("SELECT", name, lambda: self.owner(name))
+
+    def _read(self, table: TableRef | str, at: Moment | None = None) -> tuple[log.Log, TableRef]:
+        """A version whose rows are wanted."""
+        self._ask(table.name if isinstance(table, TableRef) else table)
+        found, ref = self._open(table, at)
+        self.governor.noted(ref)
+        return found, ref
 
     def _ref(self, name: str, found: log.Log) -> TableRef:
         return TableRef(name, str(self._path(name)), int(found.version()))

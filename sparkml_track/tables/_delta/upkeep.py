@@ -10,6 +10,7 @@ import pyarrow as pa
 from sparkml_track.refs import TableRef
 from sparkml_track.tables._delta import cloning, files, log, outcomes
 from sparkml_track.tables._delta.features import refuse_write
+from sparkml_track.tables._delta.governed import recorded
 from sparkml_track.tables._delta.opened import OpenedTables, info_of, present
 from sparkml_track.tables._delta.rewrite import compacting
 from sparkml_track.tables._delta.rewrite.compacting import Compaction
@@ -23,6 +24,7 @@ from sparkml_track.tables._values import FILE_SIZE, Moment
 class KeptTables(OpenedTables):
     """The housekeeping part of ``DeltaTables``."""
 
+    @recorded("OPTIMIZE")
     def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
         by = column_list(name, "by", by)
         check_size(name, size)
@@ -39,8 +41,9 @@ class KeptTables(OpenedTables):
 
         return TableRef(name, ref.path, land(wanted.path, action, None, compute))
 
+    @recorded("CLONE", "target")
     def clone(self, name: str, target: str, at: Moment | None = None) -> TableRef:
-        found, ref = self._open(name, at)
+        found, ref = self._read(name, at)
         refuse_write(found, name, removes=False)
         present(found, ref)
         path = self._writable(target)
@@ -48,6 +51,7 @@ class KeptTables(OpenedTables):
             raise already_there(target)
         return TableRef(target, str(path), cloning.clone(found, path))
 
+    @recorded("VACUUM")
     def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:
         check_keep(name, keep)
         found, path = self._open(name)[0], self._path(name)
@@ -57,11 +61,13 @@ class KeptTables(OpenedTables):
             left = files.sweep_leftovers(path, named, keep, dry_run=dry_run)
         return tuple(sorted({*deleted, *left}))
 
+    @recorded("SET PROPERTIES")
     def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
         check_properties(name, properties)
         action = f"setting properties of table {name}"
         return self._altered(name, action, lambda found: _set_properties(found, action, properties))
 
+    @recorded("COMMENT")
     def comment(self, name: str, text: str, column: str | None = None) -> TableRef:
         found, ref = self._open(name)
         columns = info_of(found, ref).columns
@@ -70,11 +76,13 @@ class KeptTables(OpenedTables):
         action = f"commenting table {name}"
         return self._altered(name, action, lambda found: _comment(found, action, text, column))
 
+    @recorded("ADD CONSTRAINTS")
     def add_constraints(self, name: str, rules: Mapping[str, str]) -> TableRef:
         check_rules(name, rules)
         action = f"adding constraints to table {name}"
         return self._altered(name, action, lambda found: _add_constraints(found, action, rules))
 
+    @recorded("DROP CONSTRAINT")
     def drop_constraint(self, name: str, constraint: str) -> TableRef:
         action = f"dropping constraint {constraint} of table {name}"
         return self._altered(name, action, lambda found: _drop_constraint(found, action, constraint))

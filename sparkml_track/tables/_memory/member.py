@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from sparkml_track.refs import TableRef
+from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.tables._memory.held import HeldTables, Version, columns_of
 from sparkml_track.tables._rows.arguments import check_mode, check_where, column_list
 from sparkml_track.tables._rows.arrow import as_kinds, first_duplicate, normalised, null_counts
@@ -68,7 +68,9 @@ class MemoryTables(HeldTables):
         transaction: TransactionId | None = None,
         evolve: bool = False,
         partition_by: Sequence[str] = (),
+        made_from: Sequence[ModelRef | TableRef] = (),
     ) -> TableRef:
+        del made_from  # nothing outlives the process
         check_mode(name, mode)
         partition_by = column_list(name, "partition_by", partition_by)
         rows = self._arrow(data, check_name(name))

@@ -7,19 +7,19 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
-from sparkml_track.adapters.mlflow.values import user
-from sparkml_track.catalog.names import full_name
 from sparkml_track.errors import TableError
+from sparkml_track.governance import spool
+from sparkml_track.governance.names import full_name
+from sparkml_track.governance.principals import user
 from sparkml_track.refs import ModelRef, TableRef
 
-if TYPE_CHECKING:
-    from sparkml_track.catalog.system.store import SystemTables
-
-__all__ = ["Edge", "Job", "Kind", "Node", "between", "record"]
+__all__ = ["Edge", "Job", "JobKind", "Kind", "Node", "between", "record", "record_sweep"]
 
 Kind = Literal["TABLE", "MODEL", "SWEEP", "SOURCE"]
+JobKind = Literal["PIPELINE_STEP", "SWEEP", "QUERY", "REGISTRATION", "PYTHON"]
 _log = logging.getLogger("sparkml_track.catalog")
 
 
@@ -53,13 +53,13 @@ class Job:
     """Who made something.
 
     Attributes:
-        kind: PIPELINE_STEP, SWEEP or QUERY.
-        name: "flights.features", a sweep's name, a query's text cut short.
+        kind: PIPELINE_STEP, SWEEP, QUERY, REGISTRATION, or PYTHON for what a script did with tables itself.
+        name: "flights.features", a sweep's name, a query's text cut short, a model's name, a script and what it did.
         run: one execution of it, as 32 hexadecimal digits: an MLflow run where there is one.
         code: digest of what was executed, empty if unknown.
     """
 
-    kind: Literal["PIPELINE_STEP", "SWEEP", "QUERY"]
+    kind: JobKind
     name: str
     run: str
     code: str = ""
@@ -95,15 +95,25 @@ def between(sources: Iterable[Node], targets: Sequence[Node], job: Job) -> tuple
     )
 
 
-def record(system: SystemTables, edges: Sequence[Edge]) -> None:
-    """Writes edges; what was made stays made if they cannot be written, and the log says so."""
+def record(folder: Path, edges: Sequence[Edge]) -> None:
+    """Writes edges; what was made stays made if they cannot be written, and the log says so.
+
+    Args:
+        folder: of rows on their way into system tables.
+        edges: of one thing that was made.
+    """
     if not edges:
         return
     who = user()
     try:
-        system.append("lineage", [_row(edge) | {"created_by": who} for edge in edges])
+        spool.append(folder, "lineage", [_row(edge) | {"created_by": who} for edge in edges])
     except TableError as error:
         _log.warning("the lineage of %s was not recorded: %s", edges[0].target, error)
+
+
+def record_sweep(folder: Path, tables: Iterable[TableRef], sweep: str, job: Job) -> None:
+    """Writes from which versions of tables a sweep has its data."""
+    record(folder, between(map(Node.of, tables), [Node("SWEEP", sweep)], job))
 
 
 def _row(edge: Edge) -> dict[str, object]:

@@ -1,0 +1,207 @@
+"""Who may read and change which tables: what was granted, and whether that allows something.
+
+Advisory: this package asks before it reads or writes. Whoever can read the files can read the data by other means,
+unless the files themselves are guarded (``enforce`` is "posix").
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from sparkml_track.errors import AccessDenied, TableError
+from sparkml_track.governance.names import SYSTEM, full_name
+from sparkml_track.governance.principals import account, groups, owner_of
+from sparkml_track.home import Home
+
+__all__ = ["EVERYONE", "PRIVILEGES", "Enforcement", "Grant", "Grants", "Principal", "check", "keep", "load"]
+
+#: What can be granted. ALL is both others.
+PRIVILEGES = ("SELECT", "MODIFY", "ALL")
+EVERYONE = "everyone"
+Enforcement = Literal["advisory", "posix"]
+_DONE = {"SELECT": "read", "MODIFY": "change"}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who wants something.
+
+    Attributes:
+        name: of the account.
+        groups: by name.
+        root: whether it is the machine's administrator.
+    """
+
+    name: str
+    groups: frozenset[str] = frozenset()
+    root: bool = False
+
+    @classmethod
+    def of_process(cls) -> Principal:
+        """Who this process is."""
+        return cls(account(), groups(), os.geteuid() == 0)
+
+    def is_one_of(self, named: str) -> bool:
+        """Whether ``user:NAME``, ``group:NAME`` or ``everyone`` means this one."""
+        kind, _, name = named.partition(":")
+        return named == EVERYONE or (kind == "user" and name == self.name) or (kind == "group" and name in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A privilege that somebody has, or no longer has.
+
+    Attributes:
+        privilege: one of ``PRIVILEGES``.
+        object: a catalog, a schema (``main.air``) or a table in full.
+        principal: ``user:NAME``, ``group:NAME`` or ``everyone``.
+        granted: False once it was revoked.
+    """
+
+    privilege: str
+    object: str
+    principal: str
+    granted: bool = True
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the latest one of holds."""
+        return self.privilege, self.object, self.principal
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """All that was granted in a home.
+
+    Attributes:
+        rows: the latest for each privilege, object and principal.
+        enforce: "advisory", or "posix" where the tables' folders are guarded too.
+    """
+
+    rows: tuple[Grant, ...] = ()
+    enforce: Enforcement = "advisory"
+
+    def on(self, table: str) -> tuple[Grant, ...]:
+        """What was granted or revoked on a table, its schema or its catalog."""
+        parts = full_name(table).split(".")
+        above = {".".join(parts[:count]) for count in (1, 2, 3)}
+        return tuple(row for row in self.rows if row.object in above)
+
+    def holders(self, privilege: str, table: str) -> tuple[str, ...] | None:
+        """Who has a privilege on a table; None where nothing was ever granted, so that all have it."""
+        rows = self.on(table)
+        if not rows:
+            return None
+        return tuple(
+            dict.fromkeys(row.principal for row in rows if row.granted and row.privilege in (privilege, "ALL"))
+        )
+
+    def with_one(self, grant: Grant) -> Grants:
+        """These with one more, which holds over an earlier one."""
+        kept = {row.key: row for row in self.rows} | {grant.key: grant}
+        return Grants(tuple(kept.values()), self.enforce)
+
+
+def check(
+    home: Home, privilege: str, table: str, owner: Callable[[], str | None], who: Principal | None = None
+) -> None:
+    """Refuses what was not granted.
+
+    A table on which nothing was ever granted, nor on its schema or catalog, is open to all. The owner of the home, the
+    owner of the table and root may everything.
+
+    Args:
+        home: whose grants.
+        privilege: SELECT or MODIFY.
+        table: by any form of its name.
+        owner: gives the table's owner, if it has one; asked last.
+        who: wants it; this process by default.
+
+    Raises:
+        AccessDenied: says who may.
+        TableError: what was granted cannot be read, so nothing is allowed.
+    """
+    full = full_name(table)
+    holders = load(home).holders(privilege, full)
+    if holders is None or full.split(".")[1] == SYSTEM:
+        return
+    who = who or Principal.of_process()
+    if who.root or any(map(who.is_one_of, holders)):
+        return
+    owners = {name for name in (owner(), owner_of(home.root)) if name}
+    if who.name in owners:
+        return
+    raise AccessDenied(
+        f"{who.name} may not {_DONE[privilege]} {full}: {privilege} is granted to {', '.join(holders) or 'nobody'}. "
+        f"Ask {' or '.join(sorted(owners)) or 'its owner'} for: sparkml-track catalog grant {privilege} on {full} to "
+        f"user:{who.name}"
+    )
+
+
+_loaded: dict[Path, tuple[tuple[int, int, int], Grants]] = {}
+
+
+def load(home: Home) -> Grants:
+    """What is granted now.
+
+    Raises:
+        TableError: it cannot be read.
+    """
+    path = home.grants
+    try:
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        known = _loaded.get(path)
+        if known is None or known[0] != stamp:
+            known = _loaded[path] = stamp, _parsed(path.read_text("utf-8"))
+        return known[1]
+    except (FileNotFoundError, NotADirectoryError):
+        return Grants()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TableError(
+            f"what is granted cannot be read from {path} ({error}), so no table of the home is read or written: put it "
+            "back, or make it anew by removing it and granting again; system.grants has all that was granted"
+        ) from error
+
+
+def keep(home: Home, grants: Grants) -> None:
+    """Makes these the grants of a home, in one step.
+
+    Raises:
+        TableError: they cannot be written.
+    """
+    path = home.grants
+    beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    text = json.dumps({"enforce": grants.enforce, "grants": [asdict(row) for row in grants.rows]}, indent=1)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.chmod(0o644)  # whoever reads a table asks
+            beside.rename(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise TableError(f"grants cannot be written to {path}: {error.strerror or error}") from error
+
+
+def _parsed(text: str) -> Grants:
+    kept = json.loads(text)
+    if kept["enforce"] not in ("advisory", "posix"):
+        raise ValueError(f"enforce is {kept['enforce']!r}")
+    return Grants(tuple(_rows(kept["grants"])), kept["enforce"])
+
+
+def _rows(kept: list[dict[str, object]]) -> Iterator[Grant]:
+    for row in kept:
+        names = str(row["privilege"]), str(row["object"]), str(row["principal"])
+        yield Grant(*names, granted=bool(row["granted"]))

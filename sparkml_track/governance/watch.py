@@ -1,0 +1,92 @@
+"""What was read and what was written, for whoever records lineage.
+
+A DataFrame says itself from which files it is computed, so a write of one has exactly the tables of those files as
+sources. An Arrow table says nothing: its sources are all that was read until then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from sparkml_track.address import is_address
+from sparkml_track.refs import TableRef
+from sparkml_track.schema import ARROW_SOURCE
+
+__all__ = ["SEEN", "Watch", "files_of", "mark", "tables_of"]
+
+#: Reads that are remembered; a process that reads for days forgets the oldest.
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What was done with tables.
+
+    Attributes:
+        read: each version that was read, in order.
+        written: each version that was made, with the versions it was made from.
+    """
+
+    read: dict[TableRef, None] = field(default_factory=dict)
+    written: dict[TableRef, tuple[TableRef, ...]] = field(default_factory=dict)
+
+    def note(self, ref: TableRef) -> None:
+        """Remembers that a version was read."""
+        self.read[ref] = None
+        if len(self.read) > _MOST:
+            # Another thread may have taken it.
+            with suppress(KeyError, RuntimeError):
+                del self.read[next(iter(self.read))]
+
+    def sources(self, data: Any) -> tuple[TableRef, ...]:
+        """The versions that data which is written was computed from."""
+        files = files_of(data)
+        if files is None:
+            return tuple(self.read)
+        # Spark names no files of tables in object stores: tasks read those.
+        return (*self.among(files), *(ref for ref in tuple(self.read) if is_address(ref.path)))
+
+    def among(self, files: Iterable[Path]) -> tuple[TableRef, ...]:
+        """The versions that were read and have one of these files."""
+        folders = {parent for file in files for parent in file.parents}
+        return tuple(ref for ref in tuple(self.read) if Path(ref.path) in folders)
+
+
+#: What this process read, by any object: a data frame names files, and this says of which versions they are.
+SEEN = Watch()
+
+
+def files_of(data: Any) -> frozenset[Path] | None:
+    """The files a DataFrame is computed from; None for other data, and for a plan that cannot say."""
+    if hasattr(data, "inputFiles"):
+        # A plan may be one that cannot say; then all that was read counts.
+        with suppress(Exception):
+            return frozenset(Path(unquote(urlparse(str(uri)).path)) for uri in data.inputFiles())
+    return None
+
+
+def mark(ref: TableRef) -> bytes:
+    """What an Arrow table says of the version that its rows were read from."""
+    return json.dumps([ref.name, ref.path, ref.version]).encode()
+
+
+def tables_of(data: Any) -> tuple[TableRef, ...]:
+    """The versions that data comes from, as far as it says so itself.
+
+    Args:
+        data: a DataFrame says it by its files and what this process read, an Arrow table by its mark; other data does
+            not.
+    """
+    files = files_of(data)
+    if files is not None:
+        return SEEN.among(files)
+    with suppress(AttributeError, ValueError, TypeError, KeyError):
+        name, path, version = json.loads(data.schema.metadata[ARROW_SOURCE.encode()])
+        return (TableRef(str(name), str(path), int(version)),)
+    return ()
