@@ -7,6 +7,7 @@ other side is a connection that is open already. Both take turns in rounds, with
 answer comes from the cache but in the row `cached`. Medians of wall seconds are printed; `cpu` is the ratio of CPU
 seconds, `more_cpu_ms` what ours takes more of them: in the row `small` that is the fixed cost of a query, in the row
 `rows` the cost of keeping a large answer.
+The row `lineage` asks 100,000 edges what one thing was made from.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import pyarrow as pa
 from rows import Row, main
 
 from sparkml_track.catalog import Catalog
+from sparkml_track.catalog.lineage.graph import Recorded
+from sparkml_track.catalog.system.schemas import SCHEMAS
 from sparkml_track.home import Home
 
 ROUNDS = 9
@@ -93,7 +96,34 @@ def cached() -> Row:
     return beside(query, rows, lambda _: 0)
 
 
-ROWS: dict[str, Callable[[], Row]] = {name: row_of(name) for name in QUERIES} | {"cached": cached}
+def lineage() -> Row:
+    """All that leads to one of 100,000 edges' ends: a thousand edges, and every one of them."""
+    edges, tables = 100_000, 100
+    places = np.arange(edges)
+    start = np.datetime64("2026-01-01T00:00:00", "us")
+    text = {name: ["x"] * edges for name in ("id", "entity_type", "entity_id", "created_by", "code")}
+    kinds = {f"{side}_type": ["TABLE"] * edges for side in ("source", "target")}
+    names = {f"{side}_full_name": [f"main.s.t{(place + step) % tables}" for place in range(edges)]
+             for side, step in (("source", 0), ("target", 1))}  # fmt: skip
+    versions = {"source_version": places // tables, "target_version": (places + 1) // tables}
+    columns = text | kinds | names | versions | {"event_time": start + places, "entity_run_id": ["0" * 32] * edges}
+    schema = SCHEMAS["lineage"]
+    catalog = Catalog(Home.find().make())
+    arrays = [pa.array(columns[one.name]).cast(one.type) for one in schema]
+    catalog.tables.write("system.lineage", pa.table(arrays, schema=schema), mode="overwrite")
+
+    def ask(version: int) -> tuple[float, float]:
+        def asked() -> None:
+            recorded = Recorded(catalog.system.rows("lineage"))
+            recorded.around(recorded.named("s.t50", version), "up")
+
+        return timed(asked)
+
+    part, whole = ask(10), ask(edges // tables - 1)
+    return {"part_s": part[0], "part_cpu_s": part[1], "all_s": whole[0], "all_cpu_s": whole[1]}
+
+
+ROWS: dict[str, Callable[[], Row]] = {name: row_of(name) for name in QUERIES} | {"cached": cached, "lineage": lineage}
 
 if __name__ == "__main__":
     main(__doc__, str(Path(__file__)), ROWS, {})
