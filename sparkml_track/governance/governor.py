@@ -129,9 +129,7 @@ class Governor:
         """The folder of a new table where grants above it are kept by access lists: before there is a file in it."""
         found = grants.load(self._home) if self._home else grants.Grants()
         if found.enforce == "posix" and found.on(name) and not is_address(self._root):
-            folder = Path(self._root, name)
-            folder.mkdir(parents=True, exist_ok=True)
-            posix.guard(folder, posix.access_of(found, name, None))
+            posix.guard_new(Path(self._root, name), posix.access_of(found, name, None))
 
     def _sources(self, change: Change) -> Iterator[Node]:
         data = change.given.get("data")

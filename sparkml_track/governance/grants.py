@@ -171,7 +171,7 @@ def load(home: Home) -> Grants:
 
 
 def keep(home: Home, grants: Grants) -> None:
-    """Makes these the grants of a home, in one step.
+    """Makes these the grants of a home, in one step; the caller holds the lock.
 
     Raises:
         TableError: they cannot be written.
@@ -181,6 +181,8 @@ def keep(home: Home, grants: Grants) -> None:
     text = json.dumps({"enforce": grants.enforce, "grants": [asdict(row) for row in grants.rows]}, indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"{path.name}.*.part"):  # of one that was killed; one at a time is here
+            left.unlink(missing_ok=True)
         try:
             with beside.open("w") as file:
                 file.write(text)

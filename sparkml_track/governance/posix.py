@@ -19,7 +19,7 @@ from pathlib import Path
 from sparkml_track.errors import InvalidInput, TableError
 from sparkml_track.governance.grants import EVERYONE, Grants
 
-__all__ = ["Access", "access_of", "guard", "readable_by", "release"]
+__all__ = ["Access", "access_of", "guard", "guard_new", "readable_by", "release"]
 
 _ACCESS, _DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 _VERSION, _NOBODY = 2, 0xFFFFFFFF
@@ -78,6 +78,20 @@ def guard(folder: Path, access: Access) -> tuple[str, ...]:
             "ACLs, and their files must be your own: enforce by another account, or keep to advisory grants"
         ) from error
     return tuple(_barriers(folder))
+
+
+def guard_new(folder: Path, access: Access) -> None:
+    """Makes the folder of a table that is to come, guarded before there is anything in it.
+
+    Raises:
+        InvalidInput: as ``guard``.
+        TableError: it cannot be made, or as ``guard``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TableError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
+    guard(folder, access)
 
 
 def release(folder: Path) -> None:

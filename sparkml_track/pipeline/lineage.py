@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import DataError
 from sparkml_track.governance.edges import Edge, Job, Node, between, record
 from sparkml_track.pipeline.outcome import Outcome
@@ -26,6 +27,7 @@ def record_step(project: Project, step: str, outcome: Outcome | None) -> None:
     """
     home = project.settings.home
     record(home.system, tuple(edges_of(project, step, outcome)))
+    SystemTables(home.system, project.plain_tables()).settle()
 
 
 def edges_of(project: Project, step: str, outcome: Outcome | None) -> Iterator[Edge]:

@@ -15,6 +15,7 @@ import pytest
 from sparkml_track.catalog.system import store
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import SparkmlError, TableError
+from sparkml_track.governance import spool
 from sparkml_track.tables import DeltaTables, MemoryTables
 
 
@@ -154,3 +155,14 @@ def test_the_lines_are_json(system: SystemTables, tmp_path: Path, caplog: pytest
     (line,) = (tmp_path / "system" / "query_history.jsonl").read_text().splitlines()
     assert json.loads(line)["started_at"] == "2013-07-04T12:00:00.123456+00:00"
     assert not caplog.records
+
+
+def test_what_waits_of_any_table_is_committed_when_it_is_much(tmp_path: Path) -> None:
+    tables = MemoryTables()
+    system = SystemTables(tmp_path, tables)
+    for number in range(600):  # by whoever has no tables at hand
+        spool.append(tmp_path, "audit", [{"action": "WRITE", "object": f"t{number}", "request": "x" * 1000}])
+    spool.append(tmp_path, "lineage", [{"source_type": "TABLE"}])
+    system.settle()
+    assert tables.to_arrow("system.audit").num_rows == 600
+    assert not tables.exists("system.lineage")

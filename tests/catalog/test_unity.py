@@ -191,6 +191,17 @@ def test_a_server_that_is_away_or_is_another_is_one_sentence(server: Server) -> 
         UnityClient(server.url).get("catalogs", "none/../x")
 
 
+def test_answers_of_another_shape_are_one_sentence(here: Home, tables: DeltaTables, server: Server) -> None:
+    sync(wanted(here, tables), server)
+    give(here, tables, Grant("SELECT", "t", "ann"))
+    server.tables["main.default.t"] |= {"columns": [{"nothing": 1}]}
+    with pytest.raises(SyncError, match="gave an answer that Unity Catalog does not give"):
+        plan(wanted(here, tables), UnityClient(server.url))
+    server.tables["main.default.t"] |= {"columns": "rubbish"}
+    with pytest.raises(SyncError, match="does not give"):
+        plan(wanted(here, tables), UnityClient(server.url))
+
+
 def test_the_token_is_sent_and_never_said(server: Server) -> None:
     token = uuid.uuid4().hex
     server.token = token

@@ -194,6 +194,7 @@ class Catalog:
         }
         try:
             self.system.append("query_history", [row])
+            self.system.settle()
         except TableError as failed:
             _log.warning("the query was not recorded in system.query_history: %s", failed)
 

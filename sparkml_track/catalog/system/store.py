@@ -62,6 +62,13 @@ class SystemTables:
         if size > _FLUSH_BYTES:
             self.flush(table)
 
+    def settle(self) -> None:
+        """Commits what waits of every table of which much waits; what cannot be written waits on."""
+        for table in SCHEMAS:
+            with suppress(TableError, OSError):
+                if self._waiting(table).stat().st_size > _FLUSH_BYTES:
+                    self.flush(table)
+
     def flush(self, table: str) -> None:
         """Commits the rows that wait, if any, as one version.
 

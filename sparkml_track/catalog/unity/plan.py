@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sparkml_track.catalog.unity.client import Missing, UnityClient
 from sparkml_track.catalog.unity.ours import Model, Ours, version_mark
+from sparkml_track.errors import SyncError
 from sparkml_track.schema import PREFIX, PROPERTY_HOME
 
 __all__ = ["Request", "Step", "plan"]
@@ -64,6 +65,16 @@ def plan(wanted: Ours, client: UnityClient, *, prune: bool = False) -> tuple[Ste
     Raises:
         SyncError: the server is away or refuses.
     """
+    try:
+        return _planned(wanted, client, prune=prune)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise SyncError(
+            f"{client.url} gave an answer that Unity Catalog does not give ({type(error).__name__}: {error}), so "
+            "nothing was done; check the URL"
+        ) from error
+
+
+def _planned(wanted: Ours, client: UnityClient, *, prune: bool) -> tuple[Step, ...]:
     steps = list[Step]()
     for name in wanted.catalogs:
         steps.append(_container(client, "catalog", name, {"name": name}))
