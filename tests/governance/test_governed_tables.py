@@ -107,3 +107,18 @@ def test_what_cannot_be_recorded_is_a_warning(here: Home, caplog: pytest.LogCapt
 def test_calls_with_wrong_arguments_stay_type_errors(here: Home) -> None:
     with pytest.raises(TypeError):
         DeltaTables(here.tables).delete("t")  # type: ignore[call-arg]
+
+
+def test_a_clone_is_made_from_the_version_it_was_made_of(here: Home) -> None:
+    tables = DeltaTables(here.tables)
+    tables.write("t", ROWS)
+    tables.write("t", ROWS, mode="append")
+    tables.clone("t", "air.old", 0)
+    tables.clone("t", "air.new")
+    assert {("table main.default.t@0", "table main.air.old@0"), ("table main.default.t@1", "table main.air.new@0")} <= (
+        edges(here)
+    )
+    assert [(row["action"], row["object"]) for row in audit(here)][2:] == [
+        ("CLONE", "main.air.old"), ("CLONE", "main.air.new")
+    ]  # fmt: skip
+    assert json.loads(audit(here)[2]["request"]) == {"name": "t", "at": 0}
