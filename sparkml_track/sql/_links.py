@@ -15,10 +15,9 @@ from pathlib import Path
 from sparkml_track.errors import InvalidInput
 from sparkml_track.sql._base import View
 
-__all__ = ["PART", "Linked", "linked"]
+__all__ = ["Linked", "linked"]
 
-#: The column that folders are named by.
-PART = "sparkml_part"
+_PART = "sparkml_part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,14 @@ class Linked:
     """Where the files of a version are found.
 
     Attributes:
-        files: absolute paths, ``<folder>/sparkml_part=<number>/<number>.parquet`` where there are partitions.
+        files: absolute paths, ``<folder>/<part>=<number>/<number>.parquet`` where there are partitions.
         values: column to its value as text, by the number of the partition; empty without partitions.
+        part: the column that has the number, which is none of the view's.
     """
 
     files: tuple[Path, ...]
     values: dict[str, tuple[str | None, ...]]
+    part: str = _PART
 
     def literals(self, column: str, literal: Callable[[str], str]) -> str:
         """The values of a column, by the number of the partition, joined by commas."""
@@ -49,18 +50,19 @@ def linked(view: View, folder: Path) -> Linked:
         InvalidInput: a partition column of a type that cannot be said.
     """
     known: dict[tuple[object, ...], int] = {}
+    name = _PART + "_" * max((len(column) for column in view.columns if column.lower().startswith(_PART)), default=0)
     files = list[Path]()
     folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(view.files):
         inside = folder
         if view.partition_by:
             part = known.setdefault(view.partitions[number], len(known))
-            inside = folder / f"{PART}={part}"
+            inside = folder / f"{name}={part}"
             inside.mkdir(exist_ok=True)
         files.append(inside / f"{number:06d}.parquet")
         files[-1].symlink_to(path)
     columns = enumerate(view.partition_by)
-    return Linked(tuple(files), {c: tuple(_text(view, c, values[n]) for values in known) for n, c in columns})
+    return Linked(tuple(files), {c: tuple(_text(view, c, values[n]) for values in known) for n, c in columns}, name)
 
 
 def _text(view: View, column: str, value: object) -> str | None:

@@ -130,6 +130,14 @@ class EnginesCase:
         ]
         assert rows.schema.field("day").type == pa.date32() and rows.schema.field("late").type == pa.bool_()
 
+    def test_a_table_may_have_a_column_of_any_name_beside_its_partitions(self, engine: Engine, tmp_path: Path) -> None:
+        names = ["sparkml_part", "Sparkml_part_", "filename"]
+        pq.write_table(pa.table({name: [number] for number, name in enumerate(names)}), tmp_path / "odd.parquet")
+        columns = {**dict.fromkeys(names, "long"), "k": "string"}
+        view = View("main.default.odd", columns, (str(tmp_path / "odd.parquet"),), None, ("k",), (("x",),))
+        rows = self.asked(engine, {"odd": view}, "SELECT * FROM odd").rows.to_pylist()
+        assert rows == [{"sparkml_part": 0, "Sparkml_part_": 1, "filename": 2, "k": "x"}]
+
     def test_only_files_of_the_partitions_that_are_asked_are_read(
         self, engine: Engine, views: Mapping[str, View], tmp_path: Path
     ) -> None:

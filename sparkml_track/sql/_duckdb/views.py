@@ -9,7 +9,7 @@ from typing import Any
 
 from sparkml_track.errors import InvalidInput
 from sparkml_track.sql._base import View
-from sparkml_track.sql._links import PART, Linked, linked
+from sparkml_track.sql._links import Linked, linked
 
 __all__ = ["make_view", "pattern", "quoted", "text"]
 
@@ -75,7 +75,11 @@ def _rows(view: View, found: Linked) -> str:
         _refuse_nested(view, simple)
         return empty
     files = ", ".join(text(pattern(str(path))) for path in found.files)
-    how = f"hive_partitioning = true, hive_types = {{{PART}: INTEGER}}" if found.values else "hive_partitioning = false"
+    how = (
+        f"hive_partitioning = true, hive_types = {{{found.part}: INTEGER}}"
+        if found.values
+        else "hive_partitioning = false"
+    )
     columns = _of_partitions(found, simple) if found.values else "*"
     read = f"SELECT {columns} FROM read_parquet([{files}], union_by_name = true, {how})"  # noqa: S608
     return f"{read} UNION ALL BY NAME {empty}" if simple else read
@@ -83,8 +87,8 @@ def _rows(view: View, found: Linked) -> str:
 
 def _of_partitions(found: Linked, kinds: Mapping[str, str]) -> str:
     """The columns of the files but those of partitions, which some writers repeat there; and the values of those."""
-    others = ", ".join(text(column.lower()) for column in (PART, *found.values))
-    given = (f"([{found.literals(c, text)}]::{kinds[c]}[])[{PART} + 1] AS {quoted(c)}" for c in found.values)
+    others = ", ".join(text(column.lower()) for column in (found.part, *found.values))
+    given = (f"([{found.literals(c, text)}]::{kinds[c]}[])[{found.part} + 1] AS {quoted(c)}" for c in found.values)
     return f"COLUMNS(lambda c: lower(c) NOT IN ({others})), {', '.join(given)}"
 
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import QueryError
 from sparkml_track.sql._base import SharedViews, View
-from sparkml_track.sql._links import PART, Linked, linked
+from sparkml_track.sql._links import Linked, linked
 from sparkml_track.sql._spark.views import quoted, schema_of
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class ServedViews(SharedViews):
         kinds = {field.name: field.dataType.simpleString() for field in fields}
         given = dict.fromkeys(view.partition_by)
         declared = [f"{quoted(column)} {kind}" for column, kind in kinds.items() if column not in given]
-        by = f" PARTITIONED BY ({PART})" if view.partition_by else ""
-        declared += [f"{PART} INT"] if view.partition_by else []
+        by = f" PARTITIONED BY ({found.part})" if view.partition_by else ""
+        declared += [f"{found.part} INT"] if view.partition_by else []
         # Partitions are found in the folder, not listed in the catalog; a path is taken as it is.
         self._run("SET spark.sql.hive.manageFilesourcePartitions = false")
         self._run(
@@ -110,7 +110,7 @@ def served_name(table: str) -> tuple[str, str]:
 
 
 def _value(found: Linked, column: str, kind: str) -> str:
-    return f"CAST(ARRAY({found.literals(column, _text)}) AS ARRAY<{kind}>)[{PART}] AS {quoted(column)}"
+    return f"CAST(ARRAY({found.literals(column, _text)}) AS ARRAY<{kind}>)[{found.part}] AS {quoted(column)}"
 
 
 def _text(value: str) -> str:
