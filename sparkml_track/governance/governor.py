@@ -22,7 +22,7 @@ __all__ = ["Change", "Governed", "Governor"]
 
 Owner = Callable[[], str | None]
 #: Arguments that are rows, and those that say nothing of what was asked.
-_ROWS, _QUIET = ("data",), ("self", "made_from", "expect")
+_ROWS, _QUIET = ("data",), ("self", "made_from", "expect", "before_commit")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 _base    the contract
 _housekeeping  the part of it that keeps tables quick, small and right
+_followed  the part of it by which others follow a table
 _values  what goes in and out
 _memory  the twin
 _delta   Delta tables without a JVM jar
@@ -15,6 +16,7 @@ from sparkml_track.tables._delta import DeltaTables
 from sparkml_track.tables._memory import MemoryTables
 from sparkml_track.tables._values import (
     UPSERT,
+    BeforeCommit,
     DataFile,
     MergeRule,
     Mode,
@@ -23,10 +25,12 @@ from sparkml_track.tables._values import (
     TableInfo,
     TableVersion,
     TransactionId,
+    check_name,
 )
 
 __all__ = [
     "UPSERT",
+    "BeforeCommit",
     "DataFile",
     "DeltaTables",
     "MemoryTables",
@@ -38,4 +42,5 @@ __all__ = [
     "TableVersion",
     "Tables",
     "TransactionId",
+    "check_name",
 ]

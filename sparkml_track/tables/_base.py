@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from sparkml_track.refs import ModelRef, TableRef
+from sparkml_track.tables._followed import Followed
 from sparkml_track.tables._housekeeping import Housekeeping
 from sparkml_track.tables._values import (
     UPSERT,
+    BeforeCommit,
     DataFile,
     MergeRule,
     Mode,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     Frame: TypeAlias = DataFrame | pa.Table
 
 
-class Tables(Housekeeping):
+class Tables(Housekeeping, Followed):
     """Named tables under one root, each a chain of versions that never change.
 
     Names are one to three identifiers joined by dots. Every write makes exactly one new version or none: what is
@@ -71,6 +73,7 @@ class Tables(Housekeeping):
         evolve: bool = False,
         partition_by: Sequence[str] = (),
         made_from: Sequence[ModelRef | TableRef] = (),
+        before_commit: BeforeCommit | None = None,
     ) -> TableRef:
         """Write one version.
 
@@ -88,6 +91,8 @@ class Tables(Housekeeping):
             partition_by: columns whose values part the rows of a new table into files; of whole numbers, text, dates
                 or booleans. A table keeps them.
             made_from: for lineage, what the rows were made from beside the tables that were read: a model, say.
+            before_commit: called once the rows are computed; gives notes that ``history`` shows with the version. What
+                it raises ends the write, and nothing is written.
 
         Returns:
             The version that this call made; the latest one where ``transaction`` was done before.

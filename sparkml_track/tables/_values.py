@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -18,6 +18,8 @@ Moment: TypeAlias = int | datetime
 FILE_SIZE = 128 * 2**20
 #: An application's name and its own count of what it has done: done once, however often it is tried.
 TransactionId: TypeAlias = tuple[str, int]
+#: Called once the rows of a write are computed, before they are committed; gives what to note with the version.
+BeforeCommit: TypeAlias = Callable[[], Mapping[str, str]]
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _NAME = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER}){{0,2}}")
@@ -111,11 +113,13 @@ class TableVersion:
         version: counts from 0.
         time: seconds since the epoch.
         operation: what made it, as the log names it ("WRITE", "MERGE", ...).
+        notes: what its writer noted with it.
     """
 
     version: int
     time: float
     operation: str
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ sql              of SQL engines
 _table_versions  its part about versions
 _table_shapes    its part about columns that come, and partitions
 _table_upkeep    its part about housekeeping
+_table_followers its part about counts, notes and what was appended
 _table_changes   its part about changes to chosen rows
 trackers         of trackers
 _tracker_parents its part about parent runs

@@ -15,6 +15,7 @@ from sparkml_track.errors import DataError, TableError
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableExpectations, Tables
 from sparkml_track.testing._table_changes import TableChangesCase
+from sparkml_track.testing._table_followers import TableFollowersCase
 from sparkml_track.testing._table_shapes import TableShapesCase
 from sparkml_track.testing._table_upkeep import TableUpkeepCase
 from sparkml_track.testing._table_versions import TableVersionsCase, pairs, rows
@@ -25,7 +26,7 @@ _NOON = datetime(2013, 7, 4, 12, 0, 0, 123456, UTC)
 _KEYED = TableExpectations(keys=("k",))
 
 
-class TablesCase(TableVersionsCase, TableChangesCase, TableUpkeepCase, TableShapesCase):
+class TablesCase(TableVersionsCase, TableChangesCase, TableUpkeepCase, TableShapesCase, TableFollowersCase):
     """The conformance case; capabilities (``spark``, ``durable``) select what is asked."""
 
     @pytest.fixture

@@ -9,6 +9,7 @@ opened    tables as they lie there, read and compared
 known     what was read of versions, which is not read again
 log       the Delta transaction log, through delta-rs
 rewrite   changes to chosen rows
+added     files that a range of versions added
 actions   what a commit file holds
 staging   rows in files that no version names yet
 features  what the protocol asks that is not done here

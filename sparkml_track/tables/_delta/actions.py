@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._delta.locations import Location
-from sparkml_track.tables._delta.log import Log, keep_short
+from sparkml_track.tables._delta.log import NOTES, Log, keep_short
 from sparkml_track.tables._delta.outcomes import Taken, committed, translated
-from sparkml_track.tables._values import TransactionId
+from sparkml_track.tables._values import TableVersion, TransactionId
 
 _ENGINE = "sparkml_track"
 
@@ -62,6 +62,7 @@ class Change:
         metadata: a new ``metaData`` action, None to keep the table's.
         transaction: noted with it.
         metrics: counts of rows and files.
+        notes: kept with the version.
     """
 
     operation: str
@@ -72,6 +73,7 @@ class Change:
     metadata: Mapping[str, object] | None = None
     transaction: TransactionId | None = None
     metrics: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def entries(found: Log, path: Location) -> list[Entry]:
@@ -135,13 +137,30 @@ def actions_of(path: Location, version: int) -> list[dict[str, dict[str, object]
         return None if text is None else [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
+def versions(log: Log) -> tuple[TableVersion, ...]:
+    """The history the log keeps, newest first."""
+    return tuple(
+        TableVersion(int(one["version"]), one["timestamp"] / 1000, str(one.get("operation", "")), _notes(one))
+        for one in log.history()
+    )
+
+
+def _notes(commit: Mapping[str, object]) -> dict[str, str]:
+    """What was noted with a commit; other writers note there what they like."""
+    try:
+        notes = json.loads(str(commit.get(NOTES, "{}")))
+    except ValueError:
+        return {}
+    return {key: str(value) for key, value in notes.items()} if isinstance(notes, dict) else {}
+
+
 def _prefixed(table: pa.Table, prefix: str) -> dict[str, list[object]]:
     return {name[len(prefix) :]: table[name].to_pylist() for name in table.column_names if name.startswith(prefix)}
 
 
 def _lines(read: int | None, change: Change) -> list[dict[str, object]]:
     now = int(time.time() * 1000)
-    info = {
+    info: dict[str, object] = {
         "timestamp": now,
         "operation": change.operation,
         "operationParameters": dict(change.parameters),
@@ -152,6 +171,8 @@ def _lines(read: int | None, change: Change) -> list[dict[str, object]]:
     }
     if read is not None:
         info["readVersion"] = read
+    if change.notes:
+        info[NOTES] = json.dumps(dict(change.notes))
     lines: list[dict[str, object]] = [{"commitInfo": info}]
     if change.transaction:
         app, count = change.transaction

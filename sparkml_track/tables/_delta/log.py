@@ -12,7 +12,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeAlias
 from urllib.parse import unquote
@@ -30,7 +30,7 @@ from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.outcomes import Taken, committed, translated
 from sparkml_track.tables._rows.errors import first_line, no_version
 from sparkml_track.tables._rows.feed import no_feed
-from sparkml_track.tables._values import TableVersion, TransactionId
+from sparkml_track.tables._values import TransactionId
 
 _LOG = logging.getLogger(__name__)
 # Where a table has no ``delta.checkpointInterval``. delta-rs takes 100; opening a table costs what came since the last.
@@ -41,6 +41,8 @@ _LOG_FILE = re.compile(r"\d{20}\.(json|checkpoint\..*)")
 _UNFED = re.compile(r"Change Data not enabled for version: (\d+)")
 # What tells a commit from all others.
 _MARK = "commitId"
+#: Where Delta's own writers keep what a user says of a commit.
+NOTES = "userMetadata"
 #: How delta-rs commits.
 Properties: TypeAlias = CommitProperties
 
@@ -166,10 +168,17 @@ def has_transaction(log: Log, transaction: TransactionId | None) -> bool:
     return done is not None and done >= transaction[1]
 
 
-def once(transaction: TransactionId | None = None) -> CommitProperties:
-    """How delta-rs commits: for one version only, with the application's transaction if there is one, and marked."""
+def done(log: Log, application: str) -> int | None:
+    """The last count of an application."""
+    found = log.transaction_version(application)
+    return None if found is None else int(found)
+
+
+def once(transaction: TransactionId | None = None, notes: Mapping[str, str] | None = None) -> CommitProperties:
+    """How delta-rs commits: for one version only, marked, with the application's transaction and notes if any."""
     named = [Transaction(*transaction)] if transaction else None
-    return CommitProperties({_MARK: uuid.uuid4().hex}, max_commit_retries=0, app_transactions=named)
+    custom = {_MARK: uuid.uuid4().hex} | ({NOTES: json.dumps(dict(notes))} if notes else {})
+    return CommitProperties(custom, max_commit_retries=0, app_transactions=named)
 
 
 def _mark(properties: CommitProperties) -> str:
@@ -181,7 +190,7 @@ def create(
     schema: str,
     files: Sequence[StagedFile],
     description: str,
-    transaction: TransactionId | None = None,
+    properties: CommitProperties,
     by: Sequence[str] = (),
 ) -> int:
     """Commit version 0.
@@ -189,7 +198,6 @@ def create(
     Raises:
         Taken: a table appeared meanwhile.
     """
-    properties = once(transaction)
     with committed(f"creating table {path.name}", path, 0, _mark(properties)):
         try:
             create_table_with_add_actions(
@@ -216,14 +224,14 @@ def commit(
     schema: str,
     files: Sequence[StagedFile],
     mode: str,
-    transaction: TransactionId | None = None,
+    properties: CommitProperties,
 ) -> int:
     """Commit the version after ``log``'s: its files and these ("append"), or these alone ("overwrite").
 
     Raises:
         Taken: another writer made that version.
     """
-    properties, version = once(transaction), int(log.version()) + 1
+    version = int(log.version()) + 1
     with committed(f"writing table {path.name}", path, version, _mark(properties)):
         log.create_write_transaction(
             _actions(files),
@@ -279,14 +287,6 @@ def edit(
         change(log, properties)
         made = int(log.version())
     return made  # noqa: RET504 - the change may raise, and be made
-
-
-def versions(log: Log) -> tuple[TableVersion, ...]:
-    """The history the log keeps, newest first."""
-    return tuple(
-        TableVersion(int(one["version"]), one["timestamp"] / 1000, str(one.get("operation", "")))
-        for one in log.history()
-    )
 
 
 def vacuum(log: Log, name: str, keep: timedelta, *, dry_run: bool) -> list[str]:

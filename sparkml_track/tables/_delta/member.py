@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sparkml_track.errors import SparkmlError
@@ -22,6 +22,7 @@ from sparkml_track.tables._rows.constraints import constraints_of
 from sparkml_track.tables._rows.errors import already_there, other_partitions
 from sparkml_track.tables._rows.expect import settle
 from sparkml_track.tables._values import (
+    BeforeCommit,
     Mode,
     TableExpectations,
     TableInfo,
@@ -58,6 +59,7 @@ class DeltaTables(ChangedTables, KeptTables):
         evolve: bool = False,
         partition_by: Sequence[str] = (),
         made_from: Sequence[ModelRef | TableRef] = (),
+        before_commit: BeforeCommit | None = None,
     ) -> TableRef:
         del made_from  # the governor has it
         check_transaction(transaction)
@@ -74,12 +76,13 @@ class DeltaTables(ChangedTables, KeptTables):
             refuse_write(seen[0], name, removes=mode == "overwrite", feeds=True)
         settled, shape = settle(expect, info), _shape(info, partition_by, wider=evolve and mode == "append")
         staged = stage(self._session, path, data, settled, shape)
-        wanted = _Wanted(mode, schema_json(staged.columns, settled.roles), shape.by, evolve, transaction)
+        notes = _noted(staged, before_commit)
+        wanted = _Wanted(mode, schema_json(staged.columns, settled.roles), shape.by, evolve, transaction, notes)
 
         def attempt() -> int:
             found = seen.pop() if seen else log.open_log(path)
             if found is None:
-                return log.create(path, wanted.schema, staged.files, description, transaction, shape.by)
+                return log.create(path, wanted.schema, staged.files, description, wanted.properties, shape.by)
             return self._next_version(found, staged, wanted)
 
         return TableRef(name, str(staged.path), outcomes.retried(f"writing table {name}", attempt))
@@ -92,8 +95,8 @@ class DeltaTables(ChangedTables, KeptTables):
         if wanted.mode == "append" and schema != log.schema_of(found):
             metadata = log.metadata_with(found, schema)
             grown = Change("WRITE", {"mode": "Append"}, staged.files, (), True, metadata, wanted.transaction)
-            return publish(found, staged.path, int(found.version()) + 1, grown)
-        return log.commit(found, staged.path, schema, staged.files, wanted.mode, wanted.transaction)
+            return publish(found, staged.path, int(found.version()) + 1, replace(grown, notes=wanted.notes))
+        return log.commit(found, staged.path, schema, staged.files, wanted.mode, wanted.properties)
 
     def _checked(self, staged: Staged, found: log.Log, wanted: _Wanted) -> str:
         """Check what is staged against the version that is there, and give the schema of the next."""
@@ -123,6 +126,21 @@ class _Wanted:
     by: tuple[str, ...]
     evolve: bool
     transaction: TransactionId | None
+    notes: Mapping[str, str]
+
+    @property
+    def properties(self) -> log.Properties:
+        """How delta-rs commits it."""
+        return log.once(self.transaction, self.notes)
+
+
+def _noted(staged: Staged, before_commit: BeforeCommit | None) -> Mapping[str, str]:
+    """What to note with the version; what was staged goes where the caller wants no version."""
+    try:
+        return before_commit() if before_commit else {}
+    except BaseException:
+        staged.discard()
+        raise
 
 
 def _shape(info: TableInfo | None, by: Sequence[str], *, wider: bool) -> Shape:

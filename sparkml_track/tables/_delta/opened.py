@@ -17,6 +17,8 @@ from sparkml_track.schema import PROPERTY_OWNER
 from sparkml_track.tables._base import Tables
 from sparkml_track.tables._delta import log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.actions import versions
+from sparkml_track.tables._delta.added import added_files
 from sparkml_track.tables._delta.known import Known, KnownVersions
 from sparkml_track.tables._delta.locations import Location, location_of
 from sparkml_track.tables._rows.arguments import check_moment, column_list
@@ -126,6 +128,16 @@ class OpenedTables(Tables):
         present(found, ref)
         return marked(log.to_arrow(found, ref.name, columns), ref)
 
+    def appended(self, name: str, after: int, to: int, *, skip_changes: bool = False) -> DataFrame:
+        if self._session is None:
+            raise no_session(name)
+        last, _ = self._open(name, to)
+        added = added_files(last.location, range(after + 1, to + 1), skip_changes=skip_changes)
+        return spark_files.read_any(self._session, added, log.schema_of(last))
+
+    def done(self, name: str, application: str) -> int | None:
+        return log.done(self._open(name)[0], application)
+
     def describe(self, table: TableRef | str) -> TableInfo:
         return self._looked_up(table).info
 
@@ -138,7 +150,7 @@ class OpenedTables(Tables):
         return tuple(name for name in folders if log.is_table(self._root / name))
 
     def history(self, name: str) -> tuple[TableVersion, ...]:
-        return log.versions(self._open(name)[0])
+        return versions(self._open(name)[0])
 
     def _looked_up(self, table: TableRef | str) -> Known:
         """What is known of a version: read once for this object, however often it is asked."""

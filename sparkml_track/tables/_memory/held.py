@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ class Version:
     properties: Mapping[str, str] = field(default_factory=dict)
     constraints: Mapping[str, str] = field(default_factory=dict)
     partition_by: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
     time: float = field(default_factory=time.time)
     feed: pa.Table | None = None  # of an edit, which knows what it did
 
@@ -84,7 +86,7 @@ class HeldTables(Tables):
         ref = self._pinned(table, at)
         if self._session is None:
             raise no_session(ref.name)
-        return self._session.createDataFrame(self.to_arrow(ref))
+        return _frame(self._session, self.to_arrow(ref))
 
     def to_arrow(
         self, table: TableRef | str, columns: Sequence[str] | None = None, at: Moment | None = None
@@ -118,6 +120,24 @@ class HeldTables(Tables):
         count = found.num_rows
         found = found.append_column(VERSION, pa.array([number] * count, pa.int64()))
         return found.append_column(TIME, pa.array([int(version.time * 1e6)] * count, pa.timestamp("us", "UTC")))
+
+    def appended(self, name: str, after: int, to: int, *, skip_changes: bool = False) -> DataFrame:
+        if self._session is None:
+            raise no_session(name)
+        rows = [self.to_arrow(self._ref(name, version)) for version in range(after, to + 1)]
+        came = [_came(one, two) for one, two in itertools.pairwise(rows)]
+        if None in came and not skip_changes:
+            raise TableError(
+                f"version {after + 1 + came.index(None)} of table {name} deleted or changed rows; read the table whole "
+                "instead, or pass over such versions by skip_changes"
+            )
+        parts = [each for each in came if each is not None]
+        empty = rows[-1].slice(0, 0)
+        return _frame(self._session, pa.concat_tables([empty, *parts], promote_options="default"))
+
+    def done(self, name: str, application: str) -> int | None:
+        self._ref(name)
+        return self._counts.get((name, application))
 
     def files(self, table: TableRef | str) -> tuple[str, ...]:
         raise self._no_files(table)
@@ -164,7 +184,7 @@ class HeldTables(Tables):
     def history(self, name: str) -> tuple[TableVersion, ...]:
         self._ref(name)
         chain = enumerate(self._chains[name])
-        return tuple(TableVersion(number, one.time, one.operation) for number, one in chain)[::-1]
+        return tuple(TableVersion(number, one.time, one.operation, one.notes) for number, one in chain)[::-1]
 
     def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
         by = column_list(name, "by", by)
@@ -224,11 +244,11 @@ class HeldTables(Tables):
     def _altered(self, name: str, operation: str, **changes: object) -> TableRef:
         with self._lock:
             before = self._chains[name][-1]
-            version = replace(before, operation=operation, time=time.time(), feed=None, **changes)  # type: ignore[arg-type]
+            version = replace(before, operation=operation, time=time.time(), feed=None, notes={}, **changes)  # type: ignore[arg-type]
             return self._commit(name, version, None)
 
     def _next(self, name: str, rows: pa.Table, operation: str) -> Version:
-        return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time(), feed=None)
+        return replace(self._chains[name][-1], rows=rows, operation=operation, time=time.time(), feed=None, notes={})
 
     def _ref(self, table: TableRef | str, version: int | None = None) -> TableRef:
         if isinstance(table, TableRef):
@@ -258,6 +278,18 @@ class HeldTables(Tables):
         if self._session is None:
             raise no_session(name)
         return normalised(data.toArrow(), name)
+
+
+def _frame(session: SparkSession, rows: pa.Table) -> DataFrame:
+    # pyspark 4.3 drops the rows that come after an empty chunk.
+    return session.createDataFrame(rows.combine_chunks())
+
+
+def _came(before: pa.Table, after: pa.Table) -> pa.Table | None:
+    """What was appended; None if rows were changed."""
+    same = set(before.column_names) <= set(after.column_names) and before.num_rows <= after.num_rows
+    kept = after.select(before.column_names).slice(0, before.num_rows) if same else None
+    return after.slice(before.num_rows) if kept is not None and kept.equals(before) else None
 
 
 def columns_of(rows: pa.Table, name: str) -> dict[str, str]:

@@ -35,6 +35,7 @@ from sparkml_track.tables._rows.expect import (
 from sparkml_track.tables._rows.feed import is_fed
 from sparkml_track.tables._values import (
     UPSERT,
+    BeforeCommit,
     MergeRule,
     Mode,
     Moment,
@@ -69,6 +70,7 @@ class MemoryTables(HeldTables):
         evolve: bool = False,
         partition_by: Sequence[str] = (),
         made_from: Sequence[ModelRef | TableRef] = (),
+        before_commit: BeforeCommit | None = None,
     ) -> TableRef:
         del made_from  # nothing outlives the process
         check_mode(name, mode)
@@ -84,9 +86,10 @@ class MemoryTables(HeldTables):
             if info and evolve and mode == "append":
                 rows = as_kinds(rows, widened(columns_of(rows, name), info.columns))
             _check(name, rows, settled)
+            notes = before_commit() if before_commit else {}
             if info is None:
                 check_partitions(name, columns_of(rows, name), partition_by)
-                version = Version(rows, "WRITE", settled, description, partition_by=tuple(partition_by))
+                version = Version(rows, "WRITE", settled, description, partition_by=tuple(partition_by), notes=notes)
                 return self._commit(name, version, transaction)
             if partition_by and tuple(partition_by) != info.partition_by:
                 raise other_partitions(name, partition_by, info.partition_by)
@@ -94,7 +97,8 @@ class MemoryTables(HeldTables):
             check_held(name, rows, info.constraints)
             if mode == "append":
                 rows, settled = self._appended(rows, info, evolve=evolve), settle(None, info)
-            return self._commit(name, replace(self._next(name, rows, "WRITE"), expect=settled), transaction)
+            version = replace(self._next(name, rows, "WRITE"), expect=settled, notes=notes)
+            return self._commit(name, version, transaction)
 
     def _appended(self, rows: pa.Table, info: TableInfo, *, evolve: bool) -> pa.Table:
         name, before, settled = info.ref.name, self.to_arrow(info.ref), settle(None, info)
@@ -146,7 +150,7 @@ class MemoryTables(HeldTables):
                 raise no_version(ref)
             if ref == self._ref(name) and transaction is None:
                 return ref
-            again = replace(self._version(ref), operation="RESTORE", time=time.time(), feed=None)
+            again = replace(self._version(ref), operation="RESTORE", time=time.time(), feed=None, notes={})
             return self._commit(name, again, transaction)
 
     def clone(self, name: str, target: str, at: Moment | None = None) -> TableRef:
@@ -157,7 +161,7 @@ class MemoryTables(HeldTables):
             if self.exists(target):
                 raise already_there(target)
             return self._commit(
-                target, replace(self._version(ref), operation="CLONE", time=time.time(), feed=None), None
+                target, replace(self._version(ref), operation="CLONE", time=time.time(), feed=None, notes={}), None
             )
 
     def _edited(
