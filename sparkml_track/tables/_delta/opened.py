@@ -131,7 +131,7 @@ class OpenedTables(Tables):
     def appended(self, name: str, after: int, to: int, *, skip_changes: bool = False) -> DataFrame:
         if self._session is None:
             raise no_session(name)
-        last, _ = self._open(name, to)
+        last, _ = self._read(name, to)
         added = added_files(last.location, range(after + 1, to + 1), skip_changes=skip_changes)
         return spark_files.read_any(self._session, added, log.schema_of(last))
 
