@@ -168,7 +168,7 @@ class JournalError(SparkmlError):
 
 
 class LeaseHeld(SparkmlError):
-    """Another live driver holds this sweep."""
+    """Another live process holds this sweep or pipeline."""
 
 
 class JobRunning(SparkmlError):

@@ -115,6 +115,14 @@ class Home:
         """What a step of a project gave when it last ran."""
         return self.root / "steps" / project / f"{step}.json"
 
+    def pipeline_lock(self, name: str) -> Path:
+        """Held while a pipeline is updated."""
+        return self.root / "pipelines" / f"{name}.lock"
+
+    def streams(self, pipeline: str) -> Path:
+        """How far the streams of a pipeline are, by flow."""
+        return self.root / "streams" / pipeline
+
     @property
     def jobs(self) -> Path:
         """Locks of jobs, and the scheduler's memory."""

@@ -56,6 +56,8 @@ IMPORTERS = {
         "frontdoors/sparkml.py",
         "frontdoors/_sparkml_*.py",
         "monitoring*",
+        "pipelines/updating/*",
+        "pipelines/pipeline.py",
         "scoring*",
         "sql/__init__.py",
         "sql/_spark/*",

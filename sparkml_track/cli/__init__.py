@@ -10,6 +10,7 @@ sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI
 sql     queries, and the prompt
 jobs    tasks that wait for each other
+pipeline  tables made from tables: run, show
 alert   queries whose answers are watched
 catalog  what tables there are, and lineage
 guide   the pages of ``guides/``

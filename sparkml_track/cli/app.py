@@ -17,7 +17,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import alert, catalog, guide, runs, server, steps, sweeps
+from sparkml_track.cli import alert, catalog, guide, pipeline, runs, server, steps, sweeps
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.sql import command as sql
@@ -41,6 +41,7 @@ catalog.register(app)
 alert.register(app)
 jobs.register(app)
 scheduling.register(app)
+pipeline.register(app)
 guide.register(app)
 
 

@@ -19,7 +19,7 @@ from sparkml_track.refs import ModelRef, TableRef
 __all__ = ["Edge", "Job", "JobKind", "Kind", "Node", "between", "record", "record_sweep"]
 
 Kind = Literal["TABLE", "MODEL", "SWEEP", "SOURCE"]
-JobKind = Literal["PIPELINE_STEP", "SWEEP", "QUERY", "REGISTRATION", "PYTHON"]
+JobKind = Literal["PIPELINE_STEP", "PIPELINE", "SWEEP", "QUERY", "REGISTRATION", "PYTHON"]
 _log = logging.getLogger("sparkml_track.catalog")
 
 
@@ -53,7 +53,8 @@ class Job:
     """Who made something.
 
     Attributes:
-        kind: PIPELINE_STEP, SWEEP, QUERY, REGISTRATION, or PYTHON for what a script did with tables itself.
+        kind: PIPELINE_STEP, PIPELINE (a flow of one), SWEEP, QUERY, REGISTRATION, or PYTHON for what a script did with
+            tables itself.
         name: "flights.features", a sweep's name, a query's text cut short, a model's name, a script and what it did.
         run: one execution of it, as 32 hexadecimal digits: an MLflow run where there is one.
         code: digest of what was executed, empty if unknown.

@@ -139,6 +139,39 @@ SCHEMAS = {
             ("granted_by", pa.string()),
         ]
     ),
+    # What became of each flow of each update of a pipeline.
+    "pipeline_updates": pa.schema(
+        [
+            ("id", pa.string()),
+            ("pipeline", pa.string()),
+            ("update_id", pa.string()),
+            ("flow", pa.string()),
+            ("table_name", pa.string()),
+            ("table_version", pa.int64()),
+            ("state", pa.string()),  # built, unchanged, failed, skipped
+            ("why", pa.string()),
+            ("rows", pa.int64()),
+            ("started_at", TIME),
+            ("ended_at", TIME),
+            ("code", pa.string()),
+        ]
+    ),
+    "expectations": pa.schema(
+        [
+            ("id", pa.string()),
+            ("recorded_at", TIME),
+            ("pipeline", pa.string()),
+            ("update_id", pa.string()),
+            ("flow", pa.string()),
+            ("table_name", pa.string()),
+            ("table_version", pa.int64()),  # null where nothing was written
+            ("expectation", pa.string()),
+            ("condition", pa.string()),
+            ("action", pa.string()),  # warn, drop, fail, quarantine
+            ("passed", pa.int64()),
+            ("failed", pa.int64()),
+        ]
+    ),
 }
 
 

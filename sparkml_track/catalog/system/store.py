@@ -42,10 +42,13 @@ class SystemTables:
     Args:
         folder: for rows on their way.
         tables: where they end.
+
+    Attributes:
+        folder: as given.
     """
 
     def __init__(self, folder: Path, tables: Tables) -> None:
-        self._folder = folder
+        self.folder = folder
         self._tables = tables
 
     def append(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
@@ -58,7 +61,7 @@ class SystemTables:
         Raises:
             TableError: they cannot be written.
         """
-        size = spool.append(self._folder, _known(table), rows)
+        size = spool.append(self.folder, _known(table), rows)
         if size > _FLUSH_BYTES:
             self.flush(table)
 
@@ -113,13 +116,13 @@ class SystemTables:
         return frozenset(self._tables.to_arrow(name, ["id"])["id"].to_pylist() if self._tables.exists(name) else ())
 
     def _waiting(self, table: str) -> Path:
-        return spool.waiting(self._folder, _known(table))
+        return spool.waiting(self.folder, _known(table))
 
     def _lock(self, table: str) -> Path:
-        return spool.lock_of(self._folder, table)
+        return spool.lock_of(self.folder, table)
 
     def _claims(self, table: str) -> tuple[Path, ...]:
-        return tuple(sorted(self._folder.glob(f"{table}-*{_CLAIMED}")))
+        return tuple(sorted(self.folder.glob(f"{table}-*{_CLAIMED}")))
 
 
 _DESCRIPTION = "written by sparkml_track; append-only"

@@ -37,13 +37,17 @@ class Reached:
     modules: Mapping[str, str]
 
 
-def reached(objective: object) -> Reached:
+def reached(objective: object, *, script: bool = True) -> Reached:
     """Follows an objective through what it names, calls and imports, also inside of functions.
 
     What it reaches through strings (``importlib.import_module``) or through files is not seen. Nothing is imported or
     called; an ordinary objective takes a few milliseconds.
+
+    Args:
+        objective: a function.
+        script: whether names of the script that runs (``__main__``) count, where the objective is from another module.
     """
-    walk = _Walk(objective)
+    walk = _Walk(objective, script=script)
     walk.visit(getattr(objective, "__name__", "objective"), objective)
     names = {name: hashlib.sha256("".join(sorted(all_)).encode()).hexdigest()[:16] for name, all_ in walk.names.items()}
     return Reached(dict(sorted(names.items())), dict(sorted(walk.modules.items())))
@@ -94,12 +98,13 @@ _READ = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 class _Walk:
     """Collects what is reached; ``names`` may be had by several things at once."""
 
-    def __init__(self, objective: object) -> None:
+    def __init__(self, objective: object, *, script: bool) -> None:
         function = inner(objective)
         if not hasattr(function, "__qualname__"):
             function = type(function)
         # What a script holds is taken by name, wherever the function around it is from.
-        self._homes = ("__main__", str(getattr(function, "__module__", "")))
+        home = str(getattr(function, "__module__", ""))
+        self._homes = ("__main__", home) if script else (home,)
         files = (getattr(sys.modules.get(name), "__file__", None) for name in self._homes)
         self._files = [os.path.realpath(file) for file in files if file]
         self._statements: dict[str, str] | None = None

@@ -144,7 +144,9 @@ class Scheduler:
         from sparkml_track.tables import DeltaTables
 
         triggers = settings.jobs[name].triggers
-        tables = changed_tables(triggers.tables, DeltaTables(settings.home.tables_root), seen) if triggers.tables else {}
+        tables = (
+            changed_tables(triggers.tables, DeltaTables(settings.home.tables_root), seen) if triggers.tables else {}
+        )
         files = self._watch(settings, name).arrived(seen, self._clock.seconds()) if triggers.files else {}
         if not (tables or files) or self._runner.busy(settings, name):
             return
