@@ -84,6 +84,9 @@ def _log_to_stderr() -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        # pyspark prints errors with all of their Java frames, and raises them as well.
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 class _Stderr(logging.Handler):

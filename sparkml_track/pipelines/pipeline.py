@@ -84,7 +84,7 @@ class Pipeline:
             TableError: a table cannot be read.
         """
         tables = self._tables(None)
-        ready = prepared(self.declared(), tables, full_refresh, refresh_all=full_refresh_all)
+        ready = prepared(self.name, self.declared(), tables, full_refresh, refresh_all=full_refresh_all)
         return plan_of(self.name, ready, tables)
 
     def update(
@@ -122,7 +122,7 @@ class Pipeline:
             stack.enter_context(updating(self.home.pipeline_lock(self.name), self.name))
             for module in self._modules:
                 stack.enter_context(sent_by_value(module))
-            ready = prepared(declared, tables, full_refresh, refresh_all=full_refresh_all)
+            ready = prepared(self.name, declared, tables, full_refresh, refresh_all=full_refresh_all)
             system = SystemTables(self.home.system, self._tables(None))
             site = Site(tables, spark, system, self.home.streams(self.name))
             return Update(self.name, ready, site).run(shown)

@@ -35,7 +35,7 @@ def planned(pipeline: Pipeline, *refresh: str) -> dict[str, tuple[str, str]]:
 
 def wrote(pipeline: Pipeline, tables: Tables, flow: str, data: pa.Table, place: Place | None = None) -> None:
     """Writes as an update does, without Spark."""
-    ready = prepared(pipeline.declared(), tables, ())
+    ready = prepared("p", pipeline.declared(), tables)
     node = next(node for node in ready.graph.nodes if node.flow.name == flow)
     inputs: Mapping[str, int] = {name: tables.pin(name).version for name in node.names}
     app, last = application("p", flow), tables.done(flow, application("p", flow)) if tables.exists(flow) else None

@@ -146,7 +146,7 @@ def test_flows_made_in_a_loop_differ_by_their_defaults(tmp_path: Path, tables: T
     pipeline = from_file(tmp_path, text, tables)
     from sparkml_track.pipelines.planning.plan import prepared
 
-    codes = prepared(pipeline.declared(), tables, ()).codes
+    codes = prepared("p", pipeline.declared(), tables).codes
     assert len(set(codes.values())) == 2
 
 

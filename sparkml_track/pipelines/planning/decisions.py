@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sparkml_track.pipelines.declared.values import Flow, Target
 from sparkml_track.pipelines.planning.graph import Node
 from sparkml_track.pipelines.planning.marks import (
+    Made,
     Place,
     application,
     generation_of,
@@ -18,7 +19,7 @@ from sparkml_track.pipelines.planning.marks import (
 )
 from sparkml_track.tables import Tables
 
-__all__ = ["Decision", "Facts", "Work", "decide"]
+__all__ = ["Decision", "Facts", "Work", "decide", "table_generation"]
 
 #: build: write the whole table; append: the new rows of a table; stream: a stream from outside; skip: nothing;
 #: refuse: it cannot be.
@@ -36,6 +37,7 @@ class Decision:
         source: the table whose new rows are appended.
         place: how far the flow is in that table or stream; None where it begins.
         generation: of the table, while this is done.
+        version: of the table before, None where it is not there.
     """
 
     flow: Flow
@@ -44,6 +46,7 @@ class Decision:
     source: str | None = None
     place: Place | None = None
     generation: int = 0
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,14 @@ class Facts:
         pipeline: its name.
         tables: of the home.
         versions: of each table that is read; None where this update is yet to write it.
-        refreshed: targets that are built anew whatever they say of themselves.
+        refreshed: targets that are built anew whatever they say of themselves, each with the generation that begins:
+            the same for all of its flows.
     """
 
     pipeline: str
     tables: Tables
     versions: Mapping[str, int | None]
-    refreshed: frozenset[str] = frozenset()
+    refreshed: Mapping[str, int] = field(default_factory=dict)
 
 
 def decide(node: Node, target: Target, flows: Sequence[Flow], code: str, facts: Facts) -> Decision:
@@ -74,23 +78,29 @@ def decide(node: Node, target: Target, flows: Sequence[Flow], code: str, facts: 
         facts: all else.
     """
     apps = [application(facts.pipeline, flow.name) for flow in flows]
-    for name in filter(None, (target.name, target.quarantine)):
-        if facts.tables.exists(name) and not made_by(facts.tables, name, facts.pipeline, apps):
-            why = f"the table {name} is there and pipeline {facts.pipeline} did not make it; choose another name"
-            return Decision(node.flow, "refuse", why)
+    # Each table is opened as seldom as can be: that is most of what a plan costs.
+    history = facts.tables.history(target.name) if facts.tables.exists(target.name) else ()
+    made, version = last_made(history, facts.pipeline), history[0].version if history else None
+    if taken := _taken(target, apps, facts, known=not history or made is not None):
+        why = f"the table {taken} is there and pipeline {facts.pipeline} did not make it; choose another name"
+        return Decision(node.flow, "refuse", why, version=version)
     if target.kind == "materialized view":
-        work, why = _whole(node, target, code, facts)
-        return Decision(node.flow, work, why)
-    return _onward(node, target, apps, facts)
+        work, why = _whole(node, target, made, code, facts) if history else ("build", "it is not there yet")
+        return Decision(node.flow, work, why, version=version)
+    return replace(_onward(node, target, apps, facts), version=version)
 
 
-def _whole(node: Node, target: Target, code: str, facts: Facts) -> tuple[Work, str]:
-    """A materialized view."""
-    if not facts.tables.exists(target.name):
-        return "build", "it is not there yet"
+def _taken(target: Target, apps: Sequence[str], facts: Facts, *, known: bool) -> str:
+    """A table of another maker where one of this pipeline is to be, empty if there is none."""
+    names = [*([] if known else [target.name]), *([target.quarantine] if target.quarantine else [])]
+    taken = (name for name in names if facts.tables.exists(name))
+    return next((name for name in taken if not made_by(facts.tables, name, facts.pipeline, apps)), "")
+
+
+def _whole(node: Node, target: Target, made: Made | None, code: str, facts: Facts) -> tuple[Work, str]:
+    """A materialized view that is there."""
     if target.name in facts.refreshed:
         return "build", "full refresh"
-    made = last_made(facts.tables, target.name, facts.pipeline)
     if made is None:
         return "build", "its log no longer says what it was made from"
     if made.changed_by:
@@ -115,20 +125,19 @@ def _differing(name: str, inputs: Mapping[str, int], versions: Mapping[str, int 
 
 def _onward(node: Node, target: Target, apps: Sequence[str], facts: Facts) -> Decision:
     """A flow into a streaming table."""
-    flow, generation = node.flow, _generation(target, apps, facts.tables)
-    fresh = target.name in facts.refreshed
+    flow, fresh = node.flow, target.name in facts.refreshed
+    generation = facts.refreshed[target.name] if fresh else table_generation(target, apps, facts.tables)
     place = None if fresh else place_of(facts.tables, target.name, application(facts.pipeline, flow.name))
     if place is not None and place.generation < generation:
         place = None  # another flow began the table anew
     source = next(iter(node.streams), None)
-    generation += fresh and facts.tables.exists(target.name)
     if source is None:
         return Decision(flow, "stream", "full refresh" if fresh else "whatever came since", None, place, generation)
     work, why = _range(source, place, fresh=fresh, skips=node.streams[source], facts=facts)
     return Decision(flow, work, why, source, place, generation)
 
 
-def _generation(target: Target, apps: Sequence[str], tables: Tables) -> int:
+def table_generation(target: Target, apps: Sequence[str], tables: Tables) -> int:
     """Of the table and that of its rows that are kept apart: a full refresh that was killed between both goes on."""
     return max(generation_of(tables, name, apps) for name in filter(None, (target.name, target.quarantine)))
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sparkml_track.tables import Tables, TransactionId
+from sparkml_track.tables import Tables, TableVersion, TransactionId
 
 __all__ = ["Made", "Place", "application", "generation_of", "last_made", "made_by", "notes_of", "place_of"]
 
@@ -84,13 +84,19 @@ def generation_of(tables: Tables, table: str, apps: Sequence[str]) -> int:
 def made_by(tables: Tables, table: str, pipeline: str, apps: Sequence[str]) -> bool:
     """Whether a table is this pipeline's own."""
     # Counts outlive notes, which go when the log is cleaned.
-    return any(tables.done(table, app) is not None for app in apps) or last_made(tables, table, pipeline) is not None
+    made = last_made(tables.history(table), pipeline)
+    return made is not None or any(tables.done(table, app) is not None for app in apps)
 
 
-def last_made(tables: Tables, table: str, pipeline: str) -> Made | None:
-    """The last version that a pipeline made, None where the log knows none."""
+def last_made(history: Sequence[TableVersion], pipeline: str) -> Made | None:
+    """The last version that a pipeline made, None where the log knows none.
+
+    Args:
+        history: of the table, newest first.
+        pipeline: its name.
+    """
     changed = ""
-    for version in tables.history(table):
+    for version in history:
         if version.notes.get("pipeline") == pipeline:
             return Made(version.version, version.notes.get("code", ""), _inputs(version.notes), changed)
         if version.operation not in _QUIET:

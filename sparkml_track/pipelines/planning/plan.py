@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from sparkml_track.errors import InvalidInput
 from sparkml_track.pipelines.declared.values import Declared
 from sparkml_track.pipelines.planning.code import code_digest
-from sparkml_track.pipelines.planning.decisions import Decision, Facts, decide
+from sparkml_track.pipelines.planning.decisions import Decision, Facts, decide, table_generation
 from sparkml_track.pipelines.planning.graph import Graph, graph_of
+from sparkml_track.pipelines.planning.marks import application
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import Tables
 
@@ -25,13 +26,13 @@ class Prepared:
         graph: of the flows.
         codes: digest of each flow.
         pinned: the inputs, all looked at together.
-        refreshed: targets that are built anew.
+        refreshed: targets that are built anew, with the generation that begins.
     """
 
     graph: Graph
     codes: Mapping[str, str]
     pinned: Mapping[str, TableRef]
-    refreshed: frozenset[str]
+    refreshed: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,13 @@ class Plan:
         return tuple(one for one in self.decisions if one.work == "refuse")
 
 
-def prepared(declared: Declared, tables: Tables, refresh: Collection[str], *, refresh_all: bool = False) -> Prepared:
+def prepared(
+    pipeline: str, declared: Declared, tables: Tables, refresh: Collection[str] = (), *, refresh_all: bool = False
+) -> Prepared:
     """Looks at a pipeline and pins its inputs.
 
     Args:
+        pipeline: its name.
         declared: what its files say.
         tables: of the home.
         refresh: names of tables that are to be built anew.
@@ -67,7 +71,8 @@ def prepared(declared: Declared, tables: Tables, refresh: Collection[str], *, re
         InvalidInput: as ``graph_of``; a name in ``refresh`` that is not one of its tables; two streams in one flow.
         TableError: an input cannot be opened.
     """
-    refreshed = frozenset(declared.targets) if refresh_all else frozenset(_refreshed(refresh, declared))
+    names = declared.targets if refresh_all else tuple(_refreshed(refresh, declared))
+    refreshed = {name: _next_generation(pipeline, declared, name, tables) for name in names}
     graph = graph_of(declared, tables.names())
     problems = [
         f"{node.flow.place}: flow {node.flow.name} reads the new rows of {' and '.join(node.streams)}; a flow follows "
@@ -99,8 +104,11 @@ def plan_of(pipeline: str, ready: Prepared, tables: Tables) -> Plan:
         facts = Facts(pipeline, tables, versions, ready.refreshed)
         made = decide(node, target, declared.flows_of(target.name), ready.codes[node.flow.name], facts)
         decisions.append(made)
-        for name in filter(None, (target.name, target.quarantine)):
-            versions[name] = _after(name, made, versions, tables)
+        waits = made.work not in ("skip", "refuse") or (target.name in versions and versions[target.name] is None)
+        versions[target.name] = None if waits else made.version
+        if target.quarantine:
+            there = not waits and tables.exists(target.quarantine)
+            versions[target.quarantine] = tables.pin(target.quarantine).version if there else None
     warnings = tuple(
         f"{node.flow.place}: what {node.flow.name} reads may not be known whole, since its function needs rows to say "
         f"so ({node.problem})"
@@ -110,12 +118,9 @@ def plan_of(pipeline: str, ready: Prepared, tables: Tables) -> Plan:
     return Plan(tuple(decisions), tuple(ready.pinned.values()), warnings)
 
 
-def _after(name: str, made: Decision, versions: Mapping[str, int | None], tables: Tables) -> int | None:
-    """The version that a table has when this flow is done; None for one that is not known yet."""
-    writes = made.work not in ("skip", "refuse")
-    if writes or (name in versions and versions[name] is None) or not tables.exists(name):
-        return None
-    return tables.pin(name).version
+def _next_generation(pipeline: str, declared: Declared, name: str, tables: Tables) -> int:
+    apps = [application(pipeline, flow.name) for flow in declared.flows_of(name)]
+    return table_generation(declared.targets[name], apps, tables) + 1 if tables.exists(name) else 0
 
 
 def _inputs(graph: Graph) -> Iterator[str]:

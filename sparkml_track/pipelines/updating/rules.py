@@ -11,9 +11,9 @@ from sparkml_track.errors import DataError
 from sparkml_track.pipelines.declared.values import Declared, Expectation
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, SparkSession
 
-__all__ = ["BROKEN", "Checked", "Counted", "checked", "refuse_failed", "summed", "unparsed"]
+__all__ = ["BROKEN", "Checked", "Counted", "RulesBroken", "checked", "refuse_failed", "summed", "unparsed"]
 
 #: The column of a quarantine table that names the rules its row did not meet.
 BROKEN = "_broken_rules"
@@ -26,6 +26,18 @@ class Counted:
     rule: Expectation
     passed: int
     failed: int
+
+
+class RulesBroken(DataError):
+    """Rows broke a rule that nothing may break.
+
+    Attributes:
+        counted: rows for each rule.
+    """
+
+    def __init__(self, message: str, counted: Sequence[Counted]) -> None:
+        super().__init__(message)
+        self.counted = tuple(counted)
 
 
 class Checked:
@@ -94,7 +106,7 @@ def refuse_failed(counted: Sequence[Counted]) -> None:
     """Refuses rows that break a rule which nothing may break.
 
     Raises:
-        DataError: names each such rule, and how many rows broke it.
+        RulesBroken: names each such rule, and how many rows broke it.
     """
     broken = [one for one in counted if one.rule.action == "fail" and one.failed]
     if broken:
@@ -103,7 +115,7 @@ def refuse_failed(counted: Sequence[Counted]) -> None:
             f"{one.passed + one.failed:,} rows"
             for one in broken
         )
-        raise DataError(f"expectation {each}; nothing was written")
+        raise RulesBroken(f"expectation {each}; nothing was written", counted)
 
 
 def summed(one: Sequence[Counted], other: Sequence[Counted]) -> tuple[Counted, ...]:
@@ -113,15 +125,14 @@ def summed(one: Sequence[Counted], other: Sequence[Counted]) -> tuple[Counted, .
     return tuple(Counted(a.rule, a.passed + b.passed, a.failed + b.failed) for a, b in zip(one, other, strict=True))
 
 
-def unparsed(declared: Declared) -> list[str]:
-    """A sentence for each expectation that is not SQL; needs a session."""
-    from pyspark.sql import functions as f
-
+def unparsed(declared: Declared, spark: SparkSession) -> list[str]:
+    """A sentence for each expectation that is not SQL."""
+    parser: Any = spark._jsparkSession.sessionState().sqlParser()  # noqa: SLF001  # it has no other door
     problems = []
     for target in declared.targets.values():
         for rule in target.expectations:
             try:
-                f.expr(rule.condition)
+                parser.parseExpression(rule.condition)
             except Exception as error:
                 if not is_spark_error(error):
                     raise

@@ -19,7 +19,7 @@ from sparkml_track.pipelines.planning.graph import Node
 from sparkml_track.pipelines.planning.plan import Prepared
 from sparkml_track.pipelines.updating.books import Books
 from sparkml_track.pipelines.updating.executed import Executor, FlowResult
-from sparkml_track.pipelines.updating.rules import unparsed
+from sparkml_track.pipelines.updating.rules import RulesBroken, unparsed
 from sparkml_track.pipelines.updating.writer import Writer
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import Tables
@@ -93,7 +93,7 @@ class Update:
         Raises:
             InvalidInput: expectations that do not parse; nothing was started.
         """
-        if problems := unparsed(self._ready.graph.declared):
+        if problems := unparsed(self._ready.graph.declared, self._site.spark):
             raise InvalidInput(*problems)
         results = []
         for result in self._results():
@@ -117,7 +117,6 @@ class Update:
                 return FlowResult(node.flow.name, target.name, "skipped", f"{name} {self._broken[name]}")
             if name not in self._versions:
                 return FlowResult(node.flow.name, target.name, "skipped", f"{name} has no version yet")
-        caught: FlowResult | None = None
         try:
             decision = self._decided(node)
             if decision.work == "skip":
@@ -126,8 +125,8 @@ class Update:
                 return FlowResult(node.flow.name, target.name, "failed", decision.why)
             return self._executor.run(decision, self._writer(node))
         except Exception as error:  # noqa: BLE001  # whatever a flow raises ends this flow alone
-            caught = FlowResult(node.flow.name, target.name, "failed", _said(error, node))
-        return caught
+            counted = error.counted if isinstance(error, RulesBroken) else ()
+            return FlowResult(node.flow.name, target.name, "failed", _said(error, node), counted=counted)
 
     def _decided(self, node: Node) -> Decision:
         declared = self._ready.graph.declared
