@@ -171,9 +171,16 @@ class _Killed(BaseException):
     """Ends an update as a kill does, for what is on disk."""
 
 
-@pytest.mark.parametrize("table", ["events", "events_quarantine"])
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("refresh", [(), ("events",)])
+@pytest.mark.parametrize(
+    ("table", "moment", "refresh"),
+    [
+        ("events", "before", ()),
+        ("events", "after", ()),
+        ("events_quarantine", "before", ()),
+        ("events_quarantine", "after", ()),
+        ("events_quarantine", "after", ("events",)),
+    ],
+)
 def test_an_update_that_dies_at_a_commit_is_finished_by_the_next(
     tmp_path: Path, tables: Tables, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, table: str, moment: str,
     refresh: Sequence[str],
