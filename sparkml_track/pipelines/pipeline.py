@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from sparkml_track.errors import InvalidInput
+from sparkml_track.errors import InvalidInput, SetupError
 from sparkml_track.home import Home
 from sparkml_track.pipelines.declared.files import declare_files
 from sparkml_track.pipelines.declared.registry import Registry, declaring
@@ -109,18 +110,23 @@ class Pipeline:
         Raises:
             InvalidInput: as ``plan``; also expectations that do not parse. Nothing was started.
             LeaseHeld: another update of this pipeline is at work.
+            SetupError: the session was stopped, or is one of Spark Connect.
             TableError: as ``plan``.
         """
         from sparkml_track.adapters.spark.by_value import sent_by_value
+        from sparkml_track.adapters.spark.errors import check_session
         from sparkml_track.catalog.system.store import SystemTables
         from sparkml_track.pipelines.updating.lock import updating
         from sparkml_track.pipelines.updating.update import Site, Update
 
+        check_session(spark)
+        if not hasattr(spark, "_jsparkSession"):
+            raise SetupError("a pipeline is updated by a classic session of Spark, and this is one of Spark Connect")
         self._read_again()
         declared, tables = self.declared(), self._tables(spark)
         with ExitStack() as stack:
             stack.enter_context(updating(self.home.pipeline_lock(self.name), self.name))
-            for module in self._modules:
+            for module in (*self._modules, *_imported(declared)):
                 stack.enter_context(sent_by_value(module))
             ready = prepared(self.name, declared, tables, full_refresh, refresh_all=full_refresh_all)
             system = SystemTables(self.home.system, self._tables(None))
@@ -137,4 +143,13 @@ class Pipeline:
     def _tables(self, spark: SparkSession | None) -> Tables:
         from sparkml_track.tables import DeltaTables
 
-        return self._given if self._given is not None else DeltaTables(self.home.tables, spark)
+        return self._given if self._given is not None else DeltaTables(self.home.tables_root, spark)
+
+
+def _imported(declared: Declared) -> list[ModuleType]:
+    """Modules of the user that flows reach; Spark's workers may not find them."""
+    from sparkml_track.pipelines.planning.code import user_modules
+
+    queries = [*(flow.query for flow in declared.flows), *(view.query for view in declared.views.values())]
+    names = user_modules(queries)
+    return [sys.modules[name] for name in sorted(names) if name in sys.modules]

@@ -18,7 +18,7 @@ def last_updates(home: Home) -> dict[str, list[dict[str, Any]]]:
     """
     from sparkml_track.tables import DeltaTables
 
-    system = SystemTables(home.system, DeltaTables(home.tables))
+    system = SystemTables(home.system, DeltaTables(home.tables_root))
     flows = sorted(system.rows("pipeline_updates").to_pylist(), key=lambda row: row["started_at"])
     last = {row["pipeline"]: row["update_id"] for row in flows}
     rules: dict[tuple[str, str], list[dict[str, Any]]] = {}

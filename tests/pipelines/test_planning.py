@@ -291,3 +291,35 @@ def test_a_quarantine_is_read_after_the_table_that_fills_it(tmp_path: Path, tabl
     def good(): return dp.read("raw")
     """
     assert list(planned(from_file(tmp_path, text, tables))) == ["good", "bad"]
+
+
+def test_an_output_that_is_there_under_another_spelling_is_refused(tmp_path: Path, tables: Tables) -> None:
+    tables.write("main.default.a", rows(1))
+    with pytest.raises(InvalidInput, match=r"the table a is there as main\.default\.a; name the output so"):
+        from_file(tmp_path, "@dp.materialized_view\ndef a(): return dp.read('raw')", tables).plan()
+
+
+def test_a_module_beside_the_file_is_part_of_its_code(tmp_path: Path, tables: Tables) -> None:
+    text = "import beside_flows\n@dp.materialized_view\ndef a(): return beside_flows.cut(dp.read('raw'))"
+    (tmp_path / "beside_flows.py").write_text("def cut(rows): return rows.limit(1)")
+    wrote(from_file(tmp_path, text, tables), tables, "a", rows(1))
+    assert planned(from_file(tmp_path, text, tables))["a"][0] == "skip"
+    (tmp_path / "beside_flows.py").write_text("def cut(rows): return rows.limit(2)")
+    assert planned(from_file(tmp_path, text, tables))["a"] == ("build", "its code changed")
+
+
+def test_what_a_function_for_spark_calls_is_part_of_the_code(tmp_path: Path, tables: Tables) -> None:
+    text = """
+    from pyspark.sql import functions as F
+
+    def times(v): return {factor} * v
+
+    @F.udf("long")
+    def twice(v): return times(v)
+
+    @dp.materialized_view
+    def a(): return dp.read("raw").select(twice("v"))
+    """
+    wrote(from_file(tmp_path, text.format(factor=2), tables), tables, "a", rows(1))
+    assert planned(from_file(tmp_path, text.format(factor=2), tables))["a"][0] == "skip"
+    assert planned(from_file(tmp_path, text.format(factor=3), tables))["a"] == ("build", "its code changed")

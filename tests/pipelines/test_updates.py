@@ -52,11 +52,12 @@ def system(home: Path, table: str) -> list[dict[str, object]]:
 
 
 BATCH = """
+import twice_beside
 from pyspark.sql import functions as F
 
 @F.udf("long")
 def twice(v):
-    return 2 * v
+    return twice_beside.doubled(v)  # Spark's workers do not have this module
 
 @dp.materialized_view(comment="up to two")
 @dp.expect("even", "v % 2 = 0")
@@ -83,6 +84,7 @@ def behind():
 def test_rows_are_checked_in_one_pass_and_failures_end_what_hangs_on_them(
     tmp_path: Path, tables: Tables, spark: SparkSession
 ) -> None:
+    (tmp_path / "twice_beside.py").write_text("def doubled(v):\n    return 2 * v\n")
     result = from_file(tmp_path, BATCH.format(most=2), tables).update(spark)
     assert states(result) == {"good": "built", "doubled": "built", "wrong": "failed", "behind": "skipped"}
     assert (values(tables, "good"), values(tables, "good_quarantine"), values(tables, "doubled")) == ([1], [2], [2])

@@ -153,7 +153,8 @@ class _Walk:
             self._note(function.__qualname__, objectives.source_digest(function))
         if written not in self._homes:  # of another module, or a decorator's around one of ours
             self._module(written)
-            for name, value in _captured(function):
+            # Functions for Spark keep what they wrap in an object.
+            for name, value in (*_captured(function), ("__wrapped__", getattr(function, "__wrapped__", None))):
                 if isinstance(value, _FUNCTIONS):
                     self.visit(name, value)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import FunctionType
 
 from sparkml_track.engine.identity.objective_code import plain, reached
@@ -12,7 +12,7 @@ from sparkml_track.pipelines.declared.sql_words import words_of
 from sparkml_track.pipelines.declared.values import Query, SqlQuery, Target
 from sparkml_track.pipelines.planning.graph import Node
 
-__all__ = ["code_digest"]
+__all__ = ["code_digest", "user_modules"]
 
 
 def code_digest(node: Node, target: Target, seen: dict[int, object] | None = None) -> str:
@@ -31,6 +31,13 @@ def code_digest(node: Node, target: Target, seen: dict[int, object] | None = Non
         "partition_by": target.partition_by,
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def user_modules(queries: Iterable[Query]) -> set[str]:
+    """The names of the user's own modules that functions reach, beside those that they are in."""
+    return {
+        name for query in queries if not isinstance(query, SqlQuery) for name in reached(query, script=False).modules
+    }
 
 
 def _described(query: Query, seen: dict[int, object]) -> object:

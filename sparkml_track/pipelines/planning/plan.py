@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from sparkml_track.catalog.names import full_name
 from sparkml_track.errors import InvalidInput
 from sparkml_track.pipelines.declared.values import Declared
 from sparkml_track.pipelines.planning.code import code_digest
@@ -87,6 +88,7 @@ def prepared(
         for name in node.streams
         if declared.targets[node.flow.target].kind == "materialized view"
     ]
+    problems += _spelled_otherwise(declared, tables.names())
     if problems:
         raise InvalidInput(*problems)
     seen: dict[int, object] = {}
@@ -116,6 +118,16 @@ def plan_of(pipeline: str, ready: Prepared, tables: Tables) -> Plan:
         if node.problem
     )
     return Plan(tuple(decisions), tuple(ready.pinned.values()), warnings)
+
+
+def _spelled_otherwise(declared: Declared, known: Collection[str]) -> Iterator[str]:
+    """Outputs whose full name a table has that is spelled in another way: a query could not tell them apart."""
+    spelled = {full_name(name).lower(): name for name in known}
+    for target in declared.targets.values():
+        for name in filter(None, (target.name, target.quarantine)):
+            there = spelled.get(full_name(name).lower(), name)
+            if there != name and name not in known:
+                yield f"{target.place}: the table {name} is there as {there}; name the output so, or otherwise"
 
 
 def _next_generation(pipeline: str, declared: Declared, name: str, tables: Tables) -> int:
