@@ -143,7 +143,7 @@ class Pipeline:
     def _tables(self, spark: SparkSession | None) -> Tables:
         from sparkml_track.tables import DeltaTables
 
-        return self._given if self._given is not None else DeltaTables(self.home.tables_root, spark)
+        return self._given if self._given is not None else DeltaTables(self.home.tables_root, spark, lineage=False)
 
 
 def _imported(declared: Declared) -> list[ModuleType]:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pytest
 
-from sparkml_track.catalog.lineage.graph import edges_in, lineage_of, node_named
+from sparkml_track.catalog.lineage.graph import Recorded
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import InvalidInput, LeaseHeld
 from sparkml_track.home import Home
@@ -111,8 +110,9 @@ def test_rows_are_checked_in_one_pass_and_failures_end_what_hangs_on_them(
     assert (updates["good"]["state"], updates["good"]["table_version"], updates["good"]["rows"]) == ("built", 0, 1)
     assert updates["behind"]["why"] == "wrong failed"
 
-    edges = edges_in(pa.Table.from_pylist(system(tmp_path / "home", "lineage")))
-    graph = lineage_of(node_named("doubled", None, edges), edges, "up")
+    found = Home(tmp_path / "home")
+    recorded = Recorded(SystemTables(found.system, DeltaTables(found.tables)).rows("lineage"))
+    graph = recorded.around(recorded.named("doubled", None), "up")
     assert {str(edge.source) for edge in graph.edges} >= {"table main.default.good@0", "table main.default.raw@0"}
 
     again = from_file(tmp_path, BATCH.format(most=2), tables).update(spark)

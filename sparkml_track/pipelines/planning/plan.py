@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from sparkml_track.catalog.names import full_name
 from sparkml_track.errors import InvalidInput
+from sparkml_track.governance.names import full_name
 from sparkml_track.pipelines.declared.values import Declared
 from sparkml_track.pipelines.planning.code import code_digest
 from sparkml_track.pipelines.planning.decisions import Decision, Facts, decide, table_generation
