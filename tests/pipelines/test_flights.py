@@ -41,7 +41,8 @@ def carrier_delays():
 @dp.materialized_view(name="air.training_set")
 def training_set():
     rows = dp.read("arrived").join(dp.read("carrier_delays"), "carrier").join(dp.read("plane_ages"), "tailnum", "left")
-    return rows.select("flight", "day", "hour", "origin", "dest", "late_share", "age", is_late("arr_delay"))
+    late = is_late("arr_delay").alias("late")
+    return rows.select("flight", "day", "hour", "origin", "dest", "late_share", "age", late)
 """
 SQL = """
 CREATE OR REFRESH MATERIALIZED VIEW plane_ages (
