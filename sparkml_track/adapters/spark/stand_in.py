@@ -59,7 +59,7 @@ class StandIn:
 def without_session(stand_in: StandIn) -> Iterator[None]:
     """Lets pyspark's functions make columns where there is no session: they ask the stand-in instead of a JVM."""
     from pyspark import SparkContext
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession, functions
     from pyspark.sql.udf import UserDefinedFunction
 
     # Called on the class, as in reduce(DataFrame.unionByName, frames), they look for a frame of Spark.
@@ -72,6 +72,8 @@ def without_session(stand_in: StandIn) -> Iterator[None]:
             (SparkSession, "_instantiatedSession", None),
             (SparkSession, "_activeSession", None),
             (UserDefinedFunction, "__call__", stand_in._itself),
+            # It imports pandas, which takes longer than all else.
+            (functions, "lit", stand_in._itself),
         ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     try:
