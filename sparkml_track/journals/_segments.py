@@ -39,15 +39,20 @@ class _Flush(threading.Thread):
     def __init__(self, write: Callable[[Sequence[bytes]], None], payloads: Sequence[bytes]) -> None:
         super().__init__(name="sparkml-journal", daemon=True)
         self._write, self._payloads = write, payloads
-        self.error: JournalError | LeaseHeld | None = None
+        # Until it has ended well: whoever is interrupted does not know what is there.
+        self.error: JournalError | LeaseHeld | None = JournalError(
+            "the journal was interrupted while it wrote; results acknowledged before are kept. Run the same command "
+            "again to go on"
+        )
 
     @override
     def run(self) -> None:
         try:
             self._write(self._payloads)
+            self.error = None
         except (JournalError, LeaseHeld) as error:
             self.error = error
-        except BaseException as error:  # noqa: BLE001 - the journal says it, on the driver's thread
+        except Exception as error:  # noqa: BLE001 - the journal says it, on the driver's thread
             self.error = JournalError(f"the journal cannot be written: {type(error).__name__}: {error}")
 
 
@@ -104,9 +109,9 @@ class SegmentJournal(Journal):
     @override
     def flush(self) -> None:
         self._usable()
-        if self._behind is not None:
+        if self._behind is not None and self._behind.is_alive():
             self._behind.join()
-            self._settle()
+        self._settle()
         if self._pending:
             self._handed_over().run()
             self._settle()

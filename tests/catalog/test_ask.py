@@ -229,3 +229,14 @@ def test_a_partitioned_table_of_another_writer_is_asked_as_its_log_says(catalog:
     assert catalog.sql(text).cached
     assert catalog.sql("SELECT v FROM air.days WHERE day = '2013-01-02'").rows.to_pylist() == [{"v": 3}]
     assert catalog.sql("SELECT v FROM air.days", at={"air.days": 0}).rows.num_rows == 2
+
+
+def test_tables_of_a_home_in_an_object_store_are_asked_like_others(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    catalog = Catalog(Home.find(f"{s3}/home"), engine)
+    catalog.tables.write("flights", ROWS)
+    catalog.tables.write("flights", pa.table({"k": ["c"], "v": [3]}), mode="append")
+    assert total(catalog, "flights") == sum(ROWS["v"].to_pylist()) + 3
+    assert total(catalog, "flights", at={"flights": 0}) == sum(ROWS["v"].to_pylist())

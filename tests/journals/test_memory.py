@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkml_track.errors import SpecError
+from sparkml_track.errors import JournalError, SpecError
 from sparkml_track.journals import Journal, Record, open_journal
 from sparkml_track.journals._memory import MemoryHome, open_memory
 from sparkml_track.testing.journals import JournalCase
@@ -39,3 +39,19 @@ def test_without_a_home_each_journal_is_alone() -> None:
 def test_a_bad_id_is_refused_without_a_home_too() -> None:
     with pytest.raises(SpecError):
         open_journal(None, "a/b")
+
+
+def test_after_an_interrupted_flush_nothing_is_written_over_what_may_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = open_memory("sweep", home := MemoryHome())
+    journal.append([Record("plan", {})])
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(journal._lease, "check", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.flush()
+    journal.append([Record("plan", {})])
+    with pytest.raises(JournalError, match="was interrupted while it wrote"):
+        journal.flush()
+    assert len(home.sweeps["sweep"].segments) == 1

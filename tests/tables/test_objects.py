@@ -214,3 +214,12 @@ def test_a_writer_killed_before_its_commit_leaves_the_old_version_and_files_for_
     there = {str(found.location) for found in location_of(f"{s3}/t").walk()}
     assert {path for path in there if "/_delta_log/" not in path} == set(tables.files("t"))
     assert tables.to_arrow("t").num_rows == 4
+
+
+def test_files_of_tasks_that_were_tried_again_go_with_vacuum(tables: DeltaTables) -> None:
+    kept = tables.files(tables.write("t", ROWS))[0]
+    folder = location_of(kept).parent
+    with (folder / "part-00000-9-00000.parquet").sink() as out:
+        out.write(b"of a try that failed")
+    assert tables.vacuum("t", timedelta(0)) == (f"{folder.name}/part-00000-9-00000.parquet",)
+    assert tables.to_arrow("t").num_rows == 2

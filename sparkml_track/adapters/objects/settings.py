@@ -124,16 +124,23 @@ class ObjectSettings:
             "retry_timeout": f"{self.patience:g}s",
         }
 
-    def for_arrow(self) -> dict[str, Any]:
-        """Arguments of ``pyarrow.fs.S3FileSystem``."""
+    def for_tasks(self) -> dict[str, Any]:
+        """Arguments of ``pyarrow.fs.S3FileSystem``, and ``attempts``: plain values, which travel to tasks of Spark.
+
+        They travel in the task's closure, over Spark's own channel, never in its configuration. Where the machine gives
+        credentials there are none to travel, and tasks take those of theirs.
+        """
+        scheme, _, host = self.endpoint.rpartition("://")
         named: dict[str, Any] = {
-            "endpoint_override": self.endpoint,
+            "endpoint_override": host,
+            "scheme": scheme,
             "region": self.region,
             "access_key": self.access_key,
             "secret_key": self.secret_key,
             "session_token": self.token,
             "connect_timeout": self.connect,
             "request_timeout": self.request,
+            "attempts": self.retries + 1,
         }
         return {key: value for key, value in named.items() if value}
 

@@ -12,6 +12,7 @@ rewrite   changes to chosen rows
 added     files that a range of versions added
 actions   what a commit file holds
 staging   rows in files that no version names yet
+task_files  what Spark's tasks do with files in object stores
 features  what the protocol asks that is not done here
 outcomes  how a try to write ends
 spark     Spark writes and reads plain Parquet

@@ -158,6 +158,14 @@ def staged_files(folder: Location, partitions: Partitions) -> tuple[StagedFile, 
     return tuple(replace(file, partition=partitions.get(Path(file.path).name, {})) for file in found if file.rows)
 
 
+def staged_file(
+    folder: Location, name: str, size: int, footer: bytes, partition: Mapping[str, str | None]
+) -> StagedFile:
+    """A file of which somebody else read the footer."""
+    found = pq.read_metadata(pa.BufferReader(footer))
+    return replace(_described((folder / name).below(folder.parent), size, found), partition=partition)
+
+
 def summed(files: Sequence[StagedFile], table: Location, columns: Iterable[str]) -> Written:
     """Add up rows and the nulls of ``columns``."""
     nulls = {column: sum(_nulls(file, table, column) for file in files) for column in columns}
@@ -212,7 +220,10 @@ def sweep_leftovers(table: Location, named: Collection[str], keep: timedelta, *,
 
 
 def _staged(each: FoundFile, table: Location) -> StagedFile:
-    footer = pq.read_metadata(each.location.source())
+    return _described(each.location.below(table), each.size, pq.read_metadata(each.location.source()))
+
+
+def _described(path: str, size: int, footer: pq.FileMetaData) -> StagedFile:
     nulls, lowest, highest = dict[str, int](), dict[str, object](), dict[str, object]()
     for index in range(footer.num_columns):
         chunks = [footer.row_group(group).column(index) for group in range(footer.num_row_groups)]
@@ -224,7 +235,7 @@ def _staged(each: FoundFile, table: Location) -> StagedFile:
         bounds = _bounds([chunk.statistics for chunk in chunks])
         if bounds:
             lowest[name], highest[name] = bounds
-    return StagedFile(each.location.below(table), each.size, footer.num_rows, nulls, lowest, highest)
+    return StagedFile(path, size, footer.num_rows, nulls, lowest, highest)
 
 
 def _bounds(chunks: Sequence[pq.Statistics]) -> tuple[object, object] | None:

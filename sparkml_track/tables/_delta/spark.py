@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from sparkml_track.adapters.spark.by_value import sent_by_value
 from sparkml_track.adapters.spark.errors import translated
-from sparkml_track.errors import NotBuilt, TableError
+from sparkml_track.errors import TableError
+from sparkml_track.tables._delta import task_files
 from sparkml_track.tables._delta.locations import Location
+from sparkml_track.tables._rows.arrow import arrow_of
 from sparkml_track.tables._rows.difference import CHANGE
 from sparkml_track.tables._rows.errors import repeated_keys
 
@@ -28,13 +33,29 @@ _COMMITTER = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenByTask:
+    """A file that a task wrote.
+
+    Attributes:
+        name: in its folder.
+        size: bytes.
+        partition: values of the partition columns, as the log writes them.
+        footer: a Parquet file of its footer alone.
+    """
+
+    name: str
+    size: int
+    partition: Mapping[str, str | None]
+    footer: bytes
+
+
 def stage_frame(data: DataFrame, folder: Location, by: Sequence[str] = ()) -> None:
     """Compute ``data`` and write it into ``folder``; with partition columns, into folders named after their values.
 
     Delta's timestamps are microseconds: the session's ``spark.sql.parquet.outputTimestampType`` is set so, because
     Spark has no such option on a writer.
     """
-    refuse_objects(folder)
     with translated(f"writing table {folder.parent.name}", TableError):
         data.sparkSession.conf.set(_TIMESTAMPS, "TIMESTAMP_MICROS")
         rows = _without_empty_text(data, by) if by else data
@@ -42,10 +63,38 @@ def stage_frame(data: DataFrame, folder: Location, by: Sequence[str] = ()) -> No
         (writer.partitionBy(*by) if by else writer).parquet(f"file:{folder.path}")
 
 
-def refuse_objects(location: Location) -> None:
-    """Refuse what Spark cannot reach by itself."""
-    if location.path is None:
-        raise NotBuilt(f"{location}: Spark does not read and write tables in object stores yet; use Arrow")
+def stage_by_tasks(data: DataFrame, folder: Location, by: Sequence[str] = ()) -> list[WrittenByTask]:
+    """Compute ``data`` and let each task write its rows into ``folder``, where Spark itself cannot.
+
+    Returns:
+        The files of the tasks that succeeded.
+    """
+    from pyspark.sql import functions as f
+
+    action = f"writing table {folder.parent.name}"
+    with _told(action, folder), translated(action, TableError), sent_by_value(task_files):
+        rows = _without_empty_text(data, by).sortWithinPartitions(*[f.col(f"`{c}`") for c in by]) if by else data
+        # mapInArrow takes a name with a dot in it for a field of a struct.
+        plain = rows.toDF(*[f"c{number}" for number in range(len(rows.columns))])
+        at = dict(folder.for_tasks or {}), str(folder).removeprefix("s3://")
+        write = task_files.Writing(*at, tuple(rows.columns), tuple(by))
+        found = plain.mapInArrow(write.__call__, task_files.WRITTEN).toArrow()
+    return [
+        WrittenByTask(row["name"], row["size"], json.loads(row["partition"]), row["footer"])
+        for row in found.to_pylist()
+    ]
+
+
+@contextmanager
+def _told(action: str, at: Location) -> Iterator[None]:
+    """Say what a store said to a task."""
+    try:
+        yield
+    except TableError as error:
+        cause = error.__cause__
+        if isinstance(cause, Exception) and (known := at.failure(cause)):
+            raise type(known)(f"{action} failed: {known}") from None
+        raise
 
 
 def _without_empty_text(data: DataFrame, by: Sequence[str]) -> DataFrame:
@@ -82,18 +131,19 @@ def collected(data: DataFrame) -> pa.Table:
         return data.toArrow()
 
 
-def read_files(spark: SparkSession, files: Sequence[Location], schema: str) -> DataFrame:
+def read_files(spark: SparkSession, files: Sequence[Location], schema: str, file: str = "") -> DataFrame:
     """Read exactly these files.
 
     Args:
         spark: the session.
         files: absolute paths.
         schema: JSON of the Delta protocol.
+        file: the column that names the file of each row, empty for no such column.
     """
     from pyspark.sql.types import StructType
 
     with translated("reading a table", TableError):
-        return _read(spark, files, StructType.fromJson(json.loads(schema)))
+        return _read(spark, files, StructType.fromJson(json.loads(schema)), file)
 
 
 def read_any(spark: SparkSession, files: Mapping[Location, Mapping[str, object]], schema: str) -> DataFrame:
@@ -104,7 +154,7 @@ def read_any(spark: SparkSession, files: Mapping[Location, Mapping[str, object]]
 
 
 def read_partitions(
-    spark: SparkSession, files: Mapping[Location, Mapping[str, object]], schema: str, file: str | None = None
+    spark: SparkSession, files: Mapping[Location, Mapping[str, object]], schema: str, file: str = ""
 ) -> DataFrame:
     """Read files that lack the partition columns; those are given for each file.
 
@@ -112,7 +162,7 @@ def read_partitions(
         spark: the session.
         files: absolute paths, with the values of the partition columns.
         schema: JSON of the Delta protocol.
-        file: the column that names the file of each row, None for no such column.
+        file: the column that names the file of each row, empty for no such column.
     """
     from pyspark.sql import functions as f
     from pyspark.sql.types import StructType
@@ -132,17 +182,33 @@ def read_partitions(
                 else f.col(f"`{field.name}`")
                 for field in fields
             ]
-            named = [f.col("_metadata.file_path").alias(file)] if file else []
-            parts.append(_read(spark, paths, inside).select(*columns, *named))
+            named = [f.col(file)] if file else []
+            parts.append(_read(spark, paths, inside, file).select(*columns, *named))
         return reduce(lambda one, other: one.unionAll(other), parts) if parts else _read(spark, (), fields)
 
 
-def _read(spark: SparkSession, files: Sequence[Location], fields: StructType) -> DataFrame:
+def _read(spark: SparkSession, files: Sequence[Location], fields: StructType, file: str = "") -> DataFrame:
+    from pyspark.sql import functions as f
+
     if not files:
-        return spark.createDataFrame([], fields)
-    refuse_objects(files[0])
+        empty = spark.createDataFrame([], fields)
+        return empty.withColumn(file, f.lit("")) if file else empty
+    if files[0].for_tasks is not None:
+        return _read_by_tasks(spark, files, fields, file)
     # Folders named key=value mean nothing: values come from the log. Spark expands patterns, so brackets are quoted.
-    return spark.read.schema(fields).parquet(*["file:" + _GLOB.sub(r"\\\1", str(file.path)) for file in files])
+    found = spark.read.schema(fields).parquet(*["file:" + _GLOB.sub(r"\\\1", str(each.path)) for each in files])
+    named = [f.col("_metadata.file_path").alias(file)] if file else []
+    return found.select(*[f.col(f"`{field.name}`") for field in fields], *named) if file else found
+
+
+def _read_by_tasks(spark: SparkSession, files: Sequence[Location], fields: StructType, file: str) -> DataFrame:
+    """Give the files out to tasks, which read them where Spark itself cannot."""
+    from pyspark.sql.types import StringType, StructType
+
+    wanted = StructType([*fields, *(StructType().add(file, StringType()) if file else ())])
+    read = task_files.Reading(dict(files[0].for_tasks or {}), arrow_of(wanted.json()), file)
+    with sent_by_value(task_files):
+        return spark.createDataFrame([(str(each),) for each in files], "path string").mapInArrow(read.__call__, wanted)
 
 
 def repeated_key(data: DataFrame, columns: Sequence[str]) -> dict[str, object] | None:

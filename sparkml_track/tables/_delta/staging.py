@@ -86,9 +86,9 @@ def stage(spark: SparkSession | None, path: Location, data: Frame, expect: Table
         if isinstance(rows, pa.Table):
             with outcomes.translated(f"writing table {name}", path):
                 partitions = files.stage_arrow(rows, folder, shape.by)
+            staged = _read_back(path, folder, columns, partitions)
         else:
-            partitions = _stage_frame(rows, folder, shape.by)
-        staged = _read_back(path, folder, columns, partitions)
+            staged = _staged_frame(path, folder, rows, columns, shape.by)
         _check(spark, staged, expect)
     return staged
 
@@ -103,8 +103,8 @@ def staged_rows(path: Location, data: DataFrame, found: log.Log, *, checked: boo
     folder, schema = files.new_folder(path), log.schema_of(found)
     required = required_columns(schema)
     with _discarding(folder):
-        partitions = _stage_frame(data, folder, log.partitions_of(found))
-        staged = _read_back(path, folder, parse_columns(schema, path.name), partitions)
+        columns = parse_columns(schema, path.name)
+        staged = _staged_frame(path, folder, data, columns, log.partitions_of(found))
         check_written(path.name, files.summed(staged.files, path, required), TableExpectations(), required)
         if checked:
             check_constraints(data.sparkSession, staged, constraints_of(log.properties_of(found)))
@@ -186,10 +186,17 @@ def _shaped(spark: SparkSession | None, name: str, data: Frame, shape: Shape) ->
     return spark_files.cast_columns(data, wider), columns | wider
 
 
-def _stage_frame(rows: DataFrame, folder: Location, by: Sequence[str]) -> files.Partitions:
+def _staged_frame(
+    path: Location, folder: Location, rows: DataFrame, columns: Mapping[str, DeltaType], by: Sequence[str]
+) -> Staged:
+    if folder.path is None:
+        written = spark_files.stage_by_tasks(rows, folder, by)
+        found = [files.staged_file(folder, one.name, one.size, one.footer, one.partition) for one in written]
+        return Staged(path.name, path, columns, tuple(file for file in found if file.rows))
     spark_files.stage_frame(rows, folder, by)
-    with outcomes.translated(f"writing table {folder.parent.name}", folder):
-        return files.gather(folder.path) if by and folder.path else {}
+    with outcomes.translated(f"writing table {path.name}", folder):
+        partitions = files.gather(folder.path) if by else {}
+    return _read_back(path, folder, columns, partitions)
 
 
 def _frame(spark: SparkSession, staged: Staged) -> DataFrame:

@@ -138,3 +138,14 @@ _RULES: tuple[_Rule, ...] = (
     (_types.is_large_list, lambda kind: pa.list_(_target(kind.value_type))),
     (_types.is_fixed_size_list, lambda kind: pa.list_(_target(kind.value_type))),
 )
+
+
+def arrow_of(schema: str) -> pa.Schema:
+    """The schema in Arrow's types.
+
+    Args:
+        schema: JSON of the Delta protocol.
+    """
+    from deltalake import Schema
+
+    return pa.schema(Schema.from_json(schema).to_arrow())

@@ -67,6 +67,11 @@ class Location(ABC):
 
     @property
     @abstractmethod
+    def for_tasks(self) -> Mapping[str, Any] | None:
+        """How tasks of Spark get there by pyarrow; None where Spark does by itself."""
+
+    @property
+    @abstractmethod
     def path(self) -> Path | None:
         """For Spark and for renames: a path on the driver and the executors; None where there is none."""
 

@@ -71,6 +71,11 @@ class LocalLocation(Location):
 
     @property
     @override
+    def for_tasks(self) -> None:
+        return None
+
+    @property
+    @override
     def certain(self) -> bool:
         return True
 

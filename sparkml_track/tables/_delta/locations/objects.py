@@ -71,6 +71,11 @@ class ObjectLocation(Location):
 
     @property
     @override
+    def for_tasks(self) -> Mapping[str, Any]:
+        return self.client.settings.check().for_tasks()
+
+    @property
+    @override
     def path(self) -> None:
         return None
 

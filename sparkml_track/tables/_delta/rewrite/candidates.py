@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from sparkml_track.address import is_address
 from sparkml_track.tables._delta.actions import Entry
 from sparkml_track.tables._delta.spark import read_files, read_partitions
 
@@ -20,10 +20,8 @@ FILE = "__sparkml_file"
 
 def with_files(spark: SparkSession, found: Sequence[Entry], schema: str) -> DataFrame:
     """Read files; each row carries the name of its own in ``FILE``."""
-    from pyspark.sql import functions as f
-
     if not found:
-        return read_files(spark, (), schema).withColumn(FILE, f.lit(""))
+        return read_files(spark, (), schema, file=FILE)
     groups: dict[tuple[tuple[str, object], ...], list[Entry]] = {}
     for entry in found:
         groups.setdefault(tuple(entry.partition.items()), []).append(entry)
@@ -41,16 +39,15 @@ def by_name(found: Sequence[Entry]) -> dict[str, Entry]:
 
 
 def path_of(name: str) -> str:
-    """The path in what Spark says of a file: a URL, quoted once."""
+    """The path in what Spark says of a file: a URL, quoted once; tasks that read objects give the address."""
+    if is_address(name):
+        return name
     return unquote(urlsplit(name).path) if "://" in name or name.startswith("file:") else name
 
 
 def _group(spark: SparkSession, group: Sequence[Entry], schema: str) -> DataFrame:
-    from pyspark.sql import functions as f
-
     given = group[0].partition
     paths = [entry.path for entry in group]
     if given:
         return read_partitions(spark, dict.fromkeys(paths, given), schema, file=FILE)
-    columns = [f.col(f"`{field['name']}`") for field in json.loads(schema)["fields"]]
-    return read_files(spark, paths, schema).select(*columns, f.col("_metadata.file_path").alias(FILE))
+    return read_files(spark, paths, schema, file=FILE)
