@@ -21,6 +21,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, PostCommitHookProperties, Transaction, create_table_with_add_actions
+from pyarrow import fs
 
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
@@ -323,4 +324,15 @@ def _actions(files: Sequence[StagedFile]) -> list[AddAction]:
 def to_arrow(log: Log, name: str, columns: Sequence[str] | None) -> pa.Table:
     """Read a version into memory."""
     with translated(f"reading table {name}", log.location):
-        return log.to_pyarrow_table(columns=None if columns is None else list(columns))
+        return log.to_pyarrow_table(
+            columns=None if columns is None else list(columns), filesystem=_local_files(log.location)
+        )
+
+
+def _local_files(location: Location) -> fs.FileSystem | None:
+    """Files of this machine by Arrow's own hands; None leaves others to delta-rs, whose file system is of Python.
+
+    Threads of Arrow let go of files when they like. At the end of a process they may need the interpreter for that,
+    which is gone by then: the process is aborted, whatever it has done.
+    """
+    return None if location.path is None else fs.SubTreeFileSystem(str(location.path), fs.LocalFileSystem())
