@@ -18,6 +18,7 @@ from sparkml_track.sql._duckdb.answers import fetch
 from sparkml_track.sql._duckdb.columns import make_empty, needed, types_of
 from sparkml_track.sql._duckdb.opened import CONFIG, Opened
 from sparkml_track.sql._duckdb.tree import Node, over_views, parameters_of, samples, select_of, tables_of, words_of
+from sparkml_track.sql._duckdb.views import text
 from sparkml_track.sql._params import check_parameters, refuse_surrogates
 from sparkml_track.sql._running import interruptible
 
@@ -90,7 +91,7 @@ class DuckdbEngine(Engine):
         select = select_of(tree)
         check_parameters(parameters_of(tree), query.params)
         over_views(select, names)
-        return _one(self._parser(), "SELECT json_deserialize_sql($tree::JSON)", tree=json.dumps(tree))
+        return _one(self._parser(), "json_deserialize_sql", json.dumps(tree))
 
     @override
     def interrupt(self) -> None:
@@ -122,7 +123,7 @@ class DuckdbEngine(Engine):
         """What the parser makes of a text; of the last one it is known."""
         if self._last is None or self._last[0] != query:
             refuse_surrogates(query)
-            self._last = query, _one(self._parser(), "SELECT json_serialize_sql($query::VARCHAR)", query=query)
+            self._last = query, _one(self._parser(), "json_serialize_sql", query)
         found: Node = json.loads(self._last[1])
         return found
 
@@ -158,8 +159,9 @@ def _library() -> Any:
     return duckdb
 
 
-def _one(connection: Any, statement: str, **params: str) -> str:
-    return str(connection.execute(statement, params).fetchone()[0])
+def _one(connection: Any, function: str, value: str) -> str:
+    # As a literal: to bind a value, duckdb imports pandas, which takes longer than all else.
+    return str(connection.execute(f"SELECT {function}({text(value)})").fetchone()[0])
 
 
 def _execute(connection: Any, statement: str, query: Query) -> Answer:

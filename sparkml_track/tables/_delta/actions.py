@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._delta.locations import Location
-from sparkml_track.tables._delta.log import NOTES, Log, keep_short
+from sparkml_track.tables._delta.log import NOTES, Log, add_actions, keep_short
 from sparkml_track.tables._delta.outcomes import Taken, committed, translated
 from sparkml_track.tables._values import TableVersion, TransactionId
 
@@ -79,7 +79,7 @@ class Change:
 def entries(found: Log, path: Location) -> list[Entry]:
     """List the files of a version with what the log knows of them."""
     with translated(f"listing table {path.name}", path):
-        table = pa.table(found.get_add_actions(flatten=True))
+        table = add_actions(found)
     groups = {key: _prefixed(table, f"{key}.") for key in ("min", "max", "null_count", "partition")}
     listed = table.select(["path", "size_bytes", "num_records"]).to_pylist()
     return [

@@ -89,6 +89,12 @@ def schema_of(log: Log) -> str:
     return str(log.schema().to_json())
 
 
+def add_actions(log: Log, *, flatten: bool = True) -> pa.Table:
+    """The version's files as its log has them, as delta-rs gives them."""
+    # Not pa.table(), which imports pandas to see whether it was given a frame.
+    return pa.RecordBatchReader.from_stream(log.get_add_actions(flatten=flatten)).read_all()
+
+
 def files_of(log: Log, path: Location) -> list[Location]:
     """The version's files.
 
@@ -97,7 +103,7 @@ def files_of(log: Log, path: Location) -> list[Location]:
     """
     # Not file_uris(): that encodes the folder and leaves the rest as it is.
     with translated(f"listing table {path.name}", path):
-        relative = [unquote(name) for name in pa.table(log.get_add_actions())["path"].to_pylist()]
+        relative = [unquote(name) for name in add_actions(log, flatten=False)["path"].to_pylist()]
     if any("://" in name or name.startswith(("/", "file:")) for name in relative):
         raise TableError(f"table {path.name} names files outside of its folder; copy it whole to read it here")
     return [path / name for name in relative]
@@ -109,7 +115,7 @@ def partition_values(log: Log, path: Location) -> dict[Location, dict[str, objec
     Folders are named as their writer liked; the log says what they mean (Protocol, "Partition Value Serialization").
     """
     with translated(f"listing table {path.name}", path):
-        actions = pa.table(log.get_add_actions(flatten=True))
+        actions = add_actions(log)
         columns = {column: actions[f"partition.{column}"].to_pylist() for column in partitions_of(log)}
         names = [unquote(name) for name in actions["path"].to_pylist()]
     return {path / name: {c: values[row] for c, values in columns.items()} for row, name in enumerate(names)}
@@ -127,7 +133,7 @@ def ever_named(path: Location) -> set[str]:
 
 def rows_of(log: Log) -> float:
     """How many rows a version has, infinity where its log does not say."""
-    counts = pa.table(log.get_add_actions(flatten=True))["num_records"].to_pylist()
+    counts = add_actions(log)["num_records"].to_pylist()
     return math.inf if None in counts else sum(counts)
 
 

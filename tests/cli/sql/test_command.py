@@ -188,3 +188,13 @@ def test_ctrl_c_at_the_prompt_ends_the_query_and_not_the_prompt(home: Home, tmp_
         process.wait()
         os.close(ours)
     assert "range(10000000000000)" in (tmp_path / "home" / "sql_history").read_text()
+
+
+def test_a_query_imports_no_pandas_and_no_pyspark(home: Home) -> None:
+    code = (
+        "import sys; from sparkml_track.cli.app import main\ntry: main()\nexcept SystemExit as end: print(end.code)\n"
+    )
+    code += "print(sorted({'pandas', 'pyspark', 'mlflow'} & sys.modules.keys()))"
+    words = [sys.executable, "-c", code, "sql", "SELECT count(*) AS n FROM air.flights", "--format", "csv"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["n", "3", "0", "[]"], done.stderr
