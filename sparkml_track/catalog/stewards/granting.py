@@ -71,11 +71,16 @@ def enforce(home: Home, tables: Tables, how: str) -> tuple[str, ...]:
 
     Raises:
         AccessDenied: this process's user does not own the home.
-        InvalidInput: an account of a grant is unknown here.
+        InvalidInput: an account of a grant is unknown here, or the tables lie in an object store.
         TableError: the file system has no access lists.
     """
     if (wanted := _WAYS.get(how)) is None:
         raise InvalidInput(f"enforcement cannot be {how!r}; allowed are advisory and posix")
+    if wanted == "posix" and is_address(home.tables_root):
+        raise InvalidInput(
+            f"the tables lie in {home.tables_root}, and an object store has no access lists of this machine's accounts; "
+            "allowed is advisory: keep others out by the store's own policies"
+        )
     with audited(home.system, Deed("ENFORCE", str(home.root), {"enforce": how})), _alone(home):
         check_manages(home, str(home.root), None)
         after = replace(grants.load(home), enforce=wanted)
@@ -145,7 +150,7 @@ def _owner(tables: Tables, thing: str) -> str | None:
 
 def _guard(home: Home, tables: Tables, after: Grants, grant: Grant | None) -> tuple[str, ...]:
     """The access lists of the tables that a grant is about, or of all."""
-    if after.enforce != "posix" and grant is not None:
+    if (after.enforce != "posix" and grant is not None) or is_address(home.tables_root):
         return ()
     names = [name for name in tables.names() if after.on(name)]
     if grant is not None:
