@@ -163,7 +163,7 @@ def test_privileges_of_tables_are_a_table_of_information_schema(here: Home, tabl
         (lambda tables: securable("a.b.c.d", tables), "no table, schema or catalog 'a.b.c.d'"),
         (lambda tables: enforce(Home.find(), tables, "strictly"), "allowed are advisory and posix"),
         (
-            lambda tables: enforce(Home.find("s3://b/home"), tables, "posix"),
+            lambda tables: enforce(Home.find("s3://bucket/home"), tables, "posix"),
             "keep others out by the store's own policies",
         ),
     ],
