@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from pyspark import cloudpickle
-
 __all__ = ["sent_by_value"]
 
 
 @contextmanager
 def sent_by_value(module: ModuleType) -> Iterator[None]:
     """While it lasts, Spark pickles what is defined in ``module`` whole; that module may refer to no other of ours."""
+    from pyspark import cloudpickle  # takes a while, which tables without a session need not wait
+
     cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
     try:
         yield
