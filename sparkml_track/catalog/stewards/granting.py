@@ -78,7 +78,7 @@ def enforce(home: Home, tables: Tables, how: str) -> tuple[str, ...]:
         raise InvalidInput(f"enforcement cannot be {how!r}; allowed are advisory and posix")
     if wanted == "posix" and is_address(home.tables_root):
         raise InvalidInput(
-            f"the tables lie in {home.tables_root}, and an object store has no access lists of this machine's accounts; "
+            f"the tables lie in {home.tables_root}, and an object store knows no accounts of this machine; "
             "allowed is advisory: keep others out by the store's own policies"
         )
     with audited(home.system, Deed("ENFORCE", str(home.root), {"enforce": how})), _alone(home):
