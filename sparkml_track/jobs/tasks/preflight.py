@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from sparkml_track.config.alerts import load_alert
@@ -49,11 +48,12 @@ def _missing(file: Path) -> Iterator[str]:
 
 
 def _pipeline(task: TaskSettings, settings: Settings) -> Iterator[str]:
-    if find_spec("sparkml_track.pipelines") is None:
-        yield "this release has no pipelines; use other tasks"
-    for file in task.pipeline or ():
-        if not (_folder(settings) / file).exists():
-            yield f"there is no file {_folder(settings) / file}"
+    from sparkml_track.pipelines import Pipeline
+
+    files = [_folder(settings) / file for file in task.pipeline or ()]
+    # What it reads may be made by the tasks before it.
+    Pipeline(files[0].stem, files, settings.home).declared()
+    return iter(())
 
 
 def _sql(task: TaskSettings, settings: Settings) -> Iterator[str]:

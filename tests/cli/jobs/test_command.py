@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sparkml_track.home import Home
+from sparkml_track.tables import DeltaTables
 from tests.calls import Call, caller
 
 WORK = """\
@@ -30,6 +32,13 @@ def unless(path):
 def slow(mark):
     open(mark, "w").close()
     time.sleep(600)
+"""
+FLOWS = """
+from sparkml_track import pipelines as dp
+
+@dp.materialized_view
+def doubled():
+    return dp.read("raw").selectExpr("2 * v AS v")
 """
 CONF = """\
 name: mine
@@ -129,12 +138,15 @@ def test_what_is_wrong_is_one_sentence(call: Call, folder: Path, arguments: tupl
         ("{notebook: conf.yaml}", "tasks.a.notebook: {folder}/conf.yaml is not Python: "),
         ("{python: 'mywork:okay'}", "tasks.a.python: 'mywork:okay' cannot be found: module mywork has no function"),
         ("{python: 'mywork:ok', options: {test: 1}}", "tasks.a.python: mywork:ok cannot be called with test: "),
+        ("{pipeline: none.py}", "tasks.a.pipeline: "),
+        ("{pipeline: flows.py}", "tasks.a.pipeline: flows.py:10: the table or view doubled is declared"),
         ("{run: sweep}", "sweep.objective: no such"),
     ],
 )
 def test_what_a_task_lacks_is_known_before_the_first(call: Call, folder: Path, task: str, said: str) -> None:
     (folder / "drop.sql").write_text("DROP TABLE x")
     (folder / "day.sql").write_text("SELECT $day AS day")
+    (folder / "flows.py").write_text(FLOWS * 2)
     if "sweep" in task:
         (folder / "conf.yaml").write_text(
             CONF.replace("mywork:ok", "mywork:no", 1) + f"  j: {{tasks: {{a: {task}}}}}\n"
@@ -276,6 +288,21 @@ def test_a_scheduler_without_work_is_one_sentence(
     assert (code, out) == (2, "")
     assert err.startswith(said)
     assert not (folder / "home").exists()
+
+
+@pytest.mark.spark
+def test_pipelines_are_tasks_and_read_what_tasks_before_them_made(folder: Path, call: Call) -> None:
+    (folder / "flows.py").write_text(FLOWS)
+    (folder / "code" / "myload.py").write_text(
+        "def load():\n    import pyarrow as pa\n    from sparkml_track.home import Home\n"
+        "    from sparkml_track.tables import DeltaTables\n"
+        "    DeltaTables(Home.find().tables).write('raw', pa.table({'v': [1, 2]}))\n"
+    )
+    tasks = '{load: {python: "myload:load"}, flows: {pipeline: flows.py, needs: load}}'
+    (folder / "conf.yaml").write_text(CONF + f"  lake: {{tasks: {tasks}}}\n")
+    code, out, err = call("run", "lake", "-c", "conf.yaml")
+    assert code == 0, out + err
+    assert sorted(DeltaTables(Home.find().tables).to_arrow("doubled")["v"].to_pylist()) == [2, 4]
 
 
 @pytest.mark.slow
