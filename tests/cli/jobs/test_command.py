@@ -43,23 +43,23 @@ def doubled():
 CONF = """\
 name: mine
 code: [code]
-sweep: {objective: "mywork:ok", max_trials: 1, space: {x: {uniform: [0, 1]}}}
+sweep: {objective: "mytasks:ok", max_trials: 1, space: {x: {uniform: [0, 1]}}}
 jobs:
   good:
     parameters: {word: hello}
     tasks:
       notebook: {notebook: code/note.py, arguments: ["--date={date}"]}
-      call: {python: "mywork:ok", options: {text: "{word}"}, needs: notebook}
+      call: {python: "mytasks:ok", options: {text: "{word}"}, needs: notebook}
   bad:
     max_parallel: 2
     tasks:
-      first: {python: "mywork:ok"}
-      second: {python: "mywork:unless", options: {path: there}, needs: first}
-      third: {python: "mywork:ok", needs: second}
+      first: {python: "mytasks:ok"}
+      second: {python: "mytasks:unless", options: {path: there}, needs: first}
+      third: {python: "mytasks:ok", needs: second}
   slow:
     tasks:
-      wait: {python: "mywork:slow", options: {mark: begun}}
-      after: {python: "mywork:ok", needs: wait}
+      wait: {python: "mytasks:slow", options: {mark: begun}}
+      after: {python: "mytasks:ok", needs: wait}
 """
 
 
@@ -69,8 +69,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
     (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "mywork.py").write_text(WORK)
-    (tmp_path / "code" / "note.py").write_text("import sys, mywork\nprint('note', *sys.argv[1:])\n")
+    (tmp_path / "code" / "mytasks.py").write_text(WORK)
+    (tmp_path / "code" / "note.py").write_text("import sys, mytasks\nprint('note', *sys.argv[1:])\n")
     (tmp_path / "conf.yaml").write_text(CONF)
     return tmp_path
 
@@ -136,8 +136,8 @@ def test_what_is_wrong_is_one_sentence(call: Call, folder: Path, arguments: tupl
         ("{alert: alerts/none.yaml}", "tasks.a.alert: there is no alert 'none' in {folder}/alerts; there are: none"),
         ("{notebook: none.py}", "tasks.a.notebook: {folder}/none.py cannot be read: No such file or directory"),
         ("{notebook: conf.yaml}", "tasks.a.notebook: {folder}/conf.yaml is not Python: "),
-        ("{python: 'mywork:okay'}", "tasks.a.python: 'mywork:okay' cannot be found: module mywork has no function"),
-        ("{python: 'mywork:ok', options: {test: 1}}", "tasks.a.python: mywork:ok cannot be called with test: "),
+        ("{python: 'mytasks:okay'}", "tasks.a.python: 'mytasks:okay' cannot be found: module mytasks has no function"),
+        ("{python: 'mytasks:ok', options: {test: 1}}", "tasks.a.python: mytasks:ok cannot be called with test: "),
         ("{pipeline: none.py}", "tasks.a.pipeline: "),
         ("{pipeline: flows.py}", "tasks.a.pipeline: flows.py:10: the table or view doubled is declared"),
         ("{run: sweep}", "sweep.objective: no such"),
@@ -149,9 +149,9 @@ def test_what_a_task_lacks_is_known_before_the_first(call: Call, folder: Path, t
     (folder / "flows.py").write_text(FLOWS * 2)
     if "sweep" in task:
         (folder / "conf.yaml").write_text(
-            CONF.replace("mywork:ok", "mywork:no", 1) + f"  j: {{tasks: {{a: {task}}}}}\n"
+            CONF.replace("mytasks:ok", "mytasks:no", 1) + f"  j: {{tasks: {{a: {task}}}}}\n"
         )
-        said = "sweep.objective: 'mywork:no' cannot be found"
+        said = "sweep.objective: 'mytasks:no' cannot be found"
     else:
         (folder / "conf.yaml").write_text(CONF + f"  j: {{tasks: {{a: {task}}}}}\n")
     code, out, err = call("run", "j", "-c", "conf.yaml")
@@ -235,11 +235,11 @@ TRIGGERED = """\
   arrived:
     triggers: {files: "in/*.csv", settle: 0.2}
     tasks:
-      call: {python: "mywork:ok"}
+      call: {python: "mytasks:ok"}
   often:
     schedule: "* * * * *"
     tasks:
-      call: {python: "mywork:ok"}
+      call: {python: "mytasks:ok"}
 """
 
 
