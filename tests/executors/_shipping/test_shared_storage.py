@@ -33,6 +33,7 @@ from sparkml_track.slot.wire.messages import decode
 from sparkml_track.slot.worker import Config
 from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import Attempt, State
+from tests.clusters import wait_until
 
 
 def opened(objective: object, launcher: LocalLauncher | None = None, **fields: object) -> ResidentExecutor:
@@ -45,8 +46,13 @@ def hosts() -> Iterator[list[Path]]:
     """Folders that two hosts have for themselves; short, as sockets are in them."""
     made = [Path(tempfile.mkdtemp(prefix="host-", dir="/tmp")) for _ in range(2)]
     yield made
-    for folder in made:
-        shutil.rmtree(folder)
+    # Templates that are ending remove folders of theirs meanwhile.
+    wait_until(lambda: not any(is_left(folder) for folder in made), 20)
+
+
+def is_left(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder.exists()
 
 
 _ONCE = """
@@ -90,8 +96,8 @@ def test_the_next_attempt_on_another_host_goes_on_where_the_first_was_killed(tmp
     work = Work(goes_on, checkpoints=str(tmp_path / "sweep"))
     first = once(hosts[0], work, attempt(0))
     assert first.reason == "signal"
-    for left in hosts[0].iterdir():  # the host is gone with all it had
-        shutil.rmtree(left)
+    # The host is gone with all it had.
+    wait_until(lambda: not any(map(is_left, hosts[0].iterdir())), 20)
     second = once(hosts[1], work, replace(attempt(0), number=2))
     assert second.metrics == {"loss": 3.0}
 
