@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 import sparkml_track as st
 from sparkml_track import schema
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 @pytest.fixture(autouse=True)

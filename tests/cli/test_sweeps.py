@@ -23,6 +23,8 @@ from sparkml_track.journals import read
 from sparkml_track.space import parse
 from sparkml_track.trackers import MemoryTracker, Tracker
 
+pytestmark = pytest.mark.slow
+
 CODE = """\
 from pathlib import Path
 

@@ -18,6 +18,8 @@ from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.trial import State
 from tests.faults.here import Moments, sweep
 
+pytestmark = pytest.mark.slow
+
 
 class Stop(BaseException):
     """Ends a sweep as the death of its driver would: nothing is written any more."""

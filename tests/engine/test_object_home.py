@@ -19,6 +19,8 @@ from sparkml_track.journals import read, sweeps
 from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.testing.objects import KEY, SECRET, ObjectServer
 
+pytestmark = pytest.mark.slow
+
 DRIVER = """
 import os, sys, time
 from pathlib import Path

@@ -13,6 +13,8 @@ import sparkml_track as st
 from sparkml_track import schema
 from sparkml_track.trial import UNMEASURED, Usage
 
+pytestmark = pytest.mark.slow
+
 MB = 1 << 20
 
 

@@ -25,6 +25,8 @@ from sparkml_track.testing.accounting import assert_accounting
 from sparkml_track.trackers import ChildRun, MemoryTracker, ParentEnd, Tracker, open_tracker
 from tests.faults.here import Moments, sweep
 
+pytestmark = pytest.mark.slow
+
 
 def only_sweep(home: Path) -> str:
     (found,) = (path.name for path in (home / "journal").iterdir() if path.is_dir())

@@ -29,6 +29,8 @@ from sparkml_track.trial import State
 from tests.faults.driver import DEFAULTS
 from tests.faults.here import Moments, sweep
 
+pytestmark = pytest.mark.slow
+
 
 class Stop(BaseException):
     """Ends a sweep as the death of its driver would."""

@@ -12,6 +12,8 @@ from sparkml_track.executors import Logged, Work, open_executor
 from sparkml_track.testing.executors import attempt, events_until
 from sparkml_track.trial import RunLog
 
+pytestmark = pytest.mark.slow
+
 
 def test_runs_and_autologging_in_an_objective_leave_nothing_in_the_store_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

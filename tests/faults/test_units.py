@@ -20,6 +20,8 @@ from sparkml_track.journals import read
 from sparkml_track.testing.accounting import assert_accounting
 from tests.faults.here import Moments, sweep
 
+pytestmark = pytest.mark.slow
+
 
 class Stop(BaseException):
     """Ends a sweep as the death of its driver would: nothing is written any more."""

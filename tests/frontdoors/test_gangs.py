@@ -18,6 +18,8 @@ from sparkml_track.frontdoors import gangs
 from sparkml_track.frontdoors.gangs import distribute
 from sparkml_track.testing.accounting import assert_accounting
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def state(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -32,6 +32,8 @@ from sparkml_track.frontdoors.groups import GroupModels, load_model, predict_gro
 from sparkml_track.tables import DeltaTables
 from sparkml_track.trackers import open_tracker
 
+pytestmark = pytest.mark.slow
+
 MEMORY = st.Tracking(uri="memory:")
 
 
@@ -321,7 +323,6 @@ print("RESULT", models.counts.finished, models.table.version)
 """
 
 
-@pytest.mark.slow
 def test_after_kill_9_of_the_driver_the_same_call_goes_on(tmp_path: Path, home: Path) -> None:
     script, log = tmp_path / "train.py", tmp_path / "log"
     script.write_text(SCRIPT)

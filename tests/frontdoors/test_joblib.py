@@ -23,6 +23,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sparkml_track.errors import DataError, SpecError
 from sparkml_track.frontdoors.joblib import SparkmlBackend, register
 
+pytestmark = pytest.mark.slow
+
 
 def square(x: int) -> int:
     return x * x
@@ -162,7 +164,6 @@ def test_mlflow_in_tasks_is_not_ours(pool: Parallel) -> None:
     assert found == [[], []]
 
 
-@pytest.mark.slow
 def test_generators_give_results_as_they_come_and_may_be_left(
     backend: SparkmlBackend, recwarn: pytest.WarningsRecorder
 ) -> None:
@@ -189,7 +190,6 @@ def test_two_generators_share_an_executor(backend: SparkmlBackend) -> None:
         assert list(second) == list(first) == [x * x for x in range(20)]
 
 
-@pytest.mark.slow
 def test_a_call_ends_at_its_timeout_and_leaves_nothing_running(tmp_path: Path) -> None:
     before = threading.active_count()
 
@@ -229,7 +229,6 @@ def test_ctrl_c_ends_what_runs(backend: SparkmlBackend, tmp_path: Path) -> None:
     assert Parallel(n_jobs=2, backend=backend)(delayed(square)(x) for x in range(3)) == [0, 1, 4]
 
 
-@pytest.mark.slow
 def test_native_threads_are_kept_to_what_was_asked_for() -> None:
     def limits() -> set[str | None]:
         return {os.environ.get(f"{name}_NUM_THREADS") for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
@@ -239,7 +238,6 @@ def test_native_threads_are_kept_to_what_was_asked_for() -> None:
             assert Parallel(n_jobs=2)(delayed(limits)() for _ in range(2)) == [{str(wanted or 1)}] * 2
 
 
-@pytest.mark.slow
 def test_scikit_learn_finds_the_same_as_with_threads(backend: SparkmlBackend) -> None:
     from sklearn.datasets import load_iris
     from sklearn.ensemble import RandomForestClassifier

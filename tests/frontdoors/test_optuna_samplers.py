@@ -21,7 +21,7 @@ from optuna.testing.pytest_samplers import (
 from sparkml_track.engine.spec.spec import Tracking
 from sparkml_track.frontdoors.optuna import optimize
 
-pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")]
 UNTRACKED = Tracking(uri="memory:", child_runs="none")
 
 
@@ -47,7 +47,6 @@ class Relative(RelativeSamplerTestCase):
     test_trial_relative_params = None
 
 
-@pytest.mark.slow
 class TestRandom(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
@@ -60,7 +59,6 @@ class TestTpe(BasicSamplerTestCase, MultiObjectiveSamplerTestCase, Relative):
         return partial(quiet, lambda: optuna.samplers.TPESampler(n_startup_trials=0, multivariate=True))
 
 
-@pytest.mark.slow
 class TestGroupedTpe(BasicSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
@@ -81,7 +79,6 @@ class TestCmaEs(BasicSamplerTestCase, Relative, SingleOnlySamplerTestCase):
         return partial(quiet, lambda: optuna.samplers.CmaEsSampler(n_startup_trials=1, warn_independent_sampling=False))
 
 
-@pytest.mark.slow
 class TestQuasiRandom(BasicSamplerTestCase, Relative):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:

@@ -40,6 +40,8 @@ from sparkml_track.testing.accounting import assert_accounting
 from tests.faults.here import Moments
 from tests.faults.test_units import Stop, die
 
+pytestmark = pytest.mark.slow
+
 X, y = make_classification(120, 6, random_state=0)
 THIRDS = numpy.arange(120) % 3
 FOREST = DecisionTreeClassifier(random_state=0)

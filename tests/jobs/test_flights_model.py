@@ -16,6 +16,8 @@ from flights.objective import train
 from sparkml_track.promotion import Promotion, Recipe, register
 from sparkml_track.registries import MemoryRegistry, MlflowRegistry, Package, Run
 
+pytestmark = pytest.mark.slow
+
 BOOSTING = {"kind": "boosting", "linear": 0.3, "learning_rate": 0.1, "max_iter": 12, "max_leaf_nodes": 8}
 FOREST = {"kind": "forest", "linear": 0.5, "n_estimators": 7, "max_depth": 4, "max_features": 0.5}
 LOGISTIC = {"kind": "logistic", "C": 1.0, "scaler": "quantile"}

@@ -23,6 +23,8 @@ from sparkml_track.testing.journals import JournalCase
 from sparkml_track.testing.objects import KEY, SECRET, ObjectServer
 from tests.journals.conftest import Driver
 
+pytestmark = pytest.mark.slow
+
 DRIVER = """
 import sys
 from pathlib import Path

@@ -31,7 +31,7 @@ from sparkml_track.testing.trackers import sample_parent
 from sparkml_track.trackers import open_tracker
 
 # MLflow's own query options.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ from sparkml_track.testing.objects import KEY, SECRET, ObjectServer
 from sparkml_track.testing.servers import free_port
 from sparkml_track.testing.tables import TablesCase
 
+pytestmark = pytest.mark.slow
+
 ROWS = pa.table({"k": ["a", "b"], "v": [1, 2]})
 
 

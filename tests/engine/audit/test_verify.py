@@ -15,6 +15,8 @@ from mlflow.entities import Run
 import sparkml_track as st
 from sparkml_track import schema
 
+pytestmark = pytest.mark.slow
+
 
 def nests(_: Any) -> float:
     import mlflow
@@ -115,7 +117,6 @@ def test_what_is_inside_a_child_run_that_is_gone_is_not_asked_for(swept: Nested)
     assert not [line for line in rest if "inside its run" in line]
 
 
-@pytest.mark.slow
 def test_runs_are_not_asked_for_that_only_other_trials_got(home: Path) -> None:
     assert Nested(home, tracking=st.Tracking(child_runs="top:1")).differences() == []
     assert Nested(home, tracking=st.Tracking(child_runs="none")).differences() == []

@@ -22,6 +22,8 @@ from sparkml_track.executors._resident.launcher import LocalLauncher
 from sparkml_track.testing.executors import attempt, events_until, outcomes
 from sparkml_track.trial import State
 
+pytestmark = pytest.mark.slow
+
 #: The template imports it with the objective, and has no process to spare from then on while the file is there.
 _MODULE = """
 import os

@@ -23,6 +23,8 @@ from sparkml_track.testing.executors import attempt, events_until, outcomes
 from sparkml_track.trial import State
 from tests.clusters import alive, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def opened(

@@ -14,6 +14,8 @@ import pytest
 
 from tests.clusters import wait_until
 
+pytestmark = pytest.mark.slow
+
 SWEEPS = """
 import os, sys, time
 import numpy as np

@@ -24,6 +24,8 @@ from sparkml_track.slot.host.folder import user_folder
 from sparkml_track.testing.executors import attempt, events_until, outcomes
 from sparkml_track.trial import Outcome, State
 
+pytestmark = pytest.mark.slow
+
 
 def run(objective: Callable[[Any], object], count: int) -> dict[int, Outcome]:
     executor = ResidentExecutor(Work(objective), Fleet(LocalLauncher(1), f"test-{os.urandom(4).hex()}"))

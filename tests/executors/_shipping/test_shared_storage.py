@@ -35,6 +35,8 @@ from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import Attempt, State
 from tests.clusters import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def opened(objective: object, launcher: LocalLauncher | None = None, **fields: object) -> ResidentExecutor:
     work = Work(objective, **fields)  # type: ignore[arg-type]

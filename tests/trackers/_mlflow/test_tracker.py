@@ -38,6 +38,8 @@ from sparkml_track.trackers._mlflow.lanes.sqlite import SqliteLane
 from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trial import State
 
+pytestmark = pytest.mark.slow
+
 _opened: list[Tracker] = []
 
 
@@ -140,7 +142,6 @@ def test_late_artifacts_make_no_deleted_child_run_anew_and_take_back_what_an_ear
         assert [file.path for file in client.list_artifacts(ids[1])] == ["log.txt", "model.txt"]
 
 
-@pytest.mark.slow
 class TestServer(MlflowCase):
     @pytest.fixture(autouse=True)
     def store(self, server: str, tmp_path: Path) -> None:
@@ -151,7 +152,6 @@ class TestServer(MlflowCase):
         return open_tracker(self.uri, self.home)
 
 
-@pytest.mark.slow
 class TestEndpoint(MlflowCase):
     @pytest.fixture(autouse=True)
     def store(self, bulk_server: str, tmp_path: Path) -> None:
@@ -169,7 +169,6 @@ def shared_postgres(postgres: Callable[[], str]) -> str:
     return postgres()
 
 
-@pytest.mark.slow
 class TestPostgres(MlflowCase):
     @pytest.fixture(autouse=True)
     def store(self, shared_postgres: str, tmp_path: Path) -> None:
@@ -382,7 +381,6 @@ def test_files_that_are_no_mlflow_database_are_refused(tmp_path: Path) -> None:
         open_tracker("sqlite:///:memory:", tmp_path)
 
 
-@pytest.mark.slow
 def test_opening_says_nothing_on_the_terminal(tmp_path: Path) -> None:
     code = (
         "import logging, sys; from pathlib import Path; import sparkml_track.trackers as t;"
@@ -468,7 +466,6 @@ def _proxy(
     return httpd, f"http://127.0.0.1:{httpd.server_port}"
 
 
-@pytest.mark.slow
 def test_a_lost_answer_leaves_one_parent_and_one_child(server: str, tmp_path: Path) -> None:
     sweep = uuid.uuid4().hex
     httpd, uri = _proxy(server)
@@ -489,7 +486,6 @@ def test_a_lost_answer_leaves_one_parent_and_one_child(server: str, tmp_path: Pa
     assert len(runs) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"<html>\n<body>Please sign in", b"{}"], ids=["html", "empty"])
 @pytest.mark.parametrize(
     "path",
@@ -522,7 +518,6 @@ def test_refused_credentials_are_their_own_error(code: int, tmp_path: Path) -> N
     httpd.server_close()
 
 
-@pytest.mark.slow
 def test_the_server_prints_nothing_through_us(server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
         tracker = open_tracker(server, tmp_path)

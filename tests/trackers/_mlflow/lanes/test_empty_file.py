@@ -16,6 +16,8 @@ from sparkml_track.trackers._mlflow.lanes import empty_file
 from sparkml_track.trackers._mlflow.lanes.empty_file import make_empty
 from sparkml_track.trackers._mlflow.lanes.tables import schema_head
 
+pytestmark = pytest.mark.slow
+
 _PARTS = {
     "columns": "SELECT * FROM pragma_table_info('{}')",
     "indexes": "SELECT name, \"unique\", origin FROM pragma_index_list('{}') WHERE origin = 'c'",

@@ -34,7 +34,7 @@ from sparkml_track.trackers._mlflow.tracker import MlflowTracker
 from sparkml_track.trackers._rows import Parent, child_tags
 from sparkml_track.trial import LoggedMetric, NestedRun, RunLog, State
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
 
 
 @dataclass(frozen=True)
