@@ -28,6 +28,8 @@ __all__ = ["Share", "remove_left", "set_aside_and_remove"]
 
 _OVER = "over"
 _DRIVER = "driver"
+#: Seconds in which a driver answers that lives and has time; others wait for the folder meanwhile.
+_ANSWER = 0.5
 _GONE = "gone-"
 #: Seconds after which a folder goes that nobody has a share in, though its sweep is not known to be over.
 _AGE = 86_400.0
@@ -176,8 +178,8 @@ def _is_over(folder: str) -> bool:
 def _is_orphaned(folder: str) -> bool:
     try:
         with open(os.path.join(folder, _DRIVER)) as file:
-            return nobody_listens(tuple(json.load(file)))
-    except (OSError, ValueError):
+            return nobody_listens(tuple(json.load(file)), _ANSWER)
+    except (OSError, ValueError, TypeError, IndexError, OverflowError):  # an attempt can write there what it likes
         return False
 
 

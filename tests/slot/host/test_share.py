@@ -121,6 +121,28 @@ def test_the_last_share_takes_the_folder_of_a_driver_that_nobody_hears_of_any_mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_driver_that_has_no_time_to_answer_is_not_taken_for_dead(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        share = Share(str(tmp_path / "sweep"))
+        share.belongs_to(("tcp", "127.0.0.1", listener.getsockname()[1]))
+        share.close()
+        assert (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    "said", ["", "[]", "7", '["tcp"]', '["tcp", "127.0.0.1", 70000]', '["tcp", 1, 2]', '["unix", 5]']
+)
+def test_an_address_that_is_none_leaves_the_folder_to_its_age(tmp_path: Path, said: str) -> None:
+    Share(str(tmp_path / "sweep")).close()
+    (tmp_path / "sweep" / "driver").write_text(said)
+    Share(str(tmp_path / "sweep")).close()
+    remove_left(str(tmp_path))
+    assert (tmp_path / "sweep").exists()
+    os.utime(tmp_path / "sweep", (OLD, OLD))
+    remove_left(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_killed_workers_of_a_driver_that_ended_left_goes_with_the_next_sweep(tmp_path: Path) -> None:
     with a_driver() as address:
         Share(str(tmp_path / "crashed")).belongs_to(address)
