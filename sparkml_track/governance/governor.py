@@ -15,7 +15,7 @@ from sparkml_track.governance.audit import Deed, audited
 from sparkml_track.governance.edges import Job, Node, between, record
 from sparkml_track.governance.homes import home_of
 from sparkml_track.governance.names import SYSTEM, full_name
-from sparkml_track.governance.watch import SEEN, Watch, files_of
+from sparkml_track.governance.watch import SEEN, Watch
 from sparkml_track.refs import TableRef
 
 __all__ = ["Change", "Governed", "Governor"]
@@ -134,11 +134,7 @@ class Governor:
     def _sources(self, change: Change) -> Iterator[Node]:
         data = change.given.get("data")
         if data is not None:
-            files = files_of(data)
-            # Spark names no files of tables in object stores: tasks read those.
-            far = tuple(ref for ref in self._watch.read if is_address(ref.path))
-            refs = tuple(self._watch.read) if files is None else (*SEEN.among(files), *far)
-            yield from map(Node.of, refs)
+            yield from map(Node.of, self._watch.sources(data, SEEN))
         yield from map(Node.of, change.given.get("made_from") or ())
 
 

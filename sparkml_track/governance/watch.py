@@ -44,13 +44,18 @@ class Watch:
             with suppress(KeyError, RuntimeError):
                 del self.read[next(iter(self.read))]
 
-    def sources(self, data: Any) -> tuple[TableRef, ...]:
-        """The versions that data which is written was computed from."""
+    def sources(self, data: Any, seen: Watch | None = None) -> tuple[TableRef, ...]:
+        """The versions that data which is written was computed from.
+
+        Args:
+            data: the rows.
+            seen: knows of which versions files are; this one by default.
+        """
         files = files_of(data)
         if files is None:
             return tuple(self.read)
         # Spark names no files of tables in object stores: tasks read those.
-        return (*self.among(files), *(ref for ref in tuple(self.read) if is_address(ref.path)))
+        return (*(seen or self).among(files), *(ref for ref in tuple(self.read) if is_address(ref.path)))
 
     def among(self, files: Iterable[Path]) -> tuple[TableRef, ...]:
         """The versions that were read and have one of these files."""
