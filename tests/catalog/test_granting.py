@@ -66,8 +66,18 @@ def test_the_first_grant_closes_a_table_to_all_others(
     with pytest.raises(AccessDenied, match=r"ann may not change main\.air\.flights: MODIFY is granted to nobody"):
         tables.delete("air.flights", "k = 1")
     become(BOB)
-    for what in (lambda: tables.to_arrow("air.flights"), lambda: tables.files("main.air.flights".partition(".")[2]),
-                 lambda: tables.diff("air.flights", 0, 0)):  # fmt: skip
+    ref = tables.pin("air.flights")
+    for what in (
+        lambda: tables.read("air.flights"),
+        lambda: tables.to_arrow("air.flights"),
+        lambda: tables.to_arrow(ref),
+        lambda: tables.files("air.flights"),
+        lambda: tables.data_files(ref),
+        lambda: tables.diff("air.flights", 0, 0),
+        lambda: tables.appended("air.flights", 0, 0),
+        lambda: tables.changes("air.flights", 0),
+        lambda: tables.clone("air.flights", "air.copy"),
+    ):
         with pytest.raises(AccessDenied, match=r"bob may not read main\.air\.flights: SELECT is granted to group:anal"):
             what()
     with pytest.raises(AccessDenied, match="user:bob"):

@@ -129,9 +129,9 @@ class OpenedTables(Tables):
         return marked(log.to_arrow(found, ref.name, columns), ref)
 
     def appended(self, name: str, after: int, to: int, *, skip_changes: bool = False) -> DataFrame:
+        last, _ = self._read(name, to)
         if self._session is None:
             raise no_session(name)
-        last, _ = self._read(name, to)
         added = added_files(last.location, range(after + 1, to + 1), skip_changes=skip_changes)
         return spark_files.read_any(self._session, added, log.schema_of(last))
 
