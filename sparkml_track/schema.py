@@ -25,12 +25,14 @@ __all__ = [
     "PROPERTY_TAG",
     "REASONS",
     "RECORDS",
+    "TAG_APPROVAL",
     "TAG_ARTIFACTS",
     "TAG_ATTEMPTS",
     "TAG_BEST",
     "TAG_CODE_CHANGED",
     "TAG_CPU",
     "TAG_DECIDED_BY",
+    "TAG_DECISIONS",
     "TAG_DIGEST",
     "TAG_FILES",
     "TAG_FINGERPRINT",
@@ -52,6 +54,7 @@ __all__ = [
     "TAG_PLATFORM",
     "TAG_PYTHON",
     "TAG_REASON",
+    "TAG_REPLACES",
     "TAG_ROWS",
     "TAG_SEED",
     "TAG_SPARK_APPLICATION",
@@ -104,6 +107,9 @@ TAG_TABLE = "sparkml.table."  # + data name, on a run: "<table>@v<version>"
 TAG_ROWS = "sparkml.rows."  # + data name, on a dataset input: how many rows were read
 TAG_VERDICT = "sparkml.verdict"  # the alias a candidate got
 TAG_VERDICT_WHY = "sparkml.verdict.why"
+TAG_REPLACES = "sparkml.replaces"  # the champion's version when this one came through the gate; empty where none was
+TAG_APPROVAL = "sparkml.approval"  # pending, approved, rejected, withdrawn
+TAG_DECISIONS = "sparkml.decisions"  # JSON, the last ones of people about a version: what, by, at, why
 TAG_SWEEP_RUN = "sparkml.sweep.run"  # the parent run of the sweep that found a model's parameters
 TAG_MODEL = "sparkml.model"  # "<name>/<version>" that was used
 TAG_MODEL_RUN = "sparkml.model.run"  # the run that made it

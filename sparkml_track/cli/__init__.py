@@ -13,5 +13,6 @@ jobs    tasks that wait for each other
 pipeline  tables made from tables: run, show
 alert   queries whose answers are watched
 catalog  what tables there are, and lineage
+models  registered models: versions, cards, approval, rollback
 guide   the pages of ``guides/``
 """

@@ -20,6 +20,7 @@ import typer
 from sparkml_track.cli import alert, catalog, guide, pipeline, runs, server, steps, sweeps
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
+from sparkml_track.cli.models import command as models
 from sparkml_track.cli.sql import command as sql
 
 __all__ = ["app", "job", "main"]
@@ -38,6 +39,7 @@ runs.register(app)
 server.register(app)
 sql.register(app)
 catalog.register(app)
+models.register(app)
 alert.register(app)
 jobs.register(app)
 scheduling.register(app)

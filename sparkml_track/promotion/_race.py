@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sparkml_track.errors import DataError, RegistryError
+from sparkml_track.promotion._decisions import PENDING
 from sparkml_track.promotion._gate import decide, figures, outlasts
+from sparkml_track.promotion._moves import move_champion
 from sparkml_track.promotion._spec import Measured, Promotion
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import ALIAS_CHALLENGER, ALIAS_CHAMPION, Registry
-from sparkml_track.schema import TAG_VERDICT, TAG_VERDICT_WHY
+from sparkml_track.schema import TAG_APPROVAL, TAG_REPLACES, TAG_VERDICT, TAG_VERDICT_WHY
 
 __all__ = ["Race", "Settled"]
 
@@ -69,7 +72,7 @@ class Race:
             settled = self._judged(champion)
             if settled.alias != ALIAS_CHAMPION:
                 return settled
-            if self.registry.move_alias(self.spec.model, ALIAS_CHAMPION, champion, self.own.version):
+            if move_champion(self.registry, champion, self.own):
                 return self._checked(settled)
             champion = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
             if champion == self.own:
@@ -82,10 +85,14 @@ class Race:
     def _judged(self, champion: ModelRef | None) -> Settled:
         before = None if champion is None else replace(self.measure(champion), name="champion")
         opponents = [*self.baselines, *([before] if before else [])]
-        return self._marked(Settled(before, *decide(self.spec, self.candidate, opponents)))
+        alias, reason = decide(self.spec, self.candidate, opponents)
+        if alias != ALIAS_CHAMPION or not self.spec.approval:
+            return self._marked(Settled(before, alias, reason))
+        waits = {TAG_APPROVAL: PENDING, TAG_REPLACES: str(champion.version) if champion else ""}
+        return self._marked(Settled(before, ALIAS_CHALLENGER, f"{reason}; waits for approval"), waits)
 
-    def _marked(self, settled: Settled) -> Settled:
-        tags = {TAG_VERDICT: settled.alias, TAG_VERDICT_WHY: settled.reason}
+    def _marked(self, settled: Settled, more: Mapping[str, str] = MappingProxyType({})) -> Settled:
+        tags = {TAG_VERDICT: settled.alias, TAG_VERDICT_WHY: settled.reason, **more}
         self.registry.annotate(self.own, figures(self.candidate, self.baselines, settled.champion), tags)
         if settled.alias == ALIAS_CHALLENGER:
             self.registry.set_alias(self.spec.model, ALIAS_CHALLENGER, self.own.version)
@@ -99,7 +106,7 @@ class Race:
         now = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
         assert best.ref is not None
         if now is not None and now != best.ref and now.version in {self.own.version, *self._marks()}:
-            self.registry.move_alias(self.spec.model, ALIAS_CHAMPION, now, best.ref.version)
+            move_champion(self.registry, now, best.ref)
         if best.ref == self.own:
             return settled
         reason = f"{best.ref}, registered at the same time, is not beaten"

@@ -49,6 +49,7 @@ class Promotion:
         sweep: the sweep id, kept as a tag.
         sweep_run: the run id of the parent run, kept as a tag.
         data: references of the splits, with table versions, logged on the run.
+        approval: whether a person must approve a candidate that came through the gate, before it is champion.
     """
 
     model: str
@@ -61,6 +62,7 @@ class Promotion:
     sweep: str = ""
     sweep_run: str = ""
     data: Sequence[DataRef] = ()
+    approval: bool = False
 
     def __post_init__(self) -> None:
         problems = []

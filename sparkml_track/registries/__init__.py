@@ -23,6 +23,7 @@ from sparkml_track.registries._base import (
     Registry,
     Run,
     Signature,
+    VersionFacts,
 )
 from sparkml_track.registries._memory import MemoryRegistry
 from sparkml_track.registries._mlflow import MlflowRegistry
@@ -39,5 +40,6 @@ __all__ = [
     "Registry",
     "Run",
     "Signature",
+    "VersionFacts",
     "is_users",
 ]

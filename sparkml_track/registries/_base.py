@@ -17,6 +17,7 @@ __all__ = [
     "Registry",
     "Run",
     "Signature",
+    "VersionFacts",
 ]
 
 ALIAS_CHAMPION = "champion"  # the version that scores
@@ -98,6 +99,31 @@ class Run:
     started: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """What is known of a version.
+
+    Attributes:
+        ref: the version.
+        created: seconds since the epoch.
+        description: Markdown, for people; empty where nobody wrote one.
+        aliases: that point to it now, sorted.
+        tags: of the version.
+        params: of its run, as text.
+        metrics: of its run, the last value of each.
+        data: by data name, the table version that its run read, "<table>@v<version>".
+    """
+
+    ref: ModelRef
+    created: float
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
+
+
 class Registry(ABC):
     """Keeps model versions. Only the driver has one.
 
@@ -142,6 +168,14 @@ class Registry(ABC):
     @abstractmethod
     def tags(self, ref: ModelRef) -> Mapping[str, str]:
         """The tags of a version."""
+
+    @abstractmethod
+    def facts(self, ref: ModelRef) -> VersionFacts:
+        """All that is known of a version, without reading its files."""
+
+    @abstractmethod
+    def describe(self, ref: ModelRef, text: str) -> None:
+        """Sets the description of a version, Markdown; a longer one than the store takes is clipped."""
 
     @abstractmethod
     def names(self) -> tuple[str, ...]:

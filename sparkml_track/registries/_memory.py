@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import pickle
 import threading
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries._base import Package, Registry, Run, Signature
+from sparkml_track.registries._base import Package, Registry, Run, Signature, VersionFacts
 from sparkml_track.registries._columns import signature_of
 
 __all__ = ["MemoryRegistry"]
@@ -23,6 +24,8 @@ class _Version:
     signature: Signature
     blob: bytes
     digest: str
+    created: float
+    description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,7 +61,7 @@ class MemoryRegistry(Registry):
             versions = self._models.setdefault(name, [])
             number = len(versions) + 1
             ref = ModelRef(name, number, self.record(run), f"memory:/{name}/{number}")
-            versions.append(_Version(ref, signature, blob, hashlib.sha256(blob).hexdigest()))
+            versions.append(_Version(ref, signature, blob, hashlib.sha256(blob).hexdigest(), time.time()))
             return ref
 
     def log_model(self, name: str, package: Package, run_id: str, experiment_id: str) -> str:
@@ -79,6 +82,26 @@ class MemoryRegistry(Registry):
     def tags(self, ref: ModelRef) -> Mapping[str, str]:
         """See the contract."""
         return dict(self._stored(ref).tags)
+
+    def facts(self, ref: ModelRef) -> VersionFacts:
+        """See the contract."""
+        with self._lock:
+            stored, run = self._stored(ref), self.runs[ref.run_id]
+            aliases = {alias for (name, alias), to in self._aliases.items() if (name, to) == (ref.name, ref.version)}
+        return VersionFacts(
+            ref=stored.ref,
+            created=stored.created,
+            description=stored.description,
+            aliases=tuple(sorted(aliases)),
+            tags=dict(stored.tags),
+            params={key: str(value) for key, value in run.params.items()},
+            metrics=dict(run.metrics),
+            data={data.name: str(data.table) for data in run.data if data.table is not None},
+        )
+
+    def describe(self, ref: ModelRef, text: str) -> None:
+        """See the contract."""
+        self._stored(ref).description = text
 
     def names(self) -> tuple[str, ...]:
         """See the contract."""

@@ -13,18 +13,20 @@ from typing import Any
 
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.adapters.mlflow.uri import redacted
+from sparkml_track.adapters.mlflow.values import clipped
 from sparkml_track.errors import RegistryError, SparkmlError, TrackingError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature
+from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature, VersionFacts
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lineage import record_registration
 from sparkml_track.registries._lock import alone
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
-from sparkml_track.registries._mlflow_runs import RunRecorder
+from sparkml_track.registries._mlflow_runs import RunRecorder, facts_of
 from sparkml_track.schema import TAG_FILES, TAG_KIND
 
 __all__ = ["MlflowRegistry"]
 
+_MAX_DESCRIPTION = 5000  # MLflow's SQL store has no room for more
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,127}")
 
 
@@ -110,6 +112,19 @@ class MlflowRegistry(Registry):
         """See the contract."""
         with self._translated(f"read {ref}"):
             return dict(self._client.get_model_version(ref.name, str(ref.version)).tags)
+
+    def facts(self, ref: ModelRef) -> VersionFacts:
+        """See the contract."""
+        with self._translated(f"read {ref}"):
+            stored = self._client.get_model_version(ref.name, str(ref.version))
+            aliases = self._client.get_registered_model(ref.name).aliases
+            pointing = tuple(sorted(alias for alias, to in aliases.items() if int(to) == ref.version))
+            return facts_of(_ref(stored), stored, pointing, self._client.get_run(stored.run_id))
+
+    def describe(self, ref: ModelRef, text: str) -> None:
+        """See the contract."""
+        with self._translated(f"describe {ref}"):
+            self._client.update_model_version(ref.name, str(ref.version), clipped(text, _MAX_DESCRIPTION))
 
     def names(self) -> tuple[str, ...]:
         """See the contract."""

@@ -11,14 +11,16 @@ from sparkml_track.adapters.mlflow.datasets import inputs_of
 from sparkml_track.adapters.mlflow.experiments import find_experiment
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.adapters.mlflow.values import MAX_PARAM, MAX_TAG, clipped, millis, origin_tags, point
-from sparkml_track.refs import DataRef
-from sparkml_track.registries._base import Run
+from sparkml_track.refs import DataRef, ModelRef
+from sparkml_track.registries._base import Run, VersionFacts
 from sparkml_track.schema import TAG_KIND, TAG_NAME, TAG_TABLE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+    from mlflow.entities.model_registry import ModelVersion
 
-__all__ = ["RunRecorder"]
+__all__ = ["RunRecorder", "facts_of"]
 
 
 class RunRecorder:
@@ -68,6 +70,22 @@ class RunRecorder:
             [point(key, value, now, 0) for key, value in metrics.items()],
             {stored_name(key): clipped(value, MAX_TAG) for key, value in {**tags, **renamed}.items()},
         )
+
+
+def facts_of(ref: ModelRef, version: ModelVersion, aliases: tuple[str, ...], run: MlflowRun) -> VersionFacts:
+    """A version and its run as MLflow has them, under the names that were given."""
+    tags = run.data.tags
+    given = {key.removeprefix(TAG_NAME): name for key, name in tags.items() if key.startswith(TAG_NAME)}
+    return VersionFacts(
+        ref=ref,
+        created=version.creation_timestamp / 1000,
+        description=version.description or "",
+        aliases=aliases,
+        tags=dict(version.tags),
+        params={given.get(key, key): value for key, value in run.data.params.items()},
+        metrics={given.get(key, key): value for key, value in run.data.metrics.items()},
+        data={key.removeprefix(TAG_TABLE): table for key, table in tags.items() if key.startswith(TAG_TABLE)},
+    )
 
 
 def _table_tags(data: Sequence[DataRef]) -> dict[str, str]:

@@ -136,6 +136,27 @@ class RegistryCase(ABC):
         tags = registry.tags(ref)
         assert (tags["verdict"], tags["why"]) == ("champion", "better")
 
+    def test_the_facts_of_a_version_are_those_of_its_run_and_its_aliases(self, registry: Registry) -> None:
+        """Under the names that were given, whatever a store makes of them."""
+        first, second = (registry.register(NAME, _package(), RUN) for _ in range(2))
+        registry.annotate(second, {"ü/ä": 0.5}, {"verdict": "champion"})
+        registry.describe(second, "Rates **flights**.")
+        for alias in ("champion", "best"):
+            registry.set_alias(NAME, alias, second.version)
+        facts = registry.facts(second)
+        assert (facts.ref, facts.aliases, facts.description) == (second, ("best", "champion"), "Rates **flights**.")
+        assert (facts.tags["verdict"], facts.metrics, facts.params) == ("champion", {"ü/ä": 0.5}, {"C": "1.0"})
+        assert facts.data == {"test": "t@v3"} and facts.created > 0
+        assert (registry.facts(first).aliases, registry.facts(first).description) == ((), "")
+        with pytest.raises(RegistryError, match="version 7"):
+            registry.facts(ModelRef(NAME, 7, "", ""))
+
+    def test_a_description_of_any_length_is_taken(self, registry: Registry) -> None:
+        """In this store's length."""
+        ref = registry.register(NAME, _package(), RUN)
+        registry.describe(ref, "é" * 100_000)
+        assert set(registry.facts(ref).description) == {"é"}
+
     def test_a_model_that_cannot_be_asked_is_refused(self, registry: Registry) -> None:
         """No version is left by it."""
         with pytest.raises(RegistryError, match="has no method"):

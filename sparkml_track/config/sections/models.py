@@ -31,6 +31,7 @@ class RegisterSettings(Section):
         evaluate: gives metrics by name: ``evaluate(model, table)``.
         metric: what is compared on the test split; None for the sweep's.
         direction: of the metric; None for the sweep's.
+        approval: whether a person approves what came through the gate, before it is champion.
         formats: in what forms stored models may be read; all but skops run code that comes from the store.
     """
 
@@ -41,6 +42,7 @@ class RegisterSettings(Section):
     evaluate: Function
     metric: Text | None = None
     direction: Direction | None = None
+    approval: bool = False
     formats: tuple[Literal["skops", "code", "pickle", "cloudpickle", "pyfunc"], ...] = ("skops",)
 
 

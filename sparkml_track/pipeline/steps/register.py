@@ -72,6 +72,7 @@ def register(project: Project) -> Registered:
         sweep=found.sweep,
         sweep_run=found.run,
         data=refs,
+        approval=section.approval,
     )
     verdict = promotion.register(spec, recipe, rows, project.registry())
     measured = {"candidate": verdict.candidate} | {f"baseline {each.name}": each for each in verdict.baselines}

@@ -1,0 +1,6 @@
+"""Commands about registered models.
+
+command   the group
+looking   what there is
+deciding  who becomes champion
+"""

@@ -1,0 +1,19 @@
+"""The group ``models``."""
+
+from __future__ import annotations
+
+import typer
+
+from sparkml_track.cli.guard import guarded
+from sparkml_track.cli.models import deciding, looking
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    group = typer.Typer(help="Registered models: versions, cards, approval, rollback.", no_args_is_help=True)
+    for command in (looking.ls, looking.show, looking.card, looking.compare,
+                    deciding.approve, deciding.reject, deciding.promote, deciding.rollback):  # fmt: skip
+        group.command()(guarded(command))
+    app.add_typer(group, name="models")

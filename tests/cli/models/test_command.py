@@ -1,0 +1,93 @@
+"""``sparkml-track models``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from sparkml_track.home import Home
+from sparkml_track.registries import MlflowRegistry, Package, Run
+from tests.calls import Call, caller
+
+
+@pytest.fixture
+def registry(home: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowRegistry:
+    monkeypatch.setenv("SPARKML_HOME", str(home))
+    found = MlflowRegistry(Home.find().tracking_uri, str(Home.find().artifacts))
+    package = Package(DummyClassifier().fit(np.eye(2), [0, 1]), pd.DataFrame({"x": [1.0], "y": [0.0]}))
+    for depth in (3, 4):
+        ref = found.register("delay", package, Run("model", "m", "e", params={"depth": depth}))
+        found.annotate(ref, {"test.auc": depth / 10}, {})
+    return found
+
+
+@pytest.fixture
+def call(registry: MlflowRegistry, capsys: pytest.CaptureFixture[str]) -> Call:
+    return caller("models", capsys)
+
+
+def test_a_champion_is_made_by_hand_and_rolled_back(call: Call) -> None:
+    assert call("promote", "delay/1")[1] == "delay version 1 is champion, the first one\n"
+    assert call("promote", "models:/delay/2", "--why", "faster")[1] == (
+        "delay version 2 is champion, in place of version 1\n"
+    )
+    assert json.loads(call("ls", "--json")[1]) == [
+        {"model": "delay", "versions": 2, "champion": 2, "challenger": None, "waiting": []}
+    ]
+    assert "faster" in call("card", "delay@champion")[1]
+    assert call("rollback", "delay")[1] == "delay version 1 is champion again, delay version 2 is withdrawn\n"
+    code, _, err = call("rollback", "delay")
+    assert (code, "no champion before" in err) == (2, True)
+    from sparkml_track.catalog import Catalog
+
+    rows = Catalog(Home.find()).system.rows("audit").to_pylist()
+    assert sorted(row["action"] for row in rows) == ["PROMOTE", "PROMOTE", "ROLLBACK", "ROLLBACK"]
+
+
+def test_what_waits_is_listed_approved_or_rejected(call: Call, registry: MlflowRegistry) -> None:
+    for ref in registry.versions("delay"):
+        registry.annotate(ref, {}, {"sparkml.approval": "pending", "sparkml.replaces": ""})
+    assert json.loads(call("ls", "--json")[1])[0]["waiting"] == [1, 2]
+    assert call("reject", "delay/1", "--why", "no")[1] == "delay version 1 is rejected\n"
+    assert call("approve", "delay/2")[1] == "delay version 2 is champion, the first one\n"
+    shown = json.loads(call("show", "delay", "--json")[1])
+    assert [(row["aliases"], row["approval"]) for row in shown] == [("", "rejected"), ("champion", "approved")]
+    out = call("show", "delay")[1]
+    assert "rejected" in out and "champion" in out
+    assert "does not wait" in call("approve", "delay/1")[2]
+
+
+def test_versions_side_by_side(call: Call) -> None:
+    lines = call("compare", "delay", "1", "2")[1].splitlines()
+    assert [line.split() for line in lines if line.split()[0] in {"auc", "depth"}] == [
+        ["auc", "0.3", "0.4"],
+        ["depth", "3", "4"],
+    ]
+    assert json.loads(call("compare", "delay", "1", "2", "--json")[1])["params"] == {"depth": ["3", "4"]}
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["show", "nobody"], "there is no model 'nobody'"),
+        (["compare", "delay", "1"], "give two or more to compare"),
+        (["card", "delay"], "names no version"),
+        (["card", "delay/7"], "find version 7"),
+        (["promote", "delay@best"], "has no alias 'best'"),
+    ],
+)
+def test_wrong_names_are_sentences(call: Call, command: list[str], said: str) -> None:
+    code, _, err = call(*command)
+    assert code != 0 and said in err and "Traceback" not in err
+
+
+def test_an_empty_registry_says_how_to_fill_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(home))
+    assert "the step register makes one" in caller("models", capsys)("ls")[1]
