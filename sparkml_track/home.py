@@ -115,6 +115,10 @@ class Home:
         """What a step of a project gave when it last ran."""
         return self.root / "steps" / project / f"{step}.json"
 
+    def stream(self, project: str, table: str) -> Path:
+        """What a stream that is scored into a table has read."""
+        return self.root / "streams" / project / table
+
     def pipeline_lock(self, name: str) -> Path:
         """Held while a pipeline is updated."""
         return self.root / "pipelines" / f"{name}.lock"

@@ -5,6 +5,7 @@ app     the commands together, and ``main``
 guard   how a command ends: one message and an exit code
 console  what a command says while it works
 steps   the commands of a config file
+scoring  the command ``score``
 runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI

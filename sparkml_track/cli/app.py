@@ -17,7 +17,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import alert, catalog, guide, pipeline, runs, server, steps, sweeps
+from sparkml_track.cli import alert, catalog, guide, pipeline, runs, scoring, server, steps, sweeps
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.models import command as models
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 steps.register(app)
+scoring.register(app)
 sweeps.register(app)
 runs.register(app)
 server.register(app)

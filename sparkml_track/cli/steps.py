@@ -35,7 +35,8 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(guarded(run))
     for name, text in STEPS.items():
-        _add_step(app, name, text)
+        if name != "score":  # has options of its own
+            _add_step(app, name, text)
 
 
 def run(

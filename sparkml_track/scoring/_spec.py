@@ -10,7 +10,7 @@ from sparkml_track.errors import SpecError
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.registries import ALIAS_CHAMPION
 
-__all__ = ["ADDED", "Period", "Scored", "Scoring"]
+__all__ = ["ADDED", "Follow", "Followed", "Period", "Scored", "Scoring"]
 
 #: Columns that scoring adds, with their Spark types, in order. Beside a column of that name they get a "_" at the end.
 ADDED = {
@@ -94,3 +94,49 @@ class Scored:
     bad: Mapping[str, int]
     seconds: float
     columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Scoring of rows as they come.
+
+    Attributes:
+        model: registered name.
+        target: name of the table that scores are appended to.
+        experiment: where the scoring run goes.
+        alias: looked up for each batch; not used if ``version`` is given.
+        version: of the model.
+        where: column to allowed values, None for rows without one; empty allows all.
+        keep: columns of the source to carry over; empty carries all.
+    """
+
+    model: str
+    target: str
+    experiment: str
+    alias: str = ALIAS_CHAMPION
+    version: int | None = None
+    where: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    keep: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was scored of rows that came.
+
+    Attributes:
+        table: the version of now; None where nothing has ever come.
+        models: the versions that scored, in the order of their batches.
+        run_id: of the scoring run; empty where nothing came.
+        batches: that were committed by this call.
+        rows: appended by them.
+        bad: rows without a score among them.
+        seconds: the whole call.
+    """
+
+    table: TableRef | None
+    models: tuple[ModelRef, ...]
+    run_id: str
+    batches: int
+    rows: int
+    bad: int
+    seconds: float

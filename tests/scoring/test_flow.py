@@ -21,7 +21,7 @@ from sparkml_track.errors import DataError, NotBuilt, RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import MemoryRegistry, Package, Run
 from sparkml_track.scoring import ADDED, Period, Scoring, score
-from sparkml_track.scoring._flow import _said
+from sparkml_track.scoring._failures import said_of
 from sparkml_track.scoring._worker import FAILED
 from sparkml_track.tables import DeltaTables
 
@@ -265,7 +265,7 @@ def test_any_column_name_goes_the_whole_way(tables: DeltaTables, registry: Memor
     ],
 )
 def test_what_a_worker_raised_is_said_and_no_line_of_code(text: str, message: str) -> None:
-    assert _said(text) == message
+    assert said_of(text) == message
 
 
 def test_a_missing_alias_or_column_is_named(spec: Scoring, tables: DeltaTables, registry: MemoryRegistry) -> None:

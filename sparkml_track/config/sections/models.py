@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sparkml_track.config.sections.fields import (
     Direction,
@@ -17,7 +17,7 @@ from sparkml_track.config.sections.fields import (
     matching,
 )
 
-__all__ = ["MonitorSettings", "RegisterSettings", "ScoreSettings"]
+__all__ = ["MonitorSettings", "RegisterSettings", "ScoreSettings", "StreamSettings"]
 
 
 class RegisterSettings(Section):
@@ -46,16 +46,46 @@ class RegisterSettings(Section):
     formats: tuple[Literal["skops", "code", "pickle", "cloudpickle", "pyfunc"], ...] = ("skops",)
 
 
+class StreamSettings(Section):
+    """Rows that are scored as they come: of a table that grows, or files in a folder.
+
+    Attributes:
+        source: a table of the home to which rows are appended.
+        files: a folder into which files are put; relative to the config file.
+        format: of the files.
+        columns: of the files, in SQL's words ("flight bigint, wind double"); needed for csv and json.
+        table: where the scores go.
+    """
+
+    source: Annotated[str, matching(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}", "the name of a table")] | None = None
+    files: Text | None = None
+    format: Literal["parquet", "csv", "json"] = "parquet"
+    columns: Text | None = None
+    table: Identifier = "streamed_scores"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> StreamSettings:
+        if (self.source is None) == (self.files is None):
+            raise ValueError("a mapping with either 'source', a table, or 'files', a folder")
+        if self.source is not None and self.model_fields_set & {"format", "columns"}:
+            raise ValueError("a mapping without 'format' and 'columns', which are for files alone")
+        if self.files is not None and self.format != "parquet" and self.columns is None:
+            raise ValueError(f"a mapping with 'columns', for {self.format} files do not say what types they have")
+        return self
+
+
 class ScoreSettings(Section):
     """Batch scoring with the pinned champion.
 
     Attributes:
         split: which rows.
         table: where the scores go.
+        stream: what ``score --stream`` scores.
     """
 
     split: Split = "test"
     table: Identifier = "scores"
+    stream: StreamSettings | None = None
 
 
 class MonitorSettings(Section):

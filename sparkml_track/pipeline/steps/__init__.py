@@ -3,6 +3,7 @@
     prepare   the raw tables
     features  the feature tables and the training set
     sweep     the search
+    follow    rows scored as they come
     register  the best parameters refitted, compared and registered
     score     batch scoring with the pinned champion
     monitor   drift and quality, period by period

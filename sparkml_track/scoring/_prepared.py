@@ -1,0 +1,158 @@
+"""One model version made ready for rows of one shape, and the rows with its scores."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sparkml_track.errors import DataError, RegistryError
+from sparkml_track.refs import ModelRef
+from sparkml_track.registries import Registry, Signature
+from sparkml_track.scoring import _worker
+from sparkml_track.scoring._drift import check_columns
+from sparkml_track.scoring._numbers import numbers_of
+from sparkml_track.scoring._shipping import by_value, pack
+from sparkml_track.scoring._spec import ADDED
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+__all__ = ["FIRST", "Asked", "added_names", "chosen", "column_of", "pinned", "prepared", "scored_rows"]
+
+FIRST = 100  # rows that a model is tried on before anything is written
+
+
+class Asked(Protocol):
+    """What any kind of scoring says."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def alias(self) -> str: ...
+    @property
+    def version(self) -> int | None: ...
+    @property
+    def where(self) -> Mapping[str, Sequence[object]]: ...
+    @property
+    def keep(self) -> Sequence[str]: ...
+
+
+def pinned(asked: Asked, registry: Registry) -> ModelRef:
+    """The version that is asked for now.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    if asked.version is not None:
+        return registry.version(asked.model, asked.version)
+    model = registry.alias(asked.model, asked.alias)
+    if model is None:
+        raise RegistryError(
+            f"no version of the model {asked.model!r} has the alias {asked.alias!r}; register one, or name a version"
+        )
+    return model
+
+
+def chosen(rows: DataFrame, asked: Asked, what: str, *columns: str) -> DataFrame:
+    """The rows that are asked for.
+
+    Raises:
+        DataError: a column is not there: of those asked for, or of ``columns``.
+    """
+    unknown = sorted({*asked.where, *asked.keep, *columns} - set(rows.columns))
+    if unknown:
+        raise DataError(f"{what} has no column {', '.join(unknown)}; it has {', '.join(rows.columns)}")
+    for name, values in asked.where.items():
+        rows = rows.where(_is_one_of(name, values))
+    return rows
+
+
+def prepared(
+    asked: Asked, rows: DataFrame, model: ModelRef, registry: Registry, what: str
+) -> tuple[_worker.Work, list[str]]:
+    """A version, checked and packed, for rows of this shape; and the names of the numbers it gives.
+
+    Raises:
+        RegistryError: its files are not what was registered.
+        DataError: the rows lack a column of the model or have it in another type.
+        NotBuilt: a model with several outputs of which one has more than two classes, or of more than 256 MB.
+    """
+    signature = registry.signature(model)
+    check_columns(signature, dict(rows.dtypes), what)
+    fitted = registry.load(model)
+    numbers = numbers_of(fitted, signature, model, lambda: _first_rows(rows, signature))
+    return _work(asked, rows, signature, pack(fitted, model), model, len(numbers)), numbers
+
+
+def column_of(name: str) -> Column:
+    """The column of exactly this name; Spark reads a dot in a plain name as a field of a struct."""
+    from pyspark.sql import functions as f
+
+    return f.col("`" + name.replace("`", "``") + "`")
+
+
+def _is_one_of(name: str, values: Sequence[object]) -> Column:
+    column, some = column_of(name), [value for value in values if value is not None]
+    found = column.isin(some)
+    return found | column.isNull() if len(some) < len(values) else found
+
+
+def _first_rows(rows: DataFrame, signature: Signature) -> Any:
+    """A few rows as the model takes them, on the driver."""
+    return rows.select(*(column_of(each.name) for each in signature.inputs)).limit(FIRST).toPandas()
+
+
+def _work(
+    asked: Asked, rows: DataFrame, signature: Signature, blob: bytes, model: ModelRef, width: int
+) -> _worker.Work:
+    import pyarrow as pa
+
+    names = added_names(asked.keep or rows.columns)
+    constants = {
+        "model_name": pa.scalar(model.name),
+        "model_version": pa.scalar(model.version),
+        "run_id": pa.scalar(model.run_id),
+        "scored_at": pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")),
+    }
+    keep, inputs = tuple(asked.keep) or tuple(rows.columns), [(each.name, each.type) for each in signature.inputs]
+    return _worker.Work(
+        blob,
+        hashlib.sha256(blob).hexdigest(),
+        signature.method,
+        inputs,
+        tuple(name for name in rows.columns if name in {*keep, *dict(inputs)}),
+        keep,
+        {names[name]: value for name, value in constants.items()},
+        names["score"],
+        names["problem"],
+        width,
+    )
+
+
+def added_names(columns: Iterable[str]) -> dict[str, str]:
+    """The names of the columns that scoring adds beside these: theirs, with "_" where a column has it already."""
+    taken = {name.lower() for name in columns}
+    names = {}
+    for name in ADDED:
+        free = name
+        while free in taken:
+            free += "_"
+        taken.add(free)
+        names[name] = free
+    return names
+
+
+def scored_rows(rows: DataFrame, work: _worker.Work) -> DataFrame:
+    """Rows with the columns that scoring adds; nothing is computed before it is used."""
+    from pyspark.sql.types import ArrayType, DoubleType, StructType
+
+    schema = StructType([rows.schema[name] for name in work.keep])
+    for name, kind in zip((work.score, work.problem, *work.constants), ADDED.values(), strict=True):
+        schema.add(name, ArrayType(DoubleType()) if name == work.score and work.width > 1 else kind)
+    # Spark looks columns up by name on the way to Python, and a dot would be a field: it gets them by place.
+    needed = [column_of(name).alias(str(place)) for place, name in enumerate(work.columns)]
+    with by_value():
+        return rows.select(*needed).mapInArrow(partial(_worker.score_batches, work), schema)
