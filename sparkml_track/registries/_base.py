@@ -174,6 +174,17 @@ class Registry(ABC):
         """All that is known of a version, without reading its files."""
 
     @abstractmethod
+    def adopt(self, ref: ModelRef) -> None:
+        """Takes in a version that another tool registered.
+
+        Its files are believed as they are now, and checked from then on. A version that was taken in or registered
+        here keeps its digests.
+
+        Raises:
+            RegistryError: it has no signature with named columns.
+        """
+
+    @abstractmethod
     def describe(self, ref: ModelRef, text: str) -> None:
         """Sets the description of a version, Markdown; a longer one than the store takes is clipped."""
 

@@ -16,7 +16,7 @@ _FOREIGN = frozenset({"registered_model_meta"})
 
 def digest_files(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file below ``folder``, by relative path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _FOREIGN)
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
 
 
@@ -26,7 +26,7 @@ def check_files(folder: Path, expected: Mapping[str, str], model: str) -> None:
     Raises:
         RegistryError: a file is changed, missing or was added; all are named.
     """
-    found = {name: digest for name, digest in digest_files(folder).items() if name not in _FOREIGN}
+    found = digest_files(folder)
     problems = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
     problems += [f"{name} was added" for name in sorted(found.keys() - expected.keys())]
     problems += [

@@ -99,6 +99,10 @@ class MemoryRegistry(Registry):
             data={data.name: str(data.table) for data in run.data if data.table is not None},
         )
 
+    def adopt(self, ref: ModelRef) -> None:
+        """See the contract."""
+        self._stored(ref)  # nobody else registers here
+
     def describe(self, ref: ModelRef, text: str) -> None:
         """See the contract."""
         self._stored(ref).description = text

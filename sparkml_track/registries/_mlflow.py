@@ -121,6 +121,17 @@ class MlflowRegistry(Registry):
             pointing = tuple(sorted(alias for alias, to in aliases.items() if int(to) == ref.version))
             return facts_of(_ref(stored), stored, pointing, self._client.get_run(stored.run_id))
 
+    def adopt(self, ref: ModelRef) -> None:
+        """See the contract."""
+        with self._translated(f"adopt {ref}"):
+            if TAG_FILES in self.tags(ref):
+                return
+            with tempfile.TemporaryDirectory(prefix="sparkml-model-") as scratch:
+                folder = self._copy(ref, Path(scratch))
+                read_signature(folder)
+                files = json.dumps(digest_files(folder))
+            self._client.set_model_version_tag(ref.name, str(ref.version), TAG_FILES, files)
+
     def describe(self, ref: ModelRef, text: str) -> None:
         """See the contract."""
         with self._translated(f"describe {ref}"):
@@ -200,15 +211,18 @@ class MlflowRegistry(Registry):
         recorded = self.tags(ref).get(TAG_FILES)
         if recorded is None:
             raise RegistryError(
-                f"{ref} has no recorded digests (tag {TAG_FILES}), so its files cannot be checked; register it with "
-                "sparkml_track"
+                f"{ref} has no recorded digests (tag {TAG_FILES}), so its files cannot be checked; where you trust "
+                f"them as they are now, take them in: sparkml-track models adopt {ref.name}/{ref.version}"
             )
-        source = self._client.get_model_version_download_uri(ref.name, str(ref.version))
         with tempfile.TemporaryDirectory(prefix="sparkml-model-") as scratch:
             # The copy is what is checked and what is loaded: nobody can change it between the two.
-            folder = _copied(source, Path(scratch) / "model", self._full_uri)
+            folder = self._copy(ref, Path(scratch))
             check_files(folder, json.loads(recorded), str(ref))
             yield folder
+
+    def _copy(self, ref: ModelRef, scratch: Path) -> Path:
+        source = self._client.get_model_version_download_uri(ref.name, str(ref.version))
+        return _copied(source, scratch / "model", self._full_uri)
 
     def _log_model(self, name: str, package: Package, run_id: str, experiment: str) -> tuple[Any, dict[str, str]]:
         """Logs the model under a run; gives MLflow's entity and the digests of the files."""

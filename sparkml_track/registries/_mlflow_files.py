@@ -52,7 +52,9 @@ def read_signature(folder: Path) -> Signature:
         raise RegistryError(
             f"the model at {folder.name} has no signature with named columns; register it with a sample of its inputs"
         )
-    inputs = tuple(Column(column.name, column.type.name) for column in model.signature.inputs.inputs)
+    columns = model.signature.inputs.inputs
+    # Arrays and objects have no one word for their type.
+    inputs = tuple(Column(column.name, getattr(column.type, "name", str(column.type))) for column in columns)
     return Signature(inputs, model.flavors.get("python_function", {}).get("predict_fn", "predict"))
 
 

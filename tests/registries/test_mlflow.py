@@ -112,8 +112,43 @@ def test_a_model_folder_that_changed_is_refused_by_the_name_of_the_file(registry
 def test_a_version_without_digests_is_refused(registry: MlflowRegistry) -> None:
     ref = registry.register(NAME, _package(), RUN)
     registry._client.delete_model_version_tag(NAME, "1", TAG_FILES)
-    with pytest.raises(RegistryError, match="no recorded digests"):
+    with pytest.raises(RegistryError, match=f"no recorded digests.*models adopt {NAME}/1"):
         registry.load(ref)
+
+
+def test_a_version_of_another_tool_is_checked_once_it_was_taken_in(registry: MlflowRegistry, tmp_path: Path) -> None:
+    ref = foreign(registry, tmp_path, sample=_inputs().astype("float64"))
+    registry.adopt(ref)
+    registry.adopt(ref)
+    assert [each.name for each in registry.signature(ref).inputs] == ["wind", "seats", "gust"]
+    with pytest.raises(RegistryError, match="allow pyfunc among the formats"):
+        registry.load(ref)
+    reader = MlflowRegistry(registry._full_uri, formats=("skops", "pyfunc"))
+    assert list(reader.load(ref).predict(_inputs().head(2).astype("float64"))) == [0, 0]  # type: ignore[attr-defined]
+    model_file(registry, ref, "requirements.txt").write_text("other\n")
+    registry.adopt(ref)
+    with pytest.raises(RegistryError, match=r"requirements\.txt has SHA-256"):
+        reader.load(ref)
+
+
+def test_a_version_that_says_nothing_of_its_inputs_is_not_taken_in(registry: MlflowRegistry, tmp_path: Path) -> None:
+    ref = foreign(registry, tmp_path, sample=None)
+    with pytest.raises(RegistryError, match="has no signature with named columns"):
+        registry.adopt(ref)
+
+
+def foreign(registry: MlflowRegistry, folder: Path, sample: object) -> ModelRef:
+    """A version of XGBoost's own format, as whoever uses MLflow alone registers it."""
+    import mlflow.xgboost
+    from xgboost import XGBClassifier
+
+    model = XGBClassifier(n_estimators=1).fit(_inputs(), [0] * 30 + [0] * 29 + [1])
+    signature = sample if sample is None else mlflow.models.infer_signature(sample, model.predict(_inputs()))
+    path = folder / "foreign"
+    mlflow.xgboost.save_model(model, str(path), signature=signature, pip_requirements=["xgboost"])
+    registry._client.create_registered_model(NAME)
+    registry._client.create_model_version(NAME, source=str(path), run_id=registry.record(RUN))
+    return registry.version(NAME, 1)
 
 
 def test_a_registration_that_fails_leaves_a_failed_run_and_no_version(

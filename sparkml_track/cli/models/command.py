@@ -13,7 +13,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(help="Registered models: versions, cards, approval, rollback.", no_args_is_help=True)
-    for command in (looking.ls, looking.show, looking.card, looking.compare,
-                    deciding.approve, deciding.reject, deciding.promote, deciding.rollback):  # fmt: skip
+    decisions = (deciding.approve, deciding.reject, deciding.promote, deciding.rollback)
+    for command in (looking.ls, looking.show, looking.card, looking.compare, deciding.adopt, *decisions):
         group.command()(guarded(command))
     app.add_typer(group, name="models")

@@ -1,4 +1,4 @@
-"""The commands ``models approve``, ``reject``, ``promote`` and ``rollback``; each leaves a row in ``system.audit``."""
+"""The commands ``models adopt``, ``approve``, ``reject``, ``promote``, ``rollback``; each has a row in the audit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ if TYPE_CHECKING:
     from sparkml_track.governance.audit import Deed
     from sparkml_track.refs import ModelRef
 
-__all__ = ["approve", "promote", "reject", "rollback"]
+__all__ = ["adopt", "approve", "promote", "reject", "rollback"]
 
 _Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the decision, for who asks later.")]
+
+
+def adopt(model: Version, config: Config = None) -> None:
+    """Take in a version of another tool: its files are believed as they are now, and checked from then on."""
+    with registry_in(config) as registry, _audited("ADOPT", model, "", config) as deed:
+        ref = version_of(model, registry)
+        registry.adopt(ref)
+        deed.result = f"{ref} is taken in"
+    typer.echo(deed.result)
 
 
 def approve(model: Version, why: _Why = "", config: Config = None) -> None:

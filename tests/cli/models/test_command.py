@@ -62,6 +62,13 @@ def test_what_waits_is_listed_approved_or_rejected(call: Call, registry: MlflowR
     assert "does not wait" in call("approve", "delay/1")[2]
 
 
+def test_a_version_is_taken_in(call: Call, registry: MlflowRegistry) -> None:
+    registry._client.delete_model_version_tag("delay", "1", "sparkml.files")
+    assert "models adopt delay/1" in call("card", "delay/1")[2]
+    assert call("adopt", "delay/1")[1] == "delay version 1 is taken in\n"
+    assert call("card", "delay/1")[0] == 0
+
+
 def test_versions_side_by_side(call: Call) -> None:
     lines = call("compare", "delay", "1", "2")[1].splitlines()
     assert [line.split() for line in lines if line.split()[0] in {"auc", "depth"}] == [
