@@ -25,6 +25,7 @@ from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import MlflowRegistry, Package, Registry, Run
 from sparkml_track.registries._files import digest_files
+from sparkml_track.registries._mlflow_files import _sklearn_flavor
 from sparkml_track.schema import TAG_FILES, TAG_NAME
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 from sparkml_track.testing.trackers import sample_parent
@@ -139,6 +140,7 @@ def test_a_version_that_says_nothing_of_its_inputs_is_not_taken_in(registry: Mlf
 
 def foreign(registry: MlflowRegistry, folder: Path, sample: object) -> ModelRef:
     """A version of XGBoost's own format, as whoever uses MLflow alone registers it."""
+    _sklearn_flavor()  # the first import of MLflow's models warns
     import mlflow.xgboost
     from xgboost import XGBClassifier
 
