@@ -11,10 +11,14 @@ _moves      people approve, reject, promote by hand and roll back
 _decisions  what people decided about a version
 _card       what a version is, for people
 _compare    versions side by side
+_canary     a challenger in front of real requests: what its figures say
+_canary_look  served rows meet their labels, and the aliases follow
 """
 
 from __future__ import annotations
 
+from sparkml_track.promotion._canary import Canary, Judged
+from sparkml_track.promotion._canary_look import Labelled, Rivals, look, rivals, settle
 from sparkml_track.promotion._card import card_of
 from sparkml_track.promotion._compare import Compared, compare_versions
 from sparkml_track.promotion._decisions import Decision, decisions
@@ -23,18 +27,25 @@ from sparkml_track.promotion._moves import approve, promote, reject, rollback
 from sparkml_track.promotion._spec import Measured, Promotion, Recipe, Verdict
 
 __all__ = [
+    "Canary",
     "Compared",
     "Decision",
+    "Judged",
+    "Labelled",
     "Measured",
     "Promotion",
     "Recipe",
+    "Rivals",
     "Verdict",
     "approve",
     "card_of",
     "compare_versions",
     "decisions",
+    "look",
     "promote",
     "register",
     "reject",
+    "rivals",
     "rollback",
+    "settle",
 ]

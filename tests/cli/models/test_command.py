@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.dummy import DummyClassifier
 
 from sparkml_track.home import Home
 from sparkml_track.registries import MlflowRegistry, Package, Run
+from sparkml_track.tables import DeltaTables
 from tests.calls import Call, caller
 
 
@@ -67,6 +69,26 @@ def test_a_version_is_taken_in(call: Call, registry: MlflowRegistry) -> None:
     assert "models adopt delay/1" in call("card", "delay/1")[2]
     assert call("adopt", "delay/1")[1] == "delay version 1 is taken in\n"
     assert call("card", "delay/1")[0] == 0
+
+
+def test_a_canary_is_looked_at_until_it_decides(call: Call, registry: MlflowRegistry) -> None:
+    registry.set_alias("delay", "champion", 1)
+    registry.set_alias("delay", "challenger", 2)
+    tables = DeltaTables(Home.find().tables_root)
+    labels = np.arange(600) % 2
+    tables.write("outcomes", pa.table({"flight": np.arange(600), "late": labels}))
+    options = ("--served", "delay", "--labels", "outcomes", "--on", "flight", "--label", "late", "--apply")
+    assert "there is no table delay_rows" in call("canary", "delay", *options)[2]
+    served = {"flight": np.arange(600), "model_version": [1] * 600, "score": [0.5] * 600}
+    tables.write("delay_rows", pa.table(served))
+    assert call("canary", "delay", *options)[1].startswith("wait delay version 2: 0 rows of the challenger and 600 of")
+    tables.write("delay_shadow", pa.table(served | {"model_version": [2] * 600, "score": 0.4 + 0.2 * labels}))
+    out = call("canary", "delay", *options)[1].splitlines()
+    assert out[0].startswith(
+        "promote delay version 2: log_loss 0.51083 of the challenger against 0.69315 of the champion"
+    )
+    assert out[1] == "delay version 2 is champion, and there is no challenger any more"
+    assert "has no challenger" in call("canary", "delay", *options)[2]
 
 
 def test_versions_side_by_side(call: Call) -> None:
