@@ -3,13 +3,23 @@
 store     feature tables and training sets, in Databricks' words
 lookup    which features a training set takes, and by what
 asof      the point-in-time join
-rolling   rolling windows over events
+rolling   counts and means over rolling windows of events
+aggregation  any aggregate over rolling, sliding, tumbling and expanding windows
 exact     running means without rounding on the way
 pipeline  the two data steps of the main job
 """
 
 from __future__ import annotations
 
+from sparkml_track.features.aggregation import (
+    Aggregate,
+    ExpandingWindow,
+    FeatureAggregation,
+    RollingWindow,
+    SlidingWindow,
+    TumblingWindow,
+    aggregate,
+)
 from sparkml_track.features.asof import Asof, latest_join, point_in_time
 from sparkml_track.features.lookup import FeatureLookup
 from sparkml_track.features.pipeline import Builder, BuiltTrainingSet, RawTable, Source, build, prepare
@@ -17,15 +27,22 @@ from sparkml_track.features.rolling import Rolling, rolling
 from sparkml_track.features.store import FeatureStore, TrainingSet
 
 __all__ = [
+    "Aggregate",
     "Asof",
     "Builder",
     "BuiltTrainingSet",
+    "ExpandingWindow",
+    "FeatureAggregation",
     "FeatureLookup",
     "FeatureStore",
     "RawTable",
     "Rolling",
+    "RollingWindow",
+    "SlidingWindow",
     "Source",
     "TrainingSet",
+    "TumblingWindow",
+    "aggregate",
     "build",
     "latest_join",
     "point_in_time",
