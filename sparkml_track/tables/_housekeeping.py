@@ -33,6 +33,23 @@ class Housekeeping(ABC):
         """
 
     @abstractmethod
+    def drop(self, name: str) -> str:
+        """Take a table away, with all its versions.
+
+        Its folder is set aside whole, by one rename: whoever reads meanwhile finds the table or no table, and moving
+        the folder back undoes it. It may be deleted to free the space.
+
+        Args:
+            name: of the table.
+
+        Returns:
+            Where the folder lies now; nothing where the versions were in memory and are gone.
+
+        Raises:
+            NotBuilt: tables in an object store, where there is no rename.
+        """
+
+    @abstractmethod
     def optimize(self, name: str, *, by: Sequence[str] = (), size: int = FILE_SIZE) -> TableRef:
         """Make small files into larger ones, so that reads open fewer; the rows stay.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from sparkml_track.errors import DataError, TableError
+from sparkml_track.errors import DataError, NotBuilt, TableError
 from sparkml_track.tables import TableExpectations, Tables
 from sparkml_track.testing._table_versions import pairs, rows
 
@@ -30,6 +31,28 @@ class TableUpkeepCase:
             assert tables.optimize("t") == ref
         with pytest.raises(TableError, match="no column x"):
             tables.optimize("t", by=("x",))
+
+    # -- dropping
+
+    def test_a_dropped_table_is_gone_whole_and_its_name_is_free(self, tables: Tables) -> None:
+        with pytest.raises(TableError, match="there is no table t"):
+            tables.drop("t")
+        first = tables.write("t", rows(("a", 1)), transaction=("app", 3))
+        tables.write("shop.t", rows(("z", 9)))
+        if tables.durable and tables.root is None:
+            with pytest.raises(NotBuilt, match="object stores are not dropped"):
+                tables.drop("t")
+            return
+        kept = tables.drop("t")
+        assert (Path(kept) / "_delta_log").is_dir() if tables.durable else kept == ""
+        assert (tables.exists("t"), tables.names()) == (False, ("shop.t",))
+        for reading in (lambda: tables.describe("t"), lambda: tables.to_arrow(first), lambda: tables.files("t")):
+            with pytest.raises(TableError, match="no table t"):
+                reading()
+        again = tables.write("t", rows(("b", 2)), transaction=("app", 1))
+        assert again.version == 0
+        assert pairs(tables.to_arrow("t")) == [("b", 2)]
+        assert tables.done("t", "app") == 1
 
     # -- constraints
 

@@ -19,7 +19,7 @@ from sparkml_track.tables._delta.upkeep import KeptTables
 from sparkml_track.tables._rows.arguments import check_mode, check_transaction, column_list
 from sparkml_track.tables._rows.columns import comments_of, schema_json, with_comments
 from sparkml_track.tables._rows.constraints import constraints_of
-from sparkml_track.tables._rows.errors import already_there, other_partitions
+from sparkml_track.tables._rows.errors import already_there, dropped_meanwhile, other_partitions
 from sparkml_track.tables._rows.expect import settle
 from sparkml_track.tables._values import (
     BeforeCommit,
@@ -81,6 +81,9 @@ class DeltaTables(ChangedTables, KeptTables):
 
         def attempt() -> int:
             found = seen.pop() if seen else log.open_log(path)
+            if found is None and info is not None:
+                staged.discard()
+                raise dropped_meanwhile(name)
             if found is None:
                 return log.create(path, wanted.schema, staged.files, description, wanted.properties, shape.by)
             return self._next_version(found, staged, wanted)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
@@ -17,8 +18,11 @@ from sparkml_track.tables._delta.rewrite.compacting import Compaction
 from sparkml_track.tables._delta.rewrite.landing import Plan, land
 from sparkml_track.tables._rows.arguments import check_keep, check_size, column_list
 from sparkml_track.tables._rows.constraints import check_held, check_properties, check_rules
-from sparkml_track.tables._rows.errors import already_there, unknown_columns
+from sparkml_track.tables._rows.errors import already_there, no_table, unknown_columns
 from sparkml_track.tables._values import FILE_SIZE, Moment
+
+#: The folder, under the root, of tables that were dropped: no table can have this name.
+DROPPED = ".dropped"
 
 
 class KeptTables(OpenedTables):
@@ -50,6 +54,16 @@ class KeptTables(OpenedTables):
         if self.exists(target):
             raise already_there(target)
         return TableRef(target, str(path), cloning.clone(found, path))
+
+    @recorded("DROP")
+    def drop(self, name: str) -> str:
+        path = self._path(name)
+        if not self.exists(name):
+            raise no_table(name, self.names(), str(self._root))
+        aside = self._root / DROPPED / f"{name}.{datetime.now(UTC):%Y%m%dT%H%M%S}.{uuid.uuid4().hex[:8]}"
+        with outcomes.translated(f"dropping table {name}", path):
+            path.set_aside(aside)
+        return str(aside)
 
     @recorded("VACUUM")
     def vacuum(self, name: str, keep: timedelta = timedelta(days=7), *, dry_run: bool = False) -> tuple[str, ...]:

@@ -194,6 +194,13 @@ class HeldTables(Tables):
             raise unknown_columns(info.ref, unknown, info.columns)
         return info.ref
 
+    def drop(self, name: str) -> str:
+        self._ref(name)
+        with self._lock:
+            del self._chains[name]
+            self._counts = {key: count for key, count in self._counts.items() if key[0] != name}
+        return ""
+
     def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
         check_properties(name, properties)
         info = self.describe(name)

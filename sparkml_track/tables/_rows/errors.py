@@ -19,6 +19,11 @@ def no_table(name: str, names: Sequence[str], where: str) -> TableError:
     return TableError(f"there is no table {name} in {where}. {hint}")
 
 
+def dropped_meanwhile(name: str) -> TableError:
+    """The table was there when the write began."""
+    return TableError(f"table {name} was dropped while this was written; nothing was written. Write it anew")
+
+
 def no_version(ref: TableRef, last: int | None = None) -> TableError:
     """The version is not there, or no longer."""
     known = "" if last is None else f"; the latest is {last}"

@@ -149,5 +149,13 @@ class Location(ABC):
         """Delete a folder and everything in it. What cannot be deleted is left to ``vacuum``."""
 
     @abstractmethod
+    def set_aside(self, place: Any) -> None:
+        """Give a folder the name of another location of the same kind, with everything in it and at once.
+
+        Raises:
+            NotBuilt: there is no such thing here.
+        """
+
+    @abstractmethod
     def failure(self, error: Exception) -> SparkmlError | None:
         """What a foreign error means here, if that is known; it is raised without its cause."""

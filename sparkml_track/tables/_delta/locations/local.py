@@ -156,6 +156,11 @@ class LocalLocation(Location):
         shutil.rmtree(self.path, ignore_errors=True)
 
     @override
+    def set_aside(self, place: LocalLocation) -> None:
+        place.path.parent.mkdir(exist_ok=True)
+        self.path.rename(place.path)
+
+    @override
     def failure(self, error: Exception) -> SparkmlError | None:
         return None
 

@@ -16,7 +16,7 @@ from sparkml_track.adapters.objects.client import ObjectClient
 from sparkml_track.adapters.objects.errors import reason, without_secrets
 from sparkml_track.adapters.objects.settings import ObjectSettings
 from sparkml_track.address import ObjectAddress
-from sparkml_track.errors import SparkmlError, TableError
+from sparkml_track.errors import NotBuilt, SparkmlError, TableError
 from sparkml_track.tables._delta.locations._base import FoundFile, Location
 
 # So many files are looked at one by one; more are looked for in a listing.
@@ -164,6 +164,13 @@ class ObjectLocation(Location):
     def discard(self) -> None:
         with suppress(SparkmlError):
             self.client.delete([found.address for found in self.client.walk(self.address)])
+
+    @override
+    def set_aside(self, place: Location) -> None:
+        raise NotBuilt(
+            f"tables in object stores are not dropped, since nothing there can be renamed at once; end what uses the "
+            f"table and delete what lies under {self.address} by the tools of the store"
+        )
 
     @override
     def failure(self, error: Exception) -> SparkmlError | None:
