@@ -10,6 +10,7 @@
     |-- DataError               the data cannot be used (empty split, wrong columns)
     |-- TableError              a table is missing, foreign or in conflict
     |   `-- AccessDenied        nobody granted it
+    |-- OnlineStoreError        an online store is away, refuses, or lacks a table
     |-- SyncError              another catalog is away or refuses
     |-- QueryError              a query failed, was interrupted or took too long while it was executed
     |-- TrackingError           the tracking store refused or failed; accepted results are in the journal
@@ -43,6 +44,7 @@ __all__ = [
     "LeaseHeld",
     "NotBuilt",
     "ObjectiveError",
+    "OnlineStoreError",
     "PreflightError",
     "QueryError",
     "RegistryError",
@@ -121,6 +123,10 @@ class TableError(SparkmlError):
 
 class AccessDenied(TableError):
     """Whoever runs this process was not granted what it wants to do with a table."""
+
+
+class OnlineStoreError(SparkmlError):
+    """An online store is away, refuses, or does not have what is asked."""
 
 
 class SyncError(SparkmlError):

@@ -167,6 +167,11 @@ class Home:
         return self.root / "spark"
 
     @property
+    def online(self) -> Path:
+        """Published feature tables, by name."""
+        return self.root / "online"
+
+    @property
     def served(self) -> Path:
         """Links to the files of tables, by which a server of SQL reads them."""
         return self.root / "served"

@@ -1,0 +1,35 @@
+"""Online stores: the newest row of each key of feature tables, found by key in microseconds.
+
+_base         the contract
+_memory       the twin
+_sqlite       SQLite files
+_connections  what threads take and give back
+_codec        keys and rows as text
+_values       publications, rows, answers
+_open         from an address to a store
+_features     the features of rows that are served
+functions     functions that models carry
+on_demand     what calls them, here and on Spark
+"""
+
+from __future__ import annotations
+
+from sparkml_track.online_stores._base import OnlineStore
+from sparkml_track.online_stores._features import RowFeatures, features_of_rows, online_features
+from sparkml_track.online_stores._memory import MemoryOnlineStore
+from sparkml_track.online_stores._open import open_online_store
+from sparkml_track.online_stores._sqlite import SqliteOnlineStore
+from sparkml_track.online_stores._values import Answers, OnlineRow, Publication
+
+__all__ = [
+    "Answers",
+    "MemoryOnlineStore",
+    "OnlineRow",
+    "OnlineStore",
+    "Publication",
+    "RowFeatures",
+    "SqliteOnlineStore",
+    "features_of_rows",
+    "online_features",
+    "open_online_store",
+]
