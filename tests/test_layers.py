@@ -44,6 +44,7 @@ IMPORTERS = {
     "optuna": ("samplers/_optuna*.py", "frontdoors/optuna.py", "frontdoors/_optuna/*", "plots/*"),
     "plotly": (),
     "py4j": ("adapters/spark/*", "api/session.py", "executors/_spark/*", "features/*", "tables/*"),
+    "psycopg": ("online_stores/_databases/postgres.py",),
     "pydantic": ("config/*", "trackers/_mlflow/bulk/*"),
     "pyspark": (
         "adapters/spark/*",
@@ -66,6 +67,7 @@ IMPORTERS = {
     ),
     "rich": ("api/progress_bar.py", "cli/*"),
     "ray": (),
+    "redis": ("online_stores/_databases/redis.py",),
     "sqlalchemy": ("adapters/mlflow/*", "trackers/_mlflow/*"),
     "typer": ("cli/*",),
     "yaml": ("config/yaml.py",),

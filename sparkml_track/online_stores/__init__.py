@@ -2,8 +2,7 @@
 
 _base         the contract
 _memory       the twin
-_sqlite       SQLite files
-_connections  what threads take and give back
+_databases    SQLite files, Redis, PostgreSQL
 _codec        keys and rows as text
 _values       publications, rows, answers
 _open         from an address to a store
@@ -15,10 +14,10 @@ on_demand     what calls them, here and on Spark
 from __future__ import annotations
 
 from sparkml_track.online_stores._base import OnlineStore
+from sparkml_track.online_stores._databases.sqlite import SqliteOnlineStore
 from sparkml_track.online_stores._features import RowFeatures, features_of_rows, online_features
 from sparkml_track.online_stores._memory import MemoryOnlineStore
 from sparkml_track.online_stores._open import open_online_store
-from sparkml_track.online_stores._sqlite import SqliteOnlineStore
 from sparkml_track.online_stores._values import Answers, OnlineRow, Publication
 
 __all__ = [

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sparkml_track.errors import OnlineStoreError
 from sparkml_track.online_stores._codec import KeyCodec, RowCodec, instant, utc_schema
-from sparkml_track.online_stores._values import EPOCH, MICROSECOND, Answers, OnlineRow, Publication, StoredRow
+from sparkml_track.online_stores._values import (
+    EPOCH,
+    MICROSECOND,
+    Answers,
+    OnlineRow,
+    Publication,
+    StoredRow,
+    checked_name,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -149,7 +157,7 @@ class OnlineStore(ABC):
         known = self._readers.get(table)
         if known is not None:
             return known
-        there = self.publication(table)
+        there = self.publication(checked_name(table))
         if there is None:
             raise OnlineStoreError(
                 f"{table} is not published in {self.address}: publish it with `sparkml-track features publish {table}` "

@@ -144,7 +144,8 @@ def _converters(kind: pa.DataType, what: str) -> tuple[Convert | None, Convert |
     is_ = pa.types
     if is_.is_integer(kind) or is_.is_floating(kind) or is_.is_boolean(kind) or is_.is_string(kind):
         return None, None
-    simple: list[tuple[Callable[[pa.DataType], bool], Convert, Convert]] = [
+    simple: list[tuple[Callable[[pa.DataType], bool], Convert | None, Convert | None]] = [
+        (is_.is_null, None, None),
         (is_.is_timestamp, instant, lambda micros: EPOCH + micros * MICROSECOND),
         (is_.is_date, date.isoformat, date.fromisoformat),
         (is_.is_decimal, str, Decimal),

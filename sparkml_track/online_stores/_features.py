@@ -127,8 +127,14 @@ class _OnlineFeatures:
             return
         if absent := [column for column in function.bindings.values() if column not in frame.columns]:
             raise DataError(f"the rows have no column {', '.join(absent)}, from which {function.output} is computed")
+        try:
+            frame[function.output] = self._computed(frame, function).set_axis(frame.index)
+        except on_demand.FunctionFailed as error:
+            raise DataError(str(error)) from error
+
+    def _computed(self, frame: pd.DataFrame, function: on_demand.Computed) -> pd.Series:
         given = {column: on_demand.typed(frame[column], self._types[column]) for column in function.bindings.values()}
-        frame[function.output] = on_demand.computed(function, given, self._types[function.output]).set_axis(frame.index)
+        return on_demand.computed(function, given, self._types[function.output])
 
 
 def _keys(frame: pd.DataFrame, lookup: CarriedLookup) -> list[tuple[object, ...]]:

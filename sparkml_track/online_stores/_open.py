@@ -10,19 +10,19 @@ from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.home import Home
 from sparkml_track.online_stores._base import OnlineStore
+from sparkml_track.online_stores._databases.sqlite import SqliteOnlineStore
 from sparkml_track.online_stores._memory import MemoryOnlineStore
-from sparkml_track.online_stores._sqlite import SqliteOnlineStore
 
 __all__ = ["open_online_store"]
 
 #: Scheme to the module and class of a member, and the package that it needs.
 _SERVERS = {
-    "redis": ("_redis", "RedisOnlineStore", "redis"),
-    "rediss": ("_redis", "RedisOnlineStore", "redis"),
-    "unix": ("_redis", "RedisOnlineStore", "redis"),
-    "postgres": ("_postgres", "PostgresOnlineStore", "psycopg"),
-    "postgresql": ("_postgres", "PostgresOnlineStore", "psycopg"),
-    "postgresql+psycopg": ("_postgres", "PostgresOnlineStore", "psycopg"),
+    "redis": ("redis", "RedisOnlineStore", "redis"),
+    "rediss": ("redis", "RedisOnlineStore", "redis"),
+    "unix": ("redis", "RedisOnlineStore", "redis"),
+    "postgres": ("postgres", "PostgresOnlineStore", "psycopg"),
+    "postgresql": ("postgres", "PostgresOnlineStore", "psycopg"),
+    "postgresql+psycopg": ("postgres", "PostgresOnlineStore", "psycopg"),
 }
 #: Package to the extra that brings it.
 _EXTRAS = {"redis": "redis", "psycopg": "postgres"}
@@ -64,6 +64,6 @@ def _server(scheme: str, text: str) -> OnlineStore:
         raise SetupError(
             f"{redacted(text)} needs the package {package}: pip install 'sparkml-track[{extra}]'"
         ) from error
-    member = getattr(import_module(f"sparkml_track.online_stores.{module}"), name)
+    member = getattr(import_module(f"sparkml_track.online_stores._databases.{module}"), name)
     opened: OnlineStore = member(text)
     return opened

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sparkml_track.errors import OnlineStoreError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+T = TypeVar("T")
 _NAME = re.compile(r"\w{1,128}(\.\w{1,128}){0,2}", re.ASCII)
 
 
@@ -141,3 +143,10 @@ def checked_name(table: str) -> str:
             f"{table!r:.80} cannot name a table: allowed are one to three identifiers joined by dots, like shop.sales"
         )
     return table
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most so many."""
+    left = iter(items)
+    while some := list(islice(left, size)):
+        yield some

@@ -137,22 +137,16 @@ def _called(function: Computed, columns: Mapping[str, pd.Series], kind: pa.DataT
 
     given = {parameter: columns[column] for parameter, column in function.bindings.items()}
     rows = len(next(iter(given.values())))
-    name = getattr(function.function, "__name__", repr(function.function))
+    what = f"the function {getattr(function.function, '__name__', 'given')} of {function.output!r}"
     try:
         made = function.function(**given)
     # Whatever a function of the user raises.
     except Exception as error:
-        raise FunctionFailed(
-            f"the function {name} of {function.output!r} raised {type(error).__name__}: {error}"
-        ) from error
+        raise FunctionFailed(f"{what} raised {type(error).__name__}: {error}") from error
     if isinstance(made, str | bytes) or not hasattr(made, "__len__") or len(made) != rows:
-        what = f"{len(made)} values" if hasattr(made, "__len__") else repr(made)[:80]
-        raise FunctionFailed(
-            f"the function {name} of {function.output!r} gave {what} for {rows} rows: give one for each"
-        )
-    return _arrow(
-        made if isinstance(made, pd.Series) else pd.Series(made), kind, f"what {name} gave for {function.output!r}"
-    )
+        got = f"{len(made)} values" if hasattr(made, "__len__") else f"{made!r:.80}"
+        raise FunctionFailed(f"{what} gave {got} for {rows} rows: give one for each")
+    return _arrow(made if isinstance(made, pd.Series) else pd.Series(made), kind, f"the output of {what}")
 
 
 def _arrow(values: pd.Series, kind: pa.DataType, what: str) -> pa.Array:

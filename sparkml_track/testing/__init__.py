@@ -22,8 +22,9 @@ trackers         of trackers
 _tracker_parents its part about parent runs
 _tracker_whole   its part about runs that are read back
 _tracker_runs    runs for it
+online_stores    of online stores
 objects          an S3 server on loopback
-servers          a tracking server and PostgreSQL on loopback
+servers          a tracking server, PostgreSQL and Redis on loopback
 accounting       the accounting invariants of a sweep
 """
 

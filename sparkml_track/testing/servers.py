@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-__all__ = ["PostgresServer", "TrackingServer", "free_port"]
+__all__ = ["PostgresServer", "RedisServer", "TrackingServer", "free_port"]
 
 _START_SECONDS = 90
 
@@ -201,6 +201,59 @@ class PostgresServer:
 
     def _as_user(self, command: Sequence[str]) -> list[str]:
         return ["runuser", "-u", "postgres", "--", *command] if _is_root() else list(command)
+
+
+class RedisServer:
+    """Redis on loopback, that keeps nothing on disk.
+
+    Args:
+        folder: of its log; it is there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._made = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def program() -> str | None:
+        """The server; None where Redis is not installed."""
+        return shutil.which("redis-server")
+
+    def __enter__(self) -> Self:
+        program = self.program()
+        assert program is not None, "Redis is not installed"
+        options = {"port": self._port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "databases": 1000}
+        command = [program, *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+        with (self._folder / "redis.log").open("w") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdout=log, stderr=log, start_new_session=True, cwd=self._folder
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"Redis did not answer: {(self._folder / 'redis.log').read_text()}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+
+    def database(self) -> str:
+        """The URL of an empty database."""
+        self._made += 1
+        return f"redis://127.0.0.1:{self._port}/{self._made}"
+
+    def _answers(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1) as probe:
+            probe.sendall(b"PING\r\n")
+            return probe.recv(5) == b"+PONG"
+        return False
 
 
 def _is_root() -> bool:

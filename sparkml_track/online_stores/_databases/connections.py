@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
 __all__ = ["Closable", "Connections"]
@@ -61,7 +61,7 @@ class Connections(Generic[C]):
         self._free = []
 
 
-_all: WeakSet[Connections[Closable]] = WeakSet()
+_all: WeakSet[Connections[Any]] = WeakSet()
 
 
 def _forked() -> None:

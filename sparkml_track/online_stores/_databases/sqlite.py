@@ -13,24 +13,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import override
 
 from sparkml_track.errors import DataError, OnlineStoreError
 from sparkml_track.online_stores._base import OnlineStore
-from sparkml_track.online_stores._connections import Connections
+from sparkml_track.online_stores._databases.connections import Connections
 from sparkml_track.online_stores._values import Publication, StoredRow, checked_name
 
 __all__ = ["SqliteOnlineStore"]
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS publication (one INTEGER PRIMARY KEY CHECK (one = 1), generation TEXT, body TEXT)",
-    "CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, known_at INTEGER, version INTEGER, text TEXT) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, known_at INTEGER, version INTEGER, text TEXT)WITHOUT ROWID",
 )
 # One statement is one moment: rows are of the generation that stands beside them.
-_ANSWER = "SELECT p.generation, r.key, r.known_at, r.version, r.text FROM publication p LEFT JOIN rows r ON "
-_ONE = _ANSWER + "r.key = ?"
-_MANY = _ANSWER + "r.key IN (SELECT value FROM json_each(?))"
+_ANSWER = "SELECT p.generation, r.key, r.known_at, r.version, r.text FROM publication p LEFT JOIN rows r ON r.key "
+_ONE, _MANY = (_ANSWER + some for some in ("= ?", "IN (SELECT value FROM json_each(?))"))
 _INSERT = "INSERT INTO rows VALUES (?, ?, ?, ?)"
 _UPSERT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)"
 _PUBLISH = "INSERT OR REPLACE INTO publication VALUES (1, ?, ?)"
@@ -97,12 +97,12 @@ class SqliteOnlineStore(OnlineStore):
     def _read(self, table: str, keys: Sequence[str]) -> tuple[str, Mapping[str, StoredRow]]:
         found = self._ask(table, _ONE, keys[0]) if len(keys) == 1 else self._ask(table, _MANY, json.dumps(keys))
         rows = {row[1]: StoredRow(*row[1:]) for row in found if row[1] is not None}
-        return (found[0][0] if found else ""), rows
+        return (str(found[0][0]) if found else ""), rows
 
     def _path(self, table: str) -> Path:
         return self._folder / f"{checked_name(table)}.db"
 
-    def _ask(self, table: str, statement: str, *values: object) -> list[tuple[object, ...]]:
+    def _ask(self, table: str, statement: str, *values: object) -> list[Any]:
         """The rows of a statement; none where the table was never published."""
         try:
             connections = self._tables[table]
