@@ -14,6 +14,7 @@ jobs    tasks that wait for each other
 pipeline  tables made from tables: run, show
 alert   queries whose answers are watched
 catalog  what tables there are, and lineage
+features_publish  feature tables into an online store
 models  registered models: versions, cards, approval, rollback
 guide   the pages of ``guides/``
 """

@@ -17,7 +17,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import alert, catalog, guide, pipeline, runs, scoring, server, steps, sweeps
+from sparkml_track.cli import alert, catalog, features_publish, guide, pipeline, runs, scoring, server, steps, sweeps
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.models import command as models
@@ -45,6 +45,7 @@ alert.register(app)
 jobs.register(app)
 scheduling.register(app)
 pipeline.register(app)
+features_publish.register(app)
 guide.register(app)
 
 

@@ -6,6 +6,7 @@ asof      the point-in-time join
 rolling   counts and means over rolling windows of events
 aggregation  any aggregate over rolling, sliding, tumbling and expanding windows
 exact     running means without rounding on the way
+online    features that are served: published by key, carried by models, computed on demand
 pipeline  the two data steps of the main job
 """
 
@@ -22,6 +23,7 @@ from sparkml_track.features.aggregation import (
 )
 from sparkml_track.features.asof import Asof, latest_join, point_in_time
 from sparkml_track.features.lookup import FeatureLookup
+from sparkml_track.features.online.publishing import Published
 from sparkml_track.features.pipeline import Builder, BuiltTrainingSet, RawTable, Source, build, prepare
 from sparkml_track.features.rolling import Rolling, rolling
 from sparkml_track.features.store import FeatureStore, TrainingSet
@@ -35,6 +37,7 @@ __all__ = [
     "FeatureAggregation",
     "FeatureLookup",
     "FeatureStore",
+    "Published",
     "RawTable",
     "Rolling",
     "RollingWindow",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import functions as F
@@ -12,6 +14,8 @@ from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.features.asof import Asof, latest_join, point_in_time
 from sparkml_track.features.lookup import FeatureLookup
+from sparkml_track.features.online.publishing import Published, opened, publish
+from sparkml_track.online_stores import OnlineStore
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableExpectations, TableInfo, Tables
 
@@ -129,10 +133,7 @@ class FeatureStore:
         Raises:
             TableError: no such table, or it has no primary keys.
         """
-        info = self.tables.describe(self._pin(name))
-        if not info.keys:
-            raise TableError(f"{name} is not a feature table: it has no primary keys. Make it with create_table")
-        return info
+        return _feature_table(self.tables, self._pin(name))
 
     def create_training_set(
         self,
@@ -183,6 +184,35 @@ class FeatureStore:
         except DataError as error:
             raise DataError(f"lookup in {info.ref}: {error}") from error
 
+    def publish_table(
+        self,
+        name: str,
+        online_store: OnlineStore | str | Path = "sqlite",
+        *,
+        version: int | None = None,
+        max_age: timedelta | None = None,
+    ) -> Published:
+        """Publish the newest row of each key to an online store.
+
+        Where the store has an earlier version, what changed since then is published; else all rows. Readers see the
+        earlier one until all is stored.
+
+        Args:
+            name: of the feature table.
+            online_store: an open one, which stays open; or an address, as for ``open_online_store``.
+            version: of the table; None means the latest one, whatever this store has pinned.
+            max_age: rows that have been known for longer are not given out; None for any age. Where the table has no
+                timestamp, the age counts from the publication.
+
+        Raises:
+            DataError: a type cannot be kept, or Spark failed.
+            OnlineStoreError: the store is away or refuses.
+            TableError: no such table or version, or it has no primary keys.
+        """
+        info = _feature_table(self.tables, self.tables.pin(name, version))
+        with opened(online_store) as store:
+            return publish(self.tables, info, store, max_age)
+
     def _pin(self, name: str) -> TableRef:
         if name not in self._pinned:
             self._pinned[name] = self.tables.latest(name)
@@ -191,6 +221,13 @@ class FeatureStore:
     def _written(self, ref: TableRef) -> TableRef:
         self._pinned[ref.name] = ref
         return ref
+
+
+def _feature_table(tables: Tables, ref: TableRef) -> TableInfo:
+    info = tables.describe(ref)
+    if not info.keys:
+        raise TableError(f"{ref.name} is not a feature table: it has no primary keys. Make it with create_table")
+    return info
 
 
 def _joined(df: DataFrame, features: DataFrame, lookup: FeatureLookup, info: TableInfo) -> DataFrame:
