@@ -6,6 +6,7 @@ guard   how a command ends: one message and an exit code
 console  what a command says while it works
 steps   the commands of a config file
 scoring  the command ``score``
+features  the step of that name, and what else is done with features: audit
 runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI

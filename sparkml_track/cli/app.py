@@ -1,8 +1,8 @@
 """The command line: ``sparkml-track run CONF``, a command for each step, for sweeps and for the tracking UI.
 
 Nothing heavy is imported before a command begins, so help and wrong input answer at once. Exit codes: 0 done, 1 an
-error, 2 wrong input (nothing was started), 3 ``verify`` or ``reproduce`` found differences, 130 interrupted, 143
-terminated.
+error, 2 wrong input (nothing was started), 3 ``verify`` or ``reproduce`` found differences or ``features audit`` a
+leak, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import alert, catalog, features_publish, guide, pipeline, runs, scoring, server, steps, sweeps
+from sparkml_track.cli import (
+    alert,
+    catalog,
+    features,
+    features_publish,
+    guide,
+    pipeline,
+    runs,
+    scoring,
+    server,
+    steps,
+    sweeps,
+)
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.models import command as models
@@ -35,6 +47,7 @@ app = typer.Typer(
 
 steps.register(app)
 scoring.register(app)
+features.register(app)
 sweeps.register(app)
 runs.register(app)
 server.register(app)

@@ -18,7 +18,7 @@ from sparkml_track.cli.guard import guarded
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import ConfigError
 
-__all__ = ["STEPS", "register", "run_steps"]
+__all__ = ["STEPS", "register", "run_one", "run_steps"]
 
 STEPS = {
     "prepare": "Write the raw tables.",
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(guarded(run))
     for name, text in STEPS.items():
-        if name != "score":  # has options of its own
+        if name not in {"features", "score"}:  # they have commands and options of their own
             _add_step(app, name, text)
 
 
@@ -50,12 +50,21 @@ def run(
 def _add_step(app: typer.Typer, name: str, text: str) -> None:
     @guarded
     def command(config: Config) -> None:
-        settings = load(config)
-        if getattr(settings, name) is None:
-            raise ConfigError(f"{config}: there is no section {name!r}, so there is nothing to {name}; add one")
-        run_steps(settings, [name])
+        run_one(config, name)
 
     app.command(name, help=text)(command)
+
+
+def run_one(config: Path, step: str) -> None:
+    """Runs one step of a config file.
+
+    Raises:
+        ConfigError: the file has no section for it.
+    """
+    settings = load(config)
+    if getattr(settings, step) is None:
+        raise ConfigError(f"{config}: there is no section {step!r}, so there is nothing to {step}; add one")
+    run_steps(settings, [step])
 
 
 def run_steps(settings: Settings, steps: Sequence[str]) -> None:

@@ -1,6 +1,9 @@
 """Features: tables of them, point-in-time lookups, rolling windows, training sets.
 
 store     feature tables and training sets, in Databricks' words
+feature_tables  single tables: written, read at a version, dropped, streamed into
+late      look-ups in tables whose rows may come late
+leaks     the check for features that know the future, or the label
 lookup    which features a training set takes, and by what
 asof      the point-in-time join
 rolling   counts and means over rolling windows of events
@@ -22,6 +25,8 @@ from sparkml_track.features.aggregation import (
     aggregate,
 )
 from sparkml_track.features.asof import Asof, latest_join, point_in_time
+from sparkml_track.features.feature_tables import DroppedTable, TableStream
+from sparkml_track.features.leaks import AuditReport, Known, audit
 from sparkml_track.features.lookup import FeatureLookup
 from sparkml_track.features.online.publishing import Published
 from sparkml_track.features.pipeline import Builder, BuiltTrainingSet, RawTable, Source, build, prepare
@@ -31,21 +36,26 @@ from sparkml_track.features.store import FeatureStore, TrainingSet
 __all__ = [
     "Aggregate",
     "Asof",
+    "AuditReport",
     "Builder",
     "BuiltTrainingSet",
+    "DroppedTable",
     "ExpandingWindow",
     "FeatureAggregation",
     "FeatureLookup",
     "FeatureStore",
+    "Known",
     "Published",
     "RawTable",
     "Rolling",
     "RollingWindow",
     "SlidingWindow",
     "Source",
+    "TableStream",
     "TrainingSet",
     "TumblingWindow",
     "aggregate",
+    "audit",
     "build",
     "latest_join",
     "point_in_time",

@@ -22,6 +22,8 @@ class FeatureLookup:
             A value whose timestamp is exactly this time counts as known.
         lookback_window: values older than this count as missing; None for any age.
         default_values: name in the result to what stands for a missing value.
+        known_key: column of the table that says when a row came, where rows may come late: a row counts only from then
+            on. Of its type is the timestamp. None: a row counts from its timestamp on.
     """
 
     table_name: str
@@ -31,6 +33,7 @@ class FeatureLookup:
     timestamp_lookup_key: str | None = None
     lookback_window: timedelta | None = None
     default_values: Mapping[str, object] = field(default_factory=dict)
+    known_key: str | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:

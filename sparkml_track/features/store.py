@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.features.asof import Asof, latest_join, point_in_time
+from sparkml_track.features.feature_tables import FeatureTables, check_roles, feature_info
+from sparkml_track.features.late import point_in_time_known
 from sparkml_track.features.lookup import FeatureLookup
 from sparkml_track.features.online.publishing import Published, opened, publish
 from sparkml_track.online_stores import OnlineStore
@@ -50,7 +52,7 @@ class TrainingSet:
         return self.df
 
 
-class FeatureStore:
+class FeatureStore(FeatureTables):
     """Feature tables among the tables, read at pinned versions.
 
     A table's version is pinned when this store first reads or writes it; ``pinned`` lists them all. So what one store
@@ -69,16 +71,7 @@ class FeatureStore:
         if not tables.spark:
             raise TableError("a feature store needs tables that were opened with a Spark session: pass spark=...")
         self.tables = tables
-        self._pinned: dict[str, TableRef] = {}
-
-    @property
-    def pinned(self) -> dict[str, TableRef]:
-        """The version of each table this store has read or written, by name."""
-        return dict(self._pinned)
-
-    def read(self, name: str) -> DataFrame:
-        """Give any table at its pinned version, the latest when this store first reads it."""
-        return self.tables.read(self._pin(name))
+        self._pinned = {}
 
     def create_table(
         self,
@@ -102,38 +95,12 @@ class FeatureStore:
 
         Raises:
             TableError: the table is there and ``replace`` is not set.
-            DataError: keys are null or repeat.
+            DataError: there are no keys, ``df`` lacks one or the timestamp, or they are null or repeat.
         """
+        check_roles(name, df.columns, _named(primary_keys), timestamp_key)
         expect = TableExpectations(keys=_named(primary_keys), timestamp=timestamp_key)
         mode: Literal["overwrite", "error"] = "overwrite" if replace else "error"
         return self._written(self.tables.write(name, df, mode=mode, expect=expect, description=description))
-
-    def write_table(
-        self, name: str, df: DataFrame, mode: Literal["merge", "append", "overwrite"] = "merge"
-    ) -> TableRef:
-        """Add rows to a feature table.
-
-        Args:
-            name: of the table.
-            df: with the table's columns.
-            mode: "merge" replaces rows of the same key and timestamp and adds the others; the changes pass through the
-                driver. "append" adds, "overwrite" replaces all; keys are unique in the whole table afterwards too.
-
-        Raises:
-            TableError: no such table, or it has no keys to merge by.
-        """
-        info = self.get_table(name)
-        if mode == "merge":
-            return self._written(self.tables.merge(name, df, keys=tuple(info.roles)))
-        return self._written(self.tables.write(name, df, mode=mode))
-
-    def get_table(self, name: str) -> TableInfo:
-        """Tell a feature table's keys, timestamp and columns at its pinned version.
-
-        Raises:
-            TableError: no such table, or it has no primary keys.
-        """
-        return _feature_table(self.tables, self._pin(name))
 
     def create_training_set(
         self,
@@ -209,33 +176,21 @@ class FeatureStore:
             OnlineStoreError: the store is away or refuses.
             TableError: no such table or version, or it has no primary keys.
         """
-        info = _feature_table(self.tables, self.tables.pin(name, version))
+        info = feature_info(self.tables, self.tables.pin(name, version))
         with opened(online_store) as store:
             return publish(self.tables, info, store, max_age)
-
-    def _pin(self, name: str) -> TableRef:
-        if name not in self._pinned:
-            self._pinned[name] = self.tables.latest(name)
-        return self._pinned[name]
-
-    def _written(self, ref: TableRef) -> TableRef:
-        self._pinned[ref.name] = ref
-        return ref
-
-
-def _feature_table(tables: Tables, ref: TableRef) -> TableInfo:
-    info = tables.describe(ref)
-    if not info.keys:
-        raise TableError(f"{ref.name} is not a feature table: it has no primary keys. Make it with create_table")
-    return info
 
 
 def _joined(df: DataFrame, features: DataFrame, lookup: FeatureLookup, info: TableInfo) -> DataFrame:
     keys, outputs = _matched(lookup, info), _outputs(lookup, info)
     if info.timestamp is None:
+        if lookup.known_key is not None:
+            raise DataError(f"the table has no timestamp, so no row of it comes late: leave out {lookup.known_key!r}")
         return latest_join(df, features, keys, outputs)
     time = str(lookup.timestamp_lookup_key)
     how = Asof(keys, outputs, time, info.timestamp, info.created, lookup.lookback_window)
+    if lookup.known_key is not None:
+        return point_in_time_known(df, features, how, lookup.known_key)
     return point_in_time(df, features, how)
 
 

@@ -1,5 +1,6 @@
 """The main job: its steps, one after another.
 
+audit         the leak check of the features
 preflight     what a config file names is imported and checked before anything starts
 project       a config file with what its steps need
 lineage       what a step read and made

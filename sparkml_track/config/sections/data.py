@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from sparkml_track.config.sections.fields import Function, Moment, Options, Section, Text
 
-__all__ = ["FeatureSettings", "Period", "PrepareSettings", "SplitSettings"]
+__all__ = ["FeatureSettings", "KnownSettings", "Period", "PrepareSettings", "SplitSettings"]
 
 
 class PrepareSettings(Section):
@@ -48,6 +48,23 @@ class SplitSettings(Section):
         return self
 
 
+class KnownSettings(Section):
+    """When rows of a raw table became known, for ``features audit``; a text is the column.
+
+    Attributes:
+        time: column with the moment.
+        columns: those that became known only then; none for whole rows.
+    """
+
+    time: Text
+    columns: tuple[Text, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_column(cls, given: object) -> object:
+        return {"time": given} if isinstance(given, str) else given
+
+
 class FeatureSettings(Section):
     """Feature tables and the training set.
 
@@ -58,6 +75,7 @@ class FeatureSettings(Section):
         time: the column of the prediction time, which the split is by.
         keys: the columns that name a row.
         split: periods of the training set.
+        known: raw table to when its rows became known. Tables with a timestamp need not be named.
     """
 
     build: Function
@@ -66,3 +84,4 @@ class FeatureSettings(Section):
     time: Text
     keys: tuple[Text, ...] = ()
     split: SplitSettings
+    known: dict[Text, KnownSettings] = Field(default_factory=dict)

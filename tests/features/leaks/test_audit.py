@@ -1,0 +1,193 @@
+"""Planted leaks are found, and features that know nothing of the future are not accused."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import functions as F
+
+from sparkml_track.errors import DataError, TableError
+from sparkml_track.features import FeatureLookup, FeatureStore, Rolling, TrainingSet, rolling
+from sparkml_track.features.leaks import AuditReport, Known, audit
+from sparkml_track.tables import DeltaTables, MemoryTables, TableExpectations, Tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+START = datetime(2013, 1, 1, tzinfo=UTC)
+INSTANT = pa.timestamp("us", "UTC")
+KNOWN = {"trips": Known("arrived", ("delay", "late")), "wind": "known_at"}
+
+
+def fill(tables: Tables) -> Tables:
+    """Trips of two carriers, the wind of each hour, and a fact that holds for all time."""
+    chance, number = random.Random(4), 600
+    asked = [START + timedelta(minutes=30 * place) for place in range(number)]
+    delay = [chance.randrange(-20, 60) for _ in range(number)]
+    trips = {
+        "id": range(number), "carrier": [chance.choice("AB") for _ in range(number)], "asked": pa.array(asked, INSTANT),
+        "arrived": pa.array([at + timedelta(hours=3) for at in asked], INSTANT), "delay": delay,
+        "late": [one > 15 for one in delay], "miles": [chance.randrange(100, 900) for _ in range(number)],
+    }  # fmt: skip
+    hours = [START + timedelta(hours=place) for place in range(400)]
+    wind = {"known_at": pa.array(hours, INSTANT), "place": ["X"] * 400, "speed": [chance.random() for _ in hours]}
+    tables.write("trips", pa.table(trips), expect=TableExpectations(keys=("id",)))
+    tables.write("wind", pa.table(wind), expect=TableExpectations(keys=("place",), timestamp="known_at"))
+    tables.write(
+        "fleet", pa.table({"carrier": ["A", "B"], "planes": [30, 50]}), expect=TableExpectations(keys=("carrier",))
+    )
+    return tables
+
+
+def build(
+    store: FeatureStore, plant: Callable[[FeatureStore, DataFrame], DataFrame] = lambda _, rows: rows
+) -> TrainingSet:
+    """Honest features, and what is planted beside them."""
+    trips = store.read("trips")
+    past = rolling(trips, Rolling(("carrier",), "arrived", ("1d",), count="trips", means={"share": "late"}))
+    store.create_table("past", "carrier", past, timestamp_key="known_at", replace=True)
+    rows = trips.select("id", "carrier", "asked", "miles", F.lit("X").alias("place"), F.col("late").cast("int"))
+    lookups = [
+        FeatureLookup("past", "carrier", timestamp_lookup_key="asked"),
+        FeatureLookup("wind", "place", timestamp_lookup_key="asked"),
+        FeatureLookup("fleet", "carrier"),
+    ]
+    rows = plant(store, rows)
+    return store.create_training_set(
+        rows, lookups, "late", keys="id", carry=("asked", "carrier"), exclude_columns="place"
+    )
+
+
+def average(store: FeatureStore, rows: DataFrame) -> DataFrame:
+    """A mean over all time."""
+    return rows.join(store.read("trips").groupBy("carrier").agg(F.avg("delay").alias("usual")), "carrier")
+
+
+def copied(store: FeatureStore, rows: DataFrame) -> DataFrame:
+    """The label under another name."""
+    return rows.withColumn("was_late", F.col("late") * 3.5)
+
+
+def own_delay(store: FeatureStore, rows: DataFrame) -> DataFrame:
+    """What is known only after landing."""
+    return rows.join(store.read("trips").selectExpr("id", "delay div 10 as tens"), "id")
+
+
+def timeless(store: FeatureStore, rows: DataFrame) -> DataFrame:
+    """A join without time: the wind of the hour that begins after the question."""
+    wind = store.read("wind").selectExpr("known_at", "speed as next_speed")
+    return rows.join(
+        wind, F.col("known_at") == F.date_trunc("hour", F.col("asked")) + F.expr("interval '1' hour"), "left"
+    ).drop("known_at")
+
+
+def found(report: AuditReport) -> tuple[set[str], set[str]]:
+    return {leak.feature for leak in report.leaks}, {hint.feature for hint in report.hints}
+
+
+@pytest.fixture(scope="module")
+def tables(spark: SparkSession) -> Tables:
+    return fill(MemoryTables(spark))
+
+
+def test_features_that_know_only_the_past_are_not_accused(tables: Tables) -> None:
+    before = {name: tables.latest(name) for name in tables.names()}
+    report = audit(tables, build, time="asked", known=KNOWN, cuts=2)
+    assert (report.ok, report.leaks, report.hints) == (True, (), ())
+    assert report.features == ("miles", "trips_1d", "share_1d", "speed", "planes")
+    assert report.timeless == ("fleet",)
+    assert report.moved == {
+        "trips": "arrived, delay, late changed in rows whose arrived is later",
+        "wind": "rows whose known_at is later taken out",
+    }
+    assert [(cut.rows, cut.gone) for cut in report.cuts] == [(200, 0), (400, 0)]
+    assert {name: tables.latest(name) for name in tables.names()} == before
+    assert "no feature changes with what became known later" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("plant", "leaks", "hints"),
+    [
+        (average, {"usual"}, set()),
+        (timeless, {"next_speed"}, set()),
+        (own_delay, {"tens"}, {"tens"}),
+        (copied, {"was_late"}, {"was_late"}),
+    ],
+)
+def test_a_planted_leak_is_found(
+    tables: Tables, plant: Callable[[FeatureStore, DataFrame], DataFrame], leaks: set[str], hints: set[str]
+) -> None:
+    report = audit(tables, lambda store: build(store, plant), time="asked", known=KNOWN, cuts=1)
+    assert found(report) == (leaks, hints), str(report)
+    (leak,) = report.leaks
+    assert leak.example.startswith("id=") and " became " in leak.example
+    assert (leak.rows, leak.cuts) == (300 if plant is average else leak.rows, 1)
+    assert f"leak: {leak}" in str(report)
+
+
+def test_the_copy_of_the_label_is_a_hint_where_nobody_said_what_came_later(tables: Tables) -> None:
+    report = audit(tables, lambda store: build(store, copied), time="asked", known={"trips": "arrived"}, cuts=1)
+    assert found(report) == (set(), {"was_late"})
+    assert report.cuts[0].gone == 6  # those that were under way at the cut
+    assert "was_late alone predicts the label with AUC 1.000: does it know the label? A hint, no proof" in str(report)
+
+
+def test_nothing_is_left_beside_the_tables(tmp_path: Path, spark: SparkSession) -> None:
+    tables = fill(DeltaTables(tmp_path / "tables", spark))
+    report = audit(
+        tables, lambda store: build(store, average), time="asked", known=KNOWN, cuts=[START + timedelta(days=5)]
+    )
+    assert found(report)[0] == {"usual"}
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["fleet", "trips", "wind"]
+    (tmp_path / "there").mkdir()
+    with pytest.raises(DataError, match="is there already; an audit deletes its folder"):
+        audit(tables, build, time="asked", folder=tmp_path / "there")
+
+
+def test_a_builder_that_adds_to_a_table_adds_to_its_own(tables: Tables) -> None:
+    def adding(store: FeatureStore) -> TrainingSet:
+        assert store.read_table("trips", version=0).count() == 600
+        more = store.tables.read("fleet").withColumn("carrier", F.lit("C"))
+        store.write_table("fleet", more.limit(1), "append")
+        assert store.tables.to_arrow("fleet", ["planes"]).num_rows == 3
+        return build(store)
+
+    assert audit(tables, adding, time="asked", known=KNOWN, cuts=1).ok
+    assert tables.latest("fleet").version == 0
+
+
+def test_what_cannot_be_audited_is_refused(tables: Tables) -> None:
+    def by_files(store: FeatureStore) -> TrainingSet:
+        store.tables.files("trips")
+        return build(store)
+
+    def bare(store: FeatureStore) -> TrainingSet:
+        return store.create_training_set(
+            store.read("trips").select("id", "late", "asked"), [], "late", keys="id", carry="asked"
+        )
+
+    for builder, how, message in (
+        (build, {"time": "then"}, "no column 'then' with the prediction time; it has id"),
+        (build, {"known": {"trip": "arrived"}}, "known names trip; there is no such table, there are fleet"),
+        (build, {"known": {"trips": "landed"}}, "trips@v0 has no column landed; it has id"),
+        (build, {"cuts": [START - timedelta(days=9)]}, "no row of the training set has its asked at 2012-12-23"),
+        (build, {"cuts": 0}, "0 cuts say nothing"),
+        (by_files, {}, "tables.files is not possible under an audit"),
+        (bare, {}, "has no features, so there is nothing to audit"),
+        (
+            lambda store: build(store, lambda _, rows: rows.withColumn("x", F.col("nosuch"))),
+            {},
+            "building features for the audit failed in Spark",
+        ),
+    ):
+        with pytest.raises((DataError, TableError), match=message):
+            audit(tables, builder, **{"time": "asked", **how})  # type: ignore[arg-type]
