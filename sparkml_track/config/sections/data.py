@@ -62,7 +62,11 @@ class KnownSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _a_column(cls, given: object) -> object:
-        return {"time": given} if isinstance(given, str) else given
+        if isinstance(given, str):
+            return {"time": given}
+        # What passes by here is Python's and no longer YAML's, where a list is a tuple as well.
+        columns = given.get("columns") if isinstance(given, dict) else None
+        return {**given, "columns": tuple(columns)} if isinstance(given, dict) and isinstance(columns, list) else given
 
 
 class FeatureSettings(Section):
