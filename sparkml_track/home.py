@@ -176,6 +176,10 @@ class Home:
         """Links to the files of tables, by which a server of SQL reads them."""
         return self.root / "served"
 
+    def inference(self, endpoint: str) -> Path:
+        """What an endpoint answered and is not in its inference tables yet."""
+        return self.root / "inference" / endpoint
+
     @property
     def server(self) -> Path:
         """Accounts and keys of the tracking server."""

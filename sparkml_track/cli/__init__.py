@@ -10,6 +10,7 @@ features  the step of that name, and what else is done with features: audit
 runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI
+serving  a registered model over HTTP
 sql     queries, and the prompt
 jobs    tasks that wait for each other
 pipeline  tables made from tables: run, show

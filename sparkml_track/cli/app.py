@@ -33,6 +33,7 @@ from sparkml_track.cli import (
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.models import command as models
+from sparkml_track.cli.serving import command as serving
 from sparkml_track.cli.sql import command as sql
 
 __all__ = ["app", "job", "main"]
@@ -51,6 +52,7 @@ features.register(app)
 sweeps.register(app)
 runs.register(app)
 server.register(app)
+serving.register(app)
 sql.register(app)
 catalog.register(app)
 models.register(app)

@@ -5,5 +5,6 @@ messages  what is wrong, in sentences
 sections  the sections and their defaults
 alerts    files of alerts
 jobs      what must hold between the tasks of a job
+serving   files of endpoints
 settings  a file as frozen settings
 """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sparkml_track.refs import DataRef, ModelRef
 
@@ -231,6 +233,16 @@ class Registry(ABC):
     @abstractmethod
     def load(self, ref: ModelRef) -> object:
         """The fitted model, from checked files; has the method its signature names."""
+
+    @contextmanager
+    def files(self, ref: ModelRef) -> Iterator[Path | None]:
+        """The checked files of a version, in MLflow's format, for as long as the block runs.
+
+        Returns:
+            A folder of the caller's own; None where versions are not kept as files.
+        """
+        self.version(ref.name, ref.version)
+        yield None
 
     @abstractmethod
     def close(self) -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +201,14 @@ class MlflowRegistry(Registry):
         """See the contract."""
         with self._translated(f"load {ref}"), self._files(ref) as folder:
             return read_model(folder, self._formats)
+
+    @contextmanager
+    def files(self, ref: ModelRef) -> Iterator[Path | None]:
+        """See the contract."""
+        with ExitStack() as stack:
+            with self._translated(f"read the files of {ref}"):
+                folder = stack.enter_context(self._files(ref))
+            yield folder
 
     def close(self) -> None:
         """MLflow keeps its stores by URI for the process; nothing to let go of."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -126,7 +127,19 @@ class RegistryCase(ABC):
             registry.load(broken)
         with pytest.raises(RegistryError, match="not what was registered"):
             registry.signature(broken)
+        if _folder_of(registry, whole) is not None:
+            with pytest.raises(RegistryError, match="not what was registered"):
+                _folder_of(registry, broken)
         registry.load(whole)
+
+    def test_the_files_of_a_version_are_lent_for_a_block(self, registry: Registry) -> None:
+        """A folder in MLflow's format, gone afterwards; or none at all."""
+        ref = registry.register(NAME, _package(), RUN)
+        with registry.files(ref) as folder:
+            assert folder is None or (folder / "MLmodel").is_file()
+        assert folder is None or not folder.exists()
+        with pytest.raises(RegistryError):
+            _folder_of(registry, replace(ref, version=7))
 
     def test_annotations_add_to_what_is_there(self, registry: Registry) -> None:
         """Tags of a version can be read back."""
@@ -205,6 +218,11 @@ class RegistryCase(ABC):
         """Without complaint."""
         registry.close()
         registry.close()
+
+
+def _folder_of(registry: Registry, ref: ModelRef) -> object:
+    with registry.files(ref) as folder:
+        return folder
 
 
 def _inputs() -> pd.DataFrame:
