@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -60,7 +61,10 @@ def serve(  # noqa: PLR0913  # options of a command
 
     found = read()
     spec = endpoint_of(model, found)
-    with _until_signalled() as stop:
+    # Requests are answered side by side; threads inside each of them only wait for each other.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    with _until_signalled(quiet=bool(inherited)) as stop:
         if inherited or found.settings.workers == 1:
             _serve_here(spec, found, lambda: endpoint_of(model, read()), stop, inherited)
         else:
@@ -131,8 +135,8 @@ def _registry(found: EndpointFile) -> Registry:
 
 
 @contextmanager
-def _until_signalled() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set; afterwards the process ends as those say."""
+def _until_signalled(*, quiet: bool) -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set; afterwards the process ends as those say, a worker as if by itself."""
     stop, seen = threading.Event(), list[int]()
 
     def end(number: int, _: FrameType | None) -> None:
@@ -145,6 +149,8 @@ def _until_signalled() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if quiet:
+        return
     if signal.SIGINT in seen:
         raise KeyboardInterrupt
     if seen:

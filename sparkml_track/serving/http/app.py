@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import TypeAlias
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -22,12 +23,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from sparkml_track.serving._spec import Serving
 from sparkml_track.serving.http.endpoint import Endpoint, answer
 from sparkml_track.serving.http.metrics import prometheus_text
-from sparkml_track.serving.http.reading import bears, client_request_id
+from sparkml_track.serving.http.reading import bears, shown_id
 from sparkml_track.serving.inference.flushing import Recorder
 from sparkml_track.serving.models.following import Follower
 
 __all__ = ["Parts", "make_app"]
 
+_Take: TypeAlias = Callable[[Request], Awaitable[Response]]
 _PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
 
 
@@ -94,24 +96,30 @@ def make_app(parts: Parts) -> FastAPI:
         text = prometheus_text(parts.endpoint.metrics.values(), _facts(parts))
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
-    def guarded(take: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def take_with_token(request: Request) -> Response:
-            if bears(request, parts.spec.token):
-                return await take(request)
-            parts.endpoint.metrics.add("rejected_total", reason="token")
-            sentence = "the request does not bear the token; send the header Authorization: Bearer TOKEN"
-            response = answer(HTTPStatus.UNAUTHORIZED, sentence, client_request_id(request) or "")
-            response.headers["www-authenticate"] = "Bearer"
+    def path(take: _Take, *, token: bool = True) -> _Take:
+        async def named(request: Request) -> Response:
+            response = await take(request) if not token or bears(request, parts.spec.token) else _stranger(request)
+            if response.status_code == HTTPStatus.UNAUTHORIZED:
+                parts.endpoint.metrics.add("rejected_total", reason="token")
+            response.headers.setdefault("x-request-id", shown_id(request))
             return response
 
-        return take_with_token
+        return named
 
-    app.add_route("/invocations", guarded(parts.endpoint.invoke), methods=["POST"])
-    for path, take in {"/health": health, "/ping": health, "/version": guarded(what)}.items():
-        app.add_route(path, take, methods=["GET"])
-    app.add_route("/metrics", guarded(metrics), methods=["GET"])
+    app.add_route("/invocations", path(parts.endpoint.invoke), methods=["POST"])
+    for name in ("/health", "/ping"):
+        app.add_route(name, path(health, token=False), methods=["GET"])
+    app.add_route("/version", path(what), methods=["GET"])
+    app.add_route("/metrics", path(metrics), methods=["GET"])
     app.add_exception_handler(HTTPException, _not_there)
     return app
+
+
+def _stranger(request: Request) -> Response:
+    sentence = "the request does not bear the token; send the header Authorization: Bearer TOKEN"
+    response = answer(HTTPStatus.UNAUTHORIZED, sentence, shown_id(request))
+    response.headers["www-authenticate"] = "Bearer"
+    return response
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
@@ -123,7 +131,7 @@ async def _not_there(request: Request, error: Exception) -> Response:
         sentence = f"there is no {path!r:.80} here; there are {', '.join(_PATHS)}"
     else:
         sentence = str(getattr(error, "detail", error))
-    response = answer(status, sentence, client_request_id(request) or "")
+    response = answer(status, sentence, shown_id(request))
     headers: Mapping[str, str] | None = getattr(error, "headers", None)
     response.headers.update(headers or {})
     return response

@@ -50,7 +50,9 @@ class Metrics:
         self._shared = shared
         found = _read(shared) if shared else {}
         self._before = {key: value for key, value in found.items() if key not in _GAUGES}
-        self._values = dict(self._before)
+        # In the order of their bounds, as the format wants them.
+        buckets = (f'{_TIMES}_bucket{{le="{bound}"}}' for bound in (*_BUCKETS, "+Inf"))
+        self._values = {**dict.fromkeys(buckets, 0.0), **self._before}
 
     def add(self, name: str, count: float = 1, **labels: object) -> None:
         """Counts."""

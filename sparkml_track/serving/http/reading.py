@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import uuid
 from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from sparkml_track.serving._spec import Limits
 from sparkml_track.serving.protocol.refused import Refused
 
-__all__ = ["bears", "body_of", "client_request_id"]
+__all__ = ["bears", "body_of", "client_request_id", "shown_id"]
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -20,6 +21,11 @@ def client_request_id(request: Request) -> str | None:
     """What a request names itself, if that can stand in logs, headers and tables."""
     given = request.headers.get("x-request-id", "")
     return given if _SANE.fullmatch(given) else None
+
+
+def shown_id(request: Request) -> str:
+    """What the client reads as the id of a request that is not kept."""
+    return client_request_id(request) or uuid.uuid4().hex
 
 
 def bears(request: Request, token: str | None) -> bool:

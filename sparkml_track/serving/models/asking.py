@@ -119,7 +119,8 @@ def _keep(answer: Any, method: str, rows: list[int], made: Answered) -> None:
     pairs = _pairs(answer, method, len(rows))
     values = plain_rows(answer if pairs is None else pairs, len(rows))
     for row, value in zip(rows, values, strict=True):
-        score = _score(value, method)
+        # Of several outputs each is one number already.
+        score = _score(value, method if pairs is None else "predict")
         made.values[row], made.scores[row] = value, score
         if score is None:
             made.problems[row] = NO_NUMBER

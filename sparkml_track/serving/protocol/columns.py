@@ -98,11 +98,9 @@ def _checked(column: Input, values: Sequence[object], *, is_text: bool) -> list[
     parse = _PARSE.get(column.kind) if is_text else None
     made = list[Any]()
     for row, value in enumerate(values):
-        if value is None or value != value:  # not-a-number
-            made.append(None)
-            continue
         try:
-            made.append(convert(parse(value) if parse else value))
+            meant = parse(value) if parse and value is not None else value
+            made.append(None if meant is None or meant != meant else convert(meant))  # not-a-number is null
         except (ValueError, TypeError, OverflowError) as error:
             why = str(error) if isinstance(error, _Wrong) else f"is not {column.kind}"
             raise Refused(

@@ -1,0 +1,265 @@
+"""Routes, shadows, and aliases that move."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sparkml_track.errors import RegistryError
+from sparkml_track.registries import MlflowRegistry, Package
+from sparkml_track.serving import ServedModel, serve
+from sparkml_track.serving.models.loading import LoadedModel, load_version
+from sparkml_track.serving.models.predicting import warm
+from sparkml_track.serving.models.routing import Route, Routing, point_of
+from sparkml_track.testing.registries import RUN
+from tests.serving.models import NAME, Odd, ask, get, inputs, odd_registry, package, registry, rows, spec, until
+
+Start = Callable[..., ServedModel]
+SPLIT = {"champion": 90.0, "challenger": 10.0}
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    with ExitStack() as stack:
+        yield lambda models, open_features=None, refresh=None, **more: stack.enter_context(
+            serve(spec(**more), models, open_features=open_features, refresh=refresh)
+        )
+
+
+def two() -> Any:
+    models = registry()
+    models.set_alias(NAME, "challenger", 2)
+    return models
+
+
+def version(answer: Any) -> int:
+    return int(answer.json["model"]["version"])
+
+
+def routing(**shares: float) -> Routing:
+    loaded: Any = object()
+    return Routing(tuple(Route(alias, "served", share, loaded) for alias, share in shares.items()))
+
+
+def test_points_are_spread_by_shares() -> None:
+    split = routing(champion=90, challenger=10)
+    found = Counter(split.pick(point_of("e", str(n))).alias for n in range(10_000))
+    assert 9_000 - 150 < found["champion"] < 9_000 + 150
+
+
+def test_a_growing_share_keeps_clients_where_they_are() -> None:
+    points = [point_of("e", str(n)) for n in range(1_000)]
+    small, large = routing(champion=90, challenger=10), routing(champion=50, challenger=50)
+    assert all(large.pick(p).alias == "challenger" for p in points if small.pick(p).alias == "challenger")
+
+
+@pytest.mark.parametrize("point", [0.0, 0.5, 1.0 - 2**-53])
+def test_a_share_of_nothing_is_never_picked(point: float) -> None:
+    assert routing(a=0, b=3, c=0).pick(point).alias == "b"
+
+
+def test_a_client_stays_on_its_route(start: Start) -> None:
+    url = start(two(), routes={"champion": 50, "challenger": 50}, sticky="x-client").url
+    found = {client: {version(ask(url, rows(), x_client=client)) for _ in range(3)} for client in "abcdefgh"}
+    assert all(len(each) == 1 for each in found.values())
+    assert {number for each in found.values() for number in each} == {1, 2}
+
+
+def test_an_alias_can_be_asked_for(start: Start) -> None:
+    url = start(two(), routes=SPLIT).url
+    assert [version(ask(url, rows(), path=f"/invocations?alias={alias}")) for alias in SPLIT] == [1, 2]
+
+
+def test_a_version_may_be_a_route(start: Start) -> None:
+    assert version(ask(start(registry(), routes={"2": 1}).url, rows())) == 2
+
+
+def test_an_alias_that_moves_is_followed(start: Start) -> None:
+    models = registry()
+    served = start(models)
+    assert version(ask(served.url, rows())) == 1
+    models.set_alias(NAME, "champion", 2)
+    served.reload()
+    assert version(ask(served.url, rows())) == 2
+    assert "sparkml_serving_reloads_total 1" in get(served.url, "/metrics").text
+
+
+def test_a_broken_version_is_refused_and_the_old_one_goes_on(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    models = registry()
+    served = start(models)
+    stored = models._models[NAME][1]
+    models._models[NAME][1] = replace(stored, blob=stored.blob + b"x")
+    models.set_alias(NAME, "champion", 2)
+    with caplog.at_level(logging.WARNING):
+        served.reload()
+        served.reload()
+    assert version(ask(served.url, rows())) == 1
+    health = get(served.url, "/health").json
+    assert "version 2 is refused: delay version 2 is not what was registered" in health["problems"]["champion"]
+    assert [r.getMessage().partition(":")[0] for r in caplog.records] == [
+        "delay version 2 is refused, so what champion had goes on"
+    ]
+    models.set_alias(NAME, "champion", 1)
+    served.reload()
+    assert served.health()["problems"] == {}
+
+
+def test_a_route_that_appears_is_taken_and_one_that_goes_is_left(start: Start) -> None:
+    models = registry()
+    served = start(models, routes={"champion": 1, "challenger": 10**9})
+    assert version(ask(served.url, rows())) == 1
+    assert served.health()["problems"] == {"challenger": "no version has the alias 'challenger'"}
+    models.set_alias(NAME, "challenger", 2)
+    served.reload()
+    assert version(ask(served.url, rows())) == 2
+    models.drop_alias(NAME, "challenger")
+    served.reload()
+    assert version(ask(served.url, rows())) == 1
+    models.drop_alias(NAME, "champion")
+    served.reload()
+    assert version(ask(served.url, rows())) == 1
+    assert "no route of the model 'delay' leads to a version" in str(served.health()["problems"])
+
+
+def test_a_registry_that_is_away_changes_nothing(start: Start) -> None:
+    models = registry()
+    served = start(models)
+
+    def away(*_: object) -> None:
+        raise RegistryError("the registry is away")
+
+    models.alias = away  # type: ignore[method-assign]
+    served.reload()
+    assert version(ask(served.url, rows())) == 1
+    assert served.health()["problems"] == {"registry": "the registry is away"}
+
+
+def test_shares_follow_the_file(start: Start) -> None:
+    specs = [spec(routes={"champion": 1})]
+    served = start(two(), refresh=lambda: specs[0], routes={"champion": 1})
+    specs[0] = spec(routes={"champion": 0, "challenger": 1}, shadow=("champion",))
+    served.reload()
+    assert version(ask(served.url, rows())) == 2
+    assert served.health()["shadow"] == {"champion": {"version": 1}}
+
+
+def test_nothing_to_serve_is_a_sentence() -> None:
+    with pytest.raises(RegistryError, match=r"no version has the alias 'nobody'\. Its versions are: 1, 2"):
+        serve(spec(routes={"nobody": 1}), registry())
+    with pytest.raises(RegistryError, match=r"'none' leads to a version: .* Its versions are: none"):
+        serve(replace(spec(), model="none"), registry())
+
+
+def test_a_broken_challenger_does_not_keep_the_champion_from_starting(start: Start) -> None:
+    models = two()
+    stored = models._models[NAME][1]
+    models._models[NAME][1] = replace(stored, blob=b"x")
+    served = start(models, routes=SPLIT)
+    assert version(ask(served.url, rows())) == 1
+    assert "version 2 is refused" in str(served.health()["problems"])
+
+
+def test_no_request_fails_while_an_alias_moves(start: Start) -> None:
+    models = registry()
+    served, stop = start(models), threading.Event()
+
+    def client(_: int) -> list[int]:
+        found = []
+        while not stop.is_set():
+            answer = ask(served.url, rows())
+            assert answer.status == 200, answer
+            found.append(version(answer))
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(client, n) for n in range(4)]
+        for number in (2, 1, 2, 1, 2):
+            models.set_alias(NAME, "champion", number)
+            served.reload()
+            assert version(ask(served.url, rows())) == number
+        stop.set()
+        found = {number for each in clients for number in each.result()}
+    assert found == {1, 2}
+
+
+# -------------------------------------------------------------------------------------------------- shadows
+
+
+def shadowed(answer: Callable[[pd.DataFrame], object]) -> Any:
+    """Champion 1 is sound, challenger 2 answers as a function does."""
+    models = two()
+    load = models.load
+    models.load = lambda ref: Odd(answer) if ref.version == 2 else load(ref)
+    return models
+
+
+def test_a_shadow_that_hangs_or_raises_changes_no_answer(start: Start) -> None:
+    go = threading.Event()
+
+    def hangs(frame: pd.DataFrame) -> object:
+        assert go.wait(120)
+        raise ValueError("no")
+
+    served = start(shadowed(hangs), shadow=("challenger",))
+    answers = [ask(served.url, rows()) for _ in range(105)]
+    assert {(answer.status, version(answer)) for answer in answers} == {(200, 1)}
+    assert "sparkml_serving_shadow_dropped_total" in get(served.url, "/metrics").text
+    go.set()
+    until(lambda: 'role="shadow",status="200"' in get(served.url, "/metrics").text)
+
+
+def test_a_shadow_that_takes_other_columns_is_counted(start: Start) -> None:
+    models = registry()
+    data = inputs().assign(more=1.0)
+    models.register(NAME, Package(package().model, data.head(2), "predict"), RUN)
+    models.set_alias(NAME, "challenger", 3)
+    served = start(models, shadow=("challenger",))
+    assert ask(served.url, rows()).status == 200
+    until(lambda: "sparkml_serving_shadow_failed_total 1" in get(served.url, "/metrics").text)
+
+
+# -------------------------------------------------------------------------------------------------- features
+
+
+class Delays:
+    """Knows the delay of carrier UA."""
+
+    def add(self, given: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+        delays = given["carrier"].map({"UA": 7.0})
+        made = pd.DataFrame({"wind": given["wind"], "seats": given.get("seats", delays)})
+        return made, int(delays.isna().sum())
+
+
+def test_features_are_looked_up_and_unknown_keys_are_nulls_and_a_count(start: Start) -> None:
+    models = odd_registry(lambda frame: frame["seats"].fillna(-1.0))
+    loaded = load_version(models, models.version(NAME, 1), None)
+    served = start(models)
+    served._parts.follower.routing = Routing((Route("champion", "served", 1, replace(loaded, features=Delays())),))
+    answer = ask(served.url, rows({"wind": 1.0, "carrier": "UA"}, {"wind": 1.0, "carrier": "XX"}))
+    assert (answer.status, answer.json["predictions"], answer.json["unknown_keys"]) == (200, [7.0, -1.0], 1)
+    assert "sparkml_serving_unknown_keys_total 1" in get(served.url, "/metrics").text
+
+
+# -------------------------------------------------------------------------------------------------- MLflow
+
+
+def test_versions_of_mlflow_are_checked_and_warmed_by_their_example(home: Path) -> None:
+    models = MlflowRegistry(f"sqlite:///{home / 'mlflow.db'}", str(home / "artifacts"), lineage=False)
+    ref = models.register(NAME, package(), RUN)
+    loaded = load_version(models, ref, None)
+    assert {name: len(values) for name, values in loaded.example.items()} == {"wind": 3, "seats": 3}
+    warm(loaded)
+    broken = LoadedModel(loaded.ref, loaded.inputs, "predict", Odd(lambda frame: 1 / 0), example=loaded.example)
+    with pytest.raises(RegistryError, match="predicts for no row of its own input example: ZeroDivisionError"):
+        warm(broken)
+    models.close()
