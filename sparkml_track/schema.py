@@ -46,6 +46,7 @@ __all__ = [
     "TAG_MESSAGE",
     "TAG_MODEL",
     "TAG_MODEL_RUN",
+    "TAG_MONITORING",
     "TAG_NAME",
     "TAG_NESTED",
     "TAG_NUMBER",
@@ -113,6 +114,7 @@ TAG_DECISIONS = "sparkml.decisions"  # JSON, the last ones of people about a ver
 TAG_SWEEP_RUN = "sparkml.sweep.run"  # the parent run of the sweep that found a model's parameters
 TAG_MODEL = "sparkml.model"  # "<name>/<version>" that was used
 TAG_MODEL_RUN = "sparkml.model.run"  # the run that made it
+TAG_MONITORING = "sparkml.monitoring"  # on a monitoring run: the run_id of its rows in the tables of monitoring
 
 # In studies of Optuna.
 ATTR_DRIVER = "sparkml.driver"  # system attribute of a trial: host, process and its start, of the driver that has it

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
-
-import pyarrow as pa
+from datetime import UTC, datetime
 
 from sparkml_track import schema
 from sparkml_track.errors import DataError
-from sparkml_track.monitoring import _worker
-from sparkml_track.monitoring._counts import Counted, Sums, Window, count
-from sparkml_track.monitoring._findings import drift, order, profile, quality
-from sparkml_track.monitoring._spec import DRIFT, FEW, Drift, Monitored, Monitoring, Quality
+from sparkml_track.monitoring._counting import worker as _worker
+from sparkml_track.monitoring._counting.counts import Counted, Sums, Window, count
+from sparkml_track.monitoring._found import DRIFT, FEW, Drift, Monitored, Quality
+from sparkml_track.monitoring._history import Stamp, append
+from sparkml_track.monitoring._judging.findings import drift, order, profile, quality
+from sparkml_track.monitoring._spec import Monitoring
 from sparkml_track.pages import render, text_of
 from sparkml_track.plots import draw_drift, draw_quality, draw_scores, library
 from sparkml_track.refs import DataRef, TableRef
@@ -44,9 +45,11 @@ def monitor(spec: Monitoring, tables: Tables, registry: Registry) -> Monitored:
     counted = count(spec, tables)
     _check_quality(spec, counted)
     found, judged = drift(counted, spec.guards), quality(counted)
-    written = _written(spec, tables, profile(counted), found, judged)
-    run_id = registry.record(_run(spec, counted, found, judged, written, started))
-    return Monitored(written, run_id, tuple(found), tuple(judged), time.time() - started)
+    stamp = Stamp(spec.id or uuid.uuid4().hex, datetime.fromtimestamp(started, UTC))
+    rows: dict[str, Sequence[object]] = {"profile": profile(counted), "drift": found, "quality": judged}
+    written = append(tables, spec.target, stamp, rows)
+    run_id = registry.record(_run(spec, stamp, counted, found, judged, written))
+    return Monitored(written, run_id, stamp.run_id, tuple(found), tuple(judged), time.time() - started)
 
 
 def _check_quality(spec: Monitoring, counted: Counted) -> None:
@@ -81,34 +84,16 @@ def _check_labels(spec: Monitoring, window: Window, sums: Sums) -> None:
         )
 
 
-def _written(
-    spec: Monitoring,
-    tables: Tables,
-    profiles: Sequence[Mapping[str, object]],
-    found: Sequence[Drift],
-    judged: Sequence[Quality],
-) -> dict[str, TableRef]:
-    rows: dict[str, list[dict[str, Any]]] = {
-        "profile": [dict(row) for row in profiles],
-        "drift": [asdict(each) for each in found],
-        "quality": [asdict(each) for each in judged],
-    }
-    return {
-        name: tables.write(f"{spec.target}_{name}", pa.Table.from_pylist(content), mode="overwrite")
-        for name, content in rows.items()
-        if content
-    }
-
-
 def _run(
     spec: Monitoring,
+    stamp: Stamp,
     counted: Counted,
     found: Sequence[Drift],
     judged: Sequence[Quality],
     written: Mapping[str, TableRef],
-    started: float,
 ) -> Run:
-    model = spec.model
+    model, started = spec.model, stamp.monitored_at.timestamp()
+    used = {schema.TAG_MODEL: f"{model.name}/{model.version}", schema.TAG_MODEL_RUN: model.run_id} if model else {}
     sources = [DataRef(source.name, str(source), None, source) for source in spec.sources]
     results = [DataRef(f"{spec.target}_{name}", str(table), None, table) for name, table in written.items()]
     return Run(
@@ -120,7 +105,7 @@ def _run(
             **{f"guards.{name}": value for name, value in asdict(spec.guards).items()},
         },
         metrics=_metrics(spec, found, judged) | {"seconds": time.time() - started},
-        tags={schema.TAG_MODEL: f"{model.name}/{model.version}", schema.TAG_MODEL_RUN: model.run_id} if model else {},
+        tags={schema.TAG_MONITORING: stamp.run_id, **used},
         data=(*sources, *results),
         artifacts={ARTIFACT_MONITORING: _page(spec, counted, found, judged)},
         started=started,

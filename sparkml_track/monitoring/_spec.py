@@ -1,21 +1,19 @@
-"""What is watched, what counts as alarm, and what came of it."""
+"""What is watched, and what counts as an alarm."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sparkml_track.errors import SpecError
 from sparkml_track.refs import ModelRef, TableRef
 
-__all__ = ["DRIFT", "EVERY", "FEW", "OK", "ByTime", "ByValue", "Drift", "Guards", "Monitored", "Monitoring", "Quality"]
+__all__ = ["EVERY", "ByTime", "ByValue", "Guards", "Monitoring"]
 
 #: How long windows of time may be, and the form of their labels.
 EVERY = {"day": "yyyy-MM-dd", "week": "yyyy-MM-dd", "month": "yyyy-MM"}
-#: Verdicts on one column in one window.
-OK, DRIFT, FEW = "ok", "drift", "too few rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +21,13 @@ class Guards:
     """When a drift is worth an alarm.
 
     An alarm needs all three: enough rows, a shift that matters, and a shift that rows drawn from the baseline would
-    seldom show.
+    seldom show, in any of the columns that are judged in the window (Benjamini and Hochberg, 1995).
 
     Attributes:
         min_rows: in the window and in the baseline.
         psi: the shift that matters; 0.1 is often called moderate, 0.25 large.
-        alpha: how often, at most, rows of the baseline's own distribution may exceed the limit.
+        alpha: the share of windows, at most, that may have a false alarm in any column if nothing changed; where
+            something did, the share of alarms that may be false.
         bins: of the baseline, by equal counts, for PSI, JS and TV.
     """
 
@@ -114,6 +113,8 @@ class Monitoring:
         positive: the label that scores are the probability of; None where labels are 0 and 1.
         model: what made the scores, kept as a tag.
         guards: against false alarms.
+        id: of this job, which its rows in the tables have; None for a new one. A job that is tried again under its id
+            adds no rows a second time.
     """
 
     sources: Sequence[TableRef]
@@ -126,85 +127,4 @@ class Monitoring:
     positive: object = None
     model: ModelRef | None = None
     guards: Guards = field(default_factory=Guards)
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """One column in one window against the baseline.
-
-    Attributes:
-        column: name.
-        window: its label.
-        rows: in the window.
-        baseline_rows: in the baseline.
-        psi: population stability index, nats.
-        psi_null: what PSI is on average if nothing changed.
-        psi_limit: what PSI exceeds with probability ``alpha`` if nothing changed.
-        ks: largest distance of the two distribution functions, at the edges of about 100 bins; nan for text.
-        js: Jensen-Shannon distance, 0 to 1.
-        tv: total variation distance, 0 to 1.
-        verdict: ``OK``, ``DRIFT`` or ``FEW``.
-    """
-
-    column: str
-    window: str
-    rows: int
-    baseline_rows: int
-    psi: float
-    psi_null: float
-    psi_limit: float
-    ks: float
-    js: float
-    tv: float
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """How good the scores of one window were.
-
-    Attributes:
-        window: its label.
-        in_baseline: the model may have seen these rows: its figures flatter.
-        rows: with score and label.
-        base_rate: share of the positive label.
-        mean_score: average probability.
-        calibration: ``mean_score`` less ``base_rate``.
-        log_loss: nats.
-        brier: mean squared error.
-        auc: area under the ROC curve, from 1,000 bins; nan if one class is missing.
-    """
-
-    window: str
-    in_baseline: bool
-    rows: int
-    base_rate: float
-    mean_score: float
-    calibration: float
-    log_loss: float
-    brier: float
-    auc: float
-
-
-@dataclass(frozen=True, slots=True)
-class Monitored:
-    """What a monitoring job found.
-
-    Attributes:
-        tables: "profile", "drift" and, with a label, "quality" to the versions written.
-        run_id: of the monitoring run.
-        drift: one for each column and window.
-        quality: one for each window, those of the baseline too; empty without a label.
-        seconds: the whole job.
-    """
-
-    tables: Mapping[str, TableRef]
-    run_id: str
-    drift: Sequence[Drift]
-    quality: Sequence[Quality]
-    seconds: float
-
-    @property
-    def alarms(self) -> Sequence[Drift]:
-        """The drifts that passed all guards, largest first."""
-        return sorted((each for each in self.drift if each.verdict == DRIFT), key=lambda each: -each.psi)
+    id: str | None = None

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from sparkml_track.monitoring import _worker
-from sparkml_track.monitoring._counts import counted
-from sparkml_track.monitoring._cuts import number_cuts, text_cuts
-from sparkml_track.monitoring._findings import drift, profile
-from sparkml_track.monitoring._spec import DRIFT, OK, Drift, Guards
-from sparkml_track.monitoring._worker import Cuts
+from sparkml_track.monitoring._counting import worker as _worker
+from sparkml_track.monitoring._counting.counts import counted
+from sparkml_track.monitoring._counting.cuts import number_cuts, text_cuts
+from sparkml_track.monitoring._counting.worker import Cuts
+from sparkml_track.monitoring._found import DRIFT, OK, Drift
+from sparkml_track.monitoring._judging.findings import drift, profile
+from sparkml_track.monitoring._spec import Guards
 
 RANDOM = np.random.default_rng(5)
 
@@ -33,7 +35,7 @@ def watched(base: Any, now: Any, cuts: Cuts) -> tuple[Drift, dict[str, Any]]:
     sums = out.to_pandas().groupby(["window", "column", "slot"], as_index=False)
     counts = counted({"x": cuts}, sums.agg({"total": "sum", "low": "min", "high": "max"}))
     (found,) = drift(counts, Guards())
-    return found, next(row for row in profile(counts) if row["window"] == "now")
+    return found, next(asdict(row) for row in profile(counts) if row.window == "now")
 
 
 def numbers(base: np.ndarray, now: np.ndarray, sample: int | None = None) -> tuple[Drift, dict[str, Any]]:

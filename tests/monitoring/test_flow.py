@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from sparkml_track import schema
 from sparkml_track.errors import DataError, SpecError
 from sparkml_track.monitoring import (
     ARTIFACT_MONITORING,
@@ -125,6 +126,21 @@ def test_quality_by_window_agrees_with_scikit_learn(result: Monitored) -> None:
         assert each.calibration == pytest.approx(score.mean() - late.mean())
 
 
+def test_each_run_appends_its_rows_and_a_run_tried_again_adds_none(spec: Monitoring, tables: DeltaTables) -> None:
+    kept = replace(spec, target="kept", columns=("wind",), id="first")
+    first = monitor(kept, tables, MemoryRegistry())
+    assert first.id == "first"
+    again = monitor(kept, tables, MemoryRegistry())
+    assert again.tables == first.tables
+    second = monitor(replace(kept, id=None), tables, MemoryRegistry())
+    for name, ref in second.tables.items():
+        rows = tables.to_arrow(ref).to_pandas()
+        assert set(rows["run_id"]) == {"first", second.id}
+        halves = [part.drop(columns=["run_id", "monitored_at"]) for _, part in rows.groupby("run_id")]
+        assert len(halves[0]) == len(halves[1]) > 0, name
+        assert rows.groupby("run_id")["monitored_at"].nunique().tolist() == [1, 1]
+
+
 def test_the_profile_agrees_with_pandas(result: Monitored, tables: DeltaTables) -> None:
     profile = tables.to_arrow(result.tables["profile"]).to_pandas().set_index(["window", "column"])
     frame = of_month(11)
@@ -160,6 +176,7 @@ def test_the_run_has_figures_a_page_and_all_table_versions(
     run = registry.runs[result.run_id]
     assert run.kind == "monitoring"
     assert run.metrics["alarms"] == 3
+    assert run.tags[schema.TAG_MONITORING] == result.id
     assert run.metrics["log_loss.11"] == result.quality[3].log_loss
     assert run.metrics["baseline.log_loss.1"] == result.quality[0].log_loss
     assert {ref.table for ref in run.data} == {*spec.sources, *result.tables.values()}

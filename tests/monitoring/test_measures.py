@@ -8,7 +8,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
-from sparkml_track.monitoring import _measures as measures
+from sparkml_track.monitoring._judging import measures
 
 RANDOM = np.random.default_rng(11)
 

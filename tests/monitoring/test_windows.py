@@ -11,7 +11,7 @@ import pytest
 
 from sparkml_track.errors import DataError, SpecError
 from sparkml_track.monitoring import ByTime
-from sparkml_track.monitoring._windows import literal, name_windows
+from sparkml_track.monitoring._counting.windows import literal, name_windows
 from sparkml_track.scoring import Period
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkml_track.monitoring._worker import Cuts
+from sparkml_track.monitoring._counting.worker import Cuts
 
 __all__ = ["number_cuts", "text_cuts"]
 

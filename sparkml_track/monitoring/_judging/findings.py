@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 
-from sparkml_track.monitoring import _measures as measures
-from sparkml_track.monitoring import _worker
-from sparkml_track.monitoring._counts import Counted, Sums, Window
-from sparkml_track.monitoring._spec import DRIFT, FEW, OK, Drift, Guards, Quality
-from sparkml_track.monitoring._worker import Cuts
+from sparkml_track.monitoring._counting import worker as _worker
+from sparkml_track.monitoring._counting.counts import Counted, Sums, Window
+from sparkml_track.monitoring._counting.worker import Cuts
+from sparkml_track.monitoring._found import DRIFT, FEW, OK, Drift, Profile, Quality
+from sparkml_track.monitoring._judging import measures
+from sparkml_track.monitoring._judging.family import adjusted
+from sparkml_track.monitoring._spec import Guards
 
 __all__ = ["BASELINE", "drift", "order", "profile", "quality"]
 
@@ -27,10 +31,10 @@ def order(windows: Iterable[Window]) -> list[Window]:
     return sorted(windows, key=lambda window: (*_place(window.label), not window.in_baseline))
 
 
-def profile(counted: Counted) -> list[dict[str, object]]:
+def profile(counted: Counted) -> list[Profile]:
     """One row for each column of the baseline and of each window outside: how many, how large, how spread."""
     return [
-        {"window": label, "in_baseline": inside, "column": column, **_profiled(sums, counted.cuts[column])}
+        Profile(window=label, in_baseline=inside, column=column, **_profiled(sums, counted.cuts[column]))
         for inside, label, columns in [
             (True, BASELINE, _baseline(counted)),
             *((False, label, columns) for label, columns in _others(counted)),
@@ -43,10 +47,26 @@ def drift(counted: Counted, guards: Guards) -> list[Drift]:
     """Each column of each window that is not in the baseline, against the baseline."""
     base = _baseline(counted)
     return [
-        _drifted((column, label), (base[column], sums), guards, counted.cuts[column].text)
+        judged
         for label, columns in _others(counted)
-        for column, sums in columns.items()
+        for judged in _family(
+            [_drifted((c, label), (base[c], sums), guards, counted.cuts[c].text) for c, sums in columns.items()], guards
+        )
     ]
+
+
+def _family(found: Sequence[Drift], guards: Guards) -> list[Drift]:
+    """The columns of one window, judged together: one of many differs by chance more often than one alone."""
+    judged = [each for each in found if each.verdict != FEW]
+    q_values = dict(zip((each.column for each in judged), adjusted([each.p_value for each in judged]), strict=True))
+    return [_verdict(each, q_values.get(each.column), guards) for each in found]
+
+
+def _verdict(found: Drift, q_value: float | None, guards: Guards) -> Drift:
+    if q_value is None:
+        return found
+    alarm = found.psi >= guards.psi and q_value <= guards.alpha
+    return replace(found, q_value=q_value, verdict=DRIFT if alarm else OK)
 
 
 def quality(counted: Counted) -> list[Quality]:
@@ -64,13 +84,13 @@ def _others(counted: Counted) -> Iterator[tuple[str, Mapping[str, Sums]]]:
     return ((each.label, counted.windows[each]) for each in order(counted.windows) if not each.in_baseline)
 
 
-def _profiled(sums: Sums, cuts: Cuts) -> dict[str, object]:
+def _profiled(sums: Sums, cuts: Cuts) -> dict[str, Any]:
     there, missing = float(sums.bins.sum()), sums.total(_worker.MISSING)
     numbers = there if not cuts.text else 0.0
     nan = float("nan")
     mean = sums.total(_worker.SUM) / numbers if numbers else nan
     spread = sums.total(_worker.SQUARES) / numbers - mean**2 if numbers else nan
-    row: dict[str, object] = {
+    row: dict[str, Any] = {
         "rows": int(there + missing),
         "nulls": int(missing),
         "mean": mean + cuts.shift,
@@ -100,11 +120,7 @@ def _drifted(what: tuple[str, str], both: tuple[Sums, Sums], guards: Guards, tex
     base, now = both
     groups = measures.regroup(base.bins, guards.bins)
     p, q = (_grouped(sums, groups, base, now) for sums in both)
-    limit = measures.psi_limit(p, q, guards.alpha)
     value = measures.psi(p, q)
-    verdict = DRIFT if value > max(guards.psi, limit) else OK
-    if min(p.sum(), q.sum()) < guards.min_rows:
-        verdict = FEW
     return Drift(
         column=what[0],
         window=what[1],
@@ -112,11 +128,13 @@ def _drifted(what: tuple[str, str], both: tuple[Sums, Sums], guards: Guards, tex
         baseline_rows=int(p.sum()),
         psi=value,
         psi_null=measures.psi_null(p, q),
-        psi_limit=limit,
+        psi_limit=measures.psi_limit(p, q, guards.alpha),
+        p_value=measures.psi_p_value(p, q),
+        q_value=float("nan"),
         ks=float("nan") if text else measures.ks(base.bins, now.bins),
         js=measures.js(p, q),
         tv=measures.tv(p, q),
-        verdict=verdict,
+        verdict=FEW if min(p.sum(), q.sum()) < guards.min_rows else OK,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from scipy.stats import chi2
 
-__all__ = ["auc", "js", "ks", "psi", "psi_limit", "psi_null", "regroup", "tv"]
+__all__ = ["auc", "js", "ks", "psi", "psi_limit", "psi_null", "psi_p_value", "regroup", "tv"]
 
 Counts = NDArray[np.float64]
 
@@ -38,6 +38,11 @@ def psi_limit(base: Counts, now: Counts, alpha: float) -> float:
     Under no change PSI is distributed as chi-squared with bins - 1 degrees of freedom, times (1/N + 1/M).
     """
     return float(chi2.ppf(1 - alpha, _freedom(base, now))) * _scale(base, now)
+
+
+def psi_p_value(base: Counts, now: Counts) -> float:
+    """How often PSI is as large or larger if both come from one distribution; see ``psi_limit``."""
+    return float(chi2.sf(psi(base, now) / _scale(base, now), _freedom(base, now)))
 
 
 def ks(base: Counts, now: Counts) -> float:

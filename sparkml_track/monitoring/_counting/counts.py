@@ -14,11 +14,11 @@ from pyspark.errors import PySparkException
 
 from sparkml_track.adapters.spark.by_value import sent_by_value
 from sparkml_track.errors import DataError
-from sparkml_track.monitoring import _worker
-from sparkml_track.monitoring._cuts import number_cuts, text_cuts
+from sparkml_track.monitoring._counting import worker as _worker
+from sparkml_track.monitoring._counting.cuts import number_cuts, text_cuts
+from sparkml_track.monitoring._counting.windows import Window, column_named, equals_any, name_windows, tag_window
+from sparkml_track.monitoring._counting.worker import Cuts
 from sparkml_track.monitoring._spec import Monitoring
-from sparkml_track.monitoring._windows import Window, column_named, equals_any, name_windows, tag_window
-from sparkml_track.monitoring._worker import Cuts
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import Tables
 
