@@ -13,15 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from sparkml_track.monitoring._found import Drift, Profile, Quality
+from sparkml_track.monitoring._found import BASELINE, CalibrationBin, Drift, Fairness, Profile, Quality, Verdict
 from sparkml_track.refs import TableRef
 
 if TYPE_CHECKING:
     from sparkml_track.tables import Tables
 
-__all__ = ["Stamp", "append", "schema_of"]
+__all__ = ["Stamp", "append", "earlier", "schema_of"]
 
-_ROWS: Mapping[str, Any] = {"profile": Profile, "drift": Drift, "quality": Quality}
+_ROWS: Mapping[str, Any] = {
+    "profile": Profile,
+    "drift": Drift,
+    "quality": Quality,
+    "calibration": CalibrationBin,
+    "fairness": Fairness,
+    "verdict": Verdict,
+}
 _TYPES = {"str": pa.string(), "str | None": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _ONCE = 1  # the count of a run, which writes each table once
 
@@ -67,4 +74,24 @@ def append(tables: Tables, target: str, stamp: Stamp, found: Mapping[str, Sequen
         )
         for name, rows in found.items()
         if rows
+    }
+
+
+def earlier(tables: Tables, target: str, run_id: str) -> dict[tuple[str, str], tuple[float, str]]:
+    """PSI and verdict of each column and window, as the last of the runs before saw it; all rows, by the baseline.
+
+    Args:
+        tables: that have them.
+        target: prefix of their names.
+        run_id: of this run, whose own rows are left out.
+    """
+    name = f"{target}_drift"
+    if not tables.exists(name):
+        return {}
+    wanted = ["run_id", "monitored_at", "against", "slice_key", "column", "window", "psi", "verdict"]
+    rows = tables.to_arrow(name, wanted).sort_by("monitored_at").to_pylist()
+    return {
+        (row["column"], row["window"]): (row["psi"], row["verdict"])
+        for row in rows
+        if row["run_id"] != run_id and row["against"] == BASELINE and row["slice_key"] is None
     }

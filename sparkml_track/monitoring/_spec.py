@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sparkml_track.errors import SpecError
 from sparkml_track.refs import ModelRef, TableRef
 
-__all__ = ["EVERY", "ByTime", "ByValue", "Guards", "Monitoring"]
+__all__ = [
+    "CLASSIFICATION",
+    "EVERY",
+    "PROBLEMS",
+    "RANKING",
+    "REGRESSION",
+    "ByTime",
+    "ByValue",
+    "Guards",
+    "Labels",
+    "Monitoring",
+]
 
 #: How long windows of time may be, and the form of their labels.
 EVERY = {"day": "yyyy-MM-dd", "week": "yyyy-MM-dd", "month": "yyyy-MM"}
+#: What scores are: probabilities of a class, numbers, or an order inside groups.
+PROBLEMS = (CLASSIFICATION, REGRESSION, RANKING) = ("classification", "regression", "ranking")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,35 @@ class ByValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """A table in which labels arrive after the scores; their column is ``Monitoring.label``.
+
+    A row whose key it does not have, or has with null, has no label yet: it is counted in the coverage and nowhere
+    else.
+
+    Attributes:
+        table: at a pinned version.
+        keys: column of the scored rows to column of the labels, all of which must be equal; times may be among them.
+        known_at: a column of the labels: when each became known. Of several labels of a key the last one counts.
+        as_of: what became known after this moment does not count; None for all.
+    """
+
+    table: TableRef
+    keys: Mapping[str, str]
+    known_at: str | None = None
+    as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        wrong = [] if self.keys else ["keys is empty, it must name at least one column"]
+        if self.as_of is not None and self.known_at is None:
+            wrong.append(f"as_of is {self.as_of}, which needs known_at=, the column of when a label became known")
+        if self.as_of is not None and self.as_of.tzinfo is None:
+            wrong.append(f"as_of is {self.as_of}, it must have a time zone")
+        if wrong:
+            raise SpecError(*wrong)
+
+
+@dataclass(frozen=True, slots=True)
 class Monitoring:
     """One monitoring job.
 
@@ -108,8 +150,18 @@ class Monitoring:
         target: prefix of the tables that are written: ``_profile``, ``_drift``, ``_quality``.
         experiment: where the monitoring run goes.
         columns: numbers, booleans and text to watch; the score is watched anyway.
+        lengths: columns of text of which the length is watched, as the column ``length(NAME)``.
+        slices: columns; each of their values is a slice, judged by itself.
+        conditions: in Spark's SQL, by name; the rows for which one is true are a slice.
+        slice_values: of a column in ``slices``, the most frequent ones in the baseline; others are one slice more.
         score: the column of predictions.
         label: the column of what came true, null where not known yet; None for no quality table.
+        labels: where the label is, if not in the sources.
+        problem: "classification" (scores are probabilities of label 1), "regression" (scores are estimates of it) or
+            "ranking" (scores order the rows of a group; a label above 0 is a hit).
+        threshold: the score from which the class is 1.
+        group: of "ranking", the column of what is ranked within.
+        at: of "ranking", how many rows of a group are looked at.
         positive: the label that scores are the probability of; None where labels are 0 and 1.
         model: what made the scores, kept as a tag.
         guards: against false alarms.
@@ -128,3 +180,29 @@ class Monitoring:
     model: ModelRef | None = None
     guards: Guards = field(default_factory=Guards)
     id: str | None = None
+    lengths: Sequence[str] = ()
+    slices: Sequence[str] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    slice_values: int = 10
+    labels: Labels | None = None
+    problem: str = CLASSIFICATION
+    threshold: float = 0.5
+    group: str | None = None
+    at: int = 10
+
+    def __post_init__(self) -> None:
+        wrong = []
+        if self.problem not in PROBLEMS:
+            wrong.append(f"problem is {self.problem!r}, allowed are {', '.join(PROBLEMS)}")
+        if self.problem == RANKING and (self.group is None or self.label is None):
+            wrong.append("problem is 'ranking', which needs group= and label=, two columns")
+        if self.problem != CLASSIFICATION and self.positive is not None:
+            wrong.append(f"positive is {self.positive!r}, but labels of a {self.problem} are numbers; leave it out")
+        if self.labels is not None and self.label is None:
+            wrong.append("labels is given without label=, the column of the label in it")
+        if twice := sorted(set(self.slices) & set(self.conditions)):
+            wrong.append(f"{', '.join(twice)} is among slices and conditions; give the condition another name")
+        if self.slice_values < 1 or self.at < 1:
+            wrong.append(f"slice_values is {self.slice_values} and at is {self.at}, both at least 1")
+        if wrong:
+            raise SpecError(*wrong)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
 from sparkml_track.plots._curves import PlotCurve, draw_curves
-from sparkml_track.plots._drift import draw_drift
+from sparkml_track.plots._drift import draw_drift, draw_trend
 from sparkml_track.plots._figure import library
 from sparkml_track.plots._history import History
 from sparkml_track.plots._importances import FEWEST, Importances, load
@@ -47,6 +47,7 @@ __all__ = [
     "draw_pareto",
     "draw_quality",
     "draw_scores",
+    "draw_trend",
     "library",
     "load",
     "standard",

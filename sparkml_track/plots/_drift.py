@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from sparkml_track.plots._base import Plotted
 from sparkml_track.plots._figure import fragment, label, layout, sentence
 
-__all__ = ["draw_drift"]
+__all__ = ["draw_drift", "draw_trend"]
+
+_LINES = 12  # columns in a trend
 
 
 def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
@@ -39,6 +41,32 @@ def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
     page = layout(xaxis={"type": "category"}, yaxis={"type": "category"})
     caption = "Population stability index against the baseline; a star marks an alarm, brackets mark too few rows."
     return Plotted(title, caption, fragment("drift", [heat], page, 110 + 22 * len(columns)))
+
+
+def draw_trend(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
+    """PSI of the columns that moved most, window by window, over all runs.
+
+    Args:
+        rows: as in ``draw_drift``, with the windows of earlier runs too.
+    """
+    title = "Drift over all runs"
+    windows = list(dict.fromkeys(row[1] for row in rows))
+    if len(windows) < 2:
+        return Plotted(title, "", sentence("There are not yet two windows to follow."))
+    found = {(column, window): psi for column, window, psi, _ in rows}
+    columns = _calmest_first(rows)[::-1][:_LINES]
+    lines = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": label(column),
+            "x": [label(window) for window in windows],
+            "y": [found.get((column, window)) for window in windows],
+        }
+        for column in columns
+    ]
+    page = layout(xaxis={"type": "category"}, yaxis={"title": {"text": "PSI"}})
+    return Plotted(title, "Each window as the last run that saw it judged it.", fragment("trend", lines, page))
 
 
 def _calmest_first(rows: Sequence[tuple[str, str, float, str]]) -> list[str]:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control
 
-from sparkml_track.monitoring._counting.counts import Counted, Sums, Window
-from sparkml_track.monitoring._counting.worker import HEAD, Cuts
+from sparkml_track.monitoring._counting.counts import EVERYTHING, Counted, Part, Sums, Window
+from sparkml_track.monitoring._counting.places import Cuts
+from sparkml_track.monitoring._counting.slots import HEAD
 from sparkml_track.monitoring._found import DRIFT, Drift
+from sparkml_track.monitoring._judging.drift import drift
 from sparkml_track.monitoring._judging.family import adjusted
-from sparkml_track.monitoring._judging.findings import drift
 from sparkml_track.monitoring._spec import Guards
 
 MONTHS, COLUMNS, YEARS = 12, 20, 12
@@ -23,8 +24,9 @@ def test_adjusted_values_agree_with_scipy() -> None:
 
 
 def sums(counts: np.ndarray) -> Sums:
-    size = HEAD + len(counts)
-    return Sums(np.concatenate([np.zeros(HEAD), counts]), np.zeros(size), np.zeros(size))
+    found = Sums.empty(len(counts))
+    found.totals[HEAD:] = counts
+    return found
 
 
 def year(random: np.random.Generator, rows: int, guards: Guards, moved: int = 0) -> list[Drift]:
@@ -41,7 +43,7 @@ def year(random: np.random.Generator, rows: int, guards: Guards, moved: int = 0)
     }
     inside = {name: sums(np.concatenate([[0], counts, [0]])) for name, counts in base.items()}
     cuts = {name: Cuts(tuple(map(str, range(len(share)))), text=True) for name, share in shares.items()}
-    return drift(Counted({Window("base", True): inside} | months, {}, cuts), guards)
+    return drift(Counted({EVERYTHING: Part({Window("base", True): inside} | months)}, cuts), guards)
 
 
 @pytest.mark.parametrize("rows", [500, 3_000])

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sparkml_track.monitoring._counting import worker as _worker
-from sparkml_track.monitoring._counting.counts import counted
 from sparkml_track.monitoring._counting.cuts import number_cuts, text_cuts
-from sparkml_track.monitoring._counting.worker import Cuts
+from sparkml_track.monitoring._counting.places import Cuts
 from sparkml_track.monitoring._found import DRIFT, OK, Drift
-from sparkml_track.monitoring._judging.findings import drift, profile
+from sparkml_track.monitoring._judging.drift import drift
+from sparkml_track.monitoring._judging.profile import profile
 from sparkml_track.monitoring._spec import Guards
+from tests.monitoring.passes import passed
 
 RANDOM = np.random.default_rng(5)
 
@@ -27,13 +27,8 @@ def repeated(**counts: int) -> np.ndarray:
 
 def watched(base: Any, now: Any, cuts: Cuts) -> tuple[Drift, dict[str, Any]]:
     """The drift of one column, and the profile of the window."""
-    both = pa.RecordBatch.from_arrays(
-        [pa.array(["+vbase"] * len(base) + ["-vnow"] * len(now)), pa.concat_arrays([pa.array(base), pa.array(now)])],
-        ["window", "0"],
-    )
-    (out,) = _worker.count_batches(_worker.Pass((cuts,)), iter([both.slice(0, 7), both.slice(7)]))
-    sums = out.to_pandas().groupby(["window", "column", "slot"], as_index=False)
-    counts = counted({"x": cuts}, sums.agg({"total": "sum", "low": "min", "high": "max"}))
+    values = pa.concat_arrays([pa.array(base), pa.array(now)])
+    counts = passed(["+vbase"] * len(base) + ["-vnow"] * len(now), {"x": (values, cuts)})
     (found,) = drift(counts, Guards())
     return found, next(asdict(row) for row in profile(counts) if row.window == "now")
 

@@ -260,7 +260,7 @@ def test_a_baseline_is_matched_by_value_and_not_by_text(
 def test_without_a_label_there_is_no_quality(spec: Monitoring, tables: DeltaTables) -> None:
     found = monitor(replace(spec, label=None, target="unlabelled"), tables, MemoryRegistry())
     assert found.quality == ()
-    assert set(found.tables) == {"profile", "drift"}
+    assert set(found.tables) == {"profile", "drift", "verdict"}
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,49 @@
-"""Rows to counts: bins from a sample of the baseline, then one pass over all rows on Spark."""
+"""The counts of a job: the pass over all rows, and what comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial, reduce
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.errors import PySparkException
 
 from sparkml_track.adapters.spark.by_value import sent_by_value
-from sparkml_track.errors import DataError
-from sparkml_track.monitoring._counting import worker as _worker
-from sparkml_track.monitoring._counting.cuts import number_cuts, text_cuts
-from sparkml_track.monitoring._counting.windows import Window, column_named, equals_any, name_windows, tag_window
-from sparkml_track.monitoring._counting.worker import Cuts
-from sparkml_track.monitoring._spec import Monitoring
-from sparkml_track.refs import TableRef
-from sparkml_track.tables import Tables
+from sparkml_track.monitoring._counting import places, slots, sums, worker
+from sparkml_track.monitoring._counting.places import Cuts
+from sparkml_track.monitoring._counting.rows import Prepared, translated
+from sparkml_track.monitoring._counting.windows import Window, name_windows
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
-__all__ = ["Counted", "Sums", "Window", "count", "counted"]
+__all__ = ["EVERYTHING", "Counted", "Part", "Slice", "Sums", "Window", "count", "counted"]
 
-# Names of our own: those of the user's columns may be anything, these as well.
-_WINDOW, _SCORE, _LABEL = "window", "score", "label"
-_SAMPLE = 50_000  # rows that bins are taken from; the counts are of all rows
-_NUMERIC = frozenset({"boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal"})
 _INFINITE = float("inf")
+
+
+class Slice(NamedTuple):
+    """Some of the rows of a window.
+
+    Attributes:
+        key: a column, or the name of a condition; None for all rows.
+        value: of the column as text, or "true".
+    """
+
+    key: str | None
+    value: str | None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """As the tables have it."""
+        return {"slice_key": self.key, "slice_value": self.value}
+
+
+#: All rows.
+EVERYTHING = Slice(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +51,67 @@ class Sums:
     """What was counted of one column in one window.
 
     Attributes:
-        totals: by slot, from ``-_worker.HEAD``.
+        totals: by slot, from ``-slots.HEAD``.
         lows: least finite value of each slot, inf if there is none.
         highs: most finite value of each, -inf if there is none.
+        sums: of the finite values of each slot, each less the shift of the column.
+        scored: rows of each slot with a score; of all rows of a window alone, not of a slice.
+        scores: the sum of their scores.
+        registers: of HyperLogLog, over values without a bin of their own; -inf where there is none.
     """
 
     totals: NDArray[np.float64]
     lows: NDArray[np.float64]
     highs: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    scored: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    registers: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, bins: int) -> Sums:
+        """Nothing counted."""
+        size = slots.HEAD + bins
+        lows, highs = np.full(size, _INFINITE), np.full(size, -_INFINITE)
+        registers = np.full(slots.REGISTERS, -_INFINITE)
+        return cls(np.zeros(size), lows, highs, np.zeros(size), np.zeros(size), np.zeros(size), registers)
 
     def __add__(self, other: Sums) -> Sums:
-        lows, highs = np.minimum(self.lows, other.lows), np.maximum(self.highs, other.highs)
-        return Sums(self.totals + other.totals, lows, highs)
+        return Sums(
+            self.totals + other.totals,
+            np.minimum(self.lows, other.lows),
+            np.maximum(self.highs, other.highs),
+            self.sums + other.sums,
+            self.scored + other.scored,
+            self.scores + other.scores,
+            np.maximum(self.registers, other.registers),
+        )
 
     @property
     def bins(self) -> NDArray[np.float64]:
         """Counts."""
-        return self.totals[_worker.HEAD :]
+        return self.totals[slots.HEAD :]
 
     def total(self, slot: int) -> float:
         """The sum in a slot."""
-        return float(self.totals[slot + _worker.HEAD])
+        return float(self.totals[slot + slots.HEAD])
 
     def range(self, slot: int) -> tuple[float, float]:
         """The least and the most value of a slot."""
-        return float(self.lows[slot + _worker.HEAD]), float(self.highs[slot + _worker.HEAD])
+        return float(self.lows[slot + slots.HEAD]), float(self.highs[slot + slots.HEAD])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The counts of one slice.
+
+    Attributes:
+        windows: window to column to sums.
+        quality: window to what was summed of scores and labels; empty without labels.
+    """
+
+    windows: Mapping[Window, Mapping[str, Sums]] = field(default_factory=dict)
+    quality: Mapping[Window, Sums] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,145 +119,90 @@ class Counted:
     """All counts of a job.
 
     Attributes:
-        windows: window to column to sums.
-        quality: window to scores by label; empty without a label.
+        parts: by slice; that of ``EVERYTHING`` is always there.
         cuts: bins by column.
     """
 
-    windows: Mapping[Window, Mapping[str, Sums]]
-    quality: Mapping[Window, Sums]
+    parts: Mapping[Slice, Part]
     cuts: Mapping[str, Cuts]
 
+    @property
+    def windows(self) -> Mapping[Window, Mapping[str, Sums]]:
+        """Of all rows."""
+        return self.parts[EVERYTHING].windows
 
-def count(spec: Monitoring, tables: Tables) -> Counted:
-    """Counts all rows of the sources.
+    @property
+    def quality(self) -> Mapping[Window, Sums]:
+        """Of all rows."""
+        return self.parts[EVERYTHING].quality
+
+
+def count(ready: Prepared) -> Counted:
+    """Counts all rows, in one pass.
 
     Raises:
-        DataError: a column is missing or of a type that cannot be watched, or the baseline is empty.
+        DataError: they cannot be read.
     """
-    with _translated():
-        rows = _rows(spec, tables)
-        cuts = _cuts(spec, rows)
-        return counted(cuts, _summed(rows, _worker.Pass(tuple(cuts.values()), spec.label is not None)))
+    with translated():
+        return counted(ready.cuts, ready.slicings, _summed(ready.rows, ready.work))
 
 
-def counted(cuts: Mapping[str, Cuts], found: Any) -> Counted:
-    """Counts from the sums of the pass, a pandas data frame with one row for each window, column and slot."""
+def counted(cuts: Mapping[str, Cuts], slicings: Mapping[str, tuple[str, ...] | None], found: Any) -> Counted:
+    """Counts from the sums of the pass.
+
+    Args:
+        cuts: bins by column.
+        slicings: by name, as the pass had them.
+        found: a pandas data frame with one row for each window, slicing, value, column and slot.
+    """
     names, tags = list(cuts), name_windows(found["window"])
-    windows: dict[Window, dict[str, Sums]] = {window: {} for window in tags.values()}
-    quality: dict[Window, Sums] = {}
-    for (tag, place), group in found.groupby(["window", "column"]):
-        if place == _worker.QUALITY:
-            quality[tags[tag]] = _sums(group, 2 * _worker.SCORE_BINS)
+    slices = _slices(slicings)
+    windows: dict[Slice, dict[Window, dict[str, Sums]]] = {EVERYTHING: {}}
+    quality: dict[Slice, dict[Window, Sums]] = {}
+    for (tag, slicing, value, place), group in found.groupby(["window", "slicing", "value", "column"]):
+        part, window = slices[slicing, value], tags[tag]
+        if place == slots.QUALITY:
+            quality.setdefault(part, {})[window] = _sums(group, 3 * slots.SCORE_BINS)
         else:
-            windows[tags[tag]][names[place]] = _sums(group, cuts[names[place]].bins)
-    return Counted(windows, quality, cuts)
+            columns = windows.setdefault(part, {}).setdefault(window, {})
+            columns[names[place]] = _sums(group, cuts[names[place]].bins)
+    return Counted({each: Part(windows.get(each, {}), quality.get(each, {})) for each in windows | quality}, cuts)
+
+
+def _slices(slicings: Mapping[str, tuple[str, ...] | None]) -> Mapping[tuple[int, int], Slice]:
+    """What the numbers of slicings and values stand for."""
+    found = {(slots.ALL, 0): EVERYTHING}
+    for place, (key, known) in enumerate(slicings.items()):
+        values = ("true",) if known is None else (*known, _unlike("(other)", known), _unlike("null", known))
+        found |= {(place, number): Slice(key, value) for number, value in enumerate(values)}
+    return found
+
+
+def _unlike(name: str, known: tuple[str, ...]) -> str:
+    while name in known:
+        name = f"({name})"
+    return name
 
 
 def _sums(group: Any, bins: int) -> Sums:
-    size, at = _worker.HEAD + bins, group["slot"].to_numpy() + _worker.HEAD
-    sums = Sums(np.zeros(size), np.full(size, _INFINITE), np.full(size, -_INFINITE))
-    sums.totals[at], sums.lows[at], sums.highs[at] = (group[name].to_numpy() for name in ("total", "low", "high"))
-    return sums
+    found = Sums.empty(bins)
+    slot = group["slot"].to_numpy()
+    inside = slot < bins
+    at = slot[inside] + slots.HEAD
+    arrays = (found.totals, found.lows, found.highs, found.sums, found.scored, found.scores)
+    for name, array in zip(("total", "low", "high", "sum", "scored", "score"), arrays, strict=True):
+        array[at] = group[name].to_numpy()[inside]
+    found.registers[slot[~inside] - bins] = group["high"].to_numpy()[~inside]
+    return found
 
 
-def _watched(spec: Monitoring) -> list[str]:
-    return list(dict.fromkeys([*spec.columns, spec.score]))
-
-
-def _rows(spec: Monitoring, tables: Tables) -> DataFrame:
-    chosen = [_chosen(spec, tables.read(source), source) for source in spec.sources]
-    return reduce(lambda rows, more: rows.unionByName(more), chosen)
-
-
-def _chosen(spec: Monitoring, part: DataFrame, source: TableRef) -> DataFrame:
-    """The window first, then the columns by their place, then score and label."""
-    kinds = dict(part.dtypes)
-    _check(spec, kinds, str(source))
-    columns = [tag_window(spec.windows, kinds[spec.windows.column]).alias(_WINDOW)]
-    for place, name in enumerate(_watched(spec)):
-        column = column_named(name)
-        columns.append((column if kinds[name] == "string" else column.cast("double")).alias(str(place)))
-    if spec.label:
-        label = _label(spec, kinds[spec.label])
-        columns += [column_named(spec.score).cast("double").alias(_SCORE), label.alias(_LABEL)]
-    return part.select(*columns)
-
-
-def _label(spec: Monitoring, kind: str) -> Column:
+def _summed(rows: DataFrame, work: worker.Pass) -> Any:
     from pyspark.sql import functions as f
 
-    assert spec.label is not None
-    column = column_named(spec.label)
-    if spec.positive is None:
-        return column.cast("double")
-    return f.when(column.isNotNull(), equals_any(spec.label, kind, [spec.positive]).cast("double"))
-
-
-def _check(spec: Monitoring, kinds: Mapping[str, str], what: str) -> None:
-    label = [spec.label] if spec.label else []
-    names = list(dict.fromkeys([*_watched(spec), *label]))
-    wrong = [f"no column {name!r}" for name in (spec.windows.column, *names) if name not in kinds]
-    wrong += [f"column {name!r} is {kinds[name]}" for name in names if not _fits(spec, name, kinds.get(name, "int"))]
-    if wrong:
-        raise DataError(
-            f"{what} cannot be watched: {'; '.join(wrong)}. Columns may be numbers, booleans and text; scores are "
-            "numbers, and a label that is text needs positive=, the value that counts as 1"
-        )
-
-
-def _fits(spec: Monitoring, name: str, kind: str) -> bool:
-    if name == spec.label and name != spec.score and spec.positive is not None:
-        return True
-    return kind.partition("(")[0] in _NUMERIC or (kind == "string" and name not in (spec.score, spec.label))
-
-
-def _cuts(spec: Monitoring, rows: DataFrame) -> dict[str, Cuts]:
-    baseline = rows.where(rows[_WINDOW].startswith("+"))
-    names, kinds = _watched(spec), dict(rows.dtypes)
-    ends = baseline.agg(*_ends([str(place) for place in range(len(names)) if kinds[str(place)] == "double"])).first()
-    assert ends is not None
-    if not ends["rows"]:
-        tags = [row[0] for row in rows.select(_WINDOW).distinct().limit(20).collect()]
-        there = sorted(window.label for window in name_windows(tags).values())
-        raise DataError(f"no row is in the baseline ({spec.windows}); there are {', '.join(there) or 'no rows at all'}")
-    # Bins need no more than a sample: whatever they are, both distributions are counted between the same ones.
-    sample: Any = baseline.sample(fraction=min(1.0, _SAMPLE / ends["rows"]), seed=0).toArrow()
-    if not sample.num_rows:
-        sample = baseline.limit(_SAMPLE).toArrow()
-    return {name: _cut(sample.column(str(place)), ends.asDict(), str(place)) for place, name in enumerate(names)}
-
-
-def _ends(places: list[str]) -> list[Column]:
-    """How many rows there are, and the least and the most finite value of columns; one pass for all."""
-    from pyspark.sql import functions as f
-
-    # nan is more than infinity to Spark.
-    finite = {place: f.when(f.abs(f.col(place)) < _INFINITE, f.col(place)) for place in places}
-    lows = [f.min(column).alias(f"low{place}") for place, column in finite.items()]
-    highs = [f.max(column).alias(f"high{place}") for place, column in finite.items()]
-    return [f.count(f.lit(1)).alias("rows"), *lows, *highs]
-
-
-def _cut(column: Any, ends: Mapping[str, Any], place: str) -> Cuts:
-    if f"low{place}" not in ends:
-        return text_cuts(column.to_pylist())
-    return number_cuts(column.to_numpy(), ends[f"low{place}"], ends[f"high{place}"])
-
-
-def _summed(rows: DataFrame, work: _worker.Pass) -> Any:
-    from pyspark.sql import functions as f
-
-    schema = "window string, column int, slot int, total double, low double, high double"
-    with sent_by_value(_worker):
-        parts = rows.mapInArrow(partial(_worker.count_batches, work), schema)
-    sums = parts.groupBy("window", "column", "slot")
-    return sums.agg(f.sum("total").alias("total"), f.min("low").alias("low"), f.max("high").alias("high")).toPandas()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except PySparkException as error:
-        raise DataError(f"the rows could not be counted: {str(error).strip().splitlines()[0]:.500}") from error
+    with ExitStack() as stack:
+        for module in (worker, places, sums):
+            stack.enter_context(sent_by_value(module))
+        parts = rows.mapInArrow(partial(worker.count_batches, work), slots.OUT)
+    by_slot = parts.groupBy("window", "slicing", "value", "column", "slot")
+    added = [f.sum(name).alias(name) for name in ("total", "sum", "scored", "score")]
+    return by_slot.agg(*added, f.min("low").alias("low"), f.max("high").alias("high")).toPandas()

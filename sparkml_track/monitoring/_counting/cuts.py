@@ -8,12 +8,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from sparkml_track.monitoring._counting.worker import Cuts
+from sparkml_track.monitoring._counting.places import Cuts
 
-__all__ = ["number_cuts", "text_cuts"]
+__all__ = ["frequent", "number_cuts", "text_cuts"]
 
 _FINE = 100  # bins of a column of many values, by equal counts of the baseline
 _LEAST = 20  # bins of what is left of it beside heavy values
+_SEEN = 10  # how often a text is in the sample to have a bin of its own
 _TEXTS = 1000  # texts with a bin of their own; rarer ones share a bin with those never seen
 
 
@@ -45,6 +46,19 @@ def _cut(finite: NDArray[np.float64], heavy: NDArray[np.float64]) -> NDArray[np.
 
 
 def text_cuts(sample: Iterable[str | None]) -> Cuts:
-    """Bins of a column of text: one for each of its most frequent values."""
+    """Bins of a column of text: one for each of its frequent values.
+
+    Those that are frequent by chance alone, as each of many identifiers is, have none: they are not frequent again.
+    """
     counts = Counter(text for text in sample if text is not None)
-    return Cuts(tuple(text for text, _ in counts.most_common(_TEXTS)), text=True)
+    least = min(_SEEN, max(2, counts.total() // 100))
+    return Cuts(_most(Counter({text: count for text, count in counts.items() if count >= least}), _TEXTS), text=True)
+
+
+def frequent(sample: Iterable[str | None], most: int) -> tuple[str, ...]:
+    """The most frequent texts, the most frequent first; of equally frequent ones those that sort first."""
+    return _most(Counter(text for text in sample if text is not None), most)
+
+
+def _most(counts: Counter[str], most: int) -> tuple[str, ...]:
+    return tuple(sorted(counts, key=lambda text: (-counts[text], text))[:most])

@@ -59,12 +59,12 @@ def name_windows(tags: Iterable[str]) -> dict[str, Window]:
     return {tag: Window(tag[2:] if tag[1] == "v" else null, tag[0] == "+") for tag in tags}
 
 
-def equals_any(name: str, kind: str, values: Iterable[object]) -> Column:
-    """Whether a column has one of these values; None stands for null."""
+def equals_any(name: str, kind: str, values: Iterable[object], said: str | None = None) -> Column:
+    """Whether a column has one of these values; None stands for null. ``said`` is its name in messages."""
     from pyspark.sql import functions as f
 
     column, values = column_named(name), list(values)
-    found = [literal(name, kind, value) for value in values if value is not None]
+    found = [literal(said or name, kind, value) for value in values if value is not None]
     # A 32-bit number equals a literal only as a 32-bit number; times are given as text.
     cast = kind if kind == "float" or kind in _TIMES or kind == "date" else None
     literals = [f.lit(value).cast(cast) if cast else f.lit(value) for value in found]

@@ -1,10 +1,13 @@
-"""The one pass over the rows: counts by window, column and bin. Runs in Spark Python workers, sent by value.
+"""The one pass over the rows: counts by window, slice, column and bin. Runs in Spark Python workers, sent by value.
 
-Needs numpy and pyarrow there. Nothing here may refer to another module of the package.
+Needs numpy and pyarrow there. Nothing here may refer to another module of the package than ``places``, ``slots`` and
+``sums``, which are sent as well.
 
 Every number is a sum, a least or a most, so partitions are put together by Spark in any order. One row out is (window,
-column, slot, total, low, high). A column is a number: its place in ``Pass.columns``, or ``QUALITY``. Slots from 0 are
-bins; those below are named here.
+slicing, value, column, slot, total, low, high, sum, scored, score). All rows of a window are the slicing ``ALL`` with
+the value 0; a row is in at most one value of each other slicing. A column is a number: its place in ``Pass.columns``,
+or ``QUALITY``. Slots from 0 are bins, after which a column has ``REGISTERS`` more; those below 0 are named in
+``slots``. ``scored`` and ``score`` are how many rows of a slot have a score, and their sum.
 """
 
 from __future__ import annotations
@@ -13,177 +16,179 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = [
-    "BRIER",
-    "HEAD",
-    "LOG_LOSS",
-    "MISSING",
-    "QUALITY",
-    "SCORES",
-    "SCORE_BINS",
-    "SQUARES",
-    "SUM",
-    "WRONG",
-    "Cuts",
-    "Pass",
-    "count_batches",
-]
+from sparkml_track.monitoring._counting.places import Cuts, numbers_of, place_numbers, place_texts, values_in
+from sparkml_track.monitoring._counting.slots import (
+    ABSOLUTE,
+    ALL,
+    BRIER,
+    CLASSES,
+    ERRORS,
+    HEAD,
+    LABEL_SQUARES,
+    LABELS,
+    LOG_LOSS,
+    OUT,
+    QUALITY,
+    REGISTERS,
+    SCORE_BINS,
+    SCORES,
+    SELECTED,
+    SQUARED,
+    TRUE_NEGATIVES,
+    TRUE_POSITIVES,
+    WITH_LABEL,
+    WITH_SCORE,
+    WRONG,
+)
+from sparkml_track.monitoring._counting.sums import ColumnSums
 
-HEAD = 4  # slots below 0
-# Slots of a column.
-MISSING, SUM, SQUARES = -1, -2, -3  # rows that are null or nan; sums of (x - shift) and of its square
-# Slots of the quality pseudo-column: sums over rows that have score and label.
-QUALITY = -1
-LOG_LOSS, BRIER, SCORES = -1, -2, -3
-WRONG = -4  # labels that are neither 0 nor 1
-SCORE_BINS = 1000  # bins of the score for label 1, then as many for label 0
-
-
-@dataclass(frozen=True)
-class Cuts:
-    """Where the bins of one column are.
-
-    Of k numbers come 2k + 1 bins: below the first, equal to it, between it and the second, and so on to above the
-    last. So a number that many rows have, and what lies outside all of them, share a bin with nothing else. Of k texts
-    come k + 2 bins: one that stays empty, one for each text, and one for all others.
-
-    Attributes:
-        points: rising numbers, or texts.
-        shift: a number near their middle, so that squares lose no digits.
-        text: whether they are texts.
-    """
-
-    points: Any
-    shift: float = 0.0
-    text: bool = False
-
-    @property
-    def bins(self) -> int:
-        """How many bins there are."""
-        return len(self.points) + 2 if self.text else 2 * len(self.points) + 1
+__all__ = ["Cuts", "Pass", "count_batches"]
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What is counted. Batches have the window first, then the columns, then score and label if there is a label.
+    """What is counted. Batches have the window, the slicings, the columns, the score and, with labels, the label.
 
     Attributes:
         columns: bins of each column, in order.
-        quality: whether score and label follow.
+        slicings: of each the values that are told apart; all others are one more, and those without a value one more
+            yet. None where a row is in the slice or not: true, or anything else.
+        labels: what they are; empty without labels.
+        threshold: of the score, from which the class is 1.
+        shift: a number near the labels, so that squares lose no digits.
     """
 
     columns: Sequence[Cuts]
-    quality: bool = False
+    slicings: Sequence[tuple[str, ...] | None] = ()
+    labels: str = ""
+    threshold: float = 0.5
+    shift: float = 0.0
 
 
 def count_batches(work: Pass, batches: Iterator[Any]) -> Iterator[Any]:
     """Arrow batches in; for each partition one batch out."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    found: dict[tuple[str, int], Any] = {}
+    found = _Found(work)
     for batch in batches:
-        codes = batch.column(0).dictionary_encode()
-        for code, window in enumerate(codes.dictionary.to_pylist()):
-            _count_window(work, window, batch.filter(pc.equal(codes.indices, code)), found)
-    rows = [row for (window, column), sums in found.items() for row in _rows(window, column, *sums)]
-    names = ("window", "column", "slot", "total", "low", "high")
-    types = (pa.string(), pa.int32(), pa.int32(), pa.float64(), pa.float64(), pa.float64())
-    columns = zip(*rows, strict=True) if rows else ([],) * len(names)
-    yield pa.RecordBatch.from_arrays([pa.array(list(c), t) for c, t in zip(columns, types, strict=True)], names)
+        if batch.num_rows:
+            found.add(batch)
+    names = [column.split()[0] for column in OUT.split(", ")]
+    types = [pa.string(), *[pa.int32()] * 4, *[pa.float64()] * 6]
+    yield pa.RecordBatch.from_arrays([pa.array(c, t) for c, t in zip(found.columns(), types, strict=True)], names)
 
 
-def _count_window(work: Pass, window: str, batch: Any, found: dict[tuple[str, int], Any]) -> None:
-    for place, cuts in enumerate(work.columns):
-        array = batch.column(place + 1)
-        _add(found, (window, place), _text(array, cuts) if cuts.text else _column(_numbers(array), cuts))
-    if work.quality:
-        score, label = (_numbers(batch.column(len(work.columns) + place)) for place in (1, 2))
-        _add(found, (window, QUALITY), _quality(score, label))
+class _Found:
+    """What one partition has counted."""
 
+    def __init__(self, work: Pass) -> None:
+        self.work = work
+        self.groups: dict[tuple[str, int, int], int] = {}
+        self.sums = {place: ColumnSums(HEAD + cuts.bins + REGISTERS) for place, cuts in enumerate(work.columns)}
+        if work.labels:
+            self.sums[QUALITY] = ColumnSums(HEAD + (3 * SCORE_BINS if work.labels == CLASSES else 0))
 
-def _numbers(array: Any) -> Any:
-    import numpy as np
-    import pyarrow as pa
+    def add(self, batch: Any) -> None:
+        import numpy as np
 
-    return np.asarray(array.cast(pa.float64()).fill_null(float("nan")))
+        work, first = self.work, 1 + len(self.work.slicings)
+        members = self._members(batch)
+        score = numbers_of(batch.column(first + len(work.columns)))
+        for sums in self.sums.values():
+            sums.grow(len(self.groups))
+        for place, cuts in enumerate(work.columns):
+            array = batch.column(first + place)
+            column = place_texts(array, cuts) if cuts.text else place_numbers(numbers_of(array), cuts)
+            for rows, group in members:
+                self.sums[place].add_column(column, rows, group)
+            all_rows, group = members[0]
+            scored = ~np.isnan(score)
+            slots = column.slots[all_rows][scored]
+            self.sums[place].add_scores(group[scored], slots, score[scored])
+        if work.labels:
+            label = numbers_of(batch.column(first + len(work.columns) + 1))
+            for rows, group in members:
+                self._add_quality(score[rows], label[rows], group)
 
+    def _members(self, batch: Any) -> list[tuple[Any, Any]]:
+        """For each slicing the rows that are in it, and the group of each of them; first that of all rows."""
+        import numpy as np
 
-def _empty(bins: int) -> tuple[Any, Any, Any]:
-    """Totals, least and most of each slot when nothing was counted."""
-    import numpy as np
+        windows = batch.column(0).dictionary_encode()
+        tags, window = windows.dictionary.to_pylist(), np.asarray(windows.indices)
+        found: list[tuple[Any, Any]] = [(slice(None), self._groups(tags, window, ALL, np.zeros(len(window), np.int64)))]
+        for place, known in enumerate(self.work.slicings):
+            value = values_in(batch.column(1 + place), known)
+            rows = np.flatnonzero(value >= 0)
+            found.append((rows, self._groups(tags, window[rows], place, value[rows])))
+        return found
 
-    return np.zeros(HEAD + bins), np.full(HEAD + bins, np.inf), np.full(HEAD + bins, -np.inf)
+    def _groups(self, tags: list[str], window: Any, slicing: int, value: Any) -> Any:
+        import numpy as np
 
+        size = int(value.max(initial=0)) + 1
+        pairs, inverse = np.unique(window.astype(np.int64) * size + value, return_inverse=True)
+        keys = [(tags[pair // size], slicing, int(pair % size)) for pair in pairs.tolist()]
+        return np.array([self.groups.setdefault(key, len(self.groups)) for key in keys], np.int64)[inverse.ravel()]
 
-def _column(values: Any, cuts: Cuts) -> tuple[Any, Any, Any]:
-    """Sums, least and most of one column of numbers."""
-    import numpy as np
+    def _add_quality(self, score: Any, label: Any, group: Any) -> None:
+        import numpy as np
 
-    there = values[~np.isnan(values)]
-    bins = np.searchsorted(cuts.points, there, side="left") + np.searchsorted(cuts.points, there, side="right")
-    totals, lows, highs = _empty(cuts.bins)
-    totals[HEAD:] = np.bincount(bins, minlength=cuts.bins)
-    finite = np.isfinite(there)
-    number, place = there[finite], bins[finite] + HEAD
-    np.minimum.at(lows, place, number)
-    np.maximum.at(highs, place, number)
-    totals[MISSING + HEAD] = len(values) - len(there)
-    totals[SUM + HEAD] = (number - cuts.shift).sum()
-    totals[SQUARES + HEAD] = np.square(number - cuts.shift).sum()
-    return totals, lows, highs
+        sums = self.sums[QUALITY]
+        scored = ~np.isnan(score)
+        score, label, group = score[scored], label[scored], group[scored]
+        there = ~np.isnan(label)
+        sums.add_total(WITH_SCORE, group)
+        sums.add_range(SCORES, group, score)
+        if self.work.labels == CLASSES:
+            sums.add_total(SELECTED, group[score >= self.work.threshold])
+            sums.add_score_bins(2, group, score)
+            self._add_classes(score[there], label[there], group[there])
+        else:
+            self._add_errors(score[there], label[there], group[there])
 
+    def _add_classes(self, score: Any, label: Any, group: Any) -> None:
+        """Scores that are not probabilities are refused by whoever reads the least and the most."""
+        import numpy as np
 
-def _text(array: Any, cuts: Cuts) -> tuple[Any, Any, Any]:
-    """Counts of one column of text."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
+        sums, wrong = self.sums[QUALITY], (label != 0) & (label != 1)
+        sums.add_range(WRONG, group[wrong], label[wrong])
+        sums.add_total(WRONG, group[wrong])
+        sums.add_total(WITH_LABEL, group)
+        positive, selected = label > 0, score >= self.work.threshold
+        sums.add_total(SCORES, group, score)
+        sums.add_total(TRUE_POSITIVES, group[positive & selected])
+        sums.add_total(TRUE_NEGATIVES, group[~positive & ~selected])
+        clipped = np.clip(score, 0, 1)
+        right = np.clip(np.where(positive, clipped, 1 - clipped), np.finfo(float).eps, 1)
+        sums.add_total(LOG_LOSS, group, -np.log(right))
+        sums.add_total(BRIER, group, np.square(clipped - positive))
+        for block, rows in enumerate((positive, ~positive)):
+            sums.add_score_bins(block, group[rows], score[rows])
 
-    totals, lows, highs = _empty(cuts.bins)
-    there = array.drop_null()
-    known = pc.index_in(there, value_set=pa.array(cuts.points, array.type)).fill_null(len(cuts.points))
-    totals[HEAD:] = np.bincount(np.asarray(known) + 1, minlength=cuts.bins)
-    totals[MISSING + HEAD] = array.null_count
-    return totals, lows, highs
+    def _add_errors(self, score: Any, label: Any, group: Any) -> None:
+        import numpy as np
 
+        error, label = score - label, label - self.work.shift
+        there = np.isfinite(error)
+        group, error, label = group[there], error[there], label[there]
+        sums = self.sums[QUALITY]
+        sums.add_total(WITH_LABEL, group)
+        for slot, values in (
+            (SCORES, score[there]),
+            (ERRORS, error),
+            (ABSOLUTE, np.abs(error)),
+            (SQUARED, np.square(error)),
+            (LABELS, label),
+            (LABEL_SQUARES, np.square(label)),
+        ):
+            sums.add_total(slot, group, values)
 
-def _quality(scores: Any, labels: Any) -> tuple[Any, Any, Any]:
-    """Sums of the scores, squared errors and log losses, wrong labels, and scores binned by label."""
-    import numpy as np
+    def columns(self) -> Any:
+        """The rows that come out, by column."""
+        import numpy as np
 
-    totals, lows, highs = _empty(2 * SCORE_BINS)
-    there = ~(np.isnan(scores) | np.isnan(labels))
-    score, label = scores[there], labels[there]
-    if not len(score):
-        return totals, lows, highs
-    wrong = label[(label != 0) & (label != 1)]
-    if len(wrong):
-        totals[0], lows[0], highs[0] = len(wrong), wrong.min(), wrong.max()
-    at = SCORES + HEAD
-    lows[at], highs[at] = score.min(), score.max()
-    # Scores that are not probabilities are refused by whoever reads the least and the most.
-    score, positive = np.clip(score, 0, 1), label > 0
-    right = np.clip(np.where(positive, score, 1 - score), np.finfo(float).eps, 1)
-    bins = np.clip((score * SCORE_BINS).astype(int), 0, SCORE_BINS - 1) + np.where(positive, 0, SCORE_BINS)
-    totals[at] = score.sum()
-    totals[BRIER + HEAD] = np.square(score - positive).sum()
-    totals[LOG_LOSS + HEAD] = -np.log(right).sum()
-    totals[HEAD:] = np.bincount(bins, minlength=2 * SCORE_BINS)
-    return totals, lows, highs
-
-
-def _add(found: dict[tuple[str, int], Any], key: tuple[str, int], sums: tuple[Any, Any, Any]) -> None:
-    import numpy as np
-
-    if key in found:
-        totals, lows, highs = found[key]
-        sums = totals + sums[0], np.minimum(lows, sums[1]), np.maximum(highs, sums[2])
-    found[key] = sums
-
-
-def _rows(window: str, column: int, totals: Any, lows: Any, highs: Any) -> Iterator[tuple[Any, ...]]:
-    for index in ((totals != 0) | (lows <= highs)).nonzero()[0]:
-        yield window, column, int(index) - HEAD, float(totals[index]), float(lows[index]), float(highs[index])
-    # A column whose every sum is zero is still there.
-    yield window, column, MISSING, 0.0, float("inf"), float("-inf")
+        parts = [part for place, sums in self.sums.items() for part in sums.rows(self.groups, place)]
+        if not parts:
+            return [[]] * 11
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -1,6 +1,9 @@
 """Counts to findings; no Spark here.
 
-findings  profile, drift and quality of each window
-measures  distances of two binned distributions
+profile   each column in each window by itself
+drift     each against the baseline, and against the window before
+verdicts  where each column stands now, and since when
+parts     windows in their order, and the baseline as a whole
 family    many columns judged at one time
+measures  distances of two binned distributions
 """

@@ -1,7 +1,8 @@
 """Distances of two binned distributions, and how large they are if nothing changed. Counts in, numbers out.
 
 Sources: Yurdakul, Statistical Properties of Population Stability Index (2018), for the null distribution of PSI;
-Lin, Divergence Measures Based on the Shannon Entropy (1991), for Jensen-Shannon.
+Lin, Divergence Measures Based on the Shannon Entropy (1991), for Jensen-Shannon; Press and others, Numerical Recipes
+(1992), 14.3, for chi-squared of two binned samples; Vallender, Calculation of the Wasserstein Distance (1974).
 """
 
 from __future__ import annotations
@@ -9,11 +10,27 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
-from scipy.stats import chi2
+from scipy.stats import chi2, kstwo
 
-__all__ = ["auc", "js", "ks", "psi", "psi_limit", "psi_null", "psi_p_value", "regroup", "tv"]
+__all__ = [
+    "auc",
+    "chi_squared",
+    "distinct",
+    "js",
+    "ks",
+    "ks_p_value",
+    "l_infinity",
+    "psi",
+    "psi_limit",
+    "psi_null",
+    "psi_p_value",
+    "regroup",
+    "tv",
+    "wasserstein",
+]
 
 Counts = NDArray[np.float64]
+_ALPHA = 0.7213 / (1 + 1.079 / 256)  # of HyperLogLog, for 256 registers
 
 
 def psi(base: Counts, now: Counts) -> float:
@@ -48,6 +65,61 @@ def psi_p_value(base: Counts, now: Counts) -> float:
 def ks(base: Counts, now: Counts) -> float:
     """Kolmogorov-Smirnov distance at the edges of the bins; a lower bound of that of the rows."""
     return float(np.max(np.abs(np.cumsum(_share(base)) - np.cumsum(_share(now)))))
+
+
+def ks_p_value(base: Counts, now: Counts) -> float:
+    """How often the KS distance is as large or larger if nothing changed: its limit for many rows, as in scipy.
+
+    Too large where rows share values, or bins.
+    """
+    rows = float(base.sum() * now.sum() / max(base.sum() + now.sum(), 1.0))
+    return float(kstwo.sf(ks(base, now), max(round(rows), 1)))
+
+
+def wasserstein(base: Counts, now: Counts, base_places: Counts, now_places: Counts) -> float:
+    """Wasserstein distance of order 1: the area between the two distribution functions, in the column's own unit.
+
+    Args:
+        base: counts.
+        now: counts in the same bins.
+        base_places: where on the axis the rows of each bin lie; looked at where there are rows.
+        now_places: likewise.
+    """
+    places = np.concatenate([base_places[base > 0], now_places[now > 0]])
+    apart = np.concatenate([_share(base[base > 0]), -_share(now[now > 0])])
+    order = np.argsort(places)
+    return float((np.abs(np.cumsum(apart[order])[:-1]) * np.diff(places[order])).sum())
+
+
+def l_infinity(base: Counts, now: Counts) -> float:
+    """The largest difference of the two shares of one bin, 0 to 1."""
+    return float(np.abs(_share(base) - _share(now)).max(initial=0.0))
+
+
+def chi_squared(base: Counts, now: Counts) -> tuple[float, float]:
+    """Pearson's statistic of two samples, and how often it is as large or larger if nothing changed.
+
+    Bins that are empty in both are left out; the p-value is that of chi-squared with bins - 1 degrees of freedom.
+    """
+    used = base + now > 0
+    p, q = base[used], now[used]
+    if not p.sum() or not q.sum():
+        return float("nan"), float("nan")
+    ratio = np.sqrt(q.sum() / p.sum())
+    value = float((np.square(ratio * p - q / ratio) / (p + q)).sum())
+    return value, float(chi2.sf(value, len(p) - 1)) if len(p) > 1 else 1.0
+
+
+def distinct(ranks: Counts) -> float:
+    """How many different values registers of HyperLogLog stand for; for few of them by the empty registers.
+
+    Args:
+        ranks: the most of each register; not finite where it is empty.
+    """
+    count, filled = len(ranks), np.isfinite(ranks)
+    empty = count - int(filled.sum())
+    raw = _ALPHA * count**2 / np.exp2(-np.where(filled, ranks, 0.0)).sum()
+    return float(count * np.log(count / empty)) if empty and raw <= 2.5 * count else float(raw)
 
 
 def js(base: Counts, now: Counts) -> float:
