@@ -114,24 +114,27 @@ def test_features_that_know_only_the_past_are_not_accused(tables: Tables) -> Non
     assert "no feature changes with what became known later" in str(report)
 
 
-@pytest.mark.parametrize(
-    ("plant", "leaks", "hints"),
-    [
-        (average, {"usual"}, set()),
-        (timeless, {"next_speed"}, set()),
-        (own_delay, {"tens"}, {"tens"}),
-        (copied, {"was_late"}, {"was_late"}),
-    ],
-)
-def test_a_planted_leak_is_found(
-    tables: Tables, plant: Callable[[FeatureStore, DataFrame], DataFrame], leaks: set[str], hints: set[str]
-) -> None:
-    report = audit(tables, lambda store: build(store, plant), time="asked", known=KNOWN, cuts=1)
-    assert found(report) == (leaks, hints), str(report)
-    (leak,) = report.leaks
+def test_planted_leaks_are_found(tmp_path: Path, spark: SparkSession) -> None:
+    def plant(store: FeatureStore, rows: DataFrame) -> DataFrame:
+        for one in (average, timeless, own_delay, copied):
+            rows = one(store, rows)
+        return rows
+
+    tables = fill(DeltaTables(tmp_path / "tables", spark))
+    moment = START + timedelta(days=5)
+    report = audit(tables, lambda store: build(store, plant), time="asked", known=KNOWN, cuts=[moment])
+    assert found(report) == ({"usual", "next_speed", "tens", "was_late"}, {"tens", "was_late"}), str(report)
+    rows = {leak.feature: leak.rows for leak in report.leaks}
+    assert (rows["usual"], rows["next_speed"]) == (241, 1)
+    # A delay of another tens may be on the same side; the rows of the last three hours alone can differ.
+    assert 0 < rows["was_late"] <= rows["tens"] <= 6
+    leak = report.leaks[-1]
     assert leak.example.startswith("id=") and " became " in leak.example
-    assert (leak.rows, leak.cuts) == (300 if plant is average else leak.rows, 1)
     assert f"leak: {leak}" in str(report)
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["fleet", "trips", "wind"]
+    (tmp_path / "there").mkdir()
+    with pytest.raises(DataError, match="is there already; an audit deletes its folder"):
+        audit(tables, build, time="asked", folder=tmp_path / "there")
 
 
 def test_the_copy_of_the_label_is_a_hint_where_nobody_said_what_came_later(tables: Tables) -> None:
@@ -139,18 +142,6 @@ def test_the_copy_of_the_label_is_a_hint_where_nobody_said_what_came_later(table
     assert found(report) == (set(), {"was_late"})
     assert report.cuts[0].gone == 6  # those that were under way at the cut
     assert "was_late alone predicts the label with AUC 1.000: does it know the label? A hint, no proof" in str(report)
-
-
-def test_nothing_is_left_beside_the_tables(tmp_path: Path, spark: SparkSession) -> None:
-    tables = fill(DeltaTables(tmp_path / "tables", spark))
-    report = audit(
-        tables, lambda store: build(store, average), time="asked", known=KNOWN, cuts=[START + timedelta(days=5)]
-    )
-    assert found(report)[0] == {"usual"}
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["fleet", "trips", "wind"]
-    (tmp_path / "there").mkdir()
-    with pytest.raises(DataError, match="is there already; an audit deletes its folder"):
-        audit(tables, build, time="asked", folder=tmp_path / "there")
 
 
 def test_a_builder_that_adds_to_a_table_adds_to_its_own(tables: Tables) -> None:
