@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sparkml_track.errors import DataError
 
@@ -35,6 +36,7 @@ class CarriedLookup:
         time: column of the rows that holds the time; None where the table has no timestamp.
         lookback: older values count as missing; None for any age.
         defaults: name in the result to what stands for a missing value.
+        known: column of the table that says when a row came; None where rows count from their timestamp on.
     """
 
     table: str
@@ -44,6 +46,7 @@ class CarriedLookup:
     time: str | None = None
     lookback: timedelta | None = None
     defaults: Mapping[str, object] = field(default_factory=dict)
+    known: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class CarriedFunction:
 
     Attributes:
         output: its name in the result.
+        type: of the output, in Spark's SQL.
         bindings: parameter of the function to column of the rows.
         reference: "package.module:function", by which it is imported where it can be.
         digest: SHA-256 of its source: what is imported is refused where it has another one.
@@ -59,6 +63,7 @@ class CarriedFunction:
     """
 
     output: str
+    type: str
     bindings: Mapping[str, str]
     reference: str
     digest: str
@@ -82,6 +87,19 @@ class CarriedFeatures:
     functions: tuple[CarriedFunction, ...] = ()
     types: str = ""
     readable_types: Mapping[str, str] = field(default_factory=dict)
+
+    def needed(self, given: Collection[str]) -> CarriedFeatures:
+        """What rows that have these columns need to get those of the model: nothing that is there, or of no use."""
+        wanted = {name for name in self.columns if name not in given}
+        functions = []
+        for function in reversed(self.functions):
+            if function.output in wanted:
+                functions.append(function)
+                wanted |= {column for column in function.bindings.values() if column not in given}
+        lookups = [_only(lookup, wanted) for lookup in self.lookups]
+        return replace(
+            self, lookups=tuple(each for each in lookups if each.outputs), functions=tuple(reversed(functions))
+        )
 
     def to_json(self) -> str:
         """The text of the file."""
@@ -122,6 +140,12 @@ class CarriedFeatures:
             ) from error
 
 
+def _only(lookup: CarriedLookup, wanted: Collection[str]) -> CarriedLookup:
+    outputs = {name: feature for name, feature in lookup.outputs.items() if name in wanted}
+    defaults = {name: value for name, value in lookup.defaults.items() if name in outputs}
+    return replace(lookup, outputs=outputs, defaults=defaults)
+
+
 def _lookup_out(lookup: CarriedLookup) -> dict[str, object]:
     return {
         "table": lookup.table,
@@ -131,24 +155,28 @@ def _lookup_out(lookup: CarriedLookup) -> dict[str, object]:
         "time": lookup.time,
         "lookback_microseconds": None if lookup.lookback is None else lookup.lookback // _MICROSECOND,
         "defaults": {name: _value_out(value) for name, value in lookup.defaults.items()},
+        "known": lookup.known,
     }
 
 
-def _lookup_in(body: Mapping[str, object]) -> CarriedLookup:
-    table, version, keys, outputs, time, micros, defaults = (
-        body[name] for name in ("table", "version", "keys", "outputs", "time", "lookback_microseconds", "defaults")
-    )
-    assert isinstance(keys, dict) and isinstance(outputs, dict) and isinstance(defaults, dict)
-    lookback = timedelta(microseconds=micros) if isinstance(micros, int) else None
-    values = {name: _value_in(value) for name, value in defaults.items()}
+def _lookup_in(body: Mapping[str, Any]) -> CarriedLookup:
+    micros = body["lookback_microseconds"]
     return CarriedLookup(
-        str(table), int(str(version)), keys, outputs, None if time is None else str(time), lookback, values
+        str(body["table"]),
+        int(body["version"]),
+        dict(body["keys"]),
+        dict(body["outputs"]),
+        body["time"],
+        None if micros is None else timedelta(microseconds=micros),
+        {name: _value_in(value) for name, value in body["defaults"].items()},
+        body["known"],
     )
 
 
 def _function_out(function: CarriedFunction) -> dict[str, object]:
     return {
         "output": function.output,
+        "type": function.type,
         "bindings": dict(function.bindings),
         "reference": function.reference,
         "digest": function.digest,

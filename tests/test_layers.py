@@ -33,6 +33,7 @@ IMPORTERS = {
     "joblib": ("frontdoors/*",),
     "mlflow": (
         "adapters/mlflow/*",
+        "online_stores/pyfunc.py",
         "frontdoors/_optuna/mlflow_study.py",
         "registries/_mlflow*",
         "slot/_mlflow*",

@@ -4,6 +4,7 @@ store     feature tables and training sets, in Databricks' words
 feature_tables  single tables: written, read at a version, dropped, streamed into
 late      look-ups in tables whose rows may come late
 leaks     the check for features that know the future, or the label
+training_set  rows to train on
 lookup    which features a training set takes, and by what
 asof      the point-in-time join
 rolling   counts and means over rolling windows of events
@@ -28,10 +29,12 @@ from sparkml_track.features.asof import Asof, latest_join, point_in_time
 from sparkml_track.features.feature_tables import DroppedTable, TableStream
 from sparkml_track.features.leaks import AuditReport, Known, audit
 from sparkml_track.features.lookup import FeatureLookup
+from sparkml_track.features.online.function import FeatureFunction
 from sparkml_track.features.online.publishing import Published
 from sparkml_track.features.pipeline import Builder, BuiltTrainingSet, RawTable, Source, build, prepare
 from sparkml_track.features.rolling import Rolling, rolling
-from sparkml_track.features.store import FeatureStore, TrainingSet
+from sparkml_track.features.store import FeatureStore
+from sparkml_track.features.training_set import TrainingSet
 
 __all__ = [
     "Aggregate",
@@ -42,6 +45,7 @@ __all__ = [
     "DroppedTable",
     "ExpandingWindow",
     "FeatureAggregation",
+    "FeatureFunction",
     "FeatureLookup",
     "FeatureStore",
     "Known",

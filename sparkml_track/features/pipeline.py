@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError
-from sparkml_track.features.store import FeatureStore, TrainingSet
+from sparkml_track.features.store import FeatureStore
+from sparkml_track.features.training_set import TrainingSet
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableExpectations, Tables
 

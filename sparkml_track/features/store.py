@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import functions as F
 
 from sparkml_track.adapters.spark.errors import translated
+from sparkml_track.carried import CarriedLookup
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.features.asof import Asof, latest_join, point_in_time
-from sparkml_track.features.feature_tables import FeatureTables, check_roles, feature_info
+from sparkml_track.features.feature_tables import FeatureTables, check_roles
 from sparkml_track.features.late import point_in_time_known
 from sparkml_track.features.lookup import FeatureLookup
-from sparkml_track.features.online.publishing import Published, opened, publish
-from sparkml_track.online_stores import OnlineStore
+from sparkml_track.features.online.carrying import Origin, carried_lookup, computed
+from sparkml_track.features.online.function import FeatureFunction
+from sparkml_track.features.online.store import OnlineFeatures
+from sparkml_track.features.training_set import TrainingSet
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableExpectations, TableInfo, Tables
 
@@ -27,32 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FeatureStore", "TrainingSet"]
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Rows with their features looked up, not yet computed.
-
-    Attributes:
-        df: the rows; ``load_df`` in the words of Databricks.
-        label: the column to predict.
-        features: the columns to predict from.
-        keys: the columns that name a row: unique, never null.
-        tables: every table version that was read for it, by table name.
-        dropped: reason to number of rows that were left out before; for the record.
-    """
-
-    df: DataFrame
-    label: str
-    features: tuple[str, ...]
-    keys: tuple[str, ...]
-    tables: Mapping[str, TableRef]
-    dropped: Mapping[str, int] = field(default_factory=dict)
-
-    def load_df(self) -> DataFrame:
-        """Give the rows as a DataFrame; nothing is computed before it is used."""
-        return self.df
-
-
-class FeatureStore(FeatureTables):
+class FeatureStore(FeatureTables, OnlineFeatures):
     """Feature tables among the tables, read at pinned versions.
 
     A table's version is pinned when this store first reads or writes it; ``pinned`` lists them all. So what one store
@@ -105,7 +80,7 @@ class FeatureStore(FeatureTables):
     def create_training_set(
         self,
         df: DataFrame,
-        feature_lookups: Sequence[FeatureLookup],
+        feature_lookups: Sequence[FeatureLookup | FeatureFunction],
         label: str,
         *,
         keys: str | Sequence[str],
@@ -116,26 +91,29 @@ class FeatureStore(FeatureTables):
 
         Args:
             df: the rows: keys, times, the label, and columns that are features already.
-            feature_lookups: in this order.
+            feature_lookups: in this order; functions come after all look-ups, in their order.
             label: a column of ``df``.
             keys: columns that name a row.
             carry: columns of ``df`` that stay in the result and are not features (times, the split, names).
-            exclude_columns: columns that were only needed to look up by; they are left out.
+            exclude_columns: columns that were only needed to look up or compute others by; they are left out.
 
         Raises:
             DataError: columns that are missing or clash; keys or times that do not fit a lookup.
         """
         keys, carry, exclude_columns = _named(keys), _named(carry), _named(exclude_columns)
-        missing = [column for column in (label, *keys, *carry, *exclude_columns) if column not in df.columns]
-        if missing:
-            raise DataError(f"the rows have no column {', '.join(missing)}; they have {', '.join(df.columns)}")
-        rows = df
-        for lookup in feature_lookups:
-            rows = self.look_up(rows, lookup)
-        rows = rows.drop(*[F.col(f"`{column}`") for column in exclude_columns])
+        _check_there((label, *keys, *carry), df)
+        lookups = [each for each in feature_lookups if isinstance(each, FeatureLookup)]
+        functions = tuple(each for each in feature_lookups if isinstance(each, FeatureFunction))
+        whole = df
+        for lookup in lookups:
+            whole = self.look_up(whole, lookup)
+        whole = computed(whole, functions)
+        _check_there(exclude_columns, whole)
+        rows = whole.drop(*[F.col(f"`{column}`") for column in exclude_columns])
         other = {label, *keys, *carry}
         features = tuple(column for column in rows.columns if column not in other)
-        return TrainingSet(rows, label, features, keys, self.pinned)
+        origin = Origin(whole, tuple(map(self._carried, lookups)), functions)
+        return TrainingSet(rows, label, features, keys, self.pinned, origin=origin)
 
     def look_up(self, df: DataFrame, lookup: FeatureLookup) -> DataFrame:
         """Add the features of one lookup to ``df``; every row stays once.
@@ -151,34 +129,9 @@ class FeatureStore(FeatureTables):
         except DataError as error:
             raise DataError(f"lookup in {info.ref}: {error}") from error
 
-    def publish_table(
-        self,
-        name: str,
-        online_store: OnlineStore | str | Path = "sqlite",
-        *,
-        version: int | None = None,
-        max_age: timedelta | None = None,
-    ) -> Published:
-        """Publish the newest row of each key to an online store.
-
-        Where the store has an earlier version, what changed since then is published; else all rows. Readers see the
-        earlier one until all is stored.
-
-        Args:
-            name: of the feature table.
-            online_store: an open one, which stays open; or an address, as for ``open_online_store``.
-            version: of the table; None means the latest one, whatever this store has pinned.
-            max_age: rows that have been known for longer are not given out; None for any age. Where the table has no
-                timestamp, the age counts from the publication.
-
-        Raises:
-            DataError: a type cannot be kept, or Spark failed.
-            OnlineStoreError: the store is away or refuses.
-            TableError: no such table or version, or it has no primary keys.
-        """
-        info = feature_info(self.tables, self.tables.pin(name, version))
-        with opened(online_store) as store:
-            return publish(self.tables, info, store, max_age)
+    def _carried(self, lookup: FeatureLookup) -> CarriedLookup:
+        info = self.get_table(lookup.table_name)
+        return carried_lookup(lookup, info, _matched(lookup, info), _outputs(lookup, info))
 
 
 def _joined(df: DataFrame, features: DataFrame, lookup: FeatureLookup, info: TableInfo) -> DataFrame:
@@ -223,6 +176,11 @@ def _is_of(df: DataFrame, value: object, kind: str) -> bool:
     there = given.try_cast(kind)
     row = df.sparkSession.sql("select 1").select((there.isNotNull() & (there == given)).alias("same")).first()
     return bool(row and row["same"])
+
+
+def _check_there(columns: Sequence[str], df: DataFrame) -> None:
+    if missing := [column for column in columns if column not in df.columns]:
+        raise DataError(f"the rows have no column {', '.join(missing)}; they have {', '.join(df.columns)}")
 
 
 def _named(columns: str | Sequence[str]) -> tuple[str, ...]:

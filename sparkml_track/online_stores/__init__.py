@@ -7,6 +7,7 @@ _codec        keys and rows as text
 _values       publications, rows, answers
 _open         from an address to a store
 _features     the features of rows that are served
+pyfunc        how mlflow.pyfunc loads a model that carries its look-ups
 functions     functions that models carry
 on_demand     what calls them, here and on Spark
 """
@@ -14,6 +15,7 @@ on_demand     what calls them, here and on Spark
 from __future__ import annotations
 
 from sparkml_track.online_stores._base import OnlineStore
+from sparkml_track.online_stores._codec import utc_schema
 from sparkml_track.online_stores._databases.sqlite import SqliteOnlineStore
 from sparkml_track.online_stores._features import RowFeatures, features_of_rows, online_features
 from sparkml_track.online_stores._memory import MemoryOnlineStore
@@ -31,4 +33,5 @@ __all__ = [
     "features_of_rows",
     "online_features",
     "open_online_store",
+    "utc_schema",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +12,7 @@ from sparkml_track.errors import DataError, OnlineStoreError
 from sparkml_track.online_stores import on_demand
 from sparkml_track.online_stores._base import OnlineStore
 from sparkml_track.online_stores._codec import instant
-from sparkml_track.online_stores._values import EPOCH, MICROSECOND, OnlineRow, Publication
+from sparkml_track.online_stores._values import MICROSECOND, OnlineRow, Publication
 from sparkml_track.online_stores.functions import loaded
 
 if TYPE_CHECKING:
@@ -84,15 +84,16 @@ class _OnlineFeatures:
     def __init__(self, carried: CarriedFeatures, store: OnlineStore, functions: Sequence[on_demand.Computed]) -> None:
         self._carried = carried
         self._store = store
-        self._functions = functions
+        self._functions = {function.output: function for function in functions}
         self._types = on_demand.parsed_types(carried.types)
 
     def add(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         frame, missing = rows.copy(deep=False), 0
-        for lookup in self._carried.lookups:
+        needed = self._carried.needed(frame.columns)
+        for lookup in needed.lookups:
             missing += self._look_up(frame, lookup)
-        for function in self._functions:
-            self._compute(frame, function)
+        for function in needed.functions:
+            self._compute(frame, self._functions[function.output])
         if absent := [name for name in self._carried.columns if name not in frame.columns]:
             raise DataError(
                 f"the rows have no column {', '.join(absent)}; they have {', '.join(map(str, rows.columns))}"
@@ -100,19 +101,16 @@ class _OnlineFeatures:
         return frame[list(self._carried.columns)], missing
 
     def _look_up(self, frame: pd.DataFrame, lookup: CarriedLookup) -> int:
-        wanted = {name: feature for name, feature in lookup.outputs.items() if name not in frame.columns}
-        if not wanted:
-            return 0
         if absent := [column for column in lookup.keys if column not in frame.columns]:
             raise DataError(
-                f"the rows have no column {', '.join(absent)}, by which {', '.join(wanted)} of {lookup.table} are "
-                "looked up: give it, or the features"
+                f"the rows have no column {', '.join(absent)}, by which {', '.join(lookup.outputs)} of {lookup.table} "
+                "are looked up: give it, or the features"
             )
         now = datetime.now(UTC)
         answers = self._store.get_many(lookup.table, _keys(frame, lookup), now=now)
         times = _times(frame, lookup, answers.publication, now)
-        found = [_known(row, at, lookup.lookback) for row, at in zip(answers.rows, times, strict=True)]
-        for name, feature in wanted.items():
+        found = [_known(row, at, lookup) for row, at in zip(answers.rows, times, strict=True)]
+        for name, feature in lookup.outputs.items():
             frame[name] = self._column(name, feature, found, lookup.defaults.get(name)).set_axis(frame.index)
         return sum(row is None for row in found)
 
@@ -123,8 +121,6 @@ class _OnlineFeatures:
         return on_demand.series(values, self._types[name])
 
     def _compute(self, frame: pd.DataFrame, function: on_demand.Computed) -> None:
-        if function.output in frame.columns:
-            return
         if absent := [column for column in function.bindings.values() if column not in frame.columns]:
             raise DataError(f"the rows have no column {', '.join(absent)}, from which {function.output} is computed")
         try:
@@ -133,8 +129,13 @@ class _OnlineFeatures:
             raise DataError(str(error)) from error
 
     def _computed(self, frame: pd.DataFrame, function: on_demand.Computed) -> pd.Series:
-        given = {column: on_demand.typed(frame[column], self._types[column]) for column in function.bindings.values()}
+        given = {column: self._typed(frame[column]) for column in function.bindings.values()}
         return on_demand.computed(function, given, self._types[function.output])
+
+    def _typed(self, column: pd.Series) -> pd.Series:
+        """As the function saw it in training; as it is, where nobody knows how."""
+        kind = self._types.get(str(column.name))
+        return column if kind is None else on_demand.typed(column, kind)
 
 
 def _keys(frame: pd.DataFrame, lookup: CarriedLookup) -> list[tuple[object, ...]]:
@@ -157,20 +158,22 @@ def _time(value: Any, column: str) -> int | None:
         raise DataError(f"the column {column!r} holds instants with a time zone, or dates; got {value!r:.80}") from None
 
 
-def _known(row: OnlineRow | None, at: int | None, lookback: timedelta | None) -> OnlineRow | None:
+def _known(row: OnlineRow | None, at: int | None, lookup: CarriedLookup) -> OnlineRow | None:
     """The row if it was known at that time, and is not older than the model looks back."""
     if row is None or row.known_at is None:
         return row
     if at is None:
         return None
-    age = at - (row.known_at - EPOCH) // MICROSECOND
-    fresh = age >= 0 and (lookback is None or age <= lookback // MICROSECOND)
-    return row if fresh else None
+    age = at - instant(row.known_at)
+    came: Any = row.values[lookup.known] if lookup.known else row.known_at
+    fresh = came is not None and min(age, at - instant(came)) >= 0
+    return row if fresh and (lookup.lookback is None or age <= lookup.lookback // MICROSECOND) else None
 
 
 def _check_published(lookup: CarriedLookup, store: OnlineStore) -> None:
     there = store.get_many(lookup.table, []).publication
-    problems = [f"no column {name!r}" for name in lookup.outputs.values() if name not in there.schema.names]
+    needed = [*lookup.outputs.values(), *([lookup.known] if lookup.known else [])]
+    problems = [f"no column {name!r}" for name in needed if name not in there.schema.names]
     if there.keys != tuple(lookup.keys.values()):
         problems.append(f"the keys ({', '.join(there.keys)}), not ({', '.join(lookup.keys.values())})")
     if problems:

@@ -26,13 +26,14 @@ from sparkml_track.online_stores.on_demand import Computed
 __all__ = ["carry", "loaded"]
 
 
-def carry(function: Callable[..., Any], bindings: Mapping[str, str], output: str) -> CarriedFunction:
+def carry(function: Callable[..., Any], bindings: Mapping[str, str], output: str, kind: str) -> CarriedFunction:
     """Take a function along.
 
     Args:
         function: a plain Python function.
         bindings: parameter to column.
         output: the name of what it gives.
+        kind: its type, in Spark's SQL.
 
     Raises:
         SpecError: it is not a plain function, or takes other parameters, or cannot be pickled.
@@ -46,7 +47,7 @@ def carry(function: Callable[..., Any], bindings: Mapping[str, str], output: str
             f"{function.__qualname__} of {output!r} cannot be called with {', '.join(bindings) or 'nothing'} ({error})"
         ) from error
     reference = f"{function.__module__}:{function.__qualname__}"
-    return CarriedFunction(output, dict(bindings), reference, _digest(function), _pickled(function, output))
+    return CarriedFunction(output, kind, dict(bindings), reference, _digest(function), _pickled(function, output))
 
 
 def loaded(carried: CarriedFunction, *, allow_code: bool = False) -> Computed:

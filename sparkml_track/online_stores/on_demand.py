@@ -109,7 +109,7 @@ class Stage:
     Attributes:
         functions: which.
         names: of the columns of a batch, in order.
-        types: of all columns that functions take and give.
+        types: output to type.
     """
 
     functions: Sequence[Computed]
@@ -123,13 +123,18 @@ class Stage:
         for batch in batches:
             columns = dict(zip(self.names, batch.columns, strict=True))
             for each in self.functions:
-                given = {name: self._given(columns[name], name) for name in each.bindings.values()}
+                given = {name: _given(columns[name], name) for name in each.bindings.values()}
                 columns[each.output] = _called(each, given, self.types[each.output])
             # Spark finds columns by name on the way back: by place, since a dot in a name would be a field.
             yield pa.RecordBatch.from_arrays(list(columns.values()), [str(place) for place in range(len(columns))])
 
-    def _given(self, column: Any, name: str) -> pd.Series:
-        return to_pandas(column.cast(self.types[name])).rename(name)
+
+def _given(column: Any, name: str) -> pd.Series:
+    """Instants come in the zone of the session, and are given in UTC."""
+    import pyarrow as pa
+
+    in_zone = pa.types.is_timestamp(column.type) and column.type.tz is not None
+    return to_pandas(column.cast(pa.timestamp("us", "UTC")) if in_zone else column).rename(name)
 
 
 def _called(function: Computed, columns: Mapping[str, pd.Series], kind: pa.DataType) -> pa.Array:
@@ -143,8 +148,9 @@ def _called(function: Computed, columns: Mapping[str, pd.Series], kind: pa.DataT
     # Whatever a function of the user raises.
     except Exception as error:
         raise FunctionFailed(f"{what} raised {type(error).__name__}: {error}") from error
-    if isinstance(made, str | bytes) or not hasattr(made, "__len__") or len(made) != rows:
-        got = f"{len(made)} values" if hasattr(made, "__len__") else f"{made!r:.80}"
+    many = hasattr(made, "__len__") and not isinstance(made, str | bytes)
+    if not many or len(made) != rows:
+        got = f"{len(made)} values" if many else f"{made!r:.80}"
         raise FunctionFailed(f"{what} gave {got} for {rows} rows: give one for each")
     return _arrow(made if isinstance(made, pd.Series) else pd.Series(made), kind, f"the output of {what}")
 

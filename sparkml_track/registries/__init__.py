@@ -5,6 +5,7 @@ _memory        the twin
 _mlflow        MLflow's registry
 _mlflow_runs   runs that are not sweeps, in MLflow
 _mlflow_files  a model as a folder in MLflow's format
+_mlflow_carried  what such a folder says of the model's features
 _files         digests of a model's files
 _types         what a stored model may name, and where the project's own code is
 _columns       the columns of a signature

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.refs import DataRef, ModelRef
 
 __all__ = [
@@ -66,12 +67,15 @@ class Package:
             anything that the model takes; None for no signature.
         method: see ``Signature``.
         requirements: pip requirements of whoever loads it, with versions; empty takes the library's own.
+        carried: from what its features are looked up and computed; the model takes its columns, and the sample has
+            them. Kept as ``features.json`` beside the model.
     """
 
     model: object
     sample: object
     method: str = "predict_proba"
     requirements: Sequence[str] = ()
+    carried: CarriedFeatures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,10 @@ class Registry(ABC):
     @abstractmethod
     def signature(self, ref: ModelRef) -> Signature:
         """What a version takes, from checked files."""
+
+    @abstractmethod
+    def carried(self, ref: ModelRef) -> CarriedFeatures | None:
+        """From what the features of a version are made, from checked files; None where it carries nothing."""
 
     @abstractmethod
     def load(self, ref: ModelRef) -> object:

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import Package, Registry, Run, Signature, VersionFacts
@@ -25,6 +26,7 @@ class _Version:
     blob: bytes
     digest: str
     created: float
+    carried: CarriedFeatures | None = None
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -61,7 +63,9 @@ class MemoryRegistry(Registry):
             versions = self._models.setdefault(name, [])
             number = len(versions) + 1
             ref = ModelRef(name, number, self.record(run), f"memory:/{name}/{number}")
-            versions.append(_Version(ref, signature, blob, hashlib.sha256(blob).hexdigest(), time.time()))
+            versions.append(
+                _Version(ref, signature, blob, hashlib.sha256(blob).hexdigest(), time.time(), package.carried)
+            )
             return ref
 
     def log_model(self, name: str, package: Package, run_id: str, experiment_id: str) -> str:
@@ -151,6 +155,10 @@ class MemoryRegistry(Registry):
     def signature(self, ref: ModelRef) -> Signature:
         """See the contract."""
         return self._checked(ref).signature
+
+    def carried(self, ref: ModelRef) -> CarriedFeatures | None:
+        """See the contract."""
+        return self._checked(ref).carried
 
     def load(self, ref: ModelRef) -> object:
         """See the contract."""

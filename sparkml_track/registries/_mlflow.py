@@ -14,12 +14,14 @@ from typing import Any
 from sparkml_track.adapters.mlflow.names import stored_name
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.adapters.mlflow.values import clipped
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import RegistryError, SparkmlError, TrackingError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Signature, VersionFacts
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lineage import record_registration
 from sparkml_track.registries._lock import alone
+from sparkml_track.registries._mlflow_carried import read_carried
 from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
 from sparkml_track.registries._mlflow_runs import RunRecorder, facts_of
 from sparkml_track.schema import TAG_FILES, TAG_KIND
@@ -196,6 +198,11 @@ class MlflowRegistry(Registry):
         """See the contract."""
         with self._translated(f"read the signature of {ref}"), self._files(ref) as folder:
             return read_signature(folder)
+
+    def carried(self, ref: ModelRef) -> CarriedFeatures | None:
+        """See the contract."""
+        with self._translated(f"read the features of {ref}"), self._files(ref) as folder:
+            return read_carried(folder)
 
     def load(self, ref: ModelRef) -> object:
         """See the contract."""

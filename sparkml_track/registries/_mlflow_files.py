@@ -10,6 +10,7 @@ from typing import Any
 from sparkml_track.errors import RegistryError
 from sparkml_track.registries._base import Column, Package, Signature
 from sparkml_track.registries._columns import signature_of
+from sparkml_track.registries._mlflow_carried import read_carried, write_carried
 from sparkml_track.registries._types import code_of, why_not
 
 __all__ = ["read_model", "read_signature", "write_model"]
@@ -37,6 +38,8 @@ def write_model(package: Package, folder: Path, mlflow_model: Any) -> None:
         pip_requirements=list(package.requirements) or flavor.get_default_pip_requirements(include_skops=True),
         pyfunc_predict_fn=package.method,
     )
+    if package.carried is not None:
+        write_carried(package.carried, folder, mlflow_model)
 
 
 def read_signature(folder: Path) -> Signature:
@@ -52,7 +55,8 @@ def read_signature(folder: Path) -> Signature:
         raise RegistryError(
             f"the model at {folder.name} has no signature with named columns; register it with a sample of its inputs"
         )
-    columns = model.signature.inputs.inputs
+    carried, named = read_carried(folder), {column.name: column for column in model.signature.inputs.inputs}
+    columns = named.values() if carried is None else [named[name] for name in carried.columns]
     # Arrays and objects have no one word for their type.
     inputs = tuple(Column(column.name, getattr(column.type, "name", str(column.type))) for column in columns)
     return Signature(inputs, model.flavors.get("python_function", {}).get("predict_fn", "predict"))

@@ -2,6 +2,7 @@
 
 _spec      what is scored, and what came of it
 _flow      a table with one pinned version, into a table
+_frame     a data frame, into another
 _follow    rows as they come, each batch exactly once
 _prepared  one version made ready for rows of one shape
 _shipping  a model as bytes that workers can read
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from sparkml_track.scoring._flow import score
 from sparkml_track.scoring._follow import score_new, score_stream
+from sparkml_track.scoring._frame import score_frame
 from sparkml_track.scoring._spec import ADDED, Follow, Followed, Period, Scored, Scoring
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Scored",
     "Scoring",
     "score",
+    "score_frame",
     "score_new",
     "score_stream",
 ]

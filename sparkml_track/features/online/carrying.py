@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sparkml_track.adapters.spark.errors import translated
-from sparkml_track.carried import CarriedFeatures, CarriedLookup
+from sparkml_track.carried import CarriedFeatures, CarriedFunction, CarriedLookup
 from sparkml_track.errors import DataError
 from sparkml_track.features.lookup import FeatureLookup
 from sparkml_track.features.online.function import FeatureFunction, add_outputs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sparkml_track.tables import TableInfo
 
-__all__ = ["Origin", "carried_features", "carried_lookup", "computed", "lookup_of"]
+__all__ = ["Origin", "carried_features", "carried_function", "carried_lookup", "computed", "lookup_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,30 @@ def carried_lookup(
         lookup.timestamp_lookup_key,
         lookup.lookback_window,
         dict(lookup.default_values),
+        lookup.known_key,
     )
 
 
-def lookup_of(carried: CarriedLookup, without: Sequence[str] = ()) -> FeatureLookup | None:
-    """The look-up again, without some of its outputs; None where none is left."""
-    outputs = {name: feature for name, feature in carried.outputs.items() if name not in without}
-    if not outputs:
-        return None
+def carried_function(function: FeatureFunction) -> CarriedFunction:
+    """A function with its code.
+
+    Raises:
+        SpecError: it cannot be carried.
+    """
+    return carry(function.udf, function.input_bindings, function.output_name, function.output_type)
+
+
+def lookup_of(carried: CarriedLookup) -> FeatureLookup:
+    """The look-up again."""
     return FeatureLookup(
         carried.table,
         tuple(carried.keys),
-        tuple(dict.fromkeys(outputs.values())),
-        {feature: name for name, feature in outputs.items() if name != feature},
+        tuple(carried.outputs.values()),
+        {feature: name for name, feature in carried.outputs.items() if name != feature},
         carried.time,
         carried.lookback,
-        {name: value for name, value in carried.defaults.items() if name in outputs},
+        carried.defaults,
+        carried.known,
     )
 
 
@@ -102,26 +110,20 @@ def carried_features(origin: Origin, columns: Sequence[str]) -> CarriedFeatures:
             f"the model takes {', '.join(absent)}, which the training set does not have; it has "
             f"{', '.join(origin.rows.columns)}"
         )
-    functions = tuple(carry(each.udf, each.input_bindings, each.output_name) for each in origin.functions)
-    used = _used(origin, columns)
+    every = CarriedFeatures(tuple(columns), origin.lookups, tuple(map(carried_function, origin.functions)))
+    carried = every.needed(())
     with translated("reading the types of the training set", DataError):
-        every = _types(origin.rows)
-    types = {name: every[name] for name in used}
-    return CarriedFeatures(
-        tuple(columns),
-        origin.lookups,
-        functions,
-        on_demand.serialised_types(types),
-        on_demand.readable_types(types),
-    )
+        kinds = _types(origin.rows)
+    types = {name: kinds[name] for name in _used(carried)}
+    return replace(carried, types=on_demand.serialised_types(types), readable_types=on_demand.readable_types(types))
 
 
-def _used(origin: Origin, columns: Sequence[str]) -> list[str]:
-    names = [*columns]
-    for lookup in origin.lookups:
+def _used(carried: CarriedFeatures) -> list[str]:
+    names = [*carried.columns]
+    for lookup in carried.lookups:
         names += [*lookup.keys, *([lookup.time] if lookup.time else []), *lookup.outputs]
-    for function in origin.functions:
-        names += [*function.input_bindings.values(), function.output_name]
+    for function in carried.functions:
+        names += [*function.bindings.values(), function.output]
     return list(dict.fromkeys(names))
 
 

@@ -33,7 +33,7 @@ class FeatureFunction:
         udf: a plain function; it needs pandas where Spark's workers are.
         input_bindings: parameter of the function to column: of the rows, of a look-up, or of a function before it.
         output_name: of the feature.
-        output_type: of the feature, in Spark's SQL: "double", "long", "string", "boolean", "timestamp", "array<double>".
+        output_type: of the feature, in Spark's SQL: "double", "long", "string", "timestamp", "array<double>", ...
     """
 
     udf: Callable[..., Any]
@@ -48,7 +48,7 @@ def add_outputs(df: DataFrame, functions: Sequence[on_demand.Computed], types: M
     Args:
         df: the rows.
         functions: which.
-        types: output to type in Spark's SQL.
+        types: output to type in Spark's SQL, of these functions and perhaps of others.
 
     Raises:
         DataError: a column is missing or is there already, or a type is not one.
@@ -59,7 +59,7 @@ def add_outputs(df: DataFrame, functions: Sequence[on_demand.Computed], types: M
 
     _check(df.columns, functions)
     with translated("a feature function", DataError):
-        outputs = _outputs(df.sparkSession, types)
+        outputs = _outputs(df.sparkSession, {each.output: types[each.output] for each in functions})
         kinds = {field.name: field.type for field in outputs.toArrow().schema}
         stage = on_demand.Stage(functions, tuple(df.columns), kinds)
         names = [*df.columns, *(each.output for each in functions)]
