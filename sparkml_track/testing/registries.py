@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from sparkml_track.carried import CarriedFeatures, CarriedLookup
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Column, Package, Registry, Run
@@ -69,6 +71,22 @@ class RegistryCase(ABC):
         signature = registry.signature(registry.register(NAME, _package(), RUN))
         assert signature.inputs == (Column("wind", "double"), Column("seats", "long"), Column("gust", "float"))
         assert signature.method == "predict_proba"
+
+    def test_a_version_may_carry_what_its_features_are_made_from(self, registry: Registry) -> None:
+        """It comes back as it was; the model and its own columns know no difference."""
+        lookup = CarriedLookup(
+            "weather", 3, {"origin": "code"}, {"wind": "speed"}, "asked", timedelta(hours=1), {"wind": 0.5}
+        )
+        carried = CarriedFeatures(
+            ("wind", "seats", "gust"), (lookup,), readable_types={"origin": "string", "asked": "date"}
+        )
+        package = _package()
+        ref = registry.register(NAME, replace(package, carried=carried), RUN)
+        assert registry.carried(ref) == carried
+        assert registry.carried(registry.register(NAME, package, RUN)) is None
+        assert [column.name for column in registry.signature(ref).inputs] == ["wind", "seats", "gust"]
+        expected = package.model.predict_proba(package.sample)  # type: ignore[attr-defined]
+        assert np.array_equal(registry.load(ref).predict_proba(package.sample), expected)  # type: ignore[attr-defined]
 
     def test_an_alias_moves(self, registry: Registry) -> None:
         """It points to one version at a time, and two aliases do not disturb each other."""

@@ -194,7 +194,7 @@ def test_a_function_that_cannot_be_called_so_is_refused() -> None:
         (lambda x: x / None, "raised TypeError"),
         (lambda x: 5, "gave 5 for 2 rows"),
         (lambda x: [1.0], "gave 1 values for 2 rows"),
-        (lambda x: "ab", "gave ab for 2 rows"),
+        (lambda x: "ab", "gave 'ab' for 2 rows"),
         (lambda x: ["a", "b"], "is not double"),
     ],
 )
