@@ -48,7 +48,7 @@ class KeyCodec:
             raise DataError(f"a key has {len(self._parts)} values ({', '.join(self._names)}), got {len(values)}")
         made = []
         for place, value in enumerate(values):
-            if value is None or value != value:
+            if is_null(value):
                 return None
             try:
                 made.append(self._parts[place](value))
@@ -98,6 +98,16 @@ class RowCodec:
         values = json.loads(text)
         _convert(values, self._in)
         return dict(zip(self._names, values, strict=True))
+
+
+def is_null(value: Any) -> bool:
+    """Whether a value is None, nan, or what pandas has for null."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # of pandas' NA nobody knows
+        return True
 
 
 def instant(value: date) -> int:

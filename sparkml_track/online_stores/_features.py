@@ -11,7 +11,7 @@ from sparkml_track.carried import FEATURES_FILE, CarriedFeatures, CarriedLookup
 from sparkml_track.errors import DataError, OnlineStoreError
 from sparkml_track.online_stores import on_demand
 from sparkml_track.online_stores._base import OnlineStore
-from sparkml_track.online_stores._codec import instant
+from sparkml_track.online_stores._codec import instant, is_null
 from sparkml_track.online_stores._values import MICROSECOND, OnlineRow, Publication
 from sparkml_track.online_stores.functions import loaded
 
@@ -88,69 +88,87 @@ class _OnlineFeatures:
         self._types = on_demand.parsed_types(carried.types)
 
     def add(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-        frame, missing = rows.copy(deep=False), 0
-        needed = self._carried.needed(frame.columns)
+        if not rows.columns.is_unique:
+            raise DataError(f"the rows have columns of the same name: {', '.join(map(str, rows.columns))}")
+        needed, made, missing = self._carried.needed(set(rows.columns)), _Made(rows), 0
         for lookup in needed.lookups:
-            missing += self._look_up(frame, lookup)
+            missing += self._look_up(made, lookup)
         for function in needed.functions:
-            self._compute(frame, self._functions[function.output])
-        if absent := [name for name in self._carried.columns if name not in frame.columns]:
-            raise DataError(
-                f"the rows have no column {', '.join(absent)}; they have {', '.join(map(str, rows.columns))}"
-            )
-        return frame[list(self._carried.columns)], missing
+            self._compute(made, self._functions[function.output])
+        return made.frame(self._carried.columns), missing
 
-    def _look_up(self, frame: pd.DataFrame, lookup: CarriedLookup) -> int:
-        if absent := [column for column in lookup.keys if column not in frame.columns]:
-            raise DataError(
-                f"the rows have no column {', '.join(absent)}, by which {', '.join(lookup.outputs)} of {lookup.table} "
-                "are looked up: give it, or the features"
-            )
+    def _look_up(self, made: _Made, lookup: CarriedLookup) -> int:
+        what = f", by which {', '.join(lookup.outputs)} of {lookup.table} are looked up: give it, or the features"
+        keys = list(zip(*(made.column(column, what).tolist() for column in lookup.keys), strict=True))
         now = datetime.now(UTC)
-        answers = self._store.get_many(lookup.table, _keys(frame, lookup), now=now)
-        times = _times(frame, lookup, answers.publication, now)
+        answers = self._store.get_many(lookup.table, keys, now=now)
+        times = _times(made, lookup, answers.publication, now)
         found = [_known(row, at, lookup) for row, at in zip(answers.rows, times, strict=True)]
         for name, feature in lookup.outputs.items():
-            frame[name] = self._column(name, feature, found, lookup.defaults.get(name)).set_axis(frame.index)
+            values = [None if row is None else row.values[feature] for row in found]
+            default = lookup.defaults.get(name)
+            if default is not None:
+                values = [default if value is None else value for value in values]
+            made.values[name] = on_demand.values_of(values, self._types[name])
         return sum(row is None for row in found)
 
-    def _column(self, name: str, feature: str, found: Sequence[OnlineRow | None], default: object) -> pd.Series:
-        values = [None if row is None else row.values[feature] for row in found]
-        if default is not None:
-            values = [default if value is None else value for value in values]
-        return on_demand.series(values, self._types[name])
-
-    def _compute(self, frame: pd.DataFrame, function: on_demand.Computed) -> None:
-        if absent := [column for column in function.bindings.values() if column not in frame.columns]:
-            raise DataError(f"the rows have no column {', '.join(absent)}, from which {function.output} is computed")
+    def _compute(self, made: _Made, function: on_demand.Computed) -> None:
+        what = f", from which {function.output} is computed"
         try:
-            frame[function.output] = self._computed(frame, function).set_axis(frame.index)
+            given = {column: self._given(made, column, what) for column in function.bindings.values()}
+            made.values[function.output] = on_demand.computed(function, given, self._types[function.output])
         except on_demand.FunctionFailed as error:
             raise DataError(str(error)) from error
 
-    def _computed(self, frame: pd.DataFrame, function: on_demand.Computed) -> pd.Series:
-        given = {column: self._typed(frame[column]) for column in function.bindings.values()}
-        return on_demand.computed(function, given, self._types[function.output])
-
-    def _typed(self, column: pd.Series) -> pd.Series:
-        """As the function saw it in training; as it is, where nobody knows how."""
-        kind = self._types.get(str(column.name))
-        return column if kind is None else on_demand.typed(column, kind)
+    def _given(self, made: _Made, name: str, what: str) -> pd.Series:
+        """A column as the function saw it in training; as it is, where nobody knows how."""
+        column, kind = made.column(name, what), self._types.get(name)
+        return column if kind is None or name in made.values else on_demand.typed(column, kind)
 
 
-def _keys(frame: pd.DataFrame, lookup: CarriedLookup) -> list[tuple[object, ...]]:
-    return list(zip(*(frame[column].tolist() for column in lookup.keys), strict=True))
+class _Made:
+    """Rows, with the columns that were made for them."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows = rows
+        #: Without an index: a column of a data frame is slow to add, and quick to make with all others.
+        self.values: dict[str, Any] = {}
+
+    def column(self, name: str, what: str) -> pd.Series:
+        """One of both.
+
+        Raises:
+            DataError: there is none; ``what`` ends the sentence.
+        """
+        import pandas as pd
+
+        if name in self.values:
+            return pd.Series(self.values[name], name=name, copy=False)
+        if name not in self.rows.columns:
+            raise DataError(f"the rows have no column {name}{what}; they have {', '.join(map(str, self.rows.columns))}")
+        return self.rows[name]
+
+    def frame(self, names: Sequence[str]) -> pd.DataFrame:
+        """These columns, in this order.
+
+        Raises:
+            DataError: one is not there.
+        """
+        import pandas as pd
+
+        columns = {name: self.values[name] if name in self.values else self.column(name, "").array for name in names}
+        return pd.DataFrame(columns, index=self.rows.index, copy=False)
 
 
-def _times(frame: pd.DataFrame, lookup: CarriedLookup, publication: Publication, now: datetime) -> Sequence[int | None]:
+def _times(made: _Made, lookup: CarriedLookup, publication: Publication, now: datetime) -> Sequence[int | None]:
     """The time of each row in microseconds; that of now where the rows have none, or the table no timestamp."""
-    if lookup.time is None or publication.timestamp is None or lookup.time not in frame.columns:
-        return [instant(now)] * len(frame)
-    return [_time(value, lookup.time) for value in frame[lookup.time].tolist()]
+    if lookup.time is None or publication.timestamp is None or lookup.time not in made.rows.columns:
+        return [instant(now)] * len(made.rows)
+    return [_time(value, lookup.time) for value in made.rows[lookup.time].tolist()]
 
 
 def _time(value: Any, column: str) -> int | None:
-    if value is None or value != value:
+    if is_null(value):
         return None
     try:
         return instant(datetime.fromisoformat(value) if isinstance(value, str) else value)

@@ -23,9 +23,12 @@ __all__ = [
     "parsed_types",
     "readable_types",
     "serialised_types",
-    "series",
+    "to_pandas",
     "typed",
+    "values_of",
 ]
+#: Types of Arrow to those of pandas that have every value of theirs but null.
+_PLAIN = {"double": "float64", "float": "float32", "int64": "int64", "int32": "int32", "bool": "bool"}
 
 
 class FunctionFailed(Exception):
@@ -47,8 +50,8 @@ class Computed:
     output: str
 
 
-def computed(function: Computed, columns: Mapping[str, pd.Series], kind: pa.DataType) -> pd.Series:
-    """Call it.
+def computed(function: Computed, columns: Mapping[str, pd.Series], kind: pa.DataType) -> Any:
+    """Call it; gives an array as pandas has it.
 
     Args:
         function: which.
@@ -58,7 +61,7 @@ def computed(function: Computed, columns: Mapping[str, pd.Series], kind: pa.Data
     Raises:
         FunctionFailed: as it says.
     """
-    return to_pandas(_called(function, columns, kind))
+    return _array(_called(function, columns, kind))
 
 
 def typed(values: pd.Series, kind: pa.DataType) -> pd.Series:
@@ -67,19 +70,31 @@ def typed(values: pd.Series, kind: pa.DataType) -> pd.Series:
     Raises:
         FunctionFailed: a value is not of the type.
     """
+    if str(values.dtype) == _PLAIN.get(str(kind)):
+        return values
     return to_pandas(_arrow(values, kind, f"column {values.name!r}"))
 
 
-def series(values: Sequence[object], kind: pa.DataType) -> pd.Series:
-    """Values of this type as a column."""
+def values_of(values: Sequence[object], kind: pa.DataType) -> Any:
+    """Values of this type as an array, as pandas has it."""
     import pyarrow as pa
 
-    return to_pandas(pa.array(values, kind))
+    return _array(pa.array(values, kind))
 
 
 def to_pandas(column: Any) -> pd.Series:
     """What every function sees: whole numbers and booleans with a null become floats and objects."""
     return column.to_pandas(date_as_object=True, timestamp_as_object=False)
+
+
+def _array(column: Any) -> Any:
+    """What ``to_pandas`` gives, without an index, which costs more than all else where there is one row."""
+    import pyarrow as pa
+
+    is_ = pa.types
+    if any(fits(column.type) for fits in (is_.is_integer, is_.is_floating, is_.is_boolean, is_.is_string)):
+        return column.to_numpy(zero_copy_only=False)
+    return to_pandas(column).array
 
 
 def parsed_types(text: str) -> dict[str, pa.DataType]:

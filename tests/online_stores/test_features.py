@@ -117,6 +117,17 @@ def test_what_is_of_no_use_is_not_looked_up(store: MemoryOnlineStore) -> None:
     assert adds.add(pd.DataFrame({"origin": ["JFK"]}))[0]["double"].tolist() == [10.0]
 
 
+def test_what_pandas_has_for_null_is_no_key(store: MemoryOnlineStore) -> None:
+    rows = pd.DataFrame(
+        {"origin": pd.array(["JFK", pd.NA], "string"), "asked": pd.Series([NOON, pd.NaT], dtype=object)}
+    )
+    found, missing = features_of_rows(carried(), store).add(rows)
+    assert (found["wind"].isna().tolist(), missing) == ([False, True], 1)
+    twice_there = pd.concat([rows, rows], axis=1)
+    with pytest.raises(DataError, match="columns of the same name: origin, asked, origin, asked"):
+        features_of_rows(carried(), store).add(twice_there)
+
+
 def test_no_rows_get_no_features(store: MemoryOnlineStore) -> None:
     made = carried(carry(twice, {"x": "wind"}, "double", "double"), columns=("double", "gusts"))
     rows = pd.DataFrame({"origin": pd.Series([], dtype=object)})
