@@ -28,6 +28,7 @@ IMPORTERS = {
     "cryptography": ("executors/_resident/certificate.py",),
     "deltalake": ("tables/*",),
     "duckdb": ("sql/_duckdb/*",),
+    "fastapi": ("serving/http/*",),
     "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt/*", "plots/*"),
     "jinja2": ("pages/*",),
     "joblib": ("frontdoors/*",),
@@ -70,7 +71,9 @@ IMPORTERS = {
     "ray": (),
     "redis": ("online_stores/_databases/redis.py",),
     "sqlalchemy": ("adapters/mlflow/*", "trackers/_mlflow/*"),
+    "starlette": ("serving/http/*",),
     "typer": ("cli/*",),
+    "uvicorn": ("serving/_run.py",),
     "yaml": ("config/yaml.py",),
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +21,11 @@ from sparkml_track.errors import RegistryError
 from sparkml_track.registries import MlflowRegistry, Package
 from sparkml_track.serving import ServedModel, serve
 from sparkml_track.serving.models.loading import LoadedModel, load_version
-from sparkml_track.serving.models.predicting import warm
+from sparkml_track.serving.models.predicting import predict, warm
 from sparkml_track.serving.models.routing import Route, Routing, point_of
+from sparkml_track.serving.protocol.bodies import read_body
 from sparkml_track.testing.registries import RUN
-from tests.serving.models import NAME, Odd, ask, get, inputs, odd_registry, package, registry, rows, spec, until
+from tests.serving.models import NAME, ROW, Odd, ask, get, inputs, odd_registry, package, registry, rows, spec, until
 
 Start = Callable[..., ServedModel]
 SPLIT = {"champion": 90.0, "challenger": 10.0}
@@ -253,13 +256,66 @@ def test_features_are_looked_up_and_unknown_keys_are_nulls_and_a_count(start: St
 # -------------------------------------------------------------------------------------------------- MLflow
 
 
-def test_versions_of_mlflow_are_checked_and_warmed_by_their_example(home: Path) -> None:
-    models = MlflowRegistry(f"sqlite:///{home / 'mlflow.db'}", str(home / "artifacts"), lineage=False)
+@pytest.fixture
+def models(home: Path) -> Iterator[MlflowRegistry]:
+    made = MlflowRegistry(
+        f"sqlite:///{home / 'mlflow.db'}", str(home / "artifacts"), formats=("skops", "pyfunc"), lineage=False
+    )
+    yield made
+    made.close()
+
+
+def test_versions_of_mlflow_answer_as_its_own_server_and_are_warmed(models: MlflowRegistry) -> None:
     ref = models.register(NAME, package(), RUN)
+    with models.files(ref) as folder:
+        theirs = mlflow_server(folder)
     loaded = load_version(models, ref, None)
     assert {name: len(values) for name, values in loaded.example.items()} == {"wind": 3, "seats": 3}
     warm(loaded)
     broken = LoadedModel(loaded.ref, loaded.inputs, "predict", Odd(lambda frame: 1 / 0), example=loaded.example)
     with pytest.raises(RegistryError, match="predicts for no row of its own input example: ZeroDivisionError"):
         warm(broken)
-    models.close()
+    for body in (rows(ROW, ROW), {"dataframe_split": {"columns": ["seats", "wind"], "data": [[3, 1.5]]}}):
+        found = predict(loaded, read_body(json.dumps(body).encode(), "application/json", ["wind", "seats"]))
+        assert found.answered.values == theirs(body)
+
+
+def mlflow_server(folder: Path | None) -> Callable[[object], object]:
+    """What MLflow's own server answers for a model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+        from mlflow.pyfunc.scoring_server import invocations
+    model = mlflow.pyfunc.load_model(str(folder))
+    schema = model.metadata.get_input_schema()
+    return lambda body: json.loads(invocations(json.dumps(body), "application/json", model, schema).response)[
+        "predictions"
+    ]
+
+
+@pytest.mark.slow
+def test_a_version_with_params_takes_them(start: Start, models: MlflowRegistry, tmp_path: Path) -> None:
+    code = tmp_path / "times.py"
+    code.write_text(
+        "import mlflow\nfrom mlflow.pyfunc import PythonModel\n\n\nclass Times(PythonModel):\n"
+        "    def predict(self, context, model_input, params=None):\n"
+        "        return model_input['wind'] * params['factor']\n\n\nmlflow.models.set_model(Times())\n"
+    )
+    path = tmp_path / "times"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's, of what a model could have more
+        import mlflow.pyfunc
+        from mlflow.models import infer_signature
+
+        signature = infer_signature(inputs().head(2).astype("float64"), [1.0], params={"factor": 2.0})
+        mlflow.pyfunc.save_model(str(path), python_model=str(code), signature=signature, pip_requirements=["mlflow"])
+    models._client.create_registered_model(NAME)
+    models._client.create_model_version(NAME, source=str(path), run_id=models.record(RUN))
+    models.adopt(models.version(NAME, 1))
+    url = start(models, routes={"1": 1}).url
+    assert ask(url, rows()).json["predictions"] == [2.0]
+    assert ask(url, rows() | {"params": {"factor": 5}}).json["predictions"] == [5.0]
+    assert (
+        "the param 'factr' is unknown: this version takes the params factor"
+        in ask(url, rows() | {"params": {"factr": 5}}).message
+    )

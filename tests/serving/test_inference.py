@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.errors import DataError, SetupError, TableError
-from sparkml_track.scoring._flow import added_names
+from sparkml_track.scoring._prepared import added_names
 from sparkml_track.serving import Recording, serve
 from sparkml_track.serving.inference.arrow import ADDED, _free_names, prediction_rows
 from sparkml_track.serving.inference.flushing import Recorder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,6 +80,8 @@ def _serve_here(
     from sparkml_track import serving
     from sparkml_track.tables import DeltaTables
 
+    # Commits and shadows compute beside requests; a request waits a millisecond for them at most, not five.
+    sys.setswitchinterval(0.001)
     parent = Inherited.parse(inherited) if inherited else None
     registry = _registry(found)
     served = serving.serve(

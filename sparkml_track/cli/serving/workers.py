@@ -91,18 +91,18 @@ class Workers:
         self._workers: dict[int, _Worker] = {}
         self._waits = dict.fromkeys(range(count), _FIRST_WAIT)
         self._again: dict[int, float] = {}
+        self._answered = False
 
     def run(self, stop: threading.Event) -> None:
         """Starts the workers, and returns when they have ended after ``stop``.
 
         Raises:
-            SetupError: a worker ended before it ever answered; what it printed says why.
+            SetupError: a worker ended by itself before any answered; what it printed says why.
         """
         with tempfile.TemporaryDirectory(prefix="sparkml-serving-") as folder:
             try:
                 for place in range(self._count):
                     self._start(place, Path(folder))
-                self._await_first(stop)
                 while not stop.wait(_LOOK):
                     self._look(Path(folder))
             finally:
@@ -118,15 +118,6 @@ class Workers:
         ours.setblocking(False)
         self._workers[place] = _Worker(process, ours, time.monotonic())
 
-    def _await_first(self, stop: threading.Event) -> None:
-        while not stop.wait(_LOOK):
-            for worker in self._workers.values():
-                self._note_ready(worker)
-                if not worker.ready and worker.process.poll() is not None:
-                    raise SetupError("a worker ended before it answered; what it printed above says why")
-            if all(worker.ready for worker in self._workers.values()):
-                return
-
     def _look(self, folder: Path) -> None:
         now = time.monotonic()
         for place, worker in list(self._workers.items()):
@@ -136,6 +127,8 @@ class Workers:
                 continue
             worker.pair.close()
             del self._workers[place]
+            if code >= 0 and not self._answered:
+                raise SetupError("a worker ended before any answered; what it printed above says why")
             if now - worker.started > _LONGEST_WAIT:
                 self._waits[place] = _FIRST_WAIT
             _LOG.warning("worker %d ended (%s); it is started again in %g s", place, _how(code), self._waits[place])
@@ -150,6 +143,7 @@ class Workers:
         if not worker.ready:
             with suppress(OSError):
                 worker.ready = worker.pair.recv(1) == b"r"
+                self._answered |= worker.ready
 
     def _end(self) -> None:
         for worker in self._workers.values():

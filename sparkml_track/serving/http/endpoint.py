@@ -96,20 +96,20 @@ class Endpoint:
         self.in_hand += 1
         try:
             raw = await asyncio.wait_for(body_of(request, self._spec.limits), self._spec.limits.seconds)
-        except Refused as error:
+        except BaseException as error:  # noqa: BLE001 -- counted; what is not an answer is raised again
             self.in_hand -= 1
             self.metrics.add("rejected_total", reason="body")
+            return self._unread(call, error)
+        return await self._sent(call, await self._in_time(call, raw))
+
+    def _unread(self, call: _Call, error: BaseException) -> Response:
+        """The answer to a request whose body is not had."""
+        if isinstance(error, Refused):
             return answer(error.status, error.sentence, call.shown_id)
-        except TimeoutError:
-            self.in_hand -= 1
-            self.metrics.add("rejected_total", reason="slow body")
-            seconds = self._spec.limits.seconds
-            return answer(HTTPStatus.REQUEST_TIMEOUT, f"the body did not come in {seconds:g} s", call.shown_id)
-        except BaseException:
-            self.in_hand -= 1
-            raise
-        done = await self._in_time(call, raw)
-        return await self._sent(call, done)
+        if isinstance(error, TimeoutError):
+            sentence = f"the body did not come in {self._spec.limits.seconds:g} s"
+            return answer(HTTPStatus.REQUEST_TIMEOUT, sentence, call.shown_id)
+        raise error
 
     def close(self, seconds: float) -> None:
         """Lets shadows end, for some seconds at most, and takes no more."""

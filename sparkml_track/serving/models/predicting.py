@@ -82,7 +82,7 @@ def _question(
     if model.features is None:
         dtypes = {name: _DTYPES[kind] for name, kind in kinds.items() if kind in _DTYPES}
         return Question(_frame(found.arrays), found.holes, found.infinite, dtypes), columns, None
-    others = {name: list(values) for name, values in body.columns.items() if name not in found.arrays}
+    others = {name: _plain(values) for name, values in body.columns.items() if name not in found.arrays}
     frame, unknown = _looked_up(model.features, _frame({**_aware(found.arrays, kinds), **others}))
     for name in frame.columns:
         if name not in columns:
@@ -90,7 +90,7 @@ def _question(
             kinds[name] = _kind(frame[name])
     for name, values in others.items():
         if name not in columns and (kind := _plain_kind(values)):
-            columns[name], kinds[name] = values, kind
+            columns[name], kinds[name] = list(values), kind
     return Question(frame, _last_of(frame, frame.isna()), _infinite(frame)), columns, unknown
 
 
@@ -104,6 +104,15 @@ def _frame(arrays: Mapping[str, Any]) -> Any:
         if getattr(first, "dtype", None) is not None and first.dtype.kind in "fiub":
             return pd.DataFrame(np.array(list(arrays.values())).T, columns=list(arrays), copy=False)
     return pd.DataFrame(dict(arrays), copy=False)
+
+
+def _plain(values: Sequence[object]) -> Any:
+    """A column of values as they came: a whole number beside a null stays one, for it may be a key."""
+    import numpy as np
+
+    made = np.empty(len(values), dtype=object)
+    made[:] = values
+    return made
 
 
 def _aware(arrays: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
