@@ -294,6 +294,7 @@ def mlflow_server(folder: Path | None) -> Callable[[object], object]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*Add type hints")
 def test_a_version_with_params_takes_them(start: Start, models: MlflowRegistry, tmp_path: Path) -> None:
     code = tmp_path / "times.py"
     code.write_text(
