@@ -56,6 +56,7 @@ __all__ = [
     "TAG_PYTHON",
     "TAG_REASON",
     "TAG_REPLACES",
+    "TAG_RETRAIN",
     "TAG_ROWS",
     "TAG_SEED",
     "TAG_SPARK_APPLICATION",
@@ -131,6 +132,7 @@ TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it
 TAG_DECIDED_BY = "sparkml.promotion.metric"  # the metric that decided about a candidate
 TAG_IMPORTED_FROM = "sparkml.imported.from"  # on imported runs: the store that they were in, without secrets
 TAG_IMPORTED_RUN = "sparkml.imported.run"  # and the id that a parent or a child run had there
+TAG_RETRAIN = "sparkml.retrain.why"  # on the parent run of a sweep that monitoring began: its verdict
 TAG_SEED = "sparkml.promotion.seed"  # of its refit
 
 # Journal records, in the order a trial makes them.

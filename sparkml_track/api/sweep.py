@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sparkml_track import schema
 from sparkml_track.adapters.mlflow.links import runs_link, server_of
 from sparkml_track.adapters.spark.errors import check_session
 from sparkml_track.api.data import given_data
@@ -182,7 +183,9 @@ def run(
     if in_cluster_mode(found):
         home.keep(tracked=spec.tracking.uri is not None)
     home.make()
-    tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found), **nested}
+    why = more.get("origin", {}).get("why")
+    began = {schema.TAG_RETRAIN: why} if why else {}
+    tags = {**environment_tags(), **code_tags(more.get("code", ())), **spark_tags(found), **nested, **began}
     if "once" in more.get("origin", {}):
         for sentence in end_left_behind(home.root, spec.name):
             _log.warning("%s", sentence)

@@ -7,6 +7,7 @@ console  what a command says while it works
 steps   the commands of a config file
 scoring  the command ``score``
 features  the step of that name, and what else is done with features: audit
+retrain  a sweep that monitoring calls for
 runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI

@@ -24,6 +24,7 @@ from sparkml_track.cli import (
     features_publish,
     guide,
     pipeline,
+    retrain,
     runs,
     scoring,
     server,
@@ -49,6 +50,7 @@ app = typer.Typer(
 steps.register(app)
 scoring.register(app)
 features.register(app)
+retrain.register(app)
 sweeps.register(app)
 runs.register(app)
 server.register(app)

@@ -18,7 +18,7 @@ from sparkml_track.cli.guard import guarded
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import ConfigError
 
-__all__ = ["STEPS", "register", "run_one", "run_steps"]
+__all__ = ["STEPS", "register", "run_one", "run_steps", "show_facts"]
 
 STEPS = {
     "prepare": "Write the raw tables.",
@@ -85,6 +85,11 @@ def run_steps(settings: Settings, steps: Sequence[str]) -> None:
         # What was reached is printed even where a later step fails.
         if facts_of:
             _summary(facts_of, settings, console)
+
+
+def show_facts(facts_of: Mapping[str, Mapping[str, object]], settings: Settings) -> None:
+    """Shows what steps gave."""
+    _summary(facts_of, settings, Console(highlight=False, soft_wrap=True))
 
 
 def _summary(facts_of: Mapping[str, Mapping[str, object]], settings: Settings, console: Console) -> None:

@@ -9,11 +9,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import to_json
 
-from sparkml_track.catalog.alerts.alert import Alert, Notify
+from sparkml_track.catalog.alerts.alert import Alert
 from sparkml_track.catalog.alerts.condition import parse_condition
 from sparkml_track.catalog.queries.saved import SavedQuery, read_saved
 from sparkml_track.config.messages import complaints
-from sparkml_track.config.sections.fields import Options, Seconds, Section, Text
+from sparkml_track.config.sections.fields import Options, Seconds, Section
+from sparkml_track.config.sections.notify import NotifySettings
 from sparkml_track.config.yaml import read
 from sparkml_track.errors import ConfigError, InvalidInput
 
@@ -28,26 +29,6 @@ def _condition(text: str) -> str:
     except InvalidInput:
         raise ValueError("a column or rows, a sign and a number or 'text', like share > 0.2") from None
     return text
-
-
-def _url(text: str) -> str:
-    if not re.match(r"https?://[^/\s]+", text):
-        raise ValueError("a URL that begins with http:// or https://")
-    return text
-
-
-class NotifySettings(Section):
-    """The section ``notify``.
-
-    Attributes:
-        command: program and arguments.
-        webhook: a URL.
-        file: relative to the alert's file.
-    """
-
-    command: Annotated[list[str], Field(min_length=1)] | None = None
-    webhook: Annotated[str, AfterValidator(_url)] | None = None
-    file: Text | None = None
 
 
 class AlertSettings(Section):
@@ -106,9 +87,5 @@ def _alert(name: str, made: AlertSettings, folder: Path) -> Alert:
     query = read_saved(folder / text) if text.endswith(".sql") and " " not in text else SavedQuery(name, text)
     # As words: the query's own header says of what types they are.
     words = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in made.params.items()}
-    notify = Notify(
-        tuple(made.notify.command or ()),
-        made.notify.webhook or "",
-        None if made.notify.file is None else folder / made.notify.file,
-    )
+    notify = made.notify.ways(folder)
     return Alert(name, query.text, parse_condition(made.when), query.values(words), made.timeout, notify)

@@ -72,6 +72,7 @@ class Settings:
         tracking: where runs go.
         prepare: None where the file has no such section; so are the others.
         jobs: by name.
+        why: what began the steps, where that was not a person.
         lines: of each key, from 1.
     """
 
@@ -88,6 +89,7 @@ class Settings:
     score: ScoreSettings | None = None
     monitor: MonitorSettings | None = None
     jobs: Mapping[str, JobSettings] = field(default_factory=dict)
+    why: str = ""
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, key: str) -> str:

@@ -29,7 +29,8 @@ class Surroundings:
         code: folders the objective is imported from.
         origin: where the sweep was started from ("config": a file), so that a command can start it again; of a front
             door ("door") what goes on with it there. Where no call goes on with the sweep itself ("once"), what goes on
-            instead: if its driver dies, its parent run is ended by the next call.
+            instead: if its driver dies, its parent run is ended by the next call. Why it was begun ("why"), where that
+            was not by a person.
         longest_wait: seconds for which the end of the sweep waits for a tracking store that is down.
         reached: is called at each point of the sweep's life.
         accepted: is called with each accepted trial, and may end the sweep.

@@ -7,5 +7,6 @@ lineage       what a step read and made
 outcome       what a step gives, for the next step and for a person
 reproduce     a trial of a sweep that a config file started, executed again
 training_set  the rows of the training set, cut by time
+retraining    a sweep that monitoring begins
 steps         prepare, features, sweep, register, score, monitor
 """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from sparkml_track.catalog.alerts.alert import Alert
+from sparkml_track.catalog.alerts.alert import Alert, Notify
 from sparkml_track.catalog.alerts.notify import FAILED, notify
 from sparkml_track.errors import SetupError, SparkmlError
 from sparkml_track.governance.names import full_name
@@ -15,8 +16,9 @@ from sparkml_track.slot.host.lock import exclusive_lock
 
 if TYPE_CHECKING:
     from sparkml_track.catalog.queries.ask import Catalog
+    from sparkml_track.catalog.system.store import SystemTables
 
-__all__ = ["Checked", "State", "check", "last_states"]
+__all__ = ["Checked", "State", "check", "last_states", "pass_on"]
 
 State = Literal["ok", "triggered", "unknown"]
 
@@ -70,20 +72,56 @@ def check(alert: Alert, catalog: Catalog) -> Checked:
 
 def last_states(catalog: Catalog) -> dict[str, dict[str, object]]:
     """The last row of each alert in ``system.alerts``, by its name."""
-    rows = catalog.system.rows("alerts").to_pylist()
+    return _last(catalog.system)
+
+
+def pass_on(found: Sequence[Checked], ways: Notify, system: SystemTables) -> list[Checked]:
+    """Notifies of what is in another state than at the check before, or could not be said then, and records it.
+
+    Of a first check only what is not ok is a change. What has not changed is not recorded.
+
+    Args:
+        found: with what was seen now; the state before is looked up.
+        ways: who is notified.
+        system: whose table ``alerts`` keeps the states.
+
+    Returns:
+        What was passed on, with the state before and what became of each way.
+
+    Raises:
+        TableError: the states cannot be recorded.
+    """
+    last = _last(system)
+    done = [_passed_on(each, ways, last.get(each.alert)) for each in found if _changed(each, last.get(each.alert))]
+    if done:
+        system.append("alerts", [_row(each) for each in done])
+    return done
+
+
+def _changed(found: Checked, last: Mapping[str, object] | None) -> bool:
+    unsaid = last is not None and str(last["notified"] or "").startswith(FAILED)
+    return unsaid or found.state != (last["state"] if last else "ok")
+
+
+def _passed_on(found: Checked, ways: Notify, last: Mapping[str, object] | None) -> Checked:
+    before: Any = last["state"] if last else None
+    message = {"alert": found.alert, "state": found.state, "before": before, "value": found.value, "error": found.error}
+    notified = notify(ways, message | {"condition": found.condition, "tables": found.tables})
+    return replace(found, before=before, notified=notified)
+
+
+def _last(system: SystemTables) -> dict[str, dict[str, object]]:
+    rows = system.rows("alerts").to_pylist()
     return {str(row["alert"]): row for row in sorted(rows, key=lambda row: row["checked_at"])}
 
 
 def _checked(alert: Alert, catalog: Catalog) -> Checked:
-    last = last_states(catalog).get(alert.name)
-    before: State | None = last["state"] if last else None  # type: ignore[assignment]
+    last = _last(catalog.system).get(alert.name)
     state, value, error, tables = _asked(alert, catalog)
-    unsaid = last is not None and str(last["notified"] or "").startswith(FAILED)
-    notified = ""
-    if unsaid or state != (before or "ok"):
-        message = {"alert": alert.name, "state": state, "before": before, "value": value, "error": error}
-        notified = notify(alert.notify, message | {"condition": alert.when.text, "tables": tables})
-    found = Checked(alert.name, state, before, value, alert.when.text, notified, error, tables)
+    before: Any = last["state"] if last else None
+    found = Checked(alert.name, state, before, value, alert.when.text, "", error, tables)
+    if _changed(found, last):
+        found = _passed_on(found, alert.notify, last)
     catalog.system.append("alerts", [_row(found)])
     return found
 

@@ -3,7 +3,9 @@
 fields  what a value may be
 data    raw tables, features, the training set
 search  the sweep, its slots and its tracking
-models  registration, scoring, monitoring
+models  registration, scoring
+monitor monitoring, and what it begins
+notify  who is notified
 jobs    jobs and their tasks
 file    the whole file
 """
@@ -13,7 +15,9 @@ from __future__ import annotations
 from sparkml_track.config.sections.data import FeatureSettings, Period, PrepareSettings, SplitSettings
 from sparkml_track.config.sections.file import File, SparkSettings
 from sparkml_track.config.sections.jobs import JobSettings, TaskSettings, TriggerSettings
-from sparkml_track.config.sections.models import MonitorSettings, RegisterSettings, ScoreSettings
+from sparkml_track.config.sections.models import RegisterSettings, ScoreSettings
+from sparkml_track.config.sections.monitor import LabelSettings, MonitorSettings, RetrainSettings
+from sparkml_track.config.sections.notify import NotifySettings
 from sparkml_track.config.sections.search import FailureSettings, ResourceSettings, SweepSettings, TrackingSettings
 
 __all__ = [
@@ -21,11 +25,14 @@ __all__ = [
     "FeatureSettings",
     "File",
     "JobSettings",
+    "LabelSettings",
     "MonitorSettings",
+    "NotifySettings",
     "Period",
     "PrepareSettings",
     "RegisterSettings",
     "ResourceSettings",
+    "RetrainSettings",
     "ScoreSettings",
     "SparkSettings",
     "SplitSettings",

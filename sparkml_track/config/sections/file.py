@@ -7,7 +7,8 @@ from pydantic import Field
 from sparkml_track.config.sections.data import FeatureSettings, PrepareSettings
 from sparkml_track.config.sections.fields import Section, SparkKey, Text, Word
 from sparkml_track.config.sections.jobs import JobSettings
-from sparkml_track.config.sections.models import MonitorSettings, RegisterSettings, ScoreSettings
+from sparkml_track.config.sections.models import RegisterSettings, ScoreSettings
+from sparkml_track.config.sections.monitor import MonitorSettings
 from sparkml_track.config.sections.search import SweepSettings, TrackingSettings
 
 __all__ = ["File", "SparkSettings"]

@@ -1,23 +1,22 @@
-"""The sections of the model: registration, scoring, monitoring."""
+"""The sections of the model: registration and scoring."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from sparkml_track.config.sections.fields import (
     Direction,
     Function,
     Identifier,
-    Positive,
     Section,
     Split,
     Text,
     matching,
 )
 
-__all__ = ["MonitorSettings", "RegisterSettings", "ScoreSettings", "StreamSettings"]
+__all__ = ["RegisterSettings", "ScoreSettings", "StreamSettings"]
 
 
 class RegisterSettings(Section):
@@ -86,23 +85,3 @@ class ScoreSettings(Section):
     split: Split = "test"
     table: Identifier = "scores"
     stream: StreamSettings | None = None
-
-
-class MonitorSettings(Section):
-    """Drift and quality, period by period, against the training rows.
-
-    Attributes:
-        period: how long a window is.
-        baseline: the rows that others are compared with.
-        min_rows: windows with fewer are not judged.
-        psi: the population stability index from which a feature counts as drifted.
-        positive: the label that scores are the probability of; None where labels are 0 and 1.
-        table: the prefix of the tables.
-    """
-
-    period: Literal["day", "week", "month"] = "month"
-    baseline: Split = "train"
-    min_rows: Positive = 500
-    psi: Annotated[float, Field(gt=0)] = 0.2
-    positive: bool | int | float | str | None = None
-    table: Identifier = "monitor"

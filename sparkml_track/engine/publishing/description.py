@@ -34,6 +34,7 @@ class Described:
         costs: of the results.
         spec: as JSON.
         why: it did not finish.
+        began: why it was begun, where that was not by a person.
         runs: the ids of child runs, by trial, as far as there are any.
     """
 
@@ -46,12 +47,14 @@ class Described:
     costs: Costs
     spec: Mapping[str, object] = field(default_factory=dict)
     why: str = ""
+    began: str = ""
     runs: Mapping[int, str] = field(default_factory=dict)
 
 
 def description(of: Described) -> str:
     """Ten lines and a table. Whatever comes from the user or a slot is escaped."""
-    parts = [_searched(of), *_counted(of), _best(of), *_failed(of), _files(of)]
+    began = f"it began because {_plain(short_text(of.began, 1_000))}" if of.began else ""
+    parts = [_searched(of), began, *_counted(of), _best(of), *_failed(of), _files(of)]
     return "\n".join(f"- {part}" for part in parts if part) + _table(of)
 
 

@@ -256,6 +256,7 @@ def described(ending: Ending, summary: Summary, results: Sequence[Result]) -> De
         costs=costs_of(results, ending.idle, ending.price),
         spec=ending.spec,
         why=ending.why,
+        began=str(ending.origin.get("why", "")),
     )
 
 

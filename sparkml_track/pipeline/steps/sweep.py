@@ -67,7 +67,7 @@ def sweep(project: Project) -> Swept:
     inputs: list[DataRef] = []
     if settings.features is not None:
         rows, inputs = splits(project, "train", "valid")
-    origin = {"config": str(settings.file.absolute())}
+    origin = {"config": str(settings.file.absolute())} | ({"why": settings.why} if settings.why else {})
     given = sweep_arguments(settings, function, rows)
     named = settings.tracking.experiment is not None
     given = replace(given, experiment=project.experiment, experiment_given=named)
