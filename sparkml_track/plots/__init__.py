@@ -9,6 +9,7 @@ _timeline     when each trial ran
 _pareto       two objectives against each other
 _curves       what trials reported, step by step
 _figure       figures as plotly.js takes them
+_plotly       the same as figures of the library plotly
 _drift        the drift of each column in each window
 _quality      the quality of scores, window by window
 _scores       their distribution
@@ -24,6 +25,7 @@ from sparkml_track.plots._history import History
 from sparkml_track.plots._importances import FEWEST, Importances, load
 from sparkml_track.plots._parallel import ParallelCoordinates
 from sparkml_track.plots._pareto import draw_pareto
+from sparkml_track.plots._plotly import plotly_figure
 from sparkml_track.plots._quality import draw_quality
 from sparkml_track.plots._scores import draw_scores
 from sparkml_track.plots._slices import Pair, Slices
@@ -50,6 +52,7 @@ __all__ = [
     "draw_trend",
     "library",
     "load",
+    "plotly_figure",
     "standard",
 ]
 

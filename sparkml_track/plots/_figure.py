@@ -18,7 +18,19 @@ from sparkml_track.goal import Goal
 from sparkml_track.plots._base import PlotTrial
 from sparkml_track.trial import State
 
-__all__ = ["BLUE", "COLOURS", "GREY", "fragment", "label", "layout", "library", "sampled", "sentence", "valued"]
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "GREY",
+    "Fragment",
+    "fragment",
+    "label",
+    "layout",
+    "library",
+    "sampled",
+    "sentence",
+    "valued",
+]
 
 BLUE, GREY = "#1f5fa8", "#9aa3ad"
 COLOURS = {State.FINISHED: BLUE, State.PRUNED: "#d9902f", State.FAILED: "#c0392b", State.KILLED: GREY}
@@ -40,14 +52,33 @@ def library() -> Path:
     return Path(found.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
 
 
-def fragment(name: str, data: Sequence[Mapping[str, object]], page: Mapping[str, object], height: int = 420) -> str:
+class Fragment(str):
+    """A figure as HTML, with what it draws.
+
+    Attributes:
+        data: traces, as plotly.js takes them.
+        page: its layout.
+        height: in pixels.
+    """
+
+    __slots__ = ("data", "height", "page")
+    data: Sequence[Mapping[str, object]]
+    page: Mapping[str, object]
+    height: int
+
+
+def fragment(
+    name: str, data: Sequence[Mapping[str, object]], page: Mapping[str, object], height: int = 420
+) -> Fragment:
     """A figure as HTML: a place of fixed height, and the script that draws into it."""
     figure = _json([data, page, _CONFIG])
     place = f"plot-{name}-{hashlib.sha256(figure.encode()).hexdigest()[:8]}"
-    return (
+    made = Fragment(
         f'<div id="{place}" class="plot" style="height:{height}px"></div>'
         f'<script>Plotly.newPlot("{place}", ...{figure});</script>'
     )
+    made.data, made.page, made.height = data, page, height
+    return made
 
 
 def sentence(text: str) -> str:

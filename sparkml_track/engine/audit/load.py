@@ -104,6 +104,7 @@ def _from_journal(home: Path, entry: SweepEntry) -> LoadedSweep:
         result=replace(
             _result(home, entry.sweep, (run_id, experiment), summary_of(past), results, spec.seed),
             tracked=spec.tracking.uri,
+            curves=past.curves,
         ),
         costs=costs_of(results, past.idle, spec.tracking.slot_hour_price),
         name=past.begun.name,

@@ -120,6 +120,7 @@ def finish(ending: Ending, loop: Loop, tracker: Tracker, publisher: Publishers, 
         ending.report_path,
         int(str(ending.spec.get("seed", 0))),
         _tracked(ending),
+        loop.tally.curves,
     )
 
 

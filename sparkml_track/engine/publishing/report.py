@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,21 +11,11 @@ from itertools import combinations
 from pathlib import Path
 
 from sparkml_track import pages
-from sparkml_track.engine.results.curves import Curve, Curves
+from sparkml_track.engine.results.curves import Curves
 from sparkml_track.engine.results.failures import failures
-from sparkml_track.engine.results.pareto import Front
+from sparkml_track.engine.results.plotting import curves_of, front_of, plot_trials
 from sparkml_track.engine.results.summary import Result, Summary
-from sparkml_track.plots import (
-    Plot,
-    PlotCurve,
-    Plotted,
-    PlotTrial,
-    PlotTrials,
-    draw_curves,
-    draw_pareto,
-    library,
-    standard,
-)
+from sparkml_track.plots import Plot, Plotted, library, standard
 from sparkml_track.readable import clock_time, duration, number, short_text
 from sparkml_track.space import flatten
 from sparkml_track.trackers import Content, write_content
@@ -130,7 +119,7 @@ def render(page: Page, plots: Sequence[Plot]) -> Content:
         counts=_counts(summary),
         front=None if summary.pareto is None else len(summary.pareto),
         best=_best(summary),
-        plots=[*_fronts(page), *_plots(page, plots), *_curves(page)] if plots else [],
+        plots=[*_fronts(page), *_plots(page, plots), *_curved(page)] if plots else [],
         top=_top(page),
         failures=_failures(page.results),
         aggregates=_aggregates(summary),
@@ -168,7 +157,7 @@ def _best(summary: Summary) -> Mapping[str, object] | None:
 def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[Plotted]:
     several = len(page.summary.goals) > 1
     for place, goal in enumerate(page.summary.goals):
-        trials = PlotTrials(_plot_trial(one, place, goal.metric) for one in page.results)
+        trials = plot_trials(page.results, place, goal.metric)
         for plot in plots:
             if plot.of_goal:
                 drawn = plot.draw(trials, goal)
@@ -176,35 +165,16 @@ def _plots(page: Page, plots: Sequence[Plot]) -> Iterable[Plotted]:
     yield from (plot.draw(trials, goal) for plot in plots if not plot.of_goal)
 
 
-def _plot_trial(result: Result, place: int, metric: str) -> PlotTrial:
-    value = result.value[place] if result.value else None
-    if result.state is State.PRUNED:
-        value = result.metrics.get(metric)
-    return PlotTrial(result.number, result.state, flatten(result.params), value, result.started, result.duration)
-
-
 def _fronts(page: Page) -> Iterable[Plotted]:
     """One for each pair of the first objectives."""
-    for first, second in combinations(range(min(len(page.summary.goals), _OBJECTIVES)), 2):
-        goals = page.summary.goals[first], page.summary.goals[second]
-        pairs, front = [], Front[int](2)
-        for one in page.results:
-            if one.state is State.FINISHED and one.value and all(map(math.isfinite, one.value)):
-                front.add((goals[0].loss(one.value[first]), goals[1].loss(one.value[second])), one.number, one.number)
-                pairs.append((_plot_trial(one, first, goals[0].metric), one.value[second]))
-        yield draw_pareto(pairs, goals, set(front))
+    for pair in combinations(range(min(len(page.summary.goals), _OBJECTIVES)), 2):
+        yield front_of(page.results, page.summary.goals, pair)
 
 
-def _curves(page: Page) -> Iterable[Plotted]:
+def _curved(page: Page) -> Iterable[Plotted]:
     """Nothing where no trial reported."""
     if page.curves is not None and page.curves.reported:
-        best, others = page.curves.best(), page.curves.others()
-        shown = [_plot_curve(one, best=True) for one in best] + [_plot_curve(one, best=False) for one in others]
-        yield draw_curves(shown, page.summary.goals[0], page.curves.reported)
-
-
-def _plot_curve(one: Curve, *, best: bool) -> PlotCurve:
-    return PlotCurve(one.number, one.state, best, one.steps, one.values)
+        yield curves_of(page.curves, page.summary.goals[0])
 
 
 def _top(page: Page) -> Mapping[str, object] | None:

@@ -11,6 +11,7 @@ pareto        the front, one point at a time
 ranking       the best trials of one objective
 best_so_far   the best value as the sweep went on
 curves        what some of the trials reported, step by step
+plotting      the plots of a sweep, in its report and in Python
 failures      why trials did not finish
 costs         what the sweep took
 sweep_result  what ``sweep()`` gives back

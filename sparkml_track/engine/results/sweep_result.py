@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkml_track.engine.results.curves import Curves
+from sparkml_track.engine.results.plotting import ResultPlots
 from sparkml_track.engine.results.summary import Result, Summary
 from sparkml_track.errors import SparkmlError
 from sparkml_track.goal import Goal
@@ -48,6 +50,7 @@ class SweepResult:
         report_path: the HTML report; not there if it could not be written, which the log then says.
         seed: of sampler and trials, also if it was drawn.
         tracked: the URI of the store that has the runs, without secrets; None for the home's own.
+        curves: what some of the trials reported; None if that is not known.
     """
 
     sweep: str
@@ -58,6 +61,7 @@ class SweepResult:
     report_path: Path
     seed: int = 0
     tracked: str | None = None
+    curves: Curves | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         text = self._counted()
@@ -112,6 +116,11 @@ class SweepResult:
                 f"{counts.killed} killed of {counts.planned}){last}; see the report: {self.report_path}"
             )
         return Best(best.number, best.params, dict(best.metrics), best.value[0])
+
+    @property
+    def plot(self) -> ResultPlots:
+        """Plots: ``result.plot.history()`` is a figure of the library plotly, as are the others."""
+        return ResultPlots(self.trials, self.summary.goals, self.curves)
 
     @property
     def best_params(self) -> Params:
