@@ -2,6 +2,7 @@
 
 audited   builds a training set again of what was known at a moment
 sources   tables as they were known at a moment
+scratch   tables that are there only while it lasts
 compared  two training sets side by side
 label     how well each feature alone predicts the label
 report    what an audit is told and what it reports

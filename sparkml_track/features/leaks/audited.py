@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from sparkml_track.adapters.spark.errors import translated
@@ -19,9 +15,10 @@ from sparkml_track.errors import DataError
 from sparkml_track.features.leaks.compared import Changes, changes
 from sparkml_track.features.leaks.label import hints
 from sparkml_track.features.leaks.report import AuditReport, Known, Leak
+from sparkml_track.features.leaks.scratch import scratch
 from sparkml_track.features.leaks.sources import CutTables, Sources, described
 from sparkml_track.features.store import FeatureStore, TrainingSet
-from sparkml_track.tables import DeltaTables, MemoryTables, TableExpectations, Tables
+from sparkml_track.tables import TableExpectations, Tables
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -77,7 +74,7 @@ def audit(  # noqa: PLR0913 - keywords, each with a default
         raise DataError(
             f"known names {', '.join(unknown)}; there is no such table, there are {', '.join(tables.names())}"
         )
-    with _places(tables, folder) as place:
+    with scratch(tables, folder) as place:
         run = _Run(sources, builder, place)
         made, before = run.built(None)
         _check(made, time)
@@ -169,23 +166,3 @@ def _sample(rows: DataFrame, made: TrainingSet) -> Any:
     parts = max(1, -(-rows.count() // _SAMPLE))
     chosen = F.pmod(F.xxhash64(*[F.col(f"`{key}`") for key in made.keys]), F.lit(parts)) == 0
     return rows.where(chosen).select(*[F.col(f"`{name}`") for name in (made.label, *made.features)]).toArrow()
-
-
-@contextmanager
-def _places(tables: Tables, folder: str | Path | None) -> Iterator[Callable[[], Tables]]:
-    """Makes tables that are there only for a while, where Spark can read them."""
-    session = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
-    if folder is None and tables.root is None:
-        if getattr(tables, "durable", False):
-            raise DataError("the tables are in an object store: give folder=, one that driver and executors share")
-        yield lambda: MemoryTables(session)
-        return
-    # Beside the tables, which Spark reads already; no table can have this name.
-    root = Path(folder) if folder is not None else Path(str(tables.root)) / f".audit-{uuid.uuid4().hex[:12]}"
-    if root.exists():
-        raise DataError(f"{root} is there already; an audit deletes its folder afterwards: name one that is not there")
-    numbers = iter(range(1_000_000))
-    try:
-        yield lambda: DeltaTables(root / f"run{next(numbers)}", session, lineage=False)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -130,6 +134,12 @@ def test_planted_leaks_are_found(tmp_path: Path, spark: SparkSession) -> None:
         return build(store, plant)
 
     tables = fill(DeltaTables(tmp_path / "tables", spark))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    # What a killed audit left; that of a living process, or of another host, stays.
+    left = [f".audit-{socket.gethostname()}-{pid}-0a" for pid in (gone.pid, os.getpid())] + [".audit-elsewhere-1-0a"]
+    for name in left:
+        (tmp_path / "tables" / name).mkdir()
     moment = START + timedelta(days=5)
     report = audit(tables, adding, time="asked", known=KNOWN, cuts=[moment])
     assert found(report) == ({"usual", "next_speed", "tens", "was_late"}, {"tens", "was_late"}), str(report)
@@ -142,7 +152,7 @@ def test_planted_leaks_are_found(tmp_path: Path, spark: SparkSession) -> None:
     leak = report.leaks[-1]
     assert leak.example.startswith("id=") and " became " in leak.example
     assert f"leak: {leak}" in str(report)
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["fleet", "trips", "wind"]
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {"fleet", "trips", "wind", *left[1:]}
     (tmp_path / "there").mkdir()
     with pytest.raises(DataError, match="is there already; an audit deletes its folder"):
         audit(tables, build, time="asked", folder=tmp_path / "there")
