@@ -67,7 +67,7 @@ def add_outputs(df: DataFrame, functions: Sequence[on_demand.Computed], types: M
         # By place: a dot in a name would be a field of a struct.
         made = StructType([StructField(str(place), field.dataType) for place, field in enumerate(fields)])
         with _sent([on_demand.__name__, *(each.function.__module__ for each in functions)]):
-            return df.mapInArrow(stage.__call__, made).toDF(*names)
+            return df.toDF(*made.names[: len(df.columns)]).mapInArrow(stage.__call__, made).toDF(*names)
 
 
 def output_types(spark: SparkSession, types: Mapping[str, str]) -> dict[str, pa.DataType]:
