@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -79,3 +80,30 @@ def test_what_was_published_lately_is_read_by_a_forked_child(tmp_path: Path) -> 
             os._exit(99)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     assert store.get_many("shop.prices", [("a",)]).unknown == 0
+
+
+def test_a_connection_that_was_lost_is_made_again(postgres_url: Callable[[], str]) -> None:
+    psycopg, url, data = pytest.importorskip("psycopg"), postgres_url(), rows(a=1)
+    with closing(open_online_store(url)) as store:
+        store.publish(publication(data), data.to_batches())
+        assert store.get_many("shop.prices", [("a",)]).unknown == 0
+        for call in (lambda: store.get_many("shop.prices", [("a",)]).unknown, lambda: len(store.names()) - 1):
+            with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            assert call() == 0
+
+
+def test_a_connection_to_redis_that_was_lost_is_made_again(redis_url: Callable[[], str]) -> None:
+    redis, url, data = pytest.importorskip("redis"), redis_url(), rows(a=1)
+    with closing(open_online_store(url)) as store, closing(redis.Redis.from_url(url)) as other:
+        store.publish(publication(data), data.to_batches())
+        assert store.get_many("shop.prices", [("a",)]).unknown == 0
+        other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        assert store.get_many("shop.prices", [("a",)]).unknown == 0
+        # A server that was emptied has nothing published, and no half of it.
+        other.flushdb()
+        with pytest.raises(OnlineStoreError, match="is not published"):
+            store.get_many("shop.prices", [("a",)])
