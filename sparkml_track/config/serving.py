@@ -118,6 +118,14 @@ class EndpointFile:
         return Home.find(None if given is None else self.folder / Path(given).expanduser())
 
     @property
+    def online_store(self) -> str | Path:
+        """Where features are looked up: an address, or a folder; that of the home by default."""
+        given = self.settings.online_store
+        if given is None or given == "sqlite":
+            return self.home.online
+        return given if ":" in given else self.folder / given
+
+    @property
     def code(self) -> tuple[str, ...]:
         """Folders of modules."""
         return tuple(os.path.normpath(self.folder / each) for each in self.settings.code)

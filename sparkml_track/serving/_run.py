@@ -131,7 +131,8 @@ def serve(  # noqa: PLR0913 - keywords, each with a default
         spec: what is served.
         registry: has the model. It is used by a thread of the endpoint from then on, and stays the caller's.
         tables: take the records; needed where ``spec.recording`` is given.
-        open_features: opens the look-ups that versions carry; None looks nothing up.
+        open_features: makes look-ups that versions carry ready, as ``online_stores.features_of_rows`` does with a
+            store; None refuses versions that carry some.
         refresh: gives the spec as its file says it now: routes and shadows may change while it runs.
         listening: a bound socket; by default one is bound as ``spec`` says.
         counts: the file of this process in a folder that processes of one endpoint share.

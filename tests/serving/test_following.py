@@ -25,7 +25,7 @@ from sparkml_track.serving.models.predicting import predict, warm
 from sparkml_track.serving.models.routing import Route, Routing, point_of
 from sparkml_track.serving.protocol.bodies import read_body
 from sparkml_track.testing.registries import RUN
-from tests.serving.models import NAME, ROW, Odd, ask, get, inputs, odd_registry, package, registry, rows, spec, until
+from tests.serving.models import NAME, ROW, Odd, ask, get, inputs, package, registry, rows, spec, until
 
 Start = Callable[..., ServedModel]
 SPLIT = {"champion": 90.0, "challenger": 10.0}
@@ -229,28 +229,6 @@ def test_a_shadow_that_takes_other_columns_is_counted(start: Start) -> None:
     served = start(models, shadow=("challenger",))
     assert ask(served.url, rows()).status == 200
     until(lambda: "sparkml_serving_shadow_failed_total 1" in get(served.url, "/metrics").text)
-
-
-# -------------------------------------------------------------------------------------------------- features
-
-
-class Delays:
-    """Knows the delay of carrier UA."""
-
-    def add(self, given: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-        delays = given["carrier"].map({"UA": 7.0})
-        made = pd.DataFrame({"wind": given["wind"], "seats": given.get("seats", delays)})
-        return made, int(delays.isna().sum())
-
-
-def test_features_are_looked_up_and_unknown_keys_are_nulls_and_a_count(start: Start) -> None:
-    models = odd_registry(lambda frame: frame["seats"].fillna(-1.0))
-    loaded = load_version(models, models.version(NAME, 1), None)
-    served = start(models)
-    served._parts.follower.routing = Routing((Route("champion", "served", 1, replace(loaded, features=Delays())),))
-    answer = ask(served.url, rows({"wind": 1.0, "carrier": "UA"}, {"wind": 1.0, "carrier": "XX"}))
-    assert (answer.status, answer.json["predictions"], answer.json["unknown_keys"]) == (200, [7.0, -1.0], 1)
-    assert "sparkml_serving_unknown_keys_total 1" in get(served.url, "/metrics").text
 
 
 # -------------------------------------------------------------------------------------------------- MLflow

@@ -78,16 +78,18 @@ def _serve_here(
     spec: Serving, found: EndpointFile, refresh: Callable[[], Serving], stop: threading.Event, inherited: str
 ) -> None:
     from sparkml_track import serving
+    from sparkml_track.online_stores import features_of_rows, open_online_store
     from sparkml_track.tables import DeltaTables
 
     # Commits and shadows compute beside requests; a request waits a millisecond for them at most, not five.
     sys.setswitchinterval(0.001)
     parent = Inherited.parse(inherited) if inherited else None
-    registry = _registry(found)
+    registry, store = _registry(found), open_online_store(found.online_store)
     served = serving.serve(
         spec,
         registry,
         DeltaTables(found.home.tables_root, lineage=False) if spec.recording else None,
+        open_features=lambda carried: features_of_rows(carried, store, allow_code="code" in found.settings.formats),
         refresh=refresh,
         listening=None if parent is None else socket.socket(fileno=parent.listening),
         counts=None if parent is None else parent.counts,
@@ -104,6 +106,7 @@ def _serve_here(
     finally:
         served.close()
         registry.close()
+        store.close()
 
 
 def _serve_by_workers(spec: Serving, arguments: list[str], count: int, stop: threading.Event) -> None:

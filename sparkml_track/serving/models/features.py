@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
+
+from sparkml_track.carried import CarriedFeatures
 
 __all__ = ["OpenFeatures", "RowFeatures"]
 
@@ -23,5 +24,5 @@ class RowFeatures(Protocol):
         """
 
 
-#: Opens what the folder of a model carries; None where it carries no look-ups.
-OpenFeatures: TypeAlias = Callable[[Path], RowFeatures | None]
+#: Makes ready what a version carries.
+OpenFeatures: TypeAlias = Callable[[CarriedFeatures], RowFeatures]

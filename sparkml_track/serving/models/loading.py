@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import Registry
@@ -60,24 +61,35 @@ def load_version(registry: Registry, ref: ModelRef, open_features: OpenFeatures 
     Args:
         registry: that has it.
         ref: which one.
-        open_features: for the look-ups that it carries; None looks nothing up.
+        open_features: for the look-ups that it carries; None where there is no online store.
 
     Raises:
         RegistryError: its files are not what was registered, it is in a form that may not be read, it has no signature
-            with named columns, or takes types that no request has.
+            with named columns, takes types that no request has, or looks up what there is no online store for.
     """
     signature = registry.signature(ref)
     odd = [f"{each.name!r} is {each.type}" for each in signature.inputs if each.type not in KINDS]
     if odd:
         raise RegistryError(f"{ref} cannot be served: the column {', '.join(odd)}; requests have {', '.join(KINDS)}")
+    features = _features(ref, registry.carried(ref), open_features)
     fitted = registry.load(ref)
     inputs = tuple(Input(each.name, each.type) for each in signature.inputs)
     method = signature.method if callable(getattr(fitted, signature.method, None)) else "predict"
     with registry.files(ref) as folder:
         if folder is None:
-            return LoadedModel(ref, inputs, method, fitted)
-        features = None if open_features is None else open_features(folder)
+            return LoadedModel(ref, inputs, method, fitted, features=features)
         return _with_files(LoadedModel(ref, inputs, method, fitted, features=features), folder)
+
+
+def _features(ref: ModelRef, carried: CarriedFeatures | None, open_features: OpenFeatures | None) -> RowFeatures | None:
+    if carried is None:
+        return None
+    if open_features is None:
+        raise RegistryError(
+            f"{ref} looks features up ({', '.join(each.table for each in carried.lookups)}), and there is no online "
+            "store to look in; give open_features"
+        )
+    return open_features(carried)
 
 
 def _with_files(made: LoadedModel, folder: Path) -> LoadedModel:
