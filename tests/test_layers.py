@@ -44,7 +44,7 @@ IMPORTERS = {
         "server/*",
     ),
     "optuna": ("samplers/_optuna*.py", "frontdoors/optuna.py", "frontdoors/_optuna/*", "plots/*"),
-    "plotly": (),
+    "plotly": ("plots/_plotly.py",),
     "py4j": ("adapters/spark/*", "api/session.py", "executors/_spark/*", "features/*", "tables/*"),
     "psycopg": ("online_stores/_databases/postgres.py",),
     "pydantic": ("config/*", "trackers/_mlflow/bulk/*"),
