@@ -17,6 +17,8 @@ _scores       their distribution
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
 from sparkml_track.plots._curves import PlotCurve, draw_curves
 from sparkml_track.plots._drift import draw_drift, draw_trend
@@ -30,6 +32,9 @@ from sparkml_track.plots._quality import draw_quality
 from sparkml_track.plots._scores import draw_scores
 from sparkml_track.plots._slices import Pair, Slices
 from sparkml_track.plots._timeline import Timeline
+
+if TYPE_CHECKING:
+    from sparkml_track.plots._plotly import Figure as Figure  # for whoever names what a plot gives
 
 __all__ = [
     "FEWEST",

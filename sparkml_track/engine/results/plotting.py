@@ -32,7 +32,7 @@ from sparkml_track.space import flatten
 from sparkml_track.trial import State
 
 if TYPE_CHECKING:
-    from sparkml_track.plots._plotly import Figure
+    from sparkml_track.plots import Figure
 
 __all__ = ["ResultPlots", "curves_of", "front_of", "plot_trials"]
 
