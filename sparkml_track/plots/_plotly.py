@@ -10,7 +10,7 @@ from sparkml_track.plots._base import Plotted
 from sparkml_track.plots._figure import Fragment
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as Figure
+    from plotly.graph_objects import Figure as Figure  # noqa: PLC0414  # given on
 
 __all__ = ["plotly_figure"]
 
