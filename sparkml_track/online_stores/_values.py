@@ -35,6 +35,8 @@ class Publication:
         keys: the key columns, in the order of the table.
         schema: all columns, keys included. Timestamps are instants.
         timestamp: the column that says from when on a row was known; None where rows hold for all time.
+        committed: when the version was, in seconds since the epoch. A table of the same name that was made anew has
+            the same numbers of versions, and other times.
         max_age: rows that have been known for longer are not given out; None for any age. Where the table has no
             timestamp, the age counts from the publication.
         published: when; set by the store.
@@ -47,6 +49,7 @@ class Publication:
     schema: pa.Schema
     timestamp: str | None = None
     max_age: timedelta | None = None
+    committed: float = 0.0
     published: datetime = EPOCH
     generation: str = ""
 
@@ -65,6 +68,7 @@ class Publication:
             "keys": self.keys,
             "schema": base64.b64encode(self.schema.serialize().to_pybytes()).decode(),
             "timestamp": self.timestamp,
+            "committed": self.committed,
             "max_age": None if self.max_age is None else self.max_age // MICROSECOND,
             "published": (self.published - EPOCH) // MICROSECOND,
             "generation": self.generation,
@@ -79,7 +83,8 @@ class Publication:
         body = json.loads(text)
         schema = pa.ipc.read_schema(pa.BufferReader(base64.b64decode(body["schema"])))
         max_age = None if body["max_age"] is None else body["max_age"] * MICROSECOND
-        made = cls(body["table"], body["version"], tuple(body["keys"]), schema, body["timestamp"], max_age)
+        first = (body["table"], body["version"], tuple(body["keys"]), schema, body["timestamp"])
+        made = cls(*first, max_age, body["committed"])
         return replace(made, published=EPOCH + body["published"] * MICROSECOND, generation=body["generation"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import DataError, OnlineStoreError, SpecError, TableError
-from sparkml_track.online_stores import OnlineStore, Publication, open_online_store
+from sparkml_track.online_stores import OnlineStore, Publication, open_online_store, utc_schema
 from sparkml_track.refs import TableRef
 from sparkml_track.tables import TableInfo, Tables
 
@@ -80,15 +80,26 @@ def publish(tables: Tables, info: TableInfo, store: OnlineStore, max_age: timede
     started = time.monotonic()
     with translated(f"publishing {info.ref}", DataError):
         rows = tables.read(info.ref)
-        what = _publication(rows, info, max_age)
-        changed = _amended(tables, rows, info, store, what)
+        times = {each.version: each.time for each in tables.history(info.ref.name)}
+        what = _publication(rows, info, times, max_age)
+        base = _base(store.publication(what.table), what, times)
+        changed = None if base is None else _amended(tables, rows, info, store, what, base)
         count, removed = changed or (_published(rows, info, store, what), 0)
     return Published(info.ref, store.address, count, removed, changed is None, time.monotonic() - started)
 
 
-def _publication(rows: DataFrame, info: TableInfo, max_age: timedelta | None) -> Publication:
-    schema = rows.limit(0).toArrow().schema
-    return Publication(info.ref.name, info.ref.version, info.keys, schema, info.timestamp, max_age)
+def _publication(
+    rows: DataFrame, info: TableInfo, times: Mapping[int, float], max_age: timedelta | None
+) -> Publication:
+    schema, committed = utc_schema(rows.limit(0).toArrow().schema), times.get(info.ref.version, 0.0)
+    return Publication(info.ref.name, info.ref.version, info.keys, schema, info.timestamp, max_age, committed)
+
+
+def _base(there: Publication | None, what: Publication, times: Mapping[int, float]) -> int | None:
+    """The version in the store, if it is an earlier one of this very table, with the same columns."""
+    if there is None or there.version >= what.version or not there.fits(what):
+        return None
+    return there.version if times.get(there.version) == there.committed else None
 
 
 def _published(rows: DataFrame, info: TableInfo, store: OnlineStore, what: Publication) -> int:
@@ -98,24 +109,21 @@ def _published(rows: DataFrame, info: TableInfo, store: OnlineStore, what: Publi
 
 
 def _amended(
-    tables: Tables, rows: DataFrame, info: TableInfo, store: OnlineStore, what: Publication
+    tables: Tables, rows: DataFrame, info: TableInfo, store: OnlineStore, what: Publication, base: int
 ) -> tuple[int, int] | None:
     """Publishes what changed: how many rows, and how many keys are gone. None where all must be published."""
-    there = store.publication(what.table)
-    if there is None or there.version >= what.version or not there.fits(what):
-        return None
     try:
-        difference = tables.diff(what.table, there.version, what.version, keys=tuple(info.roles))
-    except TableError:  # the earlier version is gone, or is another table by now
+        difference = tables.diff(what.table, base, what.version, keys=tuple(info.roles))
+    except TableError:  # files of the earlier version are gone
         return None
     made = _of_keys(rows, info, difference.select(list(info.keys)))
     is_there = made[_THERE].is_valid()
     new, gone = made.filter(is_there), made.filter(made[_THERE].is_null()).select(list(info.keys))
     new = new.drop_columns([_THERE]).select(what.schema.names)
     try:
-        store.amend(what, there.version, new.to_batches(), gone.to_batches())
+        store.amend(what, base, new.to_batches(), gone.to_batches())
     except OnlineStoreError:
-        if store.version(what.table) != there.version:  # another publisher was quicker
+        if store.version(what.table) != base:  # another publisher was quicker
             return None
         raise
     return int(new.num_rows), int(gone.num_rows)

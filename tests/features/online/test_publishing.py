@@ -84,3 +84,17 @@ def test_what_cannot_be_published_is_said(store: FeatureStore, tmp_path: Path) -
     with pytest.raises(TableError, match="raw is not a feature table"):
         store.publish_table("raw", tmp_path / "online")
     assert open_online_store(tmp_path / "online").names() == ()
+
+
+def test_a_table_that_was_made_anew_is_published_whole(store: FeatureStore, spark: SparkSession) -> None:
+    """Its versions have the numbers of those that were published, and are others."""
+    online = MemoryOnlineStore()
+    store.publish_table("weather", online)
+    store.drop_table("weather")
+    made = FeatureStore(store.tables)
+    made.create_table("weather", "origin", weather(spark, ("JFK", 9, 1.0)), timestamp_key="known_at")
+    made.write_table("weather", weather(spark, ("BOS", 9, 2.0)))
+    done = made.publish_table("weather", online)
+    assert (done.ref.version, done.whole) == (1, True)
+    found = [row and row[0] for row in winds(online, "JFK", "EWR", "BOS")]  # type: ignore[index]
+    assert found == [1.0, None, 2.0]
