@@ -27,7 +27,7 @@ from sparkml_track.tables import Tables
 __all__ = ["ServedModel", "bind", "serve"]
 
 _LOG = logging.getLogger(__name__)
-_SHADOWS_END = 5.0
+_SHADOWS_END = _OTHERS_END = 5.0
 _PUBLISH = 1.0
 
 
@@ -90,7 +90,7 @@ class ServedModel:
             self._threads[0].join()
             self._stop.set()
             for thread in self._threads[1:]:
-                thread.join()
+                thread.join(_OTHERS_END)  # a registry that is away may hold one for minutes
             self._parts.endpoint.close(_SHADOWS_END)
             recorder = self._parts.recorder
             if recorder is not None and not recorder.close():

@@ -144,7 +144,7 @@ def test_a_registry_that_is_away_changes_nothing(start: Start) -> None:
     models.alias = away  # type: ignore[method-assign]
     served.reload()
     assert version(ask(served.url, rows())) == 1
-    assert served.health()["problems"] == {"registry": "the registry is away"}
+    assert served.health()["problems"] == {"reload": "the registry is away"}
 
 
 def test_shares_follow_the_file(start: Start) -> None:

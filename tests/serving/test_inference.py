@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,7 @@ import pytest
 
 from sparkml_track.errors import DataError, SetupError, TableError
 from sparkml_track.scoring._prepared import added_names
-from sparkml_track.serving import Recording, serve
+from sparkml_track.serving import Limits, Recording, serve
 from sparkml_track.serving.inference.arrow import ADDED, _free_names, prediction_rows
 from sparkml_track.serving.inference.flushing import Recorder
 from sparkml_track.serving.inference.records import Predictions, Record, decoded, encoded, line_of
@@ -316,6 +317,18 @@ def test_a_spool_that_is_full_drops_and_counts_and_serving_goes_on(tmp_path: Pat
         assert served.flush()
         assert ask(served.url, rows()).status == 200
     assert tables.to_arrow(NAMES[0]).num_rows == 11 - dropped
+
+
+def test_a_disk_that_hangs_holds_up_no_more_than_a_request_may_take(
+    tmp_path: Path, tables: DeltaTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, real = threading.Event(), os.fdatasync
+    with serve(spec(recording=recording(tmp_path), limits=Limits(seconds=0.5)), registry(), tables) as served:
+        monkeypatch.setattr(os, "fdatasync", lambda handle: (go.wait(120), real(handle)))
+        answer = ask(served.url, rows())
+        assert (answer.status, "could not be recorded in 0.5 s" in answer.message) == (504, True)
+        go.set()
+        until(lambda: ask(served.url, rows()).status == 200)
 
 
 @pytest.fixture

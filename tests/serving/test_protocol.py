@@ -92,6 +92,11 @@ def test_frames_are_those_that_mlflows_own_server_makes(form: str) -> None:
         ({"dataframe_split": {"columns": ["a", "a"], "data": []}}, "application/json", "has the column 'a' twice"),
         ({"dataframe_records": [{"a": 1}, 2]}, "application/json", "row 1 of dataframe_records is a number"),
         ({"dataframe_records": {"a": 1}}, "application/json", "it must be a list of rows"),
+        (
+            {"inputs": [{f"c{n}": 1} for n in range(5_000)]},
+            "application/json",
+            "5,000 rows with 5,000 different columns",
+        ),
         ({"instances": [[1]]}, "application/json", "row 0 of instances is 1 values"),
         ({"inputs": {"a": [1], "b": [1, 2]}}, "application/json", "column 'b' of inputs has 2 values"),
         ({"inputs": {"a": [1], "b": 2}}, "application/json", "column 'b' of inputs is a number"),

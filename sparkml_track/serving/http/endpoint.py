@@ -32,6 +32,7 @@ from sparkml_track.serving.protocol.refused import Refused, error_body
 __all__ = ["Endpoint", "answer"]
 
 _LOG = logging.getLogger(__name__)
+_LATE = HTTPStatus.GATEWAY_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,7 @@ class Endpoint:
             return await asyncio.wait_for(asyncio.shield(work), max(left, 0.001))
         except TimeoutError:
             sentence = f"there was no prediction in {self._spec.limits.seconds:g} s; send fewer rows, or try again"
-            body = error_body(HTTPStatus.GATEWAY_TIMEOUT, sentence, call.shown_id)
-            record = self._recorded(call, raw, HTTPStatus.GATEWAY_TIMEOUT, body, None, None)
-            return _Done(HTTPStatus.GATEWAY_TIMEOUT, body, None, record)
+            return self._failed(call, raw, None, _LATE, sentence)
 
     def _ended(self, work: asyncio.Future[_Done]) -> None:
         self.in_hand -= 1
@@ -155,10 +154,22 @@ class Endpoint:
     async def _sent(self, call: _Call, done: _Done) -> Response:
         """The answer, once it is on disk."""
         if done.record is not None and self._recorder is not None:
-            await asyncio.wrap_future(self._recorder.spool.append(done.record))
+            done = await self._on_disk(call, done, asyncio.wrap_future(self._recorder.spool.append(done.record)))
         self._count(call, done)
         headers = {"x-request-id": call.shown_id}
         return Response(done.body, done.status, headers, media_type="application/json")
+
+    async def _on_disk(self, call: _Call, done: _Done, kept: asyncio.Future[bool]) -> _Done:
+        """The same answer; or a sentence, where the disk takes longer than a request may."""
+        self.in_hand += 1
+        try:
+            await asyncio.wait_for(asyncio.shield(kept), self._spec.limits.seconds)
+        except TimeoutError:
+            sentence = f"the answer could not be recorded in {self._spec.limits.seconds:g} s; the disk is too slow"
+            return _Done(_LATE, error_body(_LATE, sentence, call.shown_id), done.route)
+        finally:
+            self.in_hand -= 1
+        return done
 
     def _count(self, call: _Call, done: _Done) -> None:
         route = done.route

@@ -69,11 +69,11 @@ class Follower:
         self.swaps = 0
 
     def problems(self) -> Mapping[str, str]:
-        """What is not as it should be, by alias, or by "registry" and "config"."""
+        """What is not as it should be, by alias; of the look at them by "reload"."""
         found = {
             alias: f"version {each.version} is refused: {each.why}" for alias, each in self._refused.copy().items()
         }
-        return {**self._missing, **found, **({"registry": self._trouble} if self._trouble else {})}
+        return {**self._missing, **found, **({"reload": self._trouble} if self._trouble else {})}
 
     def look(self) -> None:
         """Looks at the aliases once, and exchanges what moved. Never raises."""

@@ -26,6 +26,7 @@ from sparkml_track.serving.protocol.refused import Refused
 __all__ = ["Body", "read_body"]
 
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_MOST_VALUES = 20_000_000  # rows that each name other columns would be a table of nulls
 _ONE_OF = f"give one of {', '.join(_FORMS)}, and params where the model takes them"
 
 
@@ -141,6 +142,8 @@ def _records(form: str, data: list[object]) -> tuple[Mapping[str, Sequence[objec
         if not isinstance(row, dict):
             raise Refused(f"row {place} of {form} is {_kind(row)}, it must be an object of column names and values")
         names.update(dict.fromkeys(row))
+    if len(names) * len(data) > _MOST_VALUES:
+        raise Refused(f"{form} has {len(data):,} rows with {len(names):,} different columns; give all rows the same")
     return {name: [row.get(name) for row in data if isinstance(row, dict)] for name in names}, len(data)
 
 
