@@ -107,6 +107,16 @@ def test_each_request_and_each_prediction_is_a_row(tmp_path: Path, tables: Delta
     assert {row["run_id"] for row in found} == {models.version(NAME, 1).run_id}
 
 
+def test_a_column_that_is_to_be_kept_and_has_another_type_is_refused_by_its_name(
+    tmp_path: Path, tables: DeltaTables
+) -> None:
+    with serve(spec(recording=recording(tmp_path, keep={"flight": "long"})), registry(), tables) as served:
+        answer = ask(served.url, rows({**ROW, "flight": "UA 7"}))
+    assert (answer.status, "column 'flight' is long, and its value in row 0, 'UA 7'" in answer.text) == (400, True)
+    (row,) = tables.to_arrow(NAMES[0]).to_pylist()
+    assert row["status_code"] == 400
+
+
 def test_shadows_have_a_table_of_their_own(tmp_path: Path, tables: DeltaTables) -> None:
     models = registry()
     models.set_alias(NAME, "challenger", 2)

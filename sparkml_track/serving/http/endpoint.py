@@ -190,6 +190,7 @@ class Endpoint:
             route = routing.pick(call.point) if call.alias is None else routing.named(call.alias)
             body = self._body(raw, call, route)
             predicted = predict(route.model, body)
+            kept = self._rows_of(body, route, predicted)  # refuses columns that are to be kept, and are of other types
         except Refused as error:
             return self._failed(call, raw, route, error.status, error.sentence)
         except Exception as error:  # noqa: BLE001 -- a defect costs one request
@@ -200,7 +201,7 @@ class Endpoint:
             return self._failed(call, raw, route, HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
         answered = _answer_body(call, route, predicted)
         self._count_rows(route, predicted)
-        record = self._recorded(call, raw, HTTPStatus.OK, answered, route, self._rows_of(body, route, predicted))
+        record = self._recorded(call, raw, HTTPStatus.OK, answered, route, kept)
         for shadow in routing.shadows:
             if not self._shadows.offer(Asked(call.request_id, call.client_id, call.came_ms, body, shadow)):
                 self.metrics.add("shadow_dropped_total")
