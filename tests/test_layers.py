@@ -27,7 +27,7 @@ IMPORTERS = {
     "cronsim": ("adapters/cron.py",),
     "cryptography": ("executors/_resident/certificate.py",),
     "deltalake": ("tables/*",),
-    "duckdb": ("sql/_duckdb/*",),
+    "duckdb": ("features/asof/query.py", "sql/_duckdb/*"),
     "fastapi": ("serving/http/*",),
     "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt/*", "plots/*"),
     "jinja2": ("pages/*",),

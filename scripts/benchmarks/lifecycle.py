@@ -1,13 +1,23 @@
-"""The way of a model after its sweep.
+"""The way of a model, from its features on.
 
-scripts/bench lifecycle [--only NAME ...]
+scripts/bench lifecycle [--only NAME ...] [--rows N]
+
+--rows is of the rows ``join``.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+
+from lifecycle_join import ROWS, join, join_few
 from lifecycle_monitoring import monitoring
 from lifecycle_serving import serving
 from rows import main
 
 if __name__ == "__main__":
-    main(__doc__, __file__, {"monitoring": monitoring, "serving": serving}, {})
+    if "--rows" in sys.argv:
+        place = sys.argv.index("--rows")
+        os.environ[ROWS] = sys.argv[place + 1]
+        del sys.argv[place : place + 2]
+    main(__doc__, __file__, {"join": join, "join few": join_few, "monitoring": monitoring, "serving": serving}, {})

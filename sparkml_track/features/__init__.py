@@ -6,6 +6,7 @@ late      look-ups in tables whose rows may come late
 leaks     the check for features that know the future, or the label
 training_set  rows to train on
 lookup    which features a training set takes, and by what
+lookups_together  look-ups by the same keys and time, in one pass
 asof      the point-in-time join
 rolling   counts and means over rolling windows of events
 aggregation  any aggregate over rolling, sliding, tumbling and expanding windows

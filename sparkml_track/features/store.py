@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import functions as F
 
-from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.carried import CarriedLookup
 from sparkml_track.errors import DataError, TableError
-from sparkml_track.features.asof import Asof, latest_join, point_in_time
+from sparkml_track.features.asof import Asof, Side, latest_join, point_in_time
 from sparkml_track.features.feature_tables import FeatureTables, check_roles
 from sparkml_track.features.late import point_in_time_known
 from sparkml_track.features.lookup import FeatureLookup
+from sparkml_track.features.lookups_together import in_passes, joined_together, of_table
 from sparkml_track.features.online.carrying import Origin, carried_lookup, computed
 from sparkml_track.features.online.function import FeatureFunction
 from sparkml_track.features.online.store import OnlineFeatures
@@ -105,8 +105,8 @@ class FeatureStore(FeatureTables, OnlineFeatures):
         lookups = [each for each in feature_lookups if isinstance(each, FeatureLookup)]
         functions = tuple(each for each in feature_lookups if isinstance(each, FeatureFunction))
         whole = df
-        for lookup in lookups:
-            whole = self.look_up(whole, lookup)
+        for one_pass in in_passes(lookups):
+            whole = self._looked_up(whole, one_pass)
         whole = computed(whole, functions)
         _check_there(exclude_columns, whole)
         rows = whole.drop(*[F.col(f"`{column}`") for column in exclude_columns])
@@ -123,11 +123,23 @@ class FeatureStore(FeatureTables, OnlineFeatures):
         """
         info = self.get_table(lookup.table_name)
         features = self.tables.read(info.ref)
-        try:
-            with translated("the join", DataError):
-                return _defaulted(_joined(df, features, lookup, info), lookup.default_values)
-        except DataError as error:
-            raise DataError(f"lookup in {info.ref}: {error}") from error
+        with of_table(info.ref):
+            return _defaulted(_joined(df, features, lookup, info), lookup.default_values)
+
+    def _looked_up(self, df: DataFrame, lookups: Sequence[FeatureLookup]) -> DataFrame:
+        """Add the features of the look-ups of one pass."""
+        if len(lookups) == 1:
+            return self.look_up(df, lookups[0])
+        infos = [self.get_table(lookup.table_name) for lookup in lookups]
+        sides = []
+        for lookup, info in zip(lookups, infos, strict=True):
+            with of_table(info.ref):
+                sides.append((info.ref, Side(self.tables.read(info.ref), _asof(lookup, info))))
+        rows = joined_together(df, sides)
+        for lookup, info in zip(lookups, infos, strict=True):
+            with of_table(info.ref):
+                rows = _defaulted(rows, lookup.default_values)
+        return rows
 
     def _carried(self, lookup: FeatureLookup) -> CarriedLookup:
         info = self.get_table(lookup.table_name)
@@ -140,11 +152,17 @@ def _joined(df: DataFrame, features: DataFrame, lookup: FeatureLookup, info: Tab
         if lookup.known_key is not None:
             raise DataError(f"the table has no timestamp, so no row of it comes late: leave out {lookup.known_key!r}")
         return latest_join(df, features, keys, outputs)
-    time = str(lookup.timestamp_lookup_key)
-    how = Asof(keys, outputs, time, info.timestamp, info.created, lookup.lookback_window)
+    how = _asof(lookup, info)
     if lookup.known_key is not None:
         return point_in_time_known(df, features, how, lookup.known_key)
     return point_in_time(df, features, how)
+
+
+def _asof(lookup: FeatureLookup, info: TableInfo) -> Asof:
+    """The join of a table with a timestamp."""
+    keys, outputs = _matched(lookup, info), _outputs(lookup, info)
+    time = str(lookup.timestamp_lookup_key)
+    return Asof(keys, outputs, time, str(info.timestamp), info.created, lookup.lookback_window)
 
 
 def _defaulted(df: DataFrame, values: Mapping[str, object]) -> DataFrame:

@@ -12,6 +12,7 @@ pruners          of pruners
 registries       of registries
 samplers         of samplers
 tables           of tables
+asof             of ways of the point-in-time join
 sql              of SQL engines
 _table_versions  its part about versions
 _table_shapes    its part about columns that come, and partitions

@@ -238,3 +238,29 @@ def test_dates_look_back_by_days(store: FeatureStore, spark: SparkSession, zone:
     finally:
         spark.conf.set("spark.sql.session.timeZone", str(before))
     assert found == [1, None]
+
+
+def test_look_ups_by_the_same_keys_and_time_are_one_pass(filled: FeatureStore, spark: SparkSession) -> None:
+    sun = {"origin": ["JFK"], "known_at": [NOON], "sun": [0.1], "rain": [0.7]}
+    filled.create_table("sky", ["origin"], spark.createDataFrame(pa.table(sun)), timestamp_key="known_at")
+    weather_then = FeatureLookup("weather", "origin", timestamp_lookup_key="asked", lookback_window=timedelta(hours=1))
+    sky = FeatureLookup("sky", "origin", ("sun",), timestamp_lookup_key="asked", default_values={"sun": 9.0})
+    both, rows = [weather_then, SEATS, weather_then_renamed(), sky], flights(spark)
+    together = filled.create_training_set(rows, both, "late", keys="flight").load_df()
+    for lookup in both:
+        rows = filled.look_up(rows, lookup)
+    assert together.columns == rows.columns
+    assert sorted(map(str, together.collect())) == sorted(map(str, rows.collect()))
+    alone = filled.create_training_set(flights(spark), both[2:], "late", keys="flight").load_df()
+    assert str(alone._jdf.queryExecution().executedPlan()).count("Exchange hashpartitioning") == 1  # type: ignore[operator]
+
+
+def test_a_look_up_of_a_pass_that_does_not_fit_is_named(filled: FeatureStore, spark: SparkSession) -> None:
+    once = FeatureLookup("weather", "origin", ("wind",), timestamp_lookup_key="asked")
+    with pytest.raises(DataError, match=r"lookup in weather@v0: the rows have a column 'wind' already"):
+        filled.create_training_set(flights(spark), [once, once], "late", keys="flight")
+
+
+def weather_then_renamed() -> FeatureLookup:
+    names = {"wind": "gust", "rain": "drops"}
+    return FeatureLookup("weather", "origin", timestamp_lookup_key="asked", rename_outputs=names)

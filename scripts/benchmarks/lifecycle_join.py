@@ -1,0 +1,142 @@
+"""The point-in-time join beside Spark's own ASOF JOIN and DuckDB's.
+
+    scripts/bench lifecycle --only join "join few" [--rows N]
+
+N rows (1,000,000) look 5 features up among N rows of 20,000 keys: by ours, the union and window behind it,
+Spark's own and DuckDB's with 2 threads. ``fed`` is ours where the rows are a data frame that does more than read.
+Spark's own and DuckDB's with 2 threads. ``fed`` is ours where rows are computed and not only read.
+which is quadratic inside a key. They take turns, after a first round that warms up; medians of wall seconds and of CPU
+seconds, of workers and the JVM too.
+"""
+
+# ruff: noqa: S608 - queries of this file alone
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rows import Row
+
+from sparkml_track.features import Asof, point_in_time
+from sparkml_track.features.asof.contract import Side
+from sparkml_track.features.asof.window import by_window
+
+ROWS, FEATURES, ROUNDS = "SPARKML_BENCH_ROWS", 5, 3
+HOW = Asof({"k": "k"}, {f"x{number}": f"x{number}" for number in range(FEATURES)}, "t", "t")
+_VALUES = ", ".join(f"f.{name}" for name in HOW.outputs)
+
+
+def session() -> Any:
+    """One local session on two cores."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    builder = builder.config("spark.driver.memory", "3g").config("spark.sql.shuffle.partitions", "8")
+    builder = builder.config("spark.sql.join.asofJoin.enabled", "true").config("spark.sql.session.timeZone", "UTC")
+    spark = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def made(folder: Path, rows: int, keys: int) -> tuple[str, str]:
+    """Files of rows and of features: other keys and instants of a year in each."""
+    connection, paths = duckdb.connect(), []
+    values = ", ".join(f"(hash(i + {number}) % 1000003) / 1000.0 AS {name}" for number, name in enumerate(HOW.outputs))
+    for number, more in enumerate(("i AS id", values)):
+        instant = f"make_timestamp(1356998400000000 + (hash(i * 7 + {number}) % 31536000000000)::BIGINT)::TIMESTAMPTZ"
+        key = f"(hash(i * 2 + {number}) % {keys})::BIGINT"
+        paths.append(str(folder / f"{number}.parquet"))
+        query = f"SELECT {key} AS k, {instant} AS t, {more} FROM range({rows}) r(i)"
+        connection.execute(f"SET TimeZone = 'UTC'; COPY ({query}) TO '{paths[-1]}' (FORMAT parquet)")
+    return paths[0], paths[1]
+
+
+def cpu() -> float:
+    """Seconds of this process and of all that it started."""
+    found: dict[int, list[tuple[int, float]]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended
+            continue
+        spent = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        found.setdefault(int(fields[1]), []).append((int(path.parent.name), spent))
+
+    def below(process: int) -> float:
+        return sum(spent + below(child) for child, spent in found.get(process, ()))
+
+    return time.process_time() + below(os.getpid())
+
+
+def beside(rows: int, keys: int, *, sparks: bool) -> Row:
+    """Ours and the others, in turn."""
+    folder = Path(tempfile.mkdtemp(dir=os.environ.get("SPARKML_HOME")))
+    files = made(folder, rows, keys)
+    spark = session()
+    asked, known = (spark.read.parquet(file) for file in files)
+    asked.createOrReplaceTempView("r")
+    known.createOrReplaceTempView("f")
+    theirs = f"SELECT r.*, {_VALUES} FROM r LEFT ASOF JOIN f MATCH_CONDITION (r.t >= f.t) ON r.k = f.k"
+
+    def written(name: str, frame: Callable[[], Any]) -> Callable[[], object]:
+        return lambda: frame().write.mode("overwrite").parquet(f"file:{folder}/{name}")
+
+    ways = {
+        "duckdb": lambda: _by_duckdb(files, folder),
+        "ours": written("ours", lambda: point_in_time(asked, known, HOW)),
+        "fed": written("fed", lambda: point_in_time(asked.where("id >= 0"), known, HOW)),
+        "window": written("window", lambda: by_window(asked, [Side(known, HOW)])),
+        **({"spark": written("spark", lambda: spark.sql(theirs))} if sparks else {}),
+    }
+    return {**_turns(ways), "equal": _equal(folder, ways), "budget": "ours / duckdb <= 4, spark / ours >= 2"}
+
+
+def _by_duckdb(files: tuple[str, str], folder: Path) -> None:
+    connection = duckdb.connect(config={"threads": 2})
+    join = f"'{files[0]}' r ASOF LEFT JOIN '{files[1]}' f ON r.k = f.k AND r.t >= f.t"
+    connection.execute(f"COPY (SELECT r.*, {_VALUES} FROM {join}) TO '{folder}/duckdb.parquet' (FORMAT parquet)")
+
+
+def _turns(ways: Mapping[str, Callable[[], object]]) -> Row:
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for number in range(ROUNDS + 1):
+        for name, way in ways.items():
+            wall, before = time.perf_counter(), cpu()
+            way()
+            if number:
+                spent[name].append((time.perf_counter() - wall, cpu() - before))
+    wall = {name: statistics.median(each[0] for each in found) for name, found in spent.items()}
+    busy = {name: statistics.median(each[1] for each in found) for name, found in spent.items()}
+    shown: Row = {f"{name} s": seconds for name, seconds in wall.items()}
+    shown |= {f"{name} cpu": seconds for name, seconds in busy.items()}
+    shown |= {"ours / duckdb": wall["ours"] / wall["duckdb"], "cpu ours / duckdb": busy["ours"] / busy["duckdb"]}
+    if "spark" in wall:
+        shown |= {"spark / ours": wall["spark"] / wall["ours"], "cpu spark / ours": busy["spark"] / busy["ours"]}
+    return shown
+
+
+def _equal(folder: Path, ways: Mapping[str, object]) -> bool:
+    """Whether all wrote the same rows: their number, and sums of what no order of adding changes."""
+    sums = ", ".join(f"sum(hash(id, t, {name})::HUGEINT)" for name in HOW.outputs)
+    found = set()
+    for name in ways:
+        files = f"{folder}/{name}.parquet" if name == "duckdb" else f"{folder}/{name}/*.parquet"
+        found.add(duckdb.sql(f"SELECT count(*), {sums} FROM read_parquet('{files}')").fetchone())
+    return len(found) == 1
+
+
+def join() -> Row:
+    """Many keys."""
+    return beside(int(os.environ.get(ROWS, "1_000_000")), 20_000, sparks=True)
+
+
+def join_few() -> Row:
+    """Three keys."""
+    return beside(min(int(os.environ.get(ROWS, "1_000_000")), 400_000), 3, sparks=False)
