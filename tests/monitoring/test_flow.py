@@ -207,6 +207,19 @@ def test_windows_of_time_are_cut_where_the_baseline_ends(tables: DeltaTables) ->
     assert [each.window for each in weekly.drift][:2] == ["2013-01-21", "2013-01-28"]
 
 
+def test_numbers_that_one_source_has_with_fewer_digits_have_not_drifted(tables: DeltaTables) -> None:
+    """Endpoints keep what a model takes, which may be floats; the training set has doubles."""
+    random = np.random.default_rng(4)
+    table = pa.table({"batch": np.repeat([1, 2], 2_000), "gust": random.integers(0, 40, 4_000) * 1.15078})
+    table = table.append_column("score", pa.array(random.random(4_000)))
+    first, second = table.slice(0, 2_000), table.slice(2_000)
+    second = second.set_column(1, "gust", second["gust"].cast(pa.float32()))
+    sources = tables.write("doubles", first), tables.write("floats", second)
+    found = monitor(Monitoring(sources, ByValue("batch", (1,)), "digits", "tests", ("gust",)), tables, MemoryRegistry())
+    assert [each.verdict for each in found.drift] == [OK, OK]
+    assert max(each.psi for each in found.drift) < 0.1
+
+
 def test_labels_of_other_values_are_judged_by_the_positive_one(
     spec: Monitoring, tables: DeltaTables, result: Monitored
 ) -> None:

@@ -64,7 +64,8 @@ def prepared(spec: Monitoring, tables: Tables) -> Prepared:
     Raises:
         DataError: a column is missing or of a type that cannot be watched, or the baseline is empty.
     """
-    chosen = [_chosen(spec, tables, source) for source in spec.sources]
+    floats = _floats(spec, tables)
+    chosen = [_chosen(spec, tables, source, floats) for source in spec.sources]
     rows = reduce(lambda one, more: one.unionByName(more), chosen)
     columns = _watched(spec)
     ends, sample = _baseline(spec, rows, len(columns))
@@ -84,7 +85,17 @@ def _watched(spec: Monitoring) -> dict[str, str | None]:
     return plain | {f"length({name})": name for name in spec.lengths}
 
 
-def _chosen(spec: Monitoring, tables: Tables, source: TableRef) -> DataFrame:
+def _floats(spec: Monitoring, tables: Tables) -> frozenset[str]:
+    """The columns that one source at least has as floats.
+
+    An endpoint keeps what its model takes. As doubles such numbers lie beside those that they came from, and beside the
+    bins that are made of them: all sources are looked at with the digits of a float.
+    """
+    kinds = (tables.read(source).dtypes for source in spec.sources)
+    return frozenset(name for each in kinds for name, kind in each if kind == "float")
+
+
+def _chosen(spec: Monitoring, tables: Tables, source: TableRef, floats: frozenset[str]) -> DataFrame:
     """The window first, then slicings, then the columns by their place, then score and label."""
     part = tables.read(source)
     kinds = dict(part.dtypes)
@@ -94,7 +105,8 @@ def _chosen(spec: Monitoring, tables: Tables, source: TableRef) -> DataFrame:
     _check(spec, kinds, str(source))
     columns = [tag_window(spec.windows, kinds[spec.windows.column]).alias(_WINDOW), *_slicings(spec)]
     for place, (name, text) in enumerate(_watched(spec).items()):
-        columns.append(_value(name, text, kinds).alias(str(place)))
+        value = _value(name, text, kinds)
+        columns.append((value.cast("float").cast("double") if name in floats else value).alias(str(place)))
     columns.append(column_named(spec.score).cast("double").alias(_SCORE))
     if spec.label:
         columns.append(_label(spec, kinds[spec.label]).alias(_LABEL))
