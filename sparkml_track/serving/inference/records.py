@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from typing import Any
 
 __all__ = ["Predictions", "Record", "decoded", "encoded", "line_of"]
@@ -65,9 +66,17 @@ class Record:
     predictions: Predictions | None = field(default=None)
 
 
+_FIELDS = tuple(each.name for each in fields_of(Record))
+_OF_PREDICTIONS = tuple(each.name for each in fields_of(Predictions))
+
+
 def encoded(record: Record) -> bytes:
     """The JSON of a record."""
-    return json.dumps(asdict(record), separators=(",", ":"), default=str).encode("utf-8", "replace")
+    # Not by ``asdict``, which copies every value of every column.
+    fields = {name: getattr(record, name) for name in _FIELDS}
+    if record.predictions is not None:
+        fields["predictions"] = {name: getattr(record.predictions, name) for name in _OF_PREDICTIONS}
+    return json.dumps(fields, separators=(",", ":"), default=str).encode("utf-8", "replace")
 
 
 def line_of(number: int, body: bytes) -> bytes:
