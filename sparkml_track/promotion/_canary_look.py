@@ -67,15 +67,17 @@ def look(spec: Canary, who: Rivals, served: pa.Table, labelled: Labelled) -> Jud
     Args:
         spec: when it is enough.
         who: the versions.
-        served: with ``model_version``, ``score`` and the columns to find labels by, as inference tables have them. Of
-            several rows of one version with one key the first counts. Rows without a score are left out.
+        served: with ``model_version``, ``score``, ``scored_at`` and the columns to find labels by, as inference tables
+            have them. Of several rows of one version with one key the first counts. Rows without a score are left out,
+            and so are those of the champion from before the challenger's first one and from after its last one: other
+            days have other rows.
         labelled: what came of it.
 
     Raises:
         DataError: columns are missing, keys have several labels, or scores are no probabilities.
     """
     _check(served, labelled)
-    joined = _joined(served, labelled)
+    joined = _joined(_same_time(served, who), labelled)
     return judge(spec, _seen(joined, who.champion, labelled), _seen(joined, who.challenger, labelled))
 
 
@@ -102,7 +104,7 @@ def settle(registry: Registry, who: Rivals, judged: Judged) -> bool:
 
 def _check(served: pa.Table, labelled: Labelled) -> None:
     for what, table, columns in (
-        ("the served rows have", served, (*labelled.on, "model_version", "score")),
+        ("the served rows have", served, (*labelled.on, "model_version", "score", "scored_at")),
         ("the labels have", labelled.table, (*labelled.on, labelled.label)),
     ):
         missing = [name for name in columns if name not in table.column_names]
@@ -114,6 +116,16 @@ def _check(served: pa.Table, labelled: Labelled) -> None:
         raise DataError(
             f"{twice} rows of the labels have a key ({', '.join(labelled.on)}) that another one has: give one"
         )
+
+
+def _same_time(served: pa.Table, who: Rivals) -> pa.Table:
+    """The rows from the time in which the challenger was served."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(served.filter(pc.field("model_version") == who.challenger.version)["scored_at"]).as_py()
+    if ends["min"] is None:
+        return served.filter(pc.field("model_version") == who.champion.version)
+    return served.filter((pc.field("scored_at") >= ends["min"]) & (pc.field("scored_at") <= ends["max"]))
 
 
 def _joined(served: pa.Table, labelled: Labelled) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -125,9 +126,10 @@ def registry() -> MemoryRegistry:
     return registry
 
 
-def served(*parts: tuple[int, Seen]) -> pa.Table:
-    columns = {"flight": [], "model_version": [], "score": []}  # type: dict[str, list[Any]]
-    for number, rows in parts:
+def served(*parts: tuple[int, Seen], days: tuple[int, ...] = (1, 1)) -> pa.Table:
+    columns = {"flight": [], "model_version": [], "score": [], "scored_at": []}  # type: dict[str, list[Any]]
+    for (number, rows), day in zip(parts, days, strict=False):
+        columns["scored_at"] += [datetime(2013, 12, day, tzinfo=UTC)] * len(rows.keys)
         columns["flight"] += [int(key) for key in rows.keys]
         columns["model_version"] += [number] * len(rows.keys)
         columns["score"] += list(rows.scores)
@@ -161,6 +163,15 @@ def test_a_challenger_that_harms_is_withdrawn(registry: MemoryRegistry) -> None:
     assert (made.what, registry.tags(who.challenger)["sparkml.approval"]) == ("withdrawn by canary", "withdrawn")
 
 
+def test_the_champion_is_looked_at_in_the_challengers_time_alone(registry: MemoryRegistry) -> None:
+    """What it served in easier weeks says nothing of these."""
+    before, during = STRONG, seen(3000, 0.1, 4, first=20_000)
+    rows = served((1, before), (1, during), (2, WEAK), days=(1, 2, 2))
+    judged = look(SPEC, rivals(registry, NAME), rows, labelled(before, during, WEAK))
+    assert judged.champion == pytest.approx(log_loss(during.labels, during.scores))
+    assert judged.state == WAIT
+
+
 def test_labels_that_are_not_there_yet_leave_everything(registry: MemoryRegistry) -> None:
     who, rows = rivals(registry, NAME), served((1, WEAK), (2, STRONG))
     some = labelled(WEAK)
@@ -173,6 +184,7 @@ def test_labels_that_are_not_there_yet_leave_everything(registry: MemoryRegistry
 
 def test_a_row_that_was_asked_twice_counts_once_and_one_without_a_score_not(registry: MemoryRegistry) -> None:
     rows = pa.table({"flight": [1, 1, 2, 3], "model_version": [2, 2, 2, 1], "score": [0.5, 0.9, None, 0.5]})
+    rows = rows.append_column("scored_at", pa.array([datetime(2013, 12, 1, tzinfo=UTC)] * 4))
     labels = Labelled(pa.table({"flight": pa.array([1, 2, 3], pa.int32()), "late": [1, 1, 0]}), ("flight",), "late")
     judged = look(SPEC, rivals(registry, NAME), rows, labels)
     assert (judged.rows, judged.challenger) == (1, pytest.approx(np.log(2)))

@@ -69,5 +69,5 @@ def _served(tables: Tables, prefix: str, on: list[str]) -> pa.Table:
         raise InvalidInput(
             f"there is no table {prefix}_rows in the home; serve the model, or name what they begin with"
         )
-    parts = [tables.to_arrow(name, [*on, "model_version", "score"]) for name in names]
+    parts = [tables.to_arrow(name, [*on, "model_version", "score", "scored_at"]) for name in names]
     return pa.concat_tables(parts, promote_options="permissive")

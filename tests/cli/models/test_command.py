@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,7 @@ def test_a_canary_is_looked_at_until_it_decides(call: Call, registry: MlflowRegi
     options = ("--served", "delay", "--labels", "outcomes", "--on", "flight", "--label", "late", "--apply")
     assert "there is no table delay_rows" in call("canary", "delay", *options)[2]
     served = {"flight": np.arange(600), "model_version": [1] * 600, "score": [0.5] * 600}
+    served["scored_at"] = [datetime(2013, 12, 1, tzinfo=UTC)] * 600
     tables.write("delay_rows", pa.table(served))
     assert call("canary", "delay", *options)[1].startswith("wait delay version 2: 0 rows of the challenger and 600 of")
     tables.write("delay_shadow", pa.table(served | {"model_version": [2] * 600, "score": 0.4 + 0.2 * labels}))
