@@ -23,7 +23,7 @@ from sparkml_track.pipeline.steps.score import ScoresWritten, score_split
 from sparkml_track.pipeline.training_set import watchable_columns
 from sparkml_track.refs import TableRef
 
-__all__ = ["Watched", "monitor"]
+__all__ = ["Watched", "monitor", "standing_of"]
 
 _SHOWN = 8  # alarms
 
@@ -84,7 +84,7 @@ def monitor(project: Project) -> Watched:
     spec = _spec(project, section)
     done = monitoring.monitor(spec, project.tables(project.session()), project.registry())
     _attempt(project).unlink(missing_ok=True)
-    watched = _watched(done, _standing(done, spec.score, section.limits))
+    watched = _watched(done, standing_of(done, spec.score, section.limits))
     project.keep(watched)
     ways = section.notify.ways(project.settings.file.absolute().parent)
     system = SystemTables(project.settings.home.system, project.plain_tables())
@@ -163,7 +163,14 @@ def _slice(each: monitoring.Drift) -> str:
     return "" if each.slice_key is None else f" where {each.slice_key} is {each.slice_value}"
 
 
-def _standing(done: monitoring.Monitored, score: str, limits: Sequence[str]) -> Standing:
+def standing_of(done: monitoring.Monitored, score: str, limits: Sequence[str]) -> Standing:
+    """What a monitoring run says, for whoever acts on it.
+
+    Args:
+        done: the run.
+        score: the column of the scores.
+        limits: conditions on the quality of the last window that has labels.
+    """
     judged = dict(_limits(done, limits))
     return Standing(
         run=done.id,
