@@ -2,7 +2,7 @@
 
 scripts/bench lifecycle [--only NAME ...] [--rows N]
 
---rows is of the rows ``join``.
+--rows is of all but ``serving``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 
 from lifecycle_join import ROWS, join, join_few
 from lifecycle_monitoring import monitoring
+from lifecycle_scoring import scoring
 from lifecycle_serving import serving
 from rows import main
 
@@ -20,4 +21,5 @@ if __name__ == "__main__":
         place = sys.argv.index("--rows")
         os.environ[ROWS] = sys.argv[place + 1]
         del sys.argv[place : place + 2]
-    main(__doc__, __file__, {"join": join, "join few": join_few, "monitoring": monitoring, "serving": serving}, {})
+    rows = {"join": join, "join few": join_few, "scoring": scoring, "monitoring": monitoring, "serving": serving}
+    main(__doc__, __file__, rows, {})
