@@ -9,6 +9,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -341,19 +342,23 @@ def test_a_disk_that_hangs_holds_up_no_more_than_a_request_may_take(
         until(lambda: ask(served.url, rows()).status == 200)
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """The kernel refuses to let a file grow beyond a page, in the middle of a write."""
+    """The kernel refuses to let a file grow beyond a page, in the middle of a write; pytest's own log too."""
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_write_that_the_disk_ends_half_way_leaves_nothing_of_it(tmp_path: Path, small_files: None) -> None:
+def test_a_write_that_the_disk_ends_half_way_leaves_nothing_of_it(tmp_path: Path) -> None:
     spool = Spool(held := claim(tmp_path), 10**9)
-    kept = [spool.append(encoded(record(str(n), wind=1.0, text="x" * 200))).result(120) for n in range(20)]
+    bodies = [encoded(record(str(n), wind=1.0, text="x" * 200)) for n in range(20)]
+    with small_files():
+        kept = [spool.append(body).result(120) for body in bodies]
     assert any(kept) and not all(kept)
     assert spool.dropped == kept.count(False)
     found = [each.request_id for path in segments_of(held.folder) for _, each in records_of(path)]
