@@ -20,7 +20,7 @@ from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import State
 from tests.clusters import Cluster, application, cluster, descendants, spark_home, wait_until
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.alone, pytest.mark.slow]
 
 # What a user has: an objective beside a script that is in nobody's sys.path but the driver's.
 OBJECTIVE = """

@@ -17,7 +17,7 @@ from sparkml_track.errors import SetupError, SlotsLost
 from sparkml_track.executors import Work, open_executor
 from tests.clusters import alive, cluster
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.alone, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.clusters import alive, wait_until
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.alone, pytest.mark.slow]
 
 # In a process of its own: a JVM is killed. Trial 2 waits until that has happened, and not when it is tried again.
 SCRIPT = """

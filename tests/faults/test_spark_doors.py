@@ -35,7 +35,7 @@ from tests.clusters import Cluster, application, cluster, wait_until
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.spark, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(400)]
 MEMORY = st.Tracking(uri="memory:")
 
 

@@ -76,6 +76,7 @@ def settings(made: Plan, hosts: Cluster, server: TrackingServer, folder: Path) -
 
 
 @pytest.mark.spark
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(BOUND + 120)
 def test_whatever_dies_each_trial_counts_once(
