@@ -14,10 +14,11 @@ _failures  what a failed job says
 
 from __future__ import annotations
 
+from sparkml_track.scored import ADDED
 from sparkml_track.scoring._flow import score
 from sparkml_track.scoring._follow import score_new, score_stream
 from sparkml_track.scoring._frame import score_frame
-from sparkml_track.scoring._spec import ADDED, Follow, Followed, Period, Scored, Scoring
+from sparkml_track.scoring._spec import Follow, Followed, Period, Scored, Scoring
 
 __all__ = [
     "ADDED",

@@ -10,9 +10,10 @@ from sparkml_track import schema
 from sparkml_track.errors import DataError
 from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Registry, Run
+from sparkml_track.scored import free_names
 from sparkml_track.scoring import _worker
 from sparkml_track.scoring._failures import translated
-from sparkml_track.scoring._prepared import FIRST, added_names, chosen, column_of, pinned, prepared, scored_rows
+from sparkml_track.scoring._prepared import FIRST, chosen, column_of, pinned, prepared, scored_rows
 from sparkml_track.scoring._spec import Scored, Scoring
 from sparkml_track.tables import Tables
 
@@ -59,7 +60,7 @@ def score(spec: Scoring, tables: Tables, registry: Registry) -> Scored:
         )
         total, bad = _counts(tables, table, work.problem)
     run_id = registry.record(_run(spec, model, table, (total, bad), numbers, started))
-    names = added_names(work.keep)
+    names = free_names(work.keep)
     return Scored(table, model, run_id, total, bad, time.time() - started, names)
 
 

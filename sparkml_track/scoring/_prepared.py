@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sparkml_track.errors import DataError, RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import Registry, Signature
+from sparkml_track.scored import ADDED, free_names
 from sparkml_track.scoring import _worker
 from sparkml_track.scoring._drift import check_columns
 from sparkml_track.scoring._numbers import numbers_of
 from sparkml_track.scoring._shipping import by_value, pack
-from sparkml_track.scoring._spec import ADDED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-__all__ = ["FIRST", "Asked", "added_names", "chosen", "column_of", "pinned", "prepared", "scored_rows"]
+__all__ = ["FIRST", "Asked", "chosen", "column_of", "pinned", "prepared", "scored_rows"]
 
 FIRST = 100  # rows that a model is tried on before anything is written
 
@@ -110,7 +110,7 @@ def _work(
 ) -> _worker.Work:
     import pyarrow as pa
 
-    names = added_names(asked.keep or rows.columns)
+    names = free_names(asked.keep or rows.columns)
     constants = {
         "model_name": pa.scalar(model.name),
         "model_version": pa.scalar(model.version),
@@ -130,19 +130,6 @@ def _work(
         names["problem"],
         width,
     )
-
-
-def added_names(columns: Iterable[str]) -> dict[str, str]:
-    """The names of the columns that scoring adds beside these: theirs, with "_" where a column has it already."""
-    taken = {name.lower() for name in columns}
-    names = {}
-    for name in ADDED:
-        free = name
-        while free in taken:
-            free += "_"
-        taken.add(free)
-        names[name] = free
-    return names
 
 
 def scored_rows(rows: DataFrame, work: _worker.Work) -> DataFrame:

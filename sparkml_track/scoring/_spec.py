@@ -10,17 +10,7 @@ from sparkml_track.errors import SpecError
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.registries import ALIAS_CHAMPION
 
-__all__ = ["ADDED", "Follow", "Followed", "Period", "Scored", "Scoring"]
-
-#: Columns that scoring adds, with their Spark types, in order. Beside a column of that name they get a "_" at the end.
-ADDED = {
-    "score": "double",  # probability of the second class, or the prediction; null in a bad row; several are an array
-    "problem": "string",  # why there is no score; null in a good row
-    "model_name": "string",
-    "model_version": "long",
-    "run_id": "string",  # of the run that made the model
-    "scored_at": "timestamp",
-}
+__all__ = ["Follow", "Followed", "Period", "Scored", "Scoring"]
 
 
 @dataclass(frozen=True, slots=True)

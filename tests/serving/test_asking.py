@@ -13,9 +13,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from sparkml_track.scoring import ADDED as SCORING_ADDED
 from sparkml_track.scoring._worker import Work, score_batches
-from sparkml_track.serving.inference.arrow import ADDED
 from sparkml_track.serving.models.asking import NO_NUMBER, Question, ask
 from sparkml_track.serving.protocol.columns import Input, typed
 
@@ -58,10 +56,6 @@ def test_scores_and_problems_are_those_of_batch_scoring(model: Any, method: str)
     scores, problems = batch(model, method)
     assert answered.problems == problems
     assert answered.scores == pytest.approx(scores)
-
-
-def test_what_is_added_is_what_batch_scoring_adds() -> None:
-    assert list(ADDED.items()) == list(SCORING_ADDED.items())
 
 
 def test_a_row_that_the_model_refuses_costs_no_other_row() -> None:

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.errors import DataError, SetupError, TableError
-from sparkml_track.scoring._prepared import added_names
+from sparkml_track.scored import ADDED
 from sparkml_track.serving import Limits, Recording, serve
-from sparkml_track.serving.inference.arrow import ADDED, _free_names, prediction_rows
+from sparkml_track.serving.inference.arrow import prediction_rows
 from sparkml_track.serving.inference.flushing import Recorder
 from sparkml_track.serving.inference.records import Predictions, Record, decoded, encoded, line_of
 from sparkml_track.serving.inference.segments import records_of, segments_of
@@ -134,11 +134,6 @@ def test_a_share_is_kept(tmp_path: Path, tables: DeltaTables) -> None:
     kept = tables.to_arrow(NAMES[0])
     assert 5 < kept.num_rows < 35
     assert set(kept["sampling_fraction"].to_pylist()) == {0.5}
-
-
-def test_names_that_inputs_have_too_are_those_that_batch_scoring_gives() -> None:
-    for columns in (["wind"], ["Score", "score_"], ["problem", "run_id", "RUN_ID_"]):
-        assert _free_names(columns, ADDED) == added_names(columns)
 
 
 # -------------------------------------------------------------------------------------------------- once each

@@ -15,10 +15,11 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
+from sparkml_track.scored import ADDED, free_names
 from sparkml_track.serving.inference.records import Predictions, Record
 from sparkml_track.serving.models.routing import SHADOW
 
-__all__ = ["ADDED", "PAYLOAD", "TABLES", "Rows", "payload_rows", "prediction_rows", "simple_kind"]
+__all__ = ["PAYLOAD", "TABLES", "Rows", "payload_rows", "prediction_rows", "simple_kind"]
 
 #: What the names of the tables end with.
 TABLES = ("payload", "rows", "shadow")
@@ -40,15 +41,6 @@ PAYLOAD = {
 }
 #: What a row has of its request.
 _OWN = {"request_id": "string", "client_request_id": "string", "row": "long", "alias": "string", "role": "string"}
-#: What scoring adds to rows.
-ADDED = {
-    "score": "double",
-    "problem": "string",
-    "model_name": "string",
-    "model_version": "long",
-    "run_id": "string",
-    "scored_at": "timestamp",
-}
 #: Delta's names of the types of requests, where they differ.
 _DELTA = {"datetime": "timestamp"}
 _SCORES = "array<double>"
@@ -134,22 +126,10 @@ def _columns(
         "scored_at": [datetime.fromtimestamp(milliseconds / 1000, UTC)] * count,
     }
     types = {**_OWN, **ADDED, "score": _SCORES if lists else "double"}
-    names = _free_names(kinds, types)
+    names = free_names(kinds, types)
     before, after = ([name for name in part if name in types] for part in (_OWN, ADDED))
     ordered = {**{names[n]: own[n] for n in before}, **columns, **{names[n]: own[n] for n in after}}
     return ordered, {names[n]: types[n] for n in before} | kinds | {names[n]: types[n] for n in after}
-
-
-def _free_names(columns: Iterable[str], added: Iterable[str]) -> dict[str, str]:
-    """The names that ours get beside these: theirs, with "_" where a column has it already; as batch scoring does."""
-    taken, names = {name.lower() for name in columns}, {}
-    for name in added:
-        free = name
-        while free in taken:
-            free += "_"
-        taken.add(free)
-        names[name] = free
-    return names
 
 
 def _there(name: str, kinds: Mapping[str, str]) -> str:
