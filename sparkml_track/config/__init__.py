@@ -3,6 +3,7 @@
 yaml      the core schema of YAML 1.2, with the line of every value
 messages  what is wrong, in sentences
 sections  the sections and their defaults
+reading   a file that is one section
 alerts    files of alerts
 jobs      what must hold between the tasks of a job
 serving   files of endpoints

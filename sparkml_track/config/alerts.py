@@ -6,17 +6,15 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_core import to_json
+from pydantic import AfterValidator, Field
 
 from sparkml_track.catalog.alerts.alert import Alert
 from sparkml_track.catalog.alerts.condition import parse_condition
 from sparkml_track.catalog.queries.saved import SavedQuery, read_saved
-from sparkml_track.config.messages import complaints
+from sparkml_track.config.reading import read_section
 from sparkml_track.config.sections.fields import Options, Seconds, Section
 from sparkml_track.config.sections.notify import NotifySettings
-from sparkml_track.config.yaml import read
-from sparkml_track.errors import ConfigError, InvalidInput
+from sparkml_track.errors import InvalidInput
 
 __all__ = ["alert_names", "load_alert"]
 
@@ -69,17 +67,7 @@ def load_alert(folder: Path, name: str) -> Alert:
     if name not in known or not _NAME.fullmatch(name):
         raise InvalidInput(f"there is no alert {name!r} in {folder}; there are: {', '.join(known) or 'none'}")
     file = folder / f"{name}.yaml"
-    try:
-        document = read(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    problems = list(document.problems)
-    if not problems:
-        try:
-            return _alert(name, AlertSettings.model_validate_json(to_json(document.value)), folder)
-        except ValidationError as error:
-            problems = [(document.line(path), said) for path, said in complaints(error, AlertSettings, document)]
-    raise ConfigError(*(f"{file}:{line}: {sentence}" for line, sentence in sorted(problems)))
+    return _alert(name, read_section(file, AlertSettings), folder)
 
 
 def _alert(name: str, made: AlertSettings, folder: Path) -> Alert:

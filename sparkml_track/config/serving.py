@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_core import to_json
+from pydantic import Field
 
-from sparkml_track.config.messages import complaints
+from sparkml_track.config.reading import read_section
 from sparkml_track.config.sections.fields import Positive, Seconds, Section, Text, matching
-from sparkml_track.config.yaml import read
-from sparkml_track.errors import ConfigError, SetupError, SpecError
+from sparkml_track.errors import SetupError, SpecError
 from sparkml_track.home import Home
 from sparkml_track.serving import Limits, Recording, Serving, table_prefix
 
@@ -142,19 +140,8 @@ def read_endpoint(file: Path | None) -> EndpointFile:
     """
     if file is None:
         return EndpointFile(EndpointSettings(), Path())
-    try:
-        document = read(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    problems = list(document.problems)
-    if not problems:
-        try:
-            # A file of comments alone says nothing, which is what the defaults are for.
-            made = EndpointSettings.model_validate_json(to_json({} if document.value is None else document.value))
-            return EndpointFile(made, file.absolute().parent)
-        except ValidationError as error:
-            problems = [(document.line(path), said) for path, said in complaints(error, EndpointSettings, document)]
-    raise ConfigError(*(f"{file}:{line}: {sentence}" for line, sentence in sorted(problems)))
+    # A file of comments alone says nothing, which is what the defaults are for.
+    return EndpointFile(read_section(file, EndpointSettings, {}), file.absolute().parent)
 
 
 def endpoint_of(model: str, found: EndpointFile) -> Serving:
