@@ -4,10 +4,7 @@ __main__  as ``python -m sparkml_track.cli``
 app     the commands together, and ``main``
 guard   how a command ends: one message and an exit code
 console  what a command says while it works
-steps   the commands of a config file
-scoring  the command ``score``
-features  the step of that name, and what else is done with features: audit
-retrain  a sweep that monitoring calls for
+steps   the commands of a config file: run, its steps, features, score, retrain
 runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  MLflow's UI
@@ -17,7 +14,6 @@ jobs    tasks that wait for each other
 pipeline  tables made from tables: run, show
 alert   queries whose answers are watched
 catalog  what tables there are, and lineage
-features_publish  feature tables into an online store
 models  registered models: versions, cards, approval, rollback
 guide   the pages of ``guides/``
 """

@@ -17,25 +17,14 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import (
-    alert,
-    catalog,
-    features,
-    features_publish,
-    guide,
-    pipeline,
-    retrain,
-    runs,
-    scoring,
-    server,
-    steps,
-    sweeps,
-)
+from sparkml_track.cli import alert, catalog, guide, pipeline, runs, server, sweeps
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.models import command as models
 from sparkml_track.cli.serving import command as serving
 from sparkml_track.cli.sql import command as sql
+from sparkml_track.cli.steps import command as steps
+from sparkml_track.cli.steps import features, retraining, scoring
 
 __all__ = ["app", "job", "main"]
 
@@ -50,7 +39,7 @@ app = typer.Typer(
 steps.register(app)
 scoring.register(app)
 features.register(app)
-retrain.register(app)
+retraining.register(app)
 sweeps.register(app)
 runs.register(app)
 server.register(app)
@@ -62,7 +51,6 @@ alert.register(app)
 jobs.register(app)
 scheduling.register(app)
 pipeline.register(app)
-features_publish.register(app)
 guide.register(app)
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sparkml_track.cli.console import print_table
 from sparkml_track.cli.guard import guarded
-from sparkml_track.cli.steps import run_steps
+from sparkml_track.cli.steps.command import run_steps
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import InvalidInput, SparkmlError, SpecError
 from sparkml_track.home import Home

@@ -20,7 +20,7 @@ import pytest
 import sparkml_track as st
 from sparkml_track.cli import server
 from sparkml_track.cli.app import main
-from sparkml_track.cli.steps import STEPS
+from sparkml_track.cli.steps.command import STEPS
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
 

@@ -1,4 +1,4 @@
-"""The step ``features``, and the commands of its group: ``features audit``."""
+"""The step ``features``, and the commands of its group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkml_track.cli.guard import guarded
-from sparkml_track.cli.steps import STEPS, run_one
+from sparkml_track.cli.steps.command import STEPS, run_one
+from sparkml_track.cli.steps.publishing import publish
 from sparkml_track.config.settings import load
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(help=STEPS["features"], invoke_without_command=True)
     group.callback()(guarded(features))
-    group.command("audit")(guarded(audit))
+    for command in (audit, publish):
+        group.command()(guarded(command))
     app.add_typer(group, name="features")
 
 

@@ -9,24 +9,14 @@ from typing import Annotated
 
 import typer
 
-from sparkml_track.cli.guard import guarded
 from sparkml_track.config.settings import load
 from sparkml_track.home import Home
 from sparkml_track.readable import duration
 
-__all__ = ["register"]
+__all__ = ["publish"]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command, to the group ``features`` that is there already."""
-    group = next((each.typer_instance for each in app.registered_groups if each.name == "features"), None)
-    if group is None:
-        group = typer.Typer(help="Feature tables.", no_args_is_help=True)
-        app.add_typer(group, name="features")
-    group.command("publish")(guarded(publish))
-
-
-def publish(  # options of a command
+def publish(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of a feature table.")],
     to: Annotated[
         str,

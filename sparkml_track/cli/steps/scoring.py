@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sparkml_track.cli.guard import guarded
-from sparkml_track.cli.steps import STEPS, Config, run_steps
+from sparkml_track.cli.steps.command import STEPS, Config, run_steps
 from sparkml_track.config.settings import load
 from sparkml_track.errors import ConfigError, InvalidInput
 

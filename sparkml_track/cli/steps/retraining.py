@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparkml_track.cli.guard import guarded
-from sparkml_track.cli.steps import show_facts
+from sparkml_track.cli.steps.command import show_facts
 from sparkml_track.config.settings import load
 
 __all__ = ["register"]

@@ -1,0 +1,8 @@
+"""The commands of a config file.
+
+command     ``run``, and the steps that have no options of their own
+features    the step ``features``, and what else is done with features: ``features audit``, ``features publish``
+publishing  the command ``features publish``
+scoring     the step ``score``, also of rows as they come
+retraining  the command ``retrain``
+"""
