@@ -133,7 +133,8 @@ def judge(spec: Canary, champion: Seen, challenger: Seen) -> Judged:
         challenger: its rows.
 
     Raises:
-        DataError: scores or labels that are no finite numbers, or labels beside 0 and 1 with a log loss.
+        DataError: scores or labels that are no finite numbers; with a log loss also scores that are no probabilities,
+            and labels beside 0 and 1.
     """
     loss = LOSSES[spec.loss]
     _check(spec, champion)
@@ -189,9 +190,16 @@ def _check(spec: Canary, seen: Seen) -> None:
     for name, values in (("scores", seen.scores), ("labels", seen.labels)):
         if not np.isfinite(values).all():
             raise DataError(f"{int((~np.isfinite(values)).sum())} {name} are not finite numbers; leave such rows out")
-    if spec.loss == "log_loss" and not np.isin(seen.labels, (0, 1)).all():
-        odd = seen.labels[~np.isin(seen.labels, (0, 1))][0]
-        raise DataError(f"a label is {odd:g}, log_loss takes 0 and 1; name another loss, or give such labels")
+    if spec.loss != "log_loss":
+        return
+    for name, values, good, allowed in (
+        ("score", seen.scores, (seen.scores >= 0) & (seen.scores <= 1), "probabilities"),
+        ("label", seen.labels, np.isin(seen.labels, (0, 1)), "0 and 1"),
+    ):
+        if not good.all():
+            raise DataError(
+                f"a {name} is {values[~good][0]:g}, log_loss takes {allowed}; name another loss, or give such"
+            )
 
 
 def _mean(losses: Floats) -> float:

@@ -110,12 +110,27 @@ def _check(served: pa.Table, labelled: Labelled) -> None:
         missing = [name for name in columns if name not in table.column_names]
         if missing:
             raise DataError(f"{what} no column {', '.join(missing)}; they have {', '.join(table.column_names)}")
+    kinds = {
+        f"score of the served rows is {served.schema.field('score').type}, it must be numbers": served["score"],
+        f"{labelled.label} of the labels is {labelled.table.schema.field(labelled.label).type}, it must be numbers or "
+        "booleans": labelled.table[labelled.label],
+    }
+    for said, column in kinds.items():
+        if not _is_number(column.type):
+            raise DataError(said)
     keys = labelled.table.select(list(labelled.on))
     twice = len(keys) - len(keys.group_by(keys.column_names).aggregate([]))
     if twice:
         raise DataError(
             f"{twice} rows of the labels have a key ({', '.join(labelled.on)}) that another one has: give one"
         )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
+    return any(each(kind) for each in numbers)
 
 
 def _same_time(served: pa.Table, who: Rivals) -> pa.Table:
@@ -141,7 +156,12 @@ def _joined(served: pa.Table, labelled: Labelled) -> pa.Table:
     labels = labelled.table.select([*on, labelled.label]).rename_columns([*on, "_label"])
     labels = labels.set_column(len(on), "_label", labels["_label"].cast(pa.float64()))
     for place, name in enumerate(on):
-        labels = labels.set_column(place, name, labels[name].cast(rows.schema.field(name).type))
+        kind = rows.schema.field(name).type
+        try:
+            labels = labels.set_column(place, name, labels[name].cast(kind))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            said = f"{name} is {kind} in the served rows and {labels.schema.field(name).type} in the labels"
+            raise DataError(f"{said}, and not all of it can be made the same; give both in one type") from None
     return rows.join(labels.filter(pc.field("_label").is_valid()), on, join_type="inner")
 
 

@@ -12,7 +12,7 @@ from sparkml_track.readable import clock_time, number
 from sparkml_track.registries import Registry, Signature, VersionFacts
 from sparkml_track.schema import TAG_APPROVAL, TAG_DECIDED_BY, TAG_SWEEP, TAG_SWEEP_RUN, TAG_VERDICT, TAG_VERDICT_WHY
 
-__all__ = ["card", "card_of"]
+__all__ = ["card_of", "lasting_card_of"]
 
 _WHO = {"test": "this version", "champion": "the champion then"}  # by the first word of a figure's name
 _INPUTS = 60  # columns that are listed
@@ -20,23 +20,26 @@ _INPUTS = 60  # columns that are listed
 
 def card_of(registry: Registry, facts: VersionFacts) -> str:
     """The card of a version, with the signature from its checked files."""
-    return card(facts, registry.signature(facts.ref))
+    parts = [*_head(facts), *_stands(facts), *_measured(facts, registry.signature(facts.ref)), *_decided(facts)]
+    return "\n".join(parts) + "\n"
 
 
-def card(facts: VersionFacts, signature: Signature) -> str:
-    """The card from what is known.
+def lasting_card_of(registry: Registry, facts: VersionFacts) -> str:
+    """The part of the card that no decision and no alias changes later."""
+    return "\n".join([*_head(facts), *_measured(facts, registry.signature(facts.ref))]) + "\n"
 
-    Args:
-        facts: of the version.
-        signature: what it takes.
-    """
-    return "\n".join([*_head(facts), *_quality(facts), *_origin(facts), *_inputs(signature), *_decided(facts)]) + "\n"
+
+def _measured(facts: VersionFacts, signature: Signature) -> Iterator[str]:
+    yield from (*_quality(facts), *_origin(facts), *_inputs(signature))
 
 
 def _head(facts: VersionFacts) -> Iterator[str]:
     yield f"# {facts.ref.name}, version {facts.ref.version}"
     yield ""
     yield f"Registered {clock_time(facts.created)} by run `{facts.ref.run_id}`."
+
+
+def _stands(facts: VersionFacts) -> Iterator[str]:
     if facts.aliases:
         yield f"Aliases: {', '.join(facts.aliases)}."
     if stage := facts.tags.get(TAG_APPROVAL):

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from sparkml_track.errors import DataError, ObjectiveError, RegistryError, SparkmlError
-from sparkml_track.promotion._card import card_of
+from sparkml_track.promotion._card import lasting_card_of
 from sparkml_track.promotion._race import Race
 from sparkml_track.promotion._spec import Measured, Promotion, Recipe, Verdict
 from sparkml_track.refs import ModelRef
@@ -49,7 +49,7 @@ def register(spec: Promotion, recipe: Recipe, data: Mapping[str, Any], registry:
         again = cache(lambda other: _again(other, registry, recipe, test))
         settled = Race(spec, registry, again, candidate, baselines, known).run(champion)
     # MLflow's UI shows it beside the version.
-    registry.describe(ref, card_of(registry, registry.facts(ref)))
+    registry.describe(ref, lasting_card_of(registry, registry.facts(ref)))
     ends = (spec.metric, spec.direction, settled.alias, settled.reason, clock.seconds)
     return Verdict(candidate, settled.champion, baselines, *ends)
 

@@ -109,6 +109,8 @@ def test_scores_and_labels_that_are_none_are_named() -> None:
     good = Seen(keys, np.array([0.1, 0.9]), np.array([0.0, 1.0]))
     with pytest.raises(DataError, match="1 scores are not finite"):
         judge(SPEC, good, Seen(keys, np.array([0.1, np.nan]), good.labels))
+    with pytest.raises(DataError, match=r"a score is 1\.5, log_loss takes probabilities"):
+        judge(SPEC, good, Seen(keys, np.array([0.1, 1.5]), good.labels))
     with pytest.raises(DataError, match="a label is 7, log_loss takes 0 and 1"):
         judge(SPEC, good, Seen(keys, good.scores, np.array([0.0, 7.0])))
 
@@ -196,6 +198,15 @@ def test_what_cannot_be_looked_at_is_named(registry: MemoryRegistry) -> None:
         look(SPEC, who, rows, Labelled(pa.table({"flight": [1]}), ("flight",), "late"))
     with pytest.raises(DataError, match="2 rows of the labels have a key"):
         look(SPEC, who, rows, Labelled(pa.table({"flight": [1, 1, 1], "late": [1, 0, 1]}), ("flight",), "late"))
+    lists = rows.set_column(2, "score", pa.array([[0.5]] * len(rows)))
+    with pytest.raises(DataError, match="score of the served rows is list<item: double>, it must be numbers"):
+        look(SPEC, who, lists, labelled(WEAK))
+    words = Labelled(pa.table({"flight": [9000], "late": ["yes"]}), ("flight",), "late")
+    with pytest.raises(DataError, match="late of the labels is string, it must be numbers or booleans"):
+        look(SPEC, who, rows, words)
+    named = Labelled(pa.table({"flight": ["UA 1"], "late": [1]}), ("flight",), "late")
+    with pytest.raises(DataError, match="flight is int64 in the served rows and string in the labels"):
+        look(SPEC, who, rows, named)
     registry.drop_alias(NAME, "challenger")
     with pytest.raises(InvalidInput, match="has no challenger in memory:"):
         rivals(registry, NAME)

@@ -132,15 +132,21 @@ class ResultPlots:
         return plotly_figure(curves_of(self.curves_kept, self.goals[0]))
 
     def pareto(self, first: str | None = None, second: str | None = None) -> Figure:
-        """Two objectives against each other; the first two by default.
+        """Two objectives against each other; by default the first ones that are not named.
 
         Raises:
-            InvalidInput: the sweep has one objective.
+            InvalidInput: the sweep has one objective, or one is named twice.
         """
         if len(self.goals) < 2:
             raise InvalidInput(f"the sweep has one objective, {self.goals[0].metric}; a front needs two: see history()")
-        pair = self._place(first), 1 if second is None else self._place(second)
-        return plotly_figure(front_of(self.results, self.goals, pair))
+        named = [self._place(name) for name in (first, second) if name is not None]
+        if len(named) == 2 and named[0] == named[1]:
+            names = ", ".join(goal.metric for goal in self.goals)
+            raise InvalidInput(f"both are {first!r}; name two of {names}")
+        others = [place for place in range(len(self.goals)) if place not in named]
+        one = others.pop(0) if first is None else named[0]
+        other = others.pop(0) if second is None else named[-1]
+        return plotly_figure(front_of(self.results, self.goals, (one, other)))
 
     def _drawn(self, plot: Plot, metric: str | None) -> Figure:
         place = self._place(metric)

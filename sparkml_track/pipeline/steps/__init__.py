@@ -3,10 +3,10 @@
     prepare   the raw tables
     features  the feature tables and the training set
     sweep     the search
-    follow    rows scored as they come
     register  the best parameters refitted, compared and registered
     score     batch scoring with the pinned champion
     monitor   drift and quality, period by period
+    follow    rows scored as they come; not a step, for it may have no end
 
 A step gives a typed outcome, which is kept as JSON under ``<home>/steps/<project>``, so that the next step finds it, in
 the same process or another day. A step's module is imported when it runs.

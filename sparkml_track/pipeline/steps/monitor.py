@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sparkml_track import monitoring
@@ -132,7 +133,7 @@ def _labels(project: Project, section: LabelSettings | None) -> monitoring.Label
     return monitoring.Labels(table, section.keys, section.known_at, section.as_of)
 
 
-def _attempt(project: Project) -> Any:
+def _attempt(project: Project) -> Path:
     return project.settings.home.step(project.settings.name, "monitor-attempt")
 
 

@@ -52,6 +52,10 @@ def test_one_of_several_objectives_is_chosen_by_name() -> None:
     assert plots.history("seconds").layout.yaxis.title.text == "seconds"
     assert plots.history().layout.yaxis.title.text == "loss"
     assert [each.name for each in plots.pareto().data] == ["beaten by another trial", "Pareto front"]
+    assert plots.pareto("seconds").layout.title.text == "Pareto front: seconds and loss"
+    assert plots.pareto("loss", "seconds").layout.title.text == "Pareto front: loss and seconds"
+    with pytest.raises(InvalidInput, match="both are 'loss'; name two of loss, seconds"):
+        plots.pareto("loss", "loss")
     with pytest.raises(InvalidInput, match="no objective 'auc'; it has loss, seconds"):
         plots.history("auc")
     with pytest.raises(InvalidInput, match="has one objective, loss"):
