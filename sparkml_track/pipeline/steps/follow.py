@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
+import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.config.settings import Settings
-from sparkml_track.errors import ConfigError, DataError
+from sparkml_track.errors import ConfigError, DataError, InvalidInput, SparkmlError
 from sparkml_track.pipeline.project import Project
 from sparkml_track.scoring import Follow, Followed, score_new, score_stream
 
@@ -19,24 +20,36 @@ if TYPE_CHECKING:
 
 __all__ = ["follow"]
 
+_log = logging.getLogger(__name__)
+
 
 def follow(settings: Settings, every: float | None = None) -> Iterator[Followed]:
     """Scores what came since the last call, and yields what that was.
 
     Args:
         settings: with the section ``score.stream``.
-        every: seconds between looks, for ever; looks that find nothing yield nothing. None looks once.
+        every: seconds between looks, for ever; looks that find nothing yield nothing, and those that fail are logged and
+            made again. None looks once.
 
     Raises:
-        SparkmlError: as its subclasses say.
+        SparkmlError: as its subclasses say, at the first look; later only what the user wrote wrong.
     """
     project = Project(settings)
     try:
-        found = _look(project)
-        yield found
+        yield _look(project)
+        said = ""
         while every is not None:
-            threading.Event().wait(every)
-            found = _look(project)
+            time.sleep(every)
+            try:
+                found = _look(project)
+            except InvalidInput:
+                raise
+            except SparkmlError as error:
+                if str(error) != said:
+                    _log.warning("nothing was scored, and is tried again: %s", error)
+                said = str(error)
+                continue
+            said = ""
             if found.batches:
                 yield found
     finally:
