@@ -28,8 +28,8 @@ def follow(settings: Settings, every: float | None = None) -> Iterator[Followed]
 
     Args:
         settings: with the section ``score.stream``.
-        every: seconds between looks, for ever; looks that find nothing yield nothing, and those that fail are logged and
-            made again. None looks once.
+        every: seconds between looks, for ever; looks that find nothing yield nothing, and those that fail are logged
+            and made again. None looks once.
 
     Raises:
         SparkmlError: as its subclasses say, at the first look; later only what the user wrote wrong.
