@@ -90,10 +90,18 @@ def test_a_rollback_steps_over_what_was_withdrawn(registry: MemoryRegistry) -> N
     for ref in (first, second):
         promote(registry, ref)
     rollback(registry, NAME)
-    promote(registry, second, "again")
+    registry.set_alias(NAME, "champion", second.version)  # by a tool that knows nothing of it
     promote(registry, third)
-    assert rollback(registry, NAME) == (third, second)
-    assert rollback(registry, NAME) == (second, first)
+    assert rollback(registry, NAME) == (third, first)
+
+
+def test_a_way_back_that_goes_in_circles_ends(registry: MemoryRegistry) -> None:
+    first, second = (version(registry) for _ in range(2))
+    for ref in (first, second, first):
+        promote(registry, ref)
+    assert rollback(registry, NAME) == (first, second)
+    with pytest.raises(InvalidInput, match="no champion before delay version 2"):
+        rollback(registry, NAME)
 
 
 def test_the_gate_leaves_a_way_back(registry: MemoryRegistry) -> None:
