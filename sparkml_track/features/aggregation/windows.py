@@ -12,19 +12,10 @@ __all__ = ["ExpandingWindow", "RollingWindow", "SlidingWindow", "TumblingWindow"
 
 
 @dataclass(frozen=True, slots=True)
-class RollingWindow:
-    """What happened in (t - length, t]; it moves with every instant t.
-
-    Attributes:
-        length: elapsed time, like "7d", "12h", "30m", "45s".
-    """
+class _Lasting:
+    """A window of a length."""
 
     length: str
-
-    @property
-    def label(self) -> str:
-        """What stands behind the name of a feature."""
-        return self.length
 
     @property
     def long(self) -> timedelta:
@@ -37,7 +28,21 @@ class RollingWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class SlidingWindow:
+class RollingWindow(_Lasting):
+    """What happened in (t - length, t]; it moves with every instant t.
+
+    Attributes:
+        length: elapsed time, like "7d", "12h", "30m", "45s".
+    """
+
+    @property
+    def label(self) -> str:
+        """What stands behind the name of a feature."""
+        return self.length
+
+
+@dataclass(frozen=True, slots=True)
+class SlidingWindow(_Lasting):
     """What happened in [end - length, end), where ``end`` is the last multiple of ``every`` before or at t.
 
     Attributes:
@@ -46,7 +51,6 @@ class SlidingWindow:
         offset: moves the ends: five hours for days that end at midnight five hours west of Greenwich.
     """
 
-    length: str
     every: str
     offset: timedelta = timedelta()
 
@@ -54,15 +58,6 @@ class SlidingWindow:
     def label(self) -> str:
         """What stands behind the name of a feature."""
         return f"{self.length}_every_{self.every}"
-
-    @property
-    def long(self) -> timedelta:
-        """The length.
-
-        Raises:
-            DataError: the text is not one.
-        """
-        return parse_window(self.length)
 
     @property
     def step(self) -> timedelta:
@@ -75,7 +70,7 @@ class SlidingWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class TumblingWindow:
+class TumblingWindow(_Lasting):
     """The last whole stretch that has ended: a sliding window whose ends are as far apart as it is long.
 
     Attributes:
@@ -83,22 +78,12 @@ class TumblingWindow:
         offset: as for ``SlidingWindow``.
     """
 
-    length: str
     offset: timedelta = timedelta()
 
     @property
     def label(self) -> str:
         """What stands behind the name of a feature."""
         return f"last_{self.length}"
-
-    @property
-    def long(self) -> timedelta:
-        """The length.
-
-        Raises:
-            DataError: the text is not one.
-        """
-        return parse_window(self.length)
 
     @property
     def step(self) -> timedelta:
