@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -83,6 +84,16 @@ def s3(object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator
     object_server.fail()
     yield f"s3://{BUCKET}/{uuid.uuid4().hex}"
     object_server.fail()
+
+
+@pytest.fixture(autouse=True)
+def own_logger() -> Iterator[None]:
+    """The command line logs to stderr from then on; the next test, which may look at what is logged, must not."""
+    logger = logging.getLogger("sparkml_track")
+    level, rest = logger.level, (logger.propagate, list(logger.handlers))
+    yield
+    logger.setLevel(level)
+    logger.propagate, logger.handlers = rest
 
 
 @pytest.fixture(scope="session", autouse=True)
