@@ -2,6 +2,7 @@
 
 app       the applications that MLflow's command starts: ``--app-name sparkml``, ``--app-name sparkml-auth``
 endpoint  the endpoint
+lake      the dashboards, under the same roof
 ports     whether one can be had
 command   what starts a server: its arguments, its environment, its keys
 """

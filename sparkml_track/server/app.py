@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from flask import request
@@ -18,7 +19,10 @@ from mlflow.server.handlers import _add_static_prefix
 from sparkml_track.server.endpoint import METHOD, add_endpoint
 from sparkml_track.trackers.receiving import PATH
 
-__all__ = ["create_app", "create_auth_app"]
+__all__ = ["LAKE", "create_app", "create_auth_app"]
+
+#: In the environment: the project's folder, if there are to be dashboards.
+LAKE = "SPARKML_LAKE"
 
 
 def create_app() -> Any:
@@ -28,7 +32,7 @@ def create_app() -> Any:
         return flask_app
     from mlflow.server.fastapi_app import create_fastapi_app
 
-    return create_fastapi_app(flask_app)
+    return _with_lake(create_fastapi_app(flask_app))
 
 
 def create_auth_app() -> Any:
@@ -49,7 +53,15 @@ def create_auth_app() -> Any:
     # What the endpoint is asked before a sweep: any account may know.
     for method in ("GET", "HEAD"):
         auth.BEFORE_REQUEST_VALIDATORS[(_add_static_prefix(PATH), method)] = lambda: True
-    return auth.create_app(flask_app)
+    return _with_lake(auth.create_app(flask_app))
+
+
+def _with_lake(app: Any) -> Any:
+    if os.environ.get(LAKE):
+        from sparkml_track.server.lake import mount
+
+        mount(app, Path(os.environ[LAKE]))
+    return app
 
 
 def _with_endpoint() -> None:

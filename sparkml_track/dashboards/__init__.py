@@ -1,0 +1,21 @@
+"""Dashboards: what a home holds, as pages that marimo serves. What they show is made here, without a browser.
+
+    page     one page: its home, its links, what it shows where something is wrong
+    shipped  the pages there are, and how they hang together
+    blocks   pieces of HTML that several pages are made of
+    charts   figures that several pages are made of
+    stamps   what changed since the last look
+    kept     what was made of something, until that changes
+    runs     what pages show of sweeps and trials
+
+``pages/`` has the pages: marimo files, which hold layout alone.
+
+A page asks a function of a room for rows or figures, and lays them out. Nothing here writes.
+"""
+
+from __future__ import annotations
+
+from sparkml_track.dashboards.page import Page, open_page
+from sparkml_track.dashboards.shipped import SHIPPED, PageSpec
+
+__all__ = ["SHIPPED", "Page", "PageSpec", "open_page"]

@@ -1,0 +1,120 @@
+"""One page of the dashboards: the home that it shows, where its links lead, what stands where something is wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sparkml_track.adapters.mlflow.links import runs_link
+from sparkml_track.dashboards.blocks import STYLE, Markup, address, link, note
+from sparkml_track.dashboards.charts import on_page
+from sparkml_track.dashboards.kept import Kept
+from sparkml_track.dashboards.shipped import SHIPPED
+from sparkml_track.dashboards.stamps import Kind, Stamp, stamp
+from sparkml_track.errors import SparkmlError
+from sparkml_track.home import Home
+
+__all__ = ["Page", "open_page"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that somebody looks at.
+
+    Attributes:
+        name: one of ``SHIPPED``, or of the project's own.
+        home: what it shows.
+        query: of its address.
+        viewer: who looks at it; "" where there are no accounts.
+        kept: what was made before; shared by all pages of this process that show this home.
+    """
+
+    name: str
+    home: Home
+    query: Mapping[str, str] = field(default_factory=dict)
+    viewer: str = ""
+    kept: Kept = field(default_factory=Kept)
+
+    def head(self, title: str = "", about: str = "") -> Any:
+        """The way to the other pages, the title, and what is shown."""
+        known = {page.name: page for page in SHIPPED}
+        title = title or (known[self.name].title if self.name in known else self.name)
+        about = about or (known[self.name].about if self.name in known else "")
+        current = Markup(' aria-current="page"')
+        one = Markup('<a href="{}"{}>{}</a>')
+        offered = [page for page in SHIPPED if page.listed or page.name == self.name]
+        links = [one.format(address(p.name), current if p.name == self.name else "", p.title) for p in offered]
+        links.append(one.format("../../", "", "MLflow"))
+        nav = Markup('<nav class="sk-nav" aria-label="Pages">{}</nav>').format(Markup().join(links))
+        place = Markup("{} · {}").format(about, self.home.place)
+        return html(STYLE + nav + Markup('<div class="sk-head"><h1>{}</h1><p>{}</p></div>').format(title, place))
+
+    def shown(self, make: Callable[[], object]) -> Any:
+        """What ``make`` gives, to be shown; where it raises, a sentence, so that the rest of the page goes on."""
+        try:
+            return shown(make())
+        except SparkmlError as error:
+            return html(note(str(error), "bad"))
+        except Exception as error:  # noqa: BLE001  # one part of a page must not take the others with it
+            _log.exception("a part of the page %s cannot be shown", self.name)
+            what = f"This part cannot be shown: {type(error).__name__}: {error}"
+            return html(note(f"{what}. The server's log has more.", "bad"))
+
+    def stamp(self, *kinds: Kind, of: str = "") -> Stamp:
+        """When what is shown was last written; see ``stamps``."""
+        return stamp(self.home, *kinds, of=of)
+
+    def link(self, text: object, page: str, **query: object) -> Markup:
+        """A link to another page."""
+        return link(text, address(page, query))
+
+    def run_link(self, text: object, experiment: str, run: str = "") -> Markup:
+        """A link to a run in MLflow's UI, under the same roof; the text alone where there is no run."""
+        return link(text, runs_link("../..", experiment, run) if experiment else "")
+
+
+def open_page(name: str) -> Page:
+    """The page that a marimo file is: its home from ``SPARKML_HOME``, its query from its address.
+
+    Args:
+        name: of the page.
+    """
+    import marimo as mo
+
+    query = {key: str(value) for key, value in mo.query_params().to_dict().items()}
+    request = mo.app_meta().request
+    user = request.user if request is not None else None
+    viewer = user.get("username", "") if isinstance(user, dict) else ""
+    home = Home.find()
+    return Page(name, home, query, str(viewer or ""), _kept(home))
+
+
+@lru_cache(maxsize=4)
+def _kept(home: Home) -> Kept:  # noqa: ARG001  # by which it is found
+    """One for all pages of a process: what one of them read, others show."""
+    return Kept()
+
+
+def html(text: Markup) -> Any:
+    """HTML as marimo shows it."""
+    import marimo as mo
+
+    return mo.Html(str(text))
+
+
+def shown(what: object) -> Any:
+    """Anything as marimo shows it: HTML, a figure of plotly, a list of these, or what marimo knows itself."""
+    import marimo as mo
+
+    if isinstance(what, Markup):
+        return html(what)
+    if isinstance(what, (list, tuple)):
+        return mo.vstack([shown(each) for each in what], gap=1)
+    if type(what).__module__.startswith("plotly."):
+        return mo.ui.plotly(on_page(what))
+    return what

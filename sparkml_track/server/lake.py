@@ -1,0 +1,45 @@
+"""The dashboards under MLflow's roof: marimo at ``/lake``, behind whatever keeps strangers from MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sparkml_track.dashboards import SHIPPED
+
+__all__ = ["OWN", "PREFIX", "mount"]
+
+PREFIX = "/lake"
+#: Where the pages of the project are, below the prefix.
+OWN = "/own"
+#: Where marimo's own scripts are.
+ASSETS = "/static"
+
+
+def mount(app: Any, project: Path) -> None:
+    """Adds the pages to the application of MLflow's server, before what takes all other addresses.
+
+    Args:
+        app: FastAPI's.
+        project: the folder whose ``dashboards/`` holds pages of its own.
+    """
+    import marimo
+    from starlette.responses import RedirectResponse
+    from starlette.routing import Mount, Route
+    from starlette.staticfiles import StaticFiles
+
+    # One place for the scripts of all pages, so that a browser keeps them from page to page.
+    builder = marimo.create_asgi_app(quiet=True, asset_url=f"{PREFIX}{ASSETS}")
+    for page in SHIPPED:
+        builder = builder.with_app(path=f"/{page.name}", root=str(page.file))
+    own = project / "dashboards"
+    if own.is_dir():
+        builder = builder.with_dynamic_directory(path=OWN, directory=str(own))
+
+    assets = StaticFiles(directory=Path(marimo.__file__).parent / "_static")
+    pages = Mount(PREFIX, routes=[Mount(ASSETS, assets), Mount("/", builder.build())])
+
+    def first(_: object) -> RedirectResponse:
+        return RedirectResponse(f"{PREFIX}/home/")
+
+    app.router.routes[:0] = [Route(PREFIX, first), Route(f"{PREFIX}/", first), pages]
