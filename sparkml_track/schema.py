@@ -50,6 +50,7 @@ __all__ = [
     "TAG_NAME",
     "TAG_NESTED",
     "TAG_NUMBER",
+    "TAG_PAGE",
     "TAG_PARENT",
     "TAG_PARETO",
     "TAG_PLATFORM",
@@ -91,6 +92,7 @@ TAG_ARTIFACTS = "sparkml.artifacts"  # why files of the run could not be kept
 TAG_FOLDER = "sparkml.artifact_folder"  # under artifact_root, with what the trial left; else that is in the run
 TAG_BEST = "sparkml.best"  # on the parent: the number of the best trial
 TAG_PARETO = "sparkml.pareto"  # on the parent, with several objectives: the numbers of the Pareto front, by comma
+TAG_PAGE = "sparkml.page"  # on the parent: the address of the sweep's page, on the server that shows this run
 TAG_FINGERPRINT = "sparkml.fingerprint"  # on the parent: digests of spec, space, data, code and packages, as JSON
 TAG_DIGEST = "sparkml.digest"  # on the parent: over (trial, state, value) of all accepted results
 

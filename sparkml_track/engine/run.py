@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from threading import Thread
 
 from sparkml_track import pages, plots, pruners, samplers, schema
+from sparkml_track.adapters.mlflow.links import page_link
 from sparkml_track.engine.closing import close, leaving
 from sparkml_track.engine.garbage import collecting_new_only
 from sparkml_track.engine.identity.data_digest import materialised
@@ -234,7 +235,7 @@ class _Run:
                 name=spec.name,
                 experiment=spec.experiment,
                 params=spec.params(),
-                tags={**around.tags, schema.TAG_FINGERPRINT: digests},
+                tags={**around.tags, schema.TAG_FINGERPRINT: digests, schema.TAG_PAGE: page_link(self._sweep)},
                 data=around.inputs,
                 artifacts={**searched(spec), **around.files},
                 started=time.time(),

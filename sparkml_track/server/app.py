@@ -16,13 +16,11 @@ from mlflow.server import app as flask_app
 from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 from mlflow.server.handlers import _add_static_prefix
 
+from sparkml_track.server.command import LAKE
 from sparkml_track.server.endpoint import METHOD, add_endpoint
 from sparkml_track.trackers.receiving import PATH
 
-__all__ = ["LAKE", "create_app", "create_auth_app"]
-
-#: In the environment: the project's folder, if there are to be dashboards.
-LAKE = "SPARKML_LAKE"
+__all__ = ["create_app", "create_auth_app"]
 
 
 def create_app() -> Any:
@@ -53,14 +51,19 @@ def create_auth_app() -> Any:
     # What the endpoint is asked before a sweep: any account may know.
     for method in ("GET", "HEAD"):
         auth.BEFORE_REQUEST_VALIDATORS[(_add_static_prefix(PATH), method)] = lambda: True
-    return _with_lake(auth.create_app(flask_app))
+    return _with_lake(auth.create_app(flask_app), accounts=True)
 
 
-def _with_lake(app: Any) -> Any:
-    if os.environ.get(LAKE):
+def _with_lake(app: Any, *, accounts: bool = False) -> Any:
+    if project := os.environ.get(LAKE):
         from sparkml_track.server.lake import mount
 
-        mount(app, Path(os.environ[LAKE]))
+        if not accounts:
+            mount(app, Path(project))
+            return app
+        from sparkml_track.server.accounts import MlflowAccounts
+
+        mount(app, Path(project), MlflowAccounts(flask_app.secret_key))
     return app
 
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from sparkml_track.errors import SetupError
 from sparkml_track.home import Home
 
-__all__ = ["ServerSpec", "command", "environment", "first_password", "make_first_account", "make_keys"]
+__all__ = ["LAKE", "ServerSpec", "command", "environment", "first_password", "make_first_account", "make_keys"]
 
+#: In the environment of a server: ``ServerSpec.lake``.
+LAKE = "SPARKML_LAKE"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -34,6 +36,7 @@ class ServerSpec:
         workers: processes.
         auth: behind MLflow's basic-auth.
         allowed_hosts: names by which browsers may reach it, separated by commas; those of loopback by default.
+        lake: the folder whose ``dashboards/`` are shown beside the package's own; None for a server without pages.
     """
 
     home: Home
@@ -44,6 +47,7 @@ class ServerSpec:
     workers: int = 1
     auth: bool = False
     allowed_hosts: str = ""
+    lake: Path | None = None
 
     @property
     def default_root(self) -> str:
@@ -76,6 +80,8 @@ def environment(spec: ServerSpec, environ: Mapping[str, str]) -> dict[str, str]:
         environ: what is there; a person's own settings stay.
     """
     added = {"MLFLOW_BACKEND_STORE_URI": spec.store}
+    if spec.lake is not None:
+        added |= {LAKE: str(spec.lake), "SPARKML_HOME": spec.home.place}
     # The job runner takes 250 MB and nothing here uses it.
     added["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = environ.get("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     if spec.auth:

@@ -241,10 +241,37 @@ def free_port() -> int:
         return port
 
 
-def test_the_ui_of_an_empty_home_says_what_to_do(config: Path, call: Call) -> None:
-    code, _, err = call("ui", "--config", config)
-    assert code == 1
-    assert err.startswith(f"error: nothing was tracked in {config.parent}/state yet; run a job first")
+def test_the_ui_of_an_empty_home_opens_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "new"))
+    served: list[Any] = []
+    monkeypatch.setattr(server, "_serve", served.append)
+    code, out, _ = call("ui", "--port", port := free_port(), "--project", tmp_path)
+    assert code == 0
+    assert f"dashboards on {tmp_path}/new: http://127.0.0.1:{port}/lake/home/\n" in out
+    assert served[0].lake == tmp_path
+    assert served[0].home.database.is_file()
+
+
+def test_the_ui_without_marimo_is_that_of_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    served: list[Any] = []
+    monkeypatch.setattr(server, "_serve", served.append)
+    monkeypatch.setattr(server, "find_spec", lambda _: None)
+    code, out, _ = call("ui", "--port", free_port())
+    assert (code, served[0].lake) == (0, None)
+    assert "need more: pip install 'sparkml-track[dash]'" in out
+
+
+def test_the_ui_beyond_loopback_asks_for_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
+    served: list[Any] = []
+    monkeypatch.setattr(server, "_serve", served.append)
+    code, _, err = call("ui", "--port", free_port(), "--host", "0.0.0.0")
+    assert code == 2
+    assert "add --auth for accounts" in err
+    assert not served
 
 
 def test_a_port_in_use_is_one_sentence(config: Path, call: Call) -> None:
@@ -291,10 +318,11 @@ def test_the_ui_serves_the_home_on_loopback_until_it_is_interrupted(tmp_path: Pa
     try:
         assert wait_for(f"http://127.0.0.1:{port}/health", server) == b"OK"
         assert b"<html" in wait_for(f"http://127.0.0.1:{port}/", server)
+        assert b"marimo" in wait_for(f"http://127.0.0.1:{port}/lake/home/", server)
     finally:
         server.send_signal(signal.SIGINT)
         output, _ = server.communicate(timeout=60)
-    assert f"MLflow's UI on {tmp_path}: http://127.0.0.1:{port}" in output
+    assert f"MLflow's UI: http://127.0.0.1:{port}" in output
 
 
 def wait_for(address: str, server: subprocess.Popen[str]) -> bytes:

@@ -25,7 +25,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, 
         raise SystemExit(0)
 
     monkeypatch.setattr("sparkml_track.cli.server.os.execv", instead)
-    for name in ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"):
+    for name in ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "SPARKML_LAKE"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     return seen

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -24,37 +22,9 @@ from sparkml_track.trackers._mlflow.bulk.lane import EndpointLane
 from sparkml_track.trackers._mlflow.bulk.message import PATH
 from sparkml_track.trackers._mlflow.lanes.client import ClientLane
 from sparkml_track.trackers._mlflow.lanes.sql import child_id
+from tests.server.conftest import ACCOUNTS, ADMIN, PASSWORD
 
 pytestmark = pytest.mark.slow
-
-ADMIN, PASSWORD = "admin", "only-for-this-test"
-ACCOUNTS = {"reader": "reads-only-here", "editor": "edits-also-here"}
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
-    """A server with accounts: a reader by default, an editor of the one experiment."""
-    home = tmp_path_factory.mktemp("guarded")
-    environ = {"SPARKML_HOME": str(home), "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD}
-    with TrackingServer(home, bulk=True, more=["--auth"], environ=environ) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def experiment(guarded: TrackingServer) -> str:
-    """Made by the admin, with a parent run."""
-
-    def post(path: str, **body: object) -> Any:
-        answer = requests.post(f"{guarded.uri}/api/{path}", json=body, auth=(ADMIN, PASSWORD), timeout=20)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    for name, password in ACCOUNTS.items():
-        post("2.0/mlflow/users/create", username=name, password=password)
-    number = post("2.0/mlflow/experiments/create", name="conformance")["experiment_id"]
-    grant = {"resource_type": "experiment", "resource_id": number}
-    post("3.0/mlflow/users/permissions/grant", username="editor", permission="EDIT", **grant)
-    return str(number)
 
 
 def opened(server: TrackingServer, account: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Tracker:

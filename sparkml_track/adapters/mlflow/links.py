@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["UI_PORT", "runs_link", "server_of"]
+from urllib.parse import quote
+
+__all__ = ["PAGES", "UI_PORT", "page_link", "runs_link", "server_of"]
+
+#: Where a server of ours has its dashboards.
+PAGES = "/lake"
 
 #: On which ``sparkml-track ui`` listens, unless it is given another one.
 UI_PORT = 5000
@@ -23,3 +28,8 @@ def server_of(uri: str | None, port: int = UI_PORT) -> tuple[str, bool]:
 def runs_link(server: str, experiment_id: str, run_id: str = "") -> str:
     """The page of a run, or that of all runs of an experiment."""
     return f"{server}/#/experiments/{experiment_id}/runs" + (f"/{run_id}" if run_id else "")
+
+
+def page_link(sweep: str) -> str:
+    """The page of a sweep on whatever server shows it, if that is ``sparkml-track ui``."""
+    return f"{PAGES}/sweep/?sweep={quote(sweep)}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from sparkml_track import schema
+from sparkml_track.adapters.mlflow.links import page_link
 from sparkml_track.engine.results.costs import Costs
 from sparkml_track.engine.results.failures import failures
 from sparkml_track.engine.results.summary import Result, Summary
@@ -111,7 +112,8 @@ def _failed(of: Described) -> list[str]:
 def _files(of: Described) -> str:
     names = [schema.ARTIFACT_REPORT, schema.ARTIFACT_TRIALS, schema.ARTIFACT_SPEC]
     runs = f"; [all trials beside each other](#/experiments/{of.experiment_id}/runs)" if of.runs else ""
-    return f"artifacts: {', '.join(map(_code, names))}{runs}"
+    page = f"; [its page]({page_link(of.sweep)}), where `sparkml-track ui` shows this"
+    return f"artifacts: {', '.join(map(_code, names))}{runs}{page}"
 
 
 def _table(of: Described) -> str:

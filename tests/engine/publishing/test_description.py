@@ -56,7 +56,7 @@ def test_it_says_what_slots_did_not_use_and_what_that_cost() -> None:
 
 
 def test_without_child_runs_there_are_no_links() -> None:
-    assert "](" not in described([finished(0, 0.5, x=1)])
+    assert "](#" not in described([finished(0, 0.5, x=1)])
 
 
 def test_nothing_that_comes_from_outside_is_markdown_or_html() -> None:
