@@ -86,12 +86,14 @@ def open_page(name: str) -> Page:
     """
     import marimo as mo
 
+    home = Home.find()
+    if not mo.running_in_notebook():  # a script has no address, and nobody looks at it
+        return Page(name, home, kept=_kept(home))
     query = {key: str(value) for key, value in mo.query_params().to_dict().items()}
     request = mo.app_meta().request
     user = request.user if request is not None else None
-    viewer = user.get("username", "") if isinstance(user, dict) else ""
-    home = Home.find()
-    return Page(name, home, query, str(viewer or ""), _kept(home))
+    viewer = str(user.get("username") or "") if isinstance(user, dict) else ""
+    return Page(name, home, query, viewer, _kept(home))
 
 
 @lru_cache(maxsize=4)
