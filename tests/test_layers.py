@@ -32,7 +32,7 @@ IMPORTERS = {
     "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt/*", "plots/*"),
     "jinja2": ("pages/*",),
     "joblib": ("frontdoors/*",),
-    "marimo": ("dashboards/page.py", "dashboards/pages/*", "server/lake.py"),
+    "marimo": ("dashboards/page.py", "dashboards/pages/*", "dashboards/templates/*", "server/lake.py"),
     "mlflow": (
         "adapters/mlflow/*",
         "online_stores/pyfunc.py",
@@ -72,9 +72,9 @@ IMPORTERS = {
     "ray": (),
     "redis": ("online_stores/_databases/redis.py",),
     "sqlalchemy": ("adapters/mlflow/*", "trackers/_mlflow/*"),
-    "starlette": ("serving/http/*", "server/lake.py"),
+    "starlette": ("serving/http/*", "server/*"),
     "typer": ("cli/*",),
-    "uvicorn": ("serving/_run.py",),
+    "uvicorn": ("serving/_run.py", "server/export.py"),
     "yaml": ("config/yaml.py",),
 }
 

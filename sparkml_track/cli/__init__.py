@@ -7,7 +7,8 @@ console  what a command says while it works
 steps   the commands of a config file: run, its steps, features, score, retrain
 runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
-server  MLflow's UI
+server  the dashboards and MLflow's UI, and the tracking server
+dashboards  pages of the workspace: which there are, a new one, one as a file
 serving  a registered model over HTTP
 sql     queries, and the prompt
 jobs    tasks that wait for each other

@@ -18,6 +18,7 @@ from importlib.metadata import version as installed
 import typer
 
 from sparkml_track.cli import alert, catalog, guide, pipeline, runs, server, sweeps
+from sparkml_track.cli.dashboards import command as dashboards
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
 from sparkml_track.cli.models import command as models
@@ -43,6 +44,7 @@ retraining.register(app)
 sweeps.register(app)
 runs.register(app)
 server.register(app)
+dashboards.register(app)
 serving.register(app)
 sql.register(app)
 catalog.register(app)

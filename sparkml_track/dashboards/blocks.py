@@ -8,15 +8,17 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
+from sparkml_track.adapters.mlflow.links import PAGES
+
 __all__ = ["STYLE", "Markup", "address", "empty", "facts", "link", "note", "section", "state", "table", "tiles"]
 
 STYLE = Markup("<style>{}</style>").format(Markup((Path(__file__).parent / "style.css").read_text()))  # noqa: S704  # ours
 
 
 def address(page: str, query: Mapping[str, object] | None = None) -> str:
-    """The address of a page, from any other page."""
+    """The address of a page."""
     given = {name: value for name, value in (query or {}).items() if value not in (None, "")}
-    return f"../{page}/" + (f"?{urlencode(given)}" if given else "")
+    return f"{PAGES}/{page}/" + (f"?{urlencode(given)}" if given else "")
 
 
 def link(text: object, to: str) -> Markup:

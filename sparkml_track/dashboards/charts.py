@@ -37,5 +37,6 @@ def on_page(figure: Any) -> Any:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": _SOFT, "size": 13},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": _SOFT, "activecolor": COLOURS[0]},
     )
     return figure.update_xaxes(_LINE).update_yaxes(_LINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,7 +13,7 @@ from sparkml_track.adapters.mlflow.links import runs_link
 from sparkml_track.dashboards.blocks import STYLE, Markup, address, link, note
 from sparkml_track.dashboards.charts import on_page
 from sparkml_track.dashboards.kept import Kept
-from sparkml_track.dashboards.shipped import SHIPPED
+from sparkml_track.dashboards.shipped import LAKE, SHIPPED, own_pages
 from sparkml_track.dashboards.stamps import Kind, Stamp, stamp
 from sparkml_track.errors import SparkmlError
 from sparkml_track.home import Home
@@ -32,6 +33,7 @@ class Page:
         query: of its address.
         viewer: who looks at it; "" where there are no accounts.
         kept: what was made before; shared by all pages of this process that show this home.
+        own: names of the pages of the project.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Page:
     query: Mapping[str, str] = field(default_factory=dict)
     viewer: str = ""
     kept: Kept = field(default_factory=Kept)
+    own: tuple[str, ...] = ()
 
     def head(self, title: str = "", about: str = "") -> Any:
         """The way to the other pages, the title, and what is shown."""
@@ -49,7 +52,8 @@ class Page:
         one = Markup('<a href="{}"{}>{}</a>')
         offered = [page for page in SHIPPED if page.listed or page.name == self.name]
         links = [one.format(address(p.name), current if p.name == self.name else "", p.title) for p in offered]
-        links.append(one.format("../../", "", "MLflow"))
+        links += [one.format(address(f"own/{name}"), current if name == self.name else "", name) for name in self.own]
+        links.append(one.format("/", "", "MLflow"))
         nav = Markup('<nav class="sk-nav" aria-label="Pages">{}</nav>').format(Markup().join(links))
         place = Markup("{} · {}").format(about, self.home.place)
         return html(STYLE + nav + Markup('<div class="sk-head"><h1>{}</h1><p>{}</p></div>').format(title, place))
@@ -75,7 +79,7 @@ class Page:
 
     def run_link(self, text: object, experiment: str, run: str = "") -> Markup:
         """A link to a run in MLflow's UI, under the same roof; the text alone where there is no run."""
-        return link(text, runs_link("../..", experiment, run) if experiment else "")
+        return link(text, runs_link("", experiment, run) if experiment else "")
 
 
 def open_page(name: str) -> Page:
@@ -93,7 +97,7 @@ def open_page(name: str) -> Page:
     request = mo.app_meta().request
     user = request.user if request is not None else None
     viewer = str(user.get("username") or "") if isinstance(user, dict) else ""
-    return Page(name, home, query, viewer, _kept(home))
+    return Page(name, home, query, viewer, _kept(home), own_pages(os.environ.get(LAKE, "")))
 
 
 @lru_cache(maxsize=4)

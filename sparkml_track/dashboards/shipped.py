@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SHIPPED", "PageSpec", "page_named"]
+from sparkml_track.errors import InvalidInput
 
+__all__ = ["LAKE", "SHIPPED", "PageSpec", "check_page", "new_page", "own_pages"]
+
+#: In the environment of a server with pages: the folder of the project, whose ``dashboards/`` are shown too.
+LAKE = "SPARKML_LAKE"
 _PAGES = Path(__file__).parent / "pages"
+_TEMPLATE = Path(__file__).parent / "templates" / "page.py"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,43 @@ class PageSpec:
 SHIPPED = (PageSpec("home", "Home", "What runs now, what failed, what drifted.", "runs"),)
 
 
-def page_named(name: str) -> PageSpec:
-    """A page by its name.
+def own_pages(project: str | Path) -> tuple[str, ...]:
+    """The names of the pages of a project, the files in its ``dashboards/``.
+
+    Args:
+        project: the folder; "" for none.
+    """
+    if not project:
+        return ()
+    return tuple(sorted(path.stem for path in Path(project, "dashboards").glob("[!_.]*.py")))
+
+
+def new_page(name: str, project: Path) -> Path:
+    """Makes a page of a project from the template; gives its file.
 
     Raises:
-        KeyError: there is none.
+        InvalidInput: the name is not one, or is taken.
     """
-    return {page.name: page for page in SHIPPED}[name]
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"the name is {name!r}; allowed are small letters, digits, - and _, 64 at most")
+    if name in {page.name for page in SHIPPED}:
+        raise InvalidInput(f"the name is {name!r}, which the package's own page has; take another one")
+    path = project / "dashboards" / f"{name}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x") as file:
+            file.write(_TEMPLATE.read_text().replace("NAME", name))
+    except FileExistsError:
+        raise InvalidInput(f"{path} is there already; it was not changed") from None
+    return path
+
+
+def check_page(name: str, project: Path) -> None:
+    """Looks whether there is a page.
+
+    Raises:
+        InvalidInput: there is none of this name; those that there are follow.
+    """
+    known = [page.name for page in SHIPPED] + [f"own/{each}" for each in own_pages(project)]
+    if name not in known:
+        raise InvalidInput(f"there is no page {name!r}; there are {', '.join(known)}")

@@ -4,6 +4,8 @@ app       the applications that MLflow's command starts: ``--app-name sparkml``,
 endpoint  the endpoint
 lake      the dashboards, under the same roof
 gate      who gets to them
+export    a page as a file
+browser   what draws it
 accounts  those of MLflow, for what MLflow does not guard
 ports     whether one can be had
 command   what starts a server: its arguments, its environment, its keys

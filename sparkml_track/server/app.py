@@ -16,7 +16,7 @@ from mlflow.server import app as flask_app
 from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 from mlflow.server.handlers import _add_static_prefix
 
-from sparkml_track.server.command import LAKE
+from sparkml_track.dashboards.shipped import LAKE
 from sparkml_track.server.endpoint import METHOD, add_endpoint
 from sparkml_track.trackers.receiving import PATH
 

@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkml_track.dashboards.shipped import LAKE
 from sparkml_track.errors import SetupError
 from sparkml_track.home import Home
 
-__all__ = ["LAKE", "ServerSpec", "command", "environment", "first_password", "make_first_account", "make_keys"]
+__all__ = ["ServerSpec", "command", "environment", "first_password", "make_first_account", "make_keys"]
 
-#: In the environment of a server: ``ServerSpec.lake``.
-LAKE = "SPARKML_LAKE"
+#: Seconds for which the server waits for those who look when it ends.
+_LEAVING = 2
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -69,6 +70,8 @@ def command(spec: ServerSpec) -> list[str]:
         words += ["--default-artifact-root", str(spec.home.artifacts)]
     else:
         words += ["--artifacts-destination", spec.artifacts]
+    if spec.lake is not None:  # a page that is open holds its connection for as long as somebody looks at it
+        words += ["--uvicorn-opts", f"--timeout-graceful-shutdown {_LEAVING}"]
     return words + (["--allowed-hosts", spec.allowed_hosts] if spec.allowed_hosts else [])
 
 

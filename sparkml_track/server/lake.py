@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from sparkml_track.adapters.mlflow.links import PAGES
 from sparkml_track.dashboards import SHIPPED
 from sparkml_track.server.gate import Accounts, Gate
 
-__all__ = ["OWN", "mount"]
+__all__ = ["OWN", "Lake", "mount"]
 
 #: Where the pages of the project are, below the prefix.
 OWN = "/own"
@@ -25,25 +27,55 @@ def mount(app: Any, project: Path, accounts: Accounts | None = None) -> None:
         project: the folder whose ``dashboards/`` holds pages of its own.
         accounts: of whoever may look; None for all who reach the server.
     """
-    import marimo
-    from starlette.responses import RedirectResponse
-    from starlette.routing import Mount, Route, Router
-    from starlette.staticfiles import StaticFiles
+    lake = Lake(project, accounts)
+    app.router.routes[:0] = lake.routes
+    inner = app.router.lifespan_context
 
-    # One place for the scripts of all pages, so that a browser keeps them from page to page.
-    builder = marimo.create_asgi_app(quiet=True, asset_url=f"{PAGES}{ASSETS}")
-    for page in SHIPPED:
-        builder = builder.with_app(path=f"/{page.name}", root=str(page.file))
-    own = project / "dashboards"
-    if own.is_dir():
-        builder = builder.with_dynamic_directory(path=OWN, directory=str(own))
+    @asynccontextmanager
+    async def lifespan(served: Any) -> AsyncIterator[Any]:
+        async with inner(served) as state:
+            yield state
+        await lake.close()
 
-    assets = StaticFiles(directory=Path(marimo.__file__).parent / "_static")
+    app.router.lifespan_context = lifespan
 
-    def first(_: object) -> RedirectResponse:
-        return RedirectResponse(f"{PAGES}/home/")
 
-    ours = Router([Route("/", first), Mount("/", builder.build())])
-    # The scripts are marimo's and no secret; browsers ask for some of them without saying who they are.
-    public = [Route(PAGES, first), Mount(f"{PAGES}{ASSETS}", assets)]
-    app.router.routes[:0] = [*public, Mount(PAGES, Gate(ours, accounts))]
+class Lake:
+    """All pages as one application; see ``mount``.
+
+    Attributes:
+        routes: of Starlette.
+    """
+
+    def __init__(self, project: Path, accounts: Accounts | None = None) -> None:
+        import marimo
+        from starlette.requests import Request
+        from starlette.responses import RedirectResponse
+        from starlette.routing import Mount, Route, Router
+        from starlette.staticfiles import StaticFiles
+
+        self._pages: list[Any] = []
+        # One place for the scripts of all pages, so that a browser keeps them from page to page.
+        builder = marimo.create_asgi_app(quiet=True, asset_url=f"{PAGES}{ASSETS}")
+        for page in SHIPPED:
+            builder = builder.with_app(path=f"/{page.name}", root=str(page.file), middleware=[self._seen])
+        own = project / "dashboards"
+        if own.is_dir():
+            builder = builder.with_dynamic_directory(path=OWN, directory=str(own), middleware=[self._seen])
+
+        def first(_: Request) -> RedirectResponse:
+            return RedirectResponse(f"{PAGES}/home/")
+
+        # The scripts are marimo's and no secret; browsers ask for some of them without saying who they are.
+        assets = StaticFiles(directory=Path(marimo.__file__).parent / "_static")
+        ours = Router([Route("/", first), Mount("/", builder.build())])
+        self.routes = [Route(PAGES, first), Mount(f"{PAGES}{ASSETS}", assets), Mount(PAGES, Gate(ours, accounts))]
+
+    async def close(self) -> None:
+        """Ends what runs for those who look; else their threads keep the process."""
+        for page in self._pages:
+            await page.state.session_manager.shutdown()
+
+    def _seen(self, page: Any) -> Any:
+        self._pages.append(page)
+        return page

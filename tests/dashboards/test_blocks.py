@@ -30,8 +30,8 @@ def test_nothing_that_is_given_is_html(made: Markup) -> None:
 
 
 def test_a_query_is_encoded_and_what_is_empty_left_out() -> None:
-    assert blocks.address("sweep", {"sweep": "a&b=c d", "trial": None}) == "../sweep/?sweep=a%26b%3Dc+d"
-    assert blocks.address("home") == "../home/"
+    assert blocks.address("sweep", {"sweep": "a&b=c d", "trial": None}) == "/lake/sweep/?sweep=a%26b%3Dc+d"
+    assert blocks.address("home") == "/lake/home/"
 
 
 def test_what_is_not_known_is_not_a_fact() -> None:

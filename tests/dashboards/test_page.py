@@ -34,9 +34,9 @@ def test_a_fault_of_ours_costs_its_part_alone(page: Page, caplog: pytest.LogCapt
 
 def test_each_page_leads_to_all_that_are_offered(page: Page) -> None:
     head = page.head().text
-    assert all(f'href="../{each.name}/"' in head for each in SHIPPED if each.listed)
-    assert '<a href="../home/" aria-current="page">' in head
-    assert 'href="../../"' in head, "MLflow's own pages"
+    assert all(f'href="/lake/{each.name}/"' in head for each in SHIPPED if each.listed)
+    assert '<a href="/lake/home/" aria-current="page">' in head
+    assert 'href="/"' in head, "MLflow's own pages"
 
 
 def test_a_page_of_the_project_has_its_own_name(tmp_path: Path) -> None:

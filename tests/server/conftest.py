@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from sparkml_track.server.command import LAKE
+from sparkml_track.dashboards.shipped import LAKE
 from sparkml_track.testing.servers import TrackingServer
 
 ADMIN, PASSWORD = "admin", "only-for-this-test"

@@ -1,4 +1,7 @@
-"""Chromium without a window, driven by its own protocol: opens pages, clicks, waits, looks, counts requests."""
+"""Chromium without a window, driven by its own protocol: opens pages, waits, clicks, looks, prints.
+
+Source: Chrome DevTools Protocol, https://chromedevtools.github.io/devtools-protocol/.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ import json
 import shutil
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from websockets.sync.client import connect
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from sparkml_track.errors import SetupError
+
+__all__ = ["Chromium", "find_browser"]
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_LOOPBACK = {"127.0.0.1", "localhost"}
 #: It looks nothing up and asks nobody by itself.
-QUIET = [
+_QUIET = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -32,8 +40,16 @@ QUIET = [
 ]
 
 
+def find_browser() -> str | None:
+    """The program on this machine; None if there is none."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 class Chromium:
-    """One page of one browser, which ends with the block.
+    """One page of one browser, which ends with the block. One thread.
+
+    Args:
+        folder: of its profile, a new one.
 
     Attributes:
         requests: addresses that the page asked for, in order.
@@ -43,36 +59,38 @@ class Chromium:
     def __init__(self, folder: Path) -> None:
         self.requests: list[str] = []
         self.errors: list[str] = []
-        user = folder / "user"
-        command = [str(BROWSER), *QUIET, f"--user-data-dir={user}", "--remote-debugging-port=0", "about:blank"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        address = self._address(user / "DevToolsActivePort")
-        with urlopen(Request(f"http://{address}/json/new?about:blank", method="PUT"), timeout=60) as answer:
-            target = json.load(answer)["webSocketDebuggerUrl"]
-        self._socket = connect(target, max_size=None, open_timeout=60)
+        self._user = folder / "user"
+        self._open = ExitStack()
         self._number = 0
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
 
-    def _address(self, file: Path) -> str:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with suppress(OSError, IndexError):
-                return f"127.0.0.1:{file.read_text().splitlines()[0]}"
-            time.sleep(0.05)
-        raise RuntimeError("Chromium did not start")
+    def __enter__(self) -> Self:
+        """Starts it.
 
-    def __enter__(self) -> Chromium:
+        Raises:
+            SetupError: there is no browser, or it does not start.
+        """
+        with ExitStack() as starting:
+            process = self._start()
+            starting.callback(_end, process)
+            address = _address(process, self._user / "DevToolsActivePort")
+            with urlopen(Request(f"http://{address}/json/new?about:blank", method="PUT"), timeout=60) as answer:
+                target = json.load(answer)["webSocketDebuggerUrl"]
+            self._socket = starting.enter_context(connect(target, max_size=None, open_timeout=60))
+            for domain in ("Page", "Runtime", "Network", "Log"):
+                self.call(f"{domain}.enable")
+            self._open = starting.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._socket.close()
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(20)
+        """Ends the browser, by its process id."""
+        self._open.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        program = find_browser()
+        if program is None:
+            raise SetupError(f"no browser was found: one of {', '.join(_NAMES)} is needed on the PATH")
+        command = [program, *_QUIET, f"--user-data-dir={self._user}", "--remote-debugging-port=0", "about:blank"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
 
     def call(self, method: str, **params: Any) -> Any:
         """One command of the protocol; what happens meanwhile is noted."""
@@ -118,7 +136,7 @@ class Chromium:
                 if self.run(f"Boolean({condition})"):
                     return
             time.sleep(0.1)
-        raise AssertionError(f"{condition} did not come to hold; the page says: {self.text()[-1500:]}")
+        raise TimeoutError(f"{condition} did not come to hold in {seconds:.0f} s; the page says: {self.text()[-1500:]}")
 
     def text(self) -> str:
         """What a person reads, also inside marimo's own elements."""
@@ -140,13 +158,36 @@ class Chromium:
 
     def picture(self, path: Path) -> None:
         """The page as it is seen, into a file."""
-        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=False)["data"]
-        path.write_bytes(base64.b64decode(data))
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+    def print(self, path: Path) -> None:
+        """The page as PDF, on A4 across."""
+        how = {"printBackground": True, "landscape": True, "paperWidth": 8.27, "paperHeight": 11.69, "scale": 0.7}
+        path.write_bytes(base64.b64decode(self.call("Page.printToPDF", **how)["data"]))
 
     def elsewhere(self) -> set[str]:
         """Hosts other than this machine that were asked."""
         hosts = {urlsplit(url).hostname for url in self.requests if not url.startswith(("data:", "blob:", "about:"))}
-        return {host for host in hosts if host and host not in {"127.0.0.1", "localhost"}}
+        return {host for host in hosts if host and host not in _LOOPBACK}
+
+
+def _address(process: subprocess.Popen[bytes], file: Path) -> str:
+    """Where a browser that is starting takes commands."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError, IndexError):
+            return f"127.0.0.1:{file.read_text().splitlines()[0]}"
+        time.sleep(0.05)
+    raise SetupError("the browser did not start")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(20)
 
 
 _TEXT = """(() => {

@@ -1,0 +1,4 @@
+"""The commands of dashboards.
+
+command  ``dashboards ls``, ``new`` and ``export``
+"""
