@@ -68,7 +68,7 @@ IMPORTERS = {
         "tables/*",
         "testing/*",
     ),
-    "rich": ("api/progress_bar.py", "cli/*"),
+    "rich": ("api/progress/*", "cli/*"),
     "ray": (),
     "redis": ("online_stores/_databases/redis.py",),
     "sqlalchemy": ("adapters/mlflow/*", "trackers/_mlflow/*"),

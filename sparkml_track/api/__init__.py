@@ -4,7 +4,7 @@ reproduce      a trial of a sweep of the past, executed again
 sweep          ``sweep()``: arguments, home and session come together
 data           versions of tables as data
 session        the Spark session: the one that is there, else a local one
-progress_bar   progress on a terminal
+progress       how far a sweep is, shown where the caller looks
 tracked_where  the tracking store and experiment that apply
 provenance     where a run came from: code version, environment, Spark
 """

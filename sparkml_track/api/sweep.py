@@ -12,7 +12,7 @@ from sparkml_track import schema
 from sparkml_track.adapters.mlflow.links import runs_link, server_of
 from sparkml_track.adapters.spark.errors import check_session
 from sparkml_track.api.data import given_data
-from sparkml_track.api.progress_bar import display, ended
+from sparkml_track.api.progress.showing import display, ended
 from sparkml_track.api.provenance import code_tags, environment_files, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.api.session import local_or_active
 from sparkml_track.api.tracked_where import tracked_where
@@ -189,7 +189,7 @@ def run(
     if "once" in more.get("origin", {}):
         for sentence in end_left_behind(home.root, spec.name):
             _log.warning("%s", sentence)
-    with display(spec.name, spec.max_trials, progress) as listener:
+    with display(spec.name, progress) as listener:
         files = environment_files(found)
         around = Surroundings(home.root, found, data, tags=tags, files=files, listener=listener, **more)
         result = run_sweep(spec, around)

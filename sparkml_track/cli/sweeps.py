@@ -13,6 +13,7 @@ from rich.table import Table
 from sparkml_track.cli.console import print_table
 from sparkml_track.cli.guard import guarded
 from sparkml_track.cli.steps.command import run_steps
+from sparkml_track.cli.steps.voices import AsJson, Quiet, voice_of
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import InvalidInput, SparkmlError, SpecError
 from sparkml_track.home import Home
@@ -41,20 +42,26 @@ def _resume(
     sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep id; see `sparkml-track sweeps`.")],
     config: _Config = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Execute failed trials again.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Go on with a sweep: what was accepted is kept, the rest is executed."""
+    voice = voice_of(quiet=quiet, as_json=as_json)
     settings = load(config or _config_of(sweep))
     failures = settings.sweep.failures.model_copy(update={"retry_failed": retry_failed})
     section = settings.sweep.model_copy(update={"resume": sweep, "failures": failures})
-    run_steps(replace(settings, sweep=section), ["sweep"])
+    run_steps(replace(settings, sweep=section), ["sweep"], voice)
 
 
 def _extend(
     sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep id; see `sparkml-track sweeps`.")],
     max_trials: Annotated[int, typer.Option("--max-trials", min=1, help="In all, more than it has.")],
     config: _Config = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Go on with a sweep, also one that has finished, to more trials."""
+    voice = voice_of(quiet=quiet, as_json=as_json)
     from sparkml_track.engine.audit.load import loaded
 
     has = loaded(sweep, Home.find().root).result.counts.planned
@@ -62,7 +69,7 @@ def _extend(
         raise InvalidInput(f"--max-trials is {max_trials}; sweep {sweep} has {has}, allowed is more")
     settings = load(config or _config_of(sweep))
     section = settings.sweep.model_copy(update={"resume": sweep, "max_trials": max_trials})
-    run_steps(replace(settings, sweep=section), ["sweep"])
+    run_steps(replace(settings, sweep=section), ["sweep"], voice)
 
 
 def _reproduce(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -38,6 +39,9 @@ from sparkml_track.config.yaml import Document, Place, dotted, read
 from sparkml_track.errors import ConfigError, SpaceError
 from sparkml_track.home import Home
 from sparkml_track.space import Space, parse
+
+if TYPE_CHECKING:
+    from sparkml_track.engine.loop.progress import ProgressListener
 
 __all__ = [
     "FailureSettings",
@@ -73,6 +77,7 @@ class Settings:
         prepare: None where the file has no such section; so are the others.
         jobs: by name.
         why: what began the steps, where that was not a person.
+        progress: how sweeps show theirs; as ``sweep`` takes it, not from the file.
         lines: of each key, from 1.
     """
 
@@ -90,6 +95,7 @@ class Settings:
     monitor: MonitorSettings | None = None
     jobs: Mapping[str, JobSettings] = field(default_factory=dict)
     why: str = ""
+    progress: ProgressListener | bool | None = field(default=None, repr=False, compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, key: str) -> str:

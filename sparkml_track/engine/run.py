@@ -185,7 +185,7 @@ class _Run:
             if error is None:
                 raise
             raise type(second)(f"{second}. Before that: {error}") from error
-        self._watch.report(loop)
+        self._watch.report(loop, ended=True)
         if error is not None:
             raise error
         loop.tally.raise_if_stopped(loop.stopping)

@@ -60,12 +60,17 @@ class Watch:
             self._roots.look(loop.results)
             self.report(loop)
 
-    def report(self, loop: SweepState) -> None:
-        """Reports progress now."""
+    def report(self, loop: SweepState, *, ended: bool = False) -> None:
+        """Reports progress now.
+
+        Args:
+            loop: whose.
+            ended: for the last time.
+        """
         if self._listener is None:
             return
         try:
-            self._listener(progress_of(loop))
+            self._listener(progress_of(loop, ended=ended))
         except Exception as error:  # noqa: BLE001 - it is the caller's, and trials do not depend on it
             _log.warning("progress is not reported any more: %s: %s", type(error).__name__, error)
             self._listener = None

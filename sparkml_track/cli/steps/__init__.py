@@ -1,5 +1,6 @@
 """The commands of a config file.
 
+voices      what these commands say: to a person, to a program, or nothing
 command     ``run``, and the steps that have no options of their own
 features    the step ``features``, and what else is done with features: ``features audit``, ``features publish``
 publishing  the command ``features publish``

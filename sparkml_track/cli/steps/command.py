@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.rule import Rule
-from rich.table import Table
 
-from sparkml_track.cli.console import say
 from sparkml_track.cli.guard import guarded
+from sparkml_track.cli.steps.voices import AsJson, Quiet, Voice, voice_of
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import ConfigError
 
-__all__ = ["STEPS", "register", "run_one", "run_steps", "show_facts"]
+__all__ = ["STEPS", "Config", "register", "run_one", "run_steps"]
 
 STEPS = {
     "prepare": "Write the raw tables.",
@@ -41,22 +37,30 @@ def register(app: typer.Typer) -> None:
 
 def run(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The config file, such as conf/project.yaml.")],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run all steps of a config file: prepare, features, sweep, register, score, monitor."""
+    voice = voice_of(quiet=quiet, as_json=as_json)
     settings = load(config)
-    run_steps(settings, [step for step in STEPS if getattr(settings, step) is not None])
+    run_steps(settings, [step for step in STEPS if getattr(settings, step) is not None], voice)
 
 
 def _add_step(app: typer.Typer, name: str, text: str) -> None:
     @guarded
-    def command(config: Config) -> None:
-        run_one(config, name)
+    def command(config: Config, quiet: Quiet = False, as_json: AsJson = False) -> None:
+        run_one(config, name, voice_of(quiet=quiet, as_json=as_json))
 
     app.command(name, help=text)(command)
 
 
-def run_one(config: Path, step: str) -> None:
+def run_one(config: Path, step: str, voice: Voice | None = None) -> None:
     """Runs one step of a config file.
+
+    Args:
+        config: the file.
+        step: its name.
+        voice: says what becomes of it; to a person by default.
 
     Raises:
         ConfigError: the file has no section for it.
@@ -64,56 +68,30 @@ def run_one(config: Path, step: str) -> None:
     settings = load(config)
     if getattr(settings, step) is None:
         raise ConfigError(f"{config}: there is no section {step!r}, so there is nothing to {step}; add one")
-    run_steps(settings, [step])
+    run_steps(settings, [step], voice)
 
 
-def run_steps(settings: Settings, steps: Sequence[str]) -> None:
-    """Runs steps of a config file, and shows what they gave."""
+def run_steps(settings: Settings, steps: Sequence[str], voice: Voice | None = None) -> None:
+    """Runs steps of a config file, and shows what they gave.
+
+    Args:
+        settings: of the file.
+        steps: their names, in their order.
+        voice: says what becomes of them; to a person by default.
+    """
     from sparkml_track.pipeline.preflight import preflight
     from sparkml_track.pipeline.steps import run_step
 
+    voice = voice or voice_of(quiet=False, as_json=False)
+    settings = replace(settings, progress=voice.progress)
     preflight(settings, steps)
     settings.home.make()
-    # Paths and commands are for copying: never broken.
-    console = Console(highlight=False, soft_wrap=True)
     facts_of: dict[str, Mapping[str, object]] = {}
     try:
         for number, step in enumerate(steps, start=1):
-            say(console, f"[bold]==> {step}[/bold] ({number} of {len(steps)})")
+            voice.begins(step, number, len(steps))
             facts_of[step] = run_step(step, settings).facts()
     finally:
         # What was reached is printed even where a later step fails.
         if facts_of:
-            _summary(facts_of, settings, console)
-
-
-def show_facts(facts_of: Mapping[str, Mapping[str, object]], settings: Settings) -> None:
-    """Shows what steps gave."""
-    _summary(facts_of, settings, Console(highlight=False, soft_wrap=True))
-
-
-def _summary(facts_of: Mapping[str, Mapping[str, object]], settings: Settings, console: Console) -> None:
-    """What the steps gave: a line for each fact, a table where a fact has rows of figures."""
-    say(console, Rule(f"{settings.name}: summary"))
-    for step, facts in facts_of.items():
-        for name, fact in facts.items():
-            if isinstance(fact, Mapping) and fact and all(isinstance(row, Mapping) for row in fact.values()):
-                say(console, _table(f"{step}: {name}", fact))
-            else:
-                say(console, f"[bold]{step}[/bold] {name}: {_shown(fact)}")
-    say(console, f"[bold]home[/bold] {settings.home.place}")
-    say(console, f"[bold]MLflow's UI[/bold] sparkml-track ui --config {os.path.relpath(settings.file)}")
-
-
-def _table(title: str, rows: Mapping[str, Mapping[str, object]]) -> Table:
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    table = Table("", *columns, title=title, title_justify="left")
-    for name, row in rows.items():
-        table.add_row(str(name), *(_shown(row.get(column, "")) for column in columns))
-    return table
-
-
-def _shown(fact: object) -> str:
-    if isinstance(fact, Mapping):
-        return ", ".join(f"{name}={_shown(value)}" for name, value in fact.items())
-    return f"{fact:.5g}" if isinstance(fact, float) else escape(str(fact))
+            voice.ends(facts_of, settings)

@@ -37,6 +37,7 @@ class Loop:
     """Runs one sweep to its end.
 
     Attributes:
+        spec: what was asked for.
         results: accepted, in the order they came.
         tally: counts and the best of them.
         live: trials that have not ended, by number.
@@ -48,8 +49,7 @@ class Loop:
     """
 
     def __init__(self, spec: Spec, parts: Parts) -> None:
-        self._spec, self._several = spec, spec.units.several
-        self._parts = parts
+        self.spec, self._parts, self._several = spec, parts, spec.units.several
         self.results: list[Result] = []
         self.stopping = ""
         self.tally = Tally(spec)
@@ -97,7 +97,7 @@ class Loop:
     def summary(self) -> Summary:
         """Of the results so far."""
         planned = max(self.planned or 0, len(self.results) + len(self.live))
-        return summarise(self.results, planned, len(self.live), self._spec.goals)
+        return summarise(self.results, planned, len(self.live), self.spec.goals)
 
     def restore(self, results: Iterable[Result], again: Iterable[RunningTrial]) -> None:
         """Takes over what an earlier driver left; others restore its asker and pruner.
@@ -218,7 +218,7 @@ class Loop:
         self.journal.record(unit.lost(event))
         if self.stopping or unit.of.end is not None:
             self._ended(unit, self._killed(unit.of))
-        elif unit.charged > self._spec.failures.retries:
+        elif unit.charged > self.spec.failures.retries:
             message = f"lost {unit.charged} times, the last time: {event.message}"
             self._ended(unit, Outcome(State.FAILED, reason="worker lost", message=message, started=unit.started))
         else:
@@ -260,8 +260,8 @@ class Loop:
     def _accept(self, live: RunningTrial, outcome: Outcome | None = None) -> None:
         if not self._several:
             self._parts.reached(Lifecycle.RECEIVED)
-        outcome = live.close(outcome, self._spec.metric)
-        result = live.result(outcome, self._spec.metric, self.stopping)
+        outcome = live.close(outcome, self.spec.metric)
+        result = live.result(outcome, self.spec.metric, self.stopping)
         self.journal.record(accepted(result, outcome.log, outcome.artifacts))
         self.journal.write()
         self._units.ended(live)
@@ -272,7 +272,7 @@ class Loop:
 
     def _pass_on(self, live: RunningTrial, result: Result, outcome: Outcome) -> None:
         self._parts.reached(Lifecycle.ACCEPTED)
-        self._parts.asker.ended(live.trial, result.state, losses_of(result, self._spec.goals))
+        self._parts.asker.ended(live.trial, result.state, losses_of(result, self.spec.goals))
         self._pruning.ended(result.number, result.state)
         if self._parts.publisher is not None:
             self.journal.hold(live.child_run(result, outcome))
@@ -295,6 +295,6 @@ class Loop:
         self.journal.note_late(self.stale + self._parts.executor.stale)
         # What runs may end where the store refuses for good, and is kept.
         self.stopping = self.stopping or self.store.look(self.live.values(), now)
-        if self._spec.timeout is not None and self.elapsed > self._spec.timeout:
-            self.stop(f"the sweep's timeout of {self._spec.timeout:g} s is over")
+        if self.spec.timeout is not None and self.elapsed > self.spec.timeout:
+            self.stop(f"the sweep's timeout of {self.spec.timeout:g} s is over")
         self._parts.watch(self)

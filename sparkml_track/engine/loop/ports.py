@@ -10,8 +10,10 @@ from typing import Protocol
 from sparkml_track.engine.loop.asker import Asker
 from sparkml_track.engine.loop.doorkeeper import Doorkeeper
 from sparkml_track.engine.loop.running_trial import RunningTrial
+from sparkml_track.engine.loop.slot_watch import SlotWatch
 from sparkml_track.engine.results.summary import Result
 from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
+from sparkml_track.engine.spec.spec import Spec
 from sparkml_track.executors import Executor
 from sparkml_track.journals import Journal
 from sparkml_track.pruners import Pruner
@@ -38,6 +40,8 @@ class Queue(Protocol):
 class SweepState(Protocol):
     """How far a loop is, for who watches it; ``Loop`` says what its members mean."""
 
+    spec: Spec
+    slots: SlotWatch
     results: list[Result]
     live: dict[int, RunningTrial]
     stopping: str

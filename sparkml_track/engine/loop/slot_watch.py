@@ -19,11 +19,13 @@ class SlotWatch:
 
     Attributes:
         before: slot seconds that were idle under earlier drivers.
+        there: how many there are now.
+        each: how many an attempt takes.
     """
 
     def __init__(self, giver: str, each: int = 1) -> None:
-        self._giver, self._each = giver, each
-        self._there = 0
+        self._giver, self.each = giver, each
+        self.there = 0
         self._had = False
         self._since = self._counted = time.monotonic()
         self._there_for = self._worked = self.before = 0.0
@@ -40,24 +42,24 @@ class SlotWatch:
 
     def worked(self, seconds: float) -> None:
         """Takes how long an accepted attempt was in its slots."""
-        self._worked += seconds * self._each
+        self._worked += seconds * self.each
 
     def _count(self) -> None:
         now = time.monotonic()
-        self._there_for += self._there * (now - self._counted)
+        self._there_for += self.there * (now - self._counted)
         self._counted = now
 
     def changed(self, slots: int) -> None:
         """Takes how many there are now."""
         self._count()
-        if self._there and not slots:
+        if self.there and not slots:
             self._since = time.monotonic()
-        self._there, self._had = slots, self._had or slots > 0
+        self.there, self._had = slots, self._had or slots > 0
 
     def note(self, waiting: int) -> str:
         """What to say while ``waiting`` trials have no slot; empty while there are slots, and in the first seconds."""
         seconds = time.monotonic() - self._since
-        if self._there or not waiting or seconds < PATIENT:
+        if self.there or not waiting or seconds < PATIENT:
             return ""
         if self._had:
             return f"no slot is left, waiting for {self._giver} to give new ones ({seconds:.0f} s)"

@@ -71,7 +71,8 @@ def sweep(project: Project) -> Swept:
     given = sweep_arguments(settings, function, rows)
     named = settings.tracking.experiment is not None
     given = replace(given, experiment=project.experiment, experiment_given=named)
-    result = run(given, settings.home, project.session, inputs=inputs, code=settings.code, origin=origin)
+    more = {"inputs": inputs, "code": settings.code, "origin": origin}
+    result = run(given, settings.home, project.session, progress=settings.progress, **more)
     params, found = _found(result, section.metric)
     return Swept(
         sweep=result.sweep,

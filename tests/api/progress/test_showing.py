@@ -6,7 +6,9 @@ import logging
 
 import pytest
 
-from sparkml_track.api.progress_bar import display, sentence
+from sparkml_track.api.progress.lines import LogLines
+from sparkml_track.api.progress.showing import display
+from sparkml_track.api.progress.words import sentence
 from sparkml_track.engine.loop.progress import Progress
 
 
@@ -30,12 +32,19 @@ def test_best_time_left_and_the_note_come_last() -> None:
 
 
 def test_false_shows_nothing(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), display("s", 40, False) as listener:
+    with caplog.at_level(logging.INFO), display("s", False) as listener:
         listener(progress())
     assert capsys.readouterr() == ("", "")
     assert not caplog.records
 
 
 def test_true_shows_what_is_shown_by_default() -> None:
-    with display("s", 40, True) as listener:
+    with display("s", True) as listener:
         listener(progress())
+
+
+def test_without_a_terminal_there_is_no_terminal_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with display("s", None) as listener:
+        assert isinstance(listener, LogLines)
