@@ -12,7 +12,6 @@ import pytest
 from sparkml_track.api.progress.lines import JSON_EVERY, LOG_EVERY, JsonLines, LogLines
 from tests.api.progress.looks import look
 
-
 NAMES = (
     "event sweep metric planned done finished pruned failed killed running waiting slots busy best best_trial "
     "best_params rate elapsed remaining note ended"
