@@ -11,7 +11,7 @@ from sparkml_track.journals._base import Record
 from sparkml_track.journals._lines import FORMAT, damaged, decode, good_length, good_lines, last_line
 from sparkml_track.journals._store import SegmentName, Store
 
-__all__ = ["Chain", "Link", "last_record", "newest", "records", "walk"]
+__all__ = ["Chain", "Link", "follows_of", "headed", "last_record", "newest", "records", "walk"]
 
 # A header is smaller: its names are bounded.
 _HEAD = 4096
@@ -95,6 +95,26 @@ def last_record(store: Store, sweep: str) -> Record | None:
     return next(iter(deque(records(store, walk(store, sweep).links), maxlen=1)), None)
 
 
+def headed(store: Store, name: SegmentName) -> bool:
+    """Whether a segment begins with a good header, else it is torn and does not count."""
+    return next(good_lines(store.read(name, _HEAD)), None) is not None
+
+
+def follows_of(store: Store, name: SegmentName, sweep: str) -> Link | None:
+    """Which segment comes before this one, whose header has to be good; None for the first.
+
+    Raises:
+        JournalError: it is of another sweep, of a newer format, damaged, or follows one that is newer.
+    """
+    data = store.read(name, _HEAD)
+    before = _follows(data, name, sweep)
+    if next(good_lines(data), None) is None:
+        raise JournalError(damaged(f"{store.place}/{name}", 0))
+    if before is not None and before.name >= name:
+        raise JournalError(f"the journal is damaged: {name} says that it follows {before.name}, which is newer")
+    return before
+
+
 def _before(store: Store, sweep: str, last: SegmentName, follows: Link | None) -> list[Link]:
     """The links before the last one, oldest first."""
     links: list[Link] = []
@@ -104,10 +124,7 @@ def _before(store: Store, sweep: str, last: SegmentName, follows: Link | None) -
             raise JournalError(f"the journal is damaged: {here} says that it follows {follows.name}, which is newer")
         links.append(follows)
         here = follows.name
-        data = store.read(here, _HEAD)
-        follows = _follows(data, here, sweep)
-        if next(good_lines(data), None) is None:
-            raise JournalError(damaged(f"{store.place}/{here}", 0))
+        follows = follows_of(store, here, sweep)
     return links[::-1]
 
 

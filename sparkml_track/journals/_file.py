@@ -13,11 +13,12 @@ from sparkml_track.journals._base import Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._claims import live_holder, newest_lease
 from sparkml_track.journals._errors import translated
+from sparkml_track.journals._follow import Appended, Place, follow
 from sparkml_track.journals._lease import FileLease, Pulse
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import SegmentName, Store
 
-__all__ = ["check_sweep", "last_file", "list_sweeps", "open_file", "read_file"]
+__all__ = ["check_sweep", "follow_file", "last_file", "list_sweeps", "open_file", "read_file"]
 
 _SWEEP = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -52,6 +53,11 @@ def read_file(home: Path, sweep: str) -> Iterator[Record]:
 def last_file(home: Path, sweep: str) -> Record | None:
     """The newest record, without the lease."""
     return last_record(_existing(home, sweep), sweep)
+
+
+def follow_file(home: Path, sweep: str, since: Place | None) -> Iterator[Appended]:
+    """What was appended after a place, without the lease."""
+    return follow(_existing(home, sweep), sweep, since)
 
 
 def _existing(home: Path, sweep: str) -> _FileStore:
@@ -117,10 +123,11 @@ class _FileStore(Store):
         with translated("list", self._folder):
             return [name for path in self._folder.iterdir() if (name := SegmentName.parse(path.name))]
 
-    def read(self, name: SegmentName, limit: int | None = None) -> bytes:
+    def read(self, name: SegmentName, limit: int | None = None, start: int = 0) -> bytes:
         path = self._folder / str(name)
         try:
             with translated("read", path), path.open("rb") as file:
+                file.seek(start)
                 return file.read(-1 if limit is None else limit)
         except JournalError as error:
             if isinstance(error.__cause__, FileNotFoundError):

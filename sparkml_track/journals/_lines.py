@@ -28,7 +28,18 @@ from zlib import crc32
 from sparkml_track.errors import JournalError
 from sparkml_track.slot.wire.json_text import json_writer
 
-__all__ = ["FORMAT", "Line", "decode", "encode", "frame", "good_length", "good_lines", "last_line"]
+__all__ = [
+    "FORMAT",
+    "Line",
+    "damaged",
+    "decode",
+    "encode",
+    "frame",
+    "good_length",
+    "good_lines",
+    "last_line",
+    "only_torn",
+]
 
 FORMAT = 1
 
@@ -96,6 +107,17 @@ def good_length(data: bytes, path: str) -> int:
     if later and not _lost_power(data[offset : later[0].offset], later, last):
         raise JournalError(damaged(path, offset) + f" (good records follow at byte {later[0].offset})")
     return offset
+
+
+def only_torn(rest: bytes, last: int) -> bool:
+    """Whether what follows the good lines is what a killed driver leaves, or one that writes.
+
+    Args:
+        rest: from the first byte that is not of a good line.
+        last: the group of the last good line, -1 for none.
+    """
+    later = _later(rest, 0)
+    return not later or _lost_power(rest[: later[0].offset], later, last)
 
 
 def last_line(data: bytes) -> Line | None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sparkml_track.errors import JournalError, LeaseHeld
 from sparkml_track.journals._base import Holder
+from sparkml_track.journals._follow import Appended, Place, follow
 from sparkml_track.journals._held import held_message
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import Lease, SegmentName, Store
 
-__all__ = ["MemoryHome", "open_memory"]
+__all__ = ["MemoryHome", "follow_memory", "open_memory"]
 
 
 @dataclass(slots=True)
@@ -54,6 +55,11 @@ def open_memory(sweep: str, home: MemoryHome | None = None) -> SegmentJournal:
     return SegmentJournal(sweep, _MemoryStore(state), _MemoryLease(sweep, state), durable=False)
 
 
+def follow_memory(sweep: str, home: MemoryHome, since: Place | None) -> Iterator[Appended]:
+    """What was appended after a place, without the lease."""
+    return follow(_MemoryStore(home.sweeps[sweep]), sweep, since)
+
+
 class _MemoryStore(Store):
     """Puts each flush as one object."""
 
@@ -66,10 +72,10 @@ class _MemoryStore(Store):
     def names(self) -> Sequence[SegmentName]:
         return list(self._segments)
 
-    def read(self, name: SegmentName, limit: int | None = None) -> bytes:
+    def read(self, name: SegmentName, limit: int | None = None, start: int = 0) -> bytes:
         if name not in self._segments:
             raise JournalError(f"the journal is damaged: segment {name} is missing")
-        return self._segments[name][:limit]
+        return self._segments[name][start : None if limit is None else start + limit]
 
     def create(self, name: SegmentName, data: bytes) -> None:
         if self._segments.setdefault(name, data) is not data:

@@ -64,8 +64,8 @@ class Store(ABC):
         """All segments, in any order."""
 
     @abstractmethod
-    def read(self, name: SegmentName, limit: int | None = None) -> bytes:
-        """A segment, or its first ``limit`` bytes; fewer if it has fewer."""
+    def read(self, name: SegmentName, limit: int | None = None, start: int = 0) -> bytes:
+        """A segment from byte ``start`` on, or ``limit`` bytes from there; fewer if it has fewer."""
 
     @abstractmethod
     def create(self, name: SegmentName, data: bytes) -> None:

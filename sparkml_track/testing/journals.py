@@ -14,7 +14,7 @@ import pytest
 
 from sparkml_track import schema
 from sparkml_track.errors import JournalError, LeaseHeld
-from sparkml_track.journals import Journal, Record
+from sparkml_track.journals import Appended, Journal, Place, Record
 
 __all__ = ["JournalCase"]
 
@@ -33,6 +33,10 @@ class JournalCase(ABC):
     @abstractmethod
     def abandon(self, journal: Journal) -> None:
         """Lets the journal's driver look dead, without closing it."""
+
+    @abstractmethod
+    def follow(self, sweep: str, since: Place | None) -> Iterator[Appended]:
+        """What was appended to a journal after a place, as ``journals.follow`` gives it."""
 
     @pytest.fixture
     def journal(self) -> Iterator[Journal]:
@@ -214,6 +218,43 @@ class JournalCase(ABC):
         with caplog.at_level(logging.WARNING):
             assert self.replayed() == [_record(0)]
         assert caplog.records == []
+
+    def test_who_follows_gets_each_record_once_over_many_flushes_and_drivers(self) -> None:
+        """Also several flushes at one look, and nothing where nothing was appended."""
+        place: Place | None = None
+        written = 0
+        for driver in range(3):
+            journal = self.open("sweep")
+            for groups in ((1,), (2, 3)):
+                expected = [*range(written, written + sum(groups))]
+                for group in groups:
+                    journal.append([_record(written + i, driver=driver) for i in range(group)])
+                    journal.flush()
+                    written += group
+                found, place, anew = self.looked(place)
+                assert (found, anew) == (expected, expected[0] == 0)
+                assert self.looked(place) == ([], place, False)
+            journal.close()
+        assert self.looked(None)[0] == [*range(written)]
+
+    def test_who_follows_goes_on_with_the_next_driver(self) -> None:
+        """After one that died."""
+        first = self.open("sweep")
+        first.append([_record(0)])
+        first.flush()
+        self.abandon(first)
+        second = self.open("sweep")
+        found, place, _ = self.looked(None)
+        assert found == [0]
+        second.append([_record(1)])
+        second.close()
+        assert self.looked(place)[::2] == ([1], False)
+
+    def looked(self, since: Place | None) -> tuple[list[object], Place | None, bool]:
+        """Numbers that were appended, the place after them, and whether they are from the beginning."""
+        portions = list(self.follow("sweep", since))
+        numbers = [body["number"] for one in portions for _, body in one.records]  # type: ignore[index]
+        return numbers, portions[-1].place if portions else since, any(one.anew for one in portions)
 
 
 def _in_a_fork(journal: Journal) -> bytes:

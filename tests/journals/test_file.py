@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sparkml_track.errors import JournalError, SpecError
 from sparkml_track.journals import (
+    Appended,
     Journal,
+    Place,
     Record,
     _file,
     _segments,
+    follow,
     last,
     open_journal,
     problem_with_home,
@@ -48,6 +52,9 @@ class TestFileJournal(JournalCase):
 
     def open(self, sweep: str) -> Journal:
         return open_journal(self._home, sweep)
+
+    def follow(self, sweep: str, since: Place | None) -> Iterator[Appended]:
+        return follow(self._home, sweep, since)
 
     def abandon(self, journal: Journal) -> None:
         # As after kill -9: no lock and no heartbeat any more. That this process lives must not matter.

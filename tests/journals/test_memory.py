@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from sparkml_track.errors import JournalError, SpecError
-from sparkml_track.journals import Journal, Record, open_journal
-from sparkml_track.journals._memory import MemoryHome, open_memory
+from sparkml_track.journals import Appended, Journal, Place, Record, open_journal
+from sparkml_track.journals._memory import MemoryHome, follow_memory, open_memory
 from sparkml_track.testing.journals import JournalCase
 
 
@@ -15,6 +17,9 @@ class TestMemoryJournal(JournalCase):
 
     def open(self, sweep: str) -> Journal:
         return open_memory(sweep, self._home)
+
+    def follow(self, sweep: str, since: Place | None) -> Iterator[Appended]:
+        return follow_memory(sweep, self._home, since)
 
     def abandon(self, journal: Journal) -> None:
         self._home.abandon(journal.sweep)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,18 @@ import pytest
 from sparkml_track.address import ObjectAddress
 from sparkml_track.errors import JournalError, LeaseHeld
 from sparkml_track.home import Home
-from sparkml_track.journals import Journal, Record, last, open_journal, problem_with_home, read, sweeps
+from sparkml_track.journals import (
+    Appended,
+    Journal,
+    Place,
+    Record,
+    follow,
+    last,
+    open_journal,
+    problem_with_home,
+    read,
+    sweeps,
+)
 from sparkml_track.journals._lease import Pulse
 from sparkml_track.journals._objects.asking import Patience, client_of
 from sparkml_track.journals._objects.opened import open_objects
@@ -90,6 +101,9 @@ class TestObjectJournal(JournalCase):
 
     def open(self, sweep: str) -> Journal:
         return open_journal(self._home, sweep)
+
+    def follow(self, sweep: str, since: Place | None) -> Iterator[Appended]:
+        return follow(self._home, sweep, since)
 
     def abandon(self, journal: Journal) -> None:
         # As after kill -9: the process that took it is not there any more, and there is no heartbeat.

@@ -10,6 +10,7 @@ from sparkml_track.errors import JournalError
 from sparkml_track.journals._base import Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._file import check_sweep
+from sparkml_track.journals._follow import Appended, Place, follow
 from sparkml_track.journals._lease import Pulse
 from sparkml_track.journals._objects.asking import Patience, client_of
 from sparkml_track.journals._objects.lease import ObjectLease, live_holder, newest_lease
@@ -17,7 +18,7 @@ from sparkml_track.journals._objects.store import ObjectStore
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import SegmentName
 
-__all__ = ["last_object", "list_objects", "open_objects", "problem_with_store", "read_objects"]
+__all__ = ["follow_objects", "last_object", "list_objects", "open_objects", "problem_with_store", "read_objects"]
 
 
 def open_objects(
@@ -42,6 +43,11 @@ def read_objects(root: ObjectAddress, sweep: str) -> Iterator[Record]:
 def last_object(root: ObjectAddress, sweep: str) -> Record | None:
     """The newest record, without the lease."""
     return last_record(_existing(root, sweep), sweep)
+
+
+def follow_objects(root: ObjectAddress, sweep: str, since: Place | None) -> Iterator[Appended]:
+    """What was appended after a place, without the lease."""
+    return follow(_existing(root, sweep), sweep, since)
 
 
 def list_objects(root: ObjectAddress, wanted: Callable[[str, int], bool] = lambda *_: True) -> list[SweepEntry]:

@@ -47,10 +47,10 @@ class ObjectStore(Store):
         return self._names
 
     @override
-    def read(self, name: SegmentName, limit: int | None = None) -> bytes:
+    def read(self, name: SegmentName, limit: int | None = None, start: int = 0) -> bytes:
         if name not in self._kept:
             self._fetch(name)
-        return self._kept[name][:limit]
+        return self._kept[name][start : None if limit is None else start + limit]
 
     @override
     def create(self, name: SegmentName, data: bytes) -> None:
