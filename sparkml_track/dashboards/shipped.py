@@ -41,7 +41,10 @@ class PageSpec:
         return _PAGES / self.room / f"{self.name}.py"
 
 
-SHIPPED = (PageSpec("home", "Home", "What runs now, what failed, what drifted.", "runs"),)
+SHIPPED = (
+    PageSpec("home", "Home", "What runs now, what failed, what drifted.", "runs"),
+    PageSpec("sweeps", "Sweeps", "How far each sweep is, how fast, how good, and what went wrong.", "runs"),
+)
 
 
 def own_pages(project: str | Path) -> tuple[str, ...]:

@@ -26,11 +26,20 @@ from pathlib import Path
 
 from sparkml_track.home import Home
 from sparkml_track.journals._base import Holder, Journal, Record, SweepEntry
-from sparkml_track.journals._file import check_sweep, follow_file, last_file, list_sweeps, open_file, read_file
+from sparkml_track.journals._file import (
+    check_sweep,
+    first_file,
+    follow_file,
+    last_file,
+    list_sweeps,
+    open_file,
+    read_file,
+)
 from sparkml_track.journals._follow import Appended, Place
 from sparkml_track.journals._home import problem_with_folder
 from sparkml_track.journals._memory import open_memory
 from sparkml_track.journals._objects.opened import (
+    first_object,
     follow_objects,
     last_object,
     list_objects,
@@ -48,6 +57,7 @@ __all__ = [
     "Record",
     "SweepEntry",
     "alive",
+    "first",
     "follow",
     "here",
     "last",
@@ -89,6 +99,16 @@ def read(home: Path, sweep: str) -> Iterator[Record]:
     """
     store = Home(home).journal_store
     return read_objects(store, sweep) if store else read_file(home, sweep)
+
+
+def first(home: Path, sweep: str) -> Record | None:
+    """The oldest record of a sweep, its plan, without the lease; None if it has none. Quick, as ``last``.
+
+    Raises:
+        SpecError, JournalError: as ``read``.
+    """
+    store = Home(home).journal_store
+    return first_object(store, sweep) if store else first_file(home, sweep)
 
 
 def follow(home: Path, sweep: str, since: Place | None = None) -> Iterator[Appended]:

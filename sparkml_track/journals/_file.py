@@ -13,12 +13,12 @@ from sparkml_track.journals._base import Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._claims import live_holder, newest_lease
 from sparkml_track.journals._errors import translated
-from sparkml_track.journals._follow import Appended, Place, follow
+from sparkml_track.journals._follow import Appended, Place, first_record, follow
 from sparkml_track.journals._lease import FileLease, Pulse
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import SegmentName, Store
 
-__all__ = ["check_sweep", "follow_file", "last_file", "list_sweeps", "open_file", "read_file"]
+__all__ = ["check_sweep", "first_file", "follow_file", "last_file", "list_sweeps", "open_file", "read_file"]
 
 _SWEEP = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -48,6 +48,11 @@ def read_file(home: Path, sweep: str) -> Iterator[Record]:
     """The records there are, without the lease."""
     store = _existing(home, sweep)
     return records(store, walk(store, sweep).links)
+
+
+def first_file(home: Path, sweep: str) -> Record | None:
+    """The oldest record, without the lease."""
+    return first_record(_existing(home, sweep), sweep)
 
 
 def last_file(home: Path, sweep: str) -> Record | None:

@@ -11,17 +11,21 @@ import gc
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from zlib import crc32
 
 from sparkml_track.errors import JournalError
+from sparkml_track.journals._base import Record
 from sparkml_track.journals._chain import Link, follows_of, headed
-from sparkml_track.journals._lines import damaged, good_length, only_torn
+from sparkml_track.journals._lines import damaged, decode, good_length, good_lines, only_torn
 from sparkml_track.journals._store import SegmentName, Store
 
-__all__ = ["Appended", "Place", "follow"]
+__all__ = ["Appended", "Place", "first_record", "follow"]
 
 # Records are given so many bytes at a time at least, where there are more.
 _BATCH = 8 << 20
+# The first record is a plan, which is smaller.
+_PLAN = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,21 @@ def follow(store: Store, sweep: str, since: Place | None) -> Iterator[Appended]:
             if found or anew:
                 yield Appended(found, place, anew)
             anew, found, size = False, [], 0
+
+
+def first_record(store: Store, sweep: str) -> Record | None:
+    """The oldest record, at the cost of reading some headers; None if there is none.
+
+    Raises:
+        JournalError: as ``follow``, as far as it looks.
+    """
+    for link in _links(store, sweep, None):
+        length = None if link.length < 0 else link.length
+        for limit in (min(length or _PLAN, _PLAN), length):
+            good = islice(good_lines(store.read(link.name, limit)), 1, 2)
+            if line := next(good, None):
+                return Record(*decode(line.payload))
+    return None
 
 
 def _links(store: Store, sweep: str, since: Place | None) -> list[Link]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sparkml_track.errors import JournalError
-from sparkml_track.journals import Appended, Place, Record, follow, open_journal, read
+from sparkml_track.journals import Appended, Place, Record, first, follow, open_journal, read
 
 FIRST, SECOND = "00000001-e0001.seg", "00000002-e0002.seg"
 
@@ -122,8 +122,8 @@ def test_what_a_driver_that_was_written_off_added_is_given_no_longer(home: Path)
 
 def test_many_records_come_in_portions(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, "sweep")
-    for first in range(0, 20_000, 2000):
-        journal.append([Record("accepted", {"number": n, "text": "x" * 1000}) for n in range(first, first + 2000)])
+    for start in range(0, 20_000, 2000):
+        journal.append([Record("accepted", {"number": n, "text": "x" * 1000}) for n in range(start, start + 2000)])
         journal.flush()
     journal.close()
     found = list(follow(tmp_path, "sweep"))
@@ -136,3 +136,22 @@ def test_many_records_come_in_portions(tmp_path: Path) -> None:
 def test_a_sweep_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal of sweep 'other'"):
         list(follow(tmp_path, "other"))
+
+
+def test_the_first_record_is_found_alone(home: Path) -> None:
+    assert (found := first(home, "sweep")) is not None
+    assert found.body["number"] == 0
+    path = segment(home, SECOND)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"number":17', b'"number":71'))
+    assert first(home, "sweep") == found
+
+
+def test_a_journal_without_records_has_no_first_one(tmp_path: Path) -> None:
+    open_journal(tmp_path, "sweep").close()
+    assert first(tmp_path, "sweep") is None
+    large = Record("plan", {"text": "x" * 600_000})
+    journal = open_journal(tmp_path, "other")
+    journal.append([large])
+    journal.close()
+    assert first(tmp_path, "other") == large

@@ -1,4 +1,8 @@
 """What pages show of sweeps and trials.
 
-latest  the sweeps of a home, the last modified first
+seen      a sweep at one look, by column
+columns   takes records, gives that
+reading   journals that are followed
+overview  all sweeps of a home
+sweeps    the list of them
 """

@@ -10,7 +10,7 @@ from sparkml_track.errors import JournalError
 from sparkml_track.journals._base import Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._file import check_sweep
-from sparkml_track.journals._follow import Appended, Place, follow
+from sparkml_track.journals._follow import Appended, Place, first_record, follow
 from sparkml_track.journals._lease import Pulse
 from sparkml_track.journals._objects.asking import Patience, client_of
 from sparkml_track.journals._objects.lease import ObjectLease, live_holder, newest_lease
@@ -18,7 +18,15 @@ from sparkml_track.journals._objects.store import ObjectStore
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import SegmentName
 
-__all__ = ["follow_objects", "last_object", "list_objects", "open_objects", "problem_with_store", "read_objects"]
+__all__ = [
+    "first_object",
+    "follow_objects",
+    "last_object",
+    "list_objects",
+    "open_objects",
+    "problem_with_store",
+    "read_objects",
+]
 
 
 def open_objects(
@@ -38,6 +46,11 @@ def read_objects(root: ObjectAddress, sweep: str) -> Iterator[Record]:
     """The records there are, without the lease."""
     store = _existing(root, sweep)
     return records(store, walk(store, sweep).links)
+
+
+def first_object(root: ObjectAddress, sweep: str) -> Record | None:
+    """The oldest record, without the lease."""
+    return first_record(_existing(root, sweep), sweep)
 
 
 def last_object(root: ObjectAddress, sweep: str) -> Record | None:

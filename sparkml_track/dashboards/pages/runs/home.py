@@ -28,7 +28,7 @@ def _(mo):
 
 @app.cell
 def _(page, refresh):
-    from sparkml_track.dashboards.runs.latest import latest_section
+    from sparkml_track.dashboards.runs.sweeps import latest_section
 
     refresh
     page.shown(lambda: latest_section(page))
