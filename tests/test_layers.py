@@ -30,9 +30,16 @@ IMPORTERS = {
     "duckdb": ("features/asof/query.py", "sql/_duckdb/*"),
     "fastapi": ("serving/http/*",),
     "hyperopt": ("samplers/_hyperopt*.py", "frontdoors/hyperopt.py", "frontdoors/_hyperopt/*", "plots/*"),
+    "IPython": ("adapters/notebooks/*",),
     "jinja2": ("pages/*",),
     "joblib": ("frontdoors/*",),
-    "marimo": ("dashboards/page.py", "dashboards/pages/*", "dashboards/templates/*", "server/lake.py"),
+    "marimo": (
+        "adapters/notebooks/*",
+        "dashboards/page.py",
+        "dashboards/pages/*",
+        "dashboards/templates/*",
+        "server/lake.py",
+    ),
     "mlflow": (
         "adapters/mlflow/*",
         "online_stores/pyfunc.py",

@@ -12,7 +12,7 @@ from sparkml_track import schema
 from sparkml_track.adapters.mlflow.links import runs_link, server_of
 from sparkml_track.adapters.spark.errors import check_session
 from sparkml_track.api.data import given_data
-from sparkml_track.api.progress.showing import display, ended
+from sparkml_track.api.progress.showing import display
 from sparkml_track.api.provenance import code_tags, environment_files, environment_tags, in_cluster_mode, spark_tags
 from sparkml_track.api.session import local_or_active
 from sparkml_track.api.tracked_where import tracked_where
@@ -113,7 +113,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
             or a mapping of names to options of their ``autolog``. Each is switched on when the trial imports it, by
             default without models.
         spark: the session; the active one by default, else a local one.
-        progress: called a few times a second with ``Progress``; by default shown on a terminal; False for none.
+        progress: called a few times a second with ``Progress``; by default shown in a notebook, on a
+            terminal, or in the log; False for none.
 
     Returns:
         What was found, with the ids of the runs.
@@ -189,11 +190,11 @@ def run(
     if "once" in more.get("origin", {}):
         for sentence in end_left_behind(home.root, spec.name):
             _log.warning("%s", sentence)
-    with display(spec.name, progress) as listener:
+    with display(spec.name, progress) as shown:
         files = environment_files(found)
-        around = Surroundings(home.root, found, data, tags=tags, files=files, listener=listener, **more)
+        around = Surroundings(home.root, found, data, tags=tags, files=files, listener=shown, **more)
         result = run_sweep(spec, around)
-    ended(_last_lines(result, home), progress)
+    shown.ended(_last_lines(result, home))
     return result
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
+
+from sparkml_track.adapters.notebooks.front_end import FrontEnd, front_end
 
 __all__ = ["Interrupts"]
 
@@ -49,7 +50,8 @@ class Interrupts:
 
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         if self.caught:
-            if _interactive():  # a second one stops the waiting; what a person has in memory is worth more
+            if front_end() is not FrontEnd.SCRIPT:
+                # A second one stops the waiting; what a person has in memory is worth more.
                 raise KeyboardInterrupt
             os._exit(128 + number)
         self.caught = number
@@ -65,9 +67,3 @@ class Interrupts:
             raise KeyboardInterrupt
         if self.caught:
             raise SystemExit(128 + self.caught)
-
-
-def _interactive() -> bool:
-    """Whether somebody sits at a prompt of this process: Python's own, IPython's or a notebook's."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
-    return hasattr(sys, "ps1") or (shell is not None and shell() is not None)

@@ -9,6 +9,7 @@ _timeline     when each trial ran
 _pareto       two objectives against each other
 _curves       what trials reported, step by step
 _figure       figures as plotly.js takes them
+_picture      the same as small pictures, without a script
 _plotly       the same as figures of the library plotly
 _drift        the drift of each column in each window
 _quality      the quality of scores, window by window
@@ -27,6 +28,7 @@ from sparkml_track.plots._history import History
 from sparkml_track.plots._importances import FEWEST, Importances, load
 from sparkml_track.plots._parallel import ParallelCoordinates
 from sparkml_track.plots._pareto import draw_pareto
+from sparkml_track.plots._picture import picture
 from sparkml_track.plots._plotly import plotly_figure
 from sparkml_track.plots._quality import draw_quality
 from sparkml_track.plots._scores import draw_scores
@@ -57,6 +59,7 @@ __all__ = [
     "draw_trend",
     "library",
     "load",
+    "picture",
     "plotly_figure",
     "standard",
 ]

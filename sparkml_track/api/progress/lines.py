@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -41,6 +41,17 @@ class LogLines:
             self._last = now
             of = f"/{progress.planned}" if progress.planned else ""
             _log.info("%s: %d%s done, %s", self._name, progress.done, of, sentence(progress))
+
+    def start(self) -> None:
+        """Nothing: a log has a line a minute."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+    def ended(self, lines: Sequence[str]) -> None:
+        """Logs what it found."""
+        for line in lines:
+            _log.info("%s", line)
 
 
 class JsonLines:

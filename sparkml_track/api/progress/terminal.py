@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sparkml_track.api.progress.words import best, counts, params, rate, running_now, slots
@@ -55,6 +56,11 @@ class TerminalDisplay:
     def __call__(self, progress: Progress) -> None:
         """Draws."""
         self._do(lambda: self._live.update(self._drawn(progress), refresh=True))
+
+    def ended(self, lines: Sequence[str]) -> None:
+        """Prints what it found; paths and addresses are for copying: never broken."""
+        for line in lines:
+            self._do(partial(self._console.print, line, markup=False, highlight=False, soft_wrap=True))
 
     def _do(self, what: Callable[[], None], *, always: bool = False) -> None:
         if self._gone and not always:

@@ -15,4 +15,5 @@ plotting      the plots of a sweep, in its report and in Python
 failures      why trials did not finish
 costs         what the sweep took
 sweep_result  what ``sweep()`` gives back
+rich_result   the same as a notebook shows it
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,14 +72,16 @@ class SweepResult:
         return f"<SweepResult {self.sweep}: {text}; run {self.run_id}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: counts, the best trials and their params, escaped."""
-        rows = "".join(map(_row, self._shown()))
-        names = ", ".join(self.summary.metric)
-        return (
-            f"<p><b>{escape(self.sweep)}</b>: {self._counted()}; run {escape(self.run_id)}</p><table><thead><tr>"
-            f"<th>trial</th><th>state</th><th>{escape(names)}</th><th>params</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>"
+        """For notebooks: counts, the best trial, the first ten and pictures; without a script, escaped."""
+        from sparkml_track.engine.results.rich_result import Shown, html_of  # with plots, for who looks
+
+        summary = self.summary
+        best = summary.best if summary.pareto is None else None
+        first = self._shown()
+        shown = Shown(
+            self.sweep, self.run_id, self._counted(), best, first, self.trials, summary.goals, self.report_path
         )
+        return html_of(shown)
 
     def _counted(self) -> str:
         counts = self.counts
@@ -155,11 +156,3 @@ class SweepResult:
 def _rank(trial: Result, goal: Goal) -> tuple[bool, float, int]:
     good = trial.state is State.FINISHED and trial.value is not None and math.isfinite(trial.value[0])
     return not good, goal.loss(trial.value[0]) if good and trial.value is not None else 0.0, trial.number
-
-
-def _row(trial: Result) -> str:
-    value = ", ".join(f"{each:.6g}" for each in trial.value or ())
-    params = ", ".join(f"{name}={each!r}" for name, each in flatten(trial.params).items())
-    params = params if len(params) <= 300 else f"{params[:300]}…"
-    cells = (str(trial.number), trial.state.value, value, params)
-    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
