@@ -51,6 +51,8 @@ IMPORTERS = {
         "serving*",
         "server/*",
     ),
+    "nbclient": ("jobs/tasks/jupyter.py",),
+    "nbformat": ("jobs/tasks/jupyter.py",),
     "optuna": ("samplers/_optuna*.py", "frontdoors/optuna.py", "frontdoors/_optuna/*", "plots/*"),
     "plotly": ("dashboards/charts.py", "plots/_plotly.py"),
     "py4j": ("adapters/spark/*", "api/session.py", "executors/_spark/*", "features/*", "tables/*"),

@@ -127,12 +127,13 @@ class Course:
         self._say(name, f"started{again}")
         if task.timeout is not None:
             self._deadlines[name] = clock.seconds() + task.timeout
-        environ = environment(task, self._settings, self._values) | {
+        log = Path(one.log)
+        environ = environment(task, self._settings, self._values, log) | {
             "SPARKML_JOB_TASK": name,
             "SPARKML_JOB_ATTEMPT": str(self._order.attempt),
         }
         try:
-            self._world.launcher.start(name, Launch(command(task, self._settings), environ, Path(one.log)))
+            self._world.launcher.start(name, Launch(command(task, self._settings, log), environ, log))
             self._launched.add(name)
         except SetupError as error:
             self._end(name, _NOT_STARTED, str(error))

@@ -25,7 +25,7 @@ WHENS: tuple[When, ...] = (
 #: Keys that some kinds of tasks alone have.
 _OF_KINDS = {
     "options": ("python",),
-    "params": ("sql",),
+    "params": ("sql", "notebook"),
     "save": ("sql",),
     "engine": ("sql",),
     "arguments": ("notebook", "pipeline"),
@@ -59,7 +59,7 @@ class TaskSettings(Section):
         pipeline: files of pipelines.
         sql: a query in a file.
         alert: a file of an alert.
-        notebook: a Python file.
+        notebook: a Python file, also one of marimo, or a notebook of Jupyter.
         python: a function.
         needs: tasks that end before this one begins.
         when: what must have become of them.
@@ -67,7 +67,7 @@ class TaskSettings(Section):
         retry_wait: seconds before each.
         timeout: seconds of one try.
         options: keyword arguments of the function.
-        params: values of the query.
+        params: values of the query, or of the notebook.
         save: the table that the rows of the query go to.
         engine: which answers the query.
         arguments: of the notebook, or further ones of ``pipeline run``.

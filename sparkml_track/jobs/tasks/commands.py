@@ -11,21 +11,23 @@ from pathlib import Path
 from sparkml_track.config.sections.jobs import TaskSettings
 from sparkml_track.config.settings import Settings
 from sparkml_track.jobs.tasks.call import CALL
+from sparkml_track.jobs.tasks.notebooks import notebook_command, notebook_environment
 from sparkml_track.jobs.tasks.parameters import Value, word
 
 __all__ = ["command", "environment"]
 
 
-def command(task: TaskSettings, settings: Settings) -> list[str]:
+def command(task: TaskSettings, settings: Settings, log: Path) -> list[str]:
     """The command of a task.
 
     Args:
         task: with its values filled in.
         settings: of the file that it is in.
+        log: of this try; an executed copy of a notebook goes beside it.
     """
     config, folder = settings.file.absolute(), settings.file.absolute().parent
     if task.notebook is not None:
-        return [sys.executable, str(folder / task.notebook), *task.arguments]
+        return notebook_command(folder / task.notebook, task, log)
     if task.python is not None:
         return [sys.executable, "-P", "-m", "sparkml_track.jobs.tasks.call"]
     # -P: the folder that one happens to be in is not where modules come from.
@@ -46,7 +48,11 @@ def _words(task: TaskSettings, folder: Path) -> list[str]:
 
 
 def environment(
-    task: TaskSettings, settings: Settings, values: Mapping[str, Value], environ: Mapping[str, str] | None = None
+    task: TaskSettings,
+    settings: Settings,
+    values: Mapping[str, Value],
+    log: Path,
+    environ: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The environment of a task: that of the run, the home, and the run's values.
 
@@ -54,6 +60,7 @@ def environment(
         task: with its values filled in.
         settings: of the file that it is in.
         values: all parameters.
+        log: of this try.
         environ: that of this process by default.
     """
     made = dict(os.environ if environ is None else environ)
@@ -69,4 +76,5 @@ def environment(
     if task.notebook is not None:
         path = [*settings.code, *filter(None, [made.get("PYTHONPATH")])]
         made["PYTHONPATH"] = os.pathsep.join(path)
+        made |= notebook_environment(settings.file.absolute().parent / task.notebook, task, log)
     return made

@@ -10,6 +10,7 @@ from sparkml_track.config.alerts import load_alert
 from sparkml_track.config.sections.jobs import TaskSettings
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import InvalidInput, SetupError
+from sparkml_track.jobs.tasks.notebooks import notebook_problems
 from sparkml_track.jobs.tasks.parameters import Value, filled, word
 from sparkml_track.objective import resolve
 
@@ -84,13 +85,7 @@ def _alert(task: TaskSettings, settings: Settings) -> Iterator[str]:
 
 
 def _notebook(task: TaskSettings, settings: Settings) -> Iterator[str]:
-    file = _folder(settings) / str(task.notebook)
-    try:
-        compile(file.read_bytes(), str(file), "exec")
-    except SyntaxError as error:
-        yield f"{file} is not Python: {error.msg} (line {error.lineno})"
-    except (OSError, ValueError) as error:
-        yield f"{file} cannot be read: {getattr(error, 'strerror', None) or error}"
+    return notebook_problems(_folder(settings) / str(task.notebook), task)
 
 
 def _python(task: TaskSettings, settings: Settings) -> Iterator[str]:
