@@ -9,6 +9,7 @@ runs     single sweeps: show, compare, report, export, open, delete
 sweeps  the accounting of sweeps: resume, extend, reproduce, verify, sweeps
 server  the dashboards and MLflow's UI, and the tracking server
 dashboards  pages of the workspace: which there are, a new one, one as a file
+notebook  marimo's editor
 serving  a registered model over HTTP
 sql     queries, and the prompt
 jobs    tasks that wait for each other

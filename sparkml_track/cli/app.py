@@ -17,7 +17,7 @@ from importlib.metadata import version as installed
 
 import typer
 
-from sparkml_track.cli import alert, catalog, guide, pipeline, runs, server, sweeps
+from sparkml_track.cli import alert, catalog, guide, notebook, pipeline, runs, server, sweeps
 from sparkml_track.cli.dashboards import command as dashboards
 from sparkml_track.cli.jobs import command as jobs
 from sparkml_track.cli.jobs import scheduling
@@ -45,6 +45,7 @@ sweeps.register(app)
 runs.register(app)
 server.register(app)
 dashboards.register(app)
+notebook.register(app)
 serving.register(app)
 sql.register(app)
 catalog.register(app)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from websockets.sync.client import ClientConnection, connect
 
-__all__ = ["Page", "opened"]
+__all__ = ["Page", "opened", "wait_for"]
 
 _SESSION = "s_notebk"
 _LONG = 120.0
@@ -58,7 +58,7 @@ def opened(notebook: Path) -> Iterator[Page]:
     nowhere = subprocess.DEVNULL
     server = subprocess.Popen(command, cwd=notebook.parent, stdout=nowhere, stderr=nowhere)
     try:
-        _wait_for(f"http://{address}/health")
+        wait_for(f"http://{address}/health")
         where = f"ws://{address}/ws?session_id={_SESSION}&file={notebook.name}"
         with connect(where, max_size=None, open_timeout=_LONG) as socket_:
             yield Page(address, socket_)
@@ -67,7 +67,8 @@ def opened(notebook: Path) -> Iterator[Page]:
         server.wait(_LONG)
 
 
-def _wait_for(address: str) -> None:
+def wait_for(address: str) -> None:
+    """Until somebody answers."""
     until = time.monotonic() + _LONG
     while True:
         try:
