@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sparkml_track.api.preview import preview
     from sparkml_track.api.reproduce import reproduce
     from sparkml_track.api.sweep import sweep
     from sparkml_track.engine.audit.load import load_sweep
@@ -50,6 +51,7 @@ __all__ = [
     "lognormal",
     "loguniform",
     "normal",
+    "preview",
     "qloguniform",
     "quniform",
     "randint",
@@ -74,6 +76,7 @@ _HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
     "Verification": "sparkml_track.engine.audit.verify",
     "import_sweep": "sparkml_track.engine.importing.flow",
     "load_sweep": "sparkml_track.engine.audit.load",
+    "preview": "sparkml_track.api.preview",
     "reproduce": "sparkml_track.api.reproduce",
     "sweep": "sparkml_track.api.sweep",
     "verify": "sparkml_track.engine.audit.verify",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sparkml_track.cards import card, lineage_command
+
 __all__ = ["DataRef", "ModelRef", "TableRef"]
 
 
@@ -23,6 +25,10 @@ class TableRef:
 
     def __str__(self) -> str:
         return f"{self.name}@v{self.version}"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return card(str(self), {"files": self.path}, command=lineage_command(self.name, self.version))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 reproduce      a trial of a sweep of the past, executed again
 sweep          ``sweep()``: arguments, home and session come together
+preview        the first rows of a table or a data frame
 data           versions of tables as data
 session        the Spark session: the one that is there, else a local one
 progress       how far a sweep is, shown where the caller looks

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sparkml_track.cards import card, lineage_command
 from sparkml_track.features.online.carrying import Origin
 from sparkml_track.refs import TableRef
 
@@ -36,6 +37,19 @@ class TrainingSet:
     tables: Mapping[str, TableRef]
     dropped: Mapping[str, int] = field(default_factory=dict)
     origin: Origin | None = None
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what its columns are and what it was made from; no row is computed."""
+        facts = {
+            "label": self.label,
+            "keys": ", ".join(self.keys),
+            "features": f"{len(self.features)}: {', '.join(self.features)}",
+            "made from": ", ".join(map(str, self.tables.values())),
+            "left out": ", ".join(f"{count:,} {reason}" for reason, count in self.dropped.items()),
+            "rows": "computed when they are used; st.preview(...) computes a few",
+        }
+        first = next(iter(self.tables.values()), None)
+        return card("Training set", facts, command=lineage_command(first.name, first.version) if first else "")
 
     def load_df(self) -> DataFrame:
         """Give the rows as a DataFrame; nothing is computed before it is used."""

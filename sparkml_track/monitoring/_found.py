@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sparkml_track.cards import card, lineage_command, table
+from sparkml_track.readable import duration
 from sparkml_track.refs import TableRef
 
 __all__ = [
@@ -294,6 +296,7 @@ class Verdict:
 
 
 _SHOWN = 0.001  # a change of the share of nulls
+_FIRST = 10  # columns that a notebook shows
 _TOLD = 10.0  # shares beyond are of a change that is near none
 
 
@@ -329,3 +332,18 @@ class Monitored:
     def alarms(self) -> Sequence[Drift]:
         """The drifts that passed all guards, largest first."""
         return sorted((each for each in self.drift if each.verdict == DRIFT), key=lambda each: -each.psi)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: how many columns drifted, and how each stands; those with alarms first."""
+        ranked = sorted(self.verdicts, key=lambda each: (each.state != DRIFT, -each.psi))
+        rows = [(each.column, each.state, each.window, each.psi, str(each)) for each in ranked[:_FIRST]]
+        facts = {
+            "alarms": len(self.alarms),
+            "columns": len(self.verdicts),
+            "tables": ", ".join(map(str, self.tables.values())),
+            "took": duration(self.seconds),
+            "run": self.run_id,
+        }
+        drift = self.tables.get("drift")
+        command = lineage_command(drift.name, drift.version) if drift else ""
+        return card("Monitoring", facts, table(("column", "state", "window", "PSI", "in words"), rows), command)

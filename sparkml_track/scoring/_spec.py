@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sparkml_track.cards import card, lineage_command
 from sparkml_track.errors import SpecError
+from sparkml_track.readable import duration
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.registries import ALIAS_CHAMPION
 
@@ -84,6 +86,17 @@ class Scored:
     bad: Mapping[str, int]
     seconds: float
     columns: Mapping[str, str]
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        facts = {
+            "model": self.model,
+            "rows": f"{self.rows:,}",
+            "without a score": ", ".join(f"{count:,} {problem}" for problem, count in self.bad.items()),
+            "took": duration(self.seconds),
+            "run": self.run_id,
+        }
+        return card(f"Scores {self.table}", facts, command=lineage_command(self.table.name, self.table.version))
 
 
 @dataclass(frozen=True, slots=True)

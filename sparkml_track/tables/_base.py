@@ -179,6 +179,25 @@ class Tables(Housekeeping, Followed):
         """
 
     @abstractmethod
+    def head(self, table: TableRef | str, rows: int = 10, at: Moment | None = None) -> pa.Table:
+        """Give some rows of one version, whichever are read soonest, without reading the others.
+
+        Args:
+            table: a reference, or a name.
+            rows: at most so many.
+            at: as in ``pin``.
+        """
+
+    @abstractmethod
+    def count(self, table: TableRef | str, at: Moment | None = None) -> int | None:
+        """Count the rows of one version without reading them; None where its log does not say.
+
+        Args:
+            table: a reference, or a name.
+            at: as in ``pin``.
+        """
+
+    @abstractmethod
     def files(self, table: TableRef | str) -> tuple[str, ...]:
         """Name the Parquet files that hold the rows of one version, all of them and nothing else.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from sparkml_track.cards import card, lineage_command, table
 from sparkml_track.errors import TableError
 from sparkml_track.refs import TableRef
 
@@ -21,6 +22,8 @@ TransactionId: TypeAlias = tuple[str, int]
 #: Called once the rows of a write are computed, before they are committed; gives what to note with the version.
 BeforeCommit: TypeAlias = Callable[[], Mapping[str, str]]
 
+#: Columns that a notebook shows.
+_SHOWN = 60
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _NAME = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER}){{0,2}}")
 
@@ -89,6 +92,19 @@ class TableInfo:
     def roles(self) -> dict[str, str]:
         """Column to role, as in ``TableExpectations.roles``."""
         return TableExpectations(keys=self.keys, timestamp=self.timestamp, created=self.created).roles
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the columns, no row."""
+        roles = self.roles
+        rows = [(name, kind, roles.get(name), self.comments.get(name)) for name, kind in self.columns.items()]
+        facts = {
+            "about": self.description,
+            "columns": len(self.columns),
+            "partitioned by": ", ".join(self.partition_by),
+            "files": self.ref.path,
+        }
+        inside = table(("column", "type", "role", "comment"), rows[:_SHOWN])
+        return card(str(self.ref), facts, inside, lineage_command(self.ref.name, self.ref.version))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,21 @@ class TableShapesCase:
         tables.write("t", given)
         assert tables.to_arrow("t")["c"].to_pylist() == given["c"].to_pylist()
 
+    def test_some_rows_and_their_number_need_not_all_of_them(self, tables: Tables) -> None:
+        first = tables.write("t", rows(("a", 1), ("b", 2)))
+        second = tables.write("t", rows(("c", 3)), mode="append")
+        assert (tables.count(first), tables.count("t"), tables.count("t", at=0)) == (2, 3, 2)
+        assert pairs(tables.head("t", 10)) == pairs(tables.to_arrow(second))
+        assert tables.head("t", 2).num_rows == 2
+        assert tables.head(first, 0).schema.names == ["k", "v"]
+        with pytest.raises(TableError, match="none"):
+            tables.head("none")
+
+    def test_some_rows_of_a_table_with_partitions_have_their_columns(self, tables: Tables) -> None:
+        tables.write("t", _DAYS, partition_by=["day", "k"])
+        assert sorted(tables.head("t", 5).column_names) == ["day", "k", "v"]
+        assert tables.head("t", 1).num_rows == 1
+
     def test_an_append_that_evolves_adds_columns_and_leaves_some_out(self, tables: Tables) -> None:
         come = pa.table({"k": ["b"], "new": [1.5]})
         for name, data in self.forms(tables, come):

@@ -329,10 +329,16 @@ def _actions(files: Sequence[StagedFile]) -> list[AddAction]:
 
 def to_arrow(log: Log, name: str, columns: Sequence[str] | None) -> pa.Table:
     """Read a version into memory."""
+    names, files = None if columns is None else list(columns), _local_files(log.location)
     with translated(f"reading table {name}", log.location):
-        return log.to_pyarrow_table(
-            columns=None if columns is None else list(columns), filesystem=_local_files(log.location)
-        )
+        return log.to_pyarrow_table(columns=names, filesystem=files)
+
+
+def head(log: Log, name: str, rows: int) -> pa.Table:
+    """Read some rows of a version."""
+    with translated(f"reading table {name}", log.location):
+        found = log.to_pyarrow_dataset(filesystem=_local_files(log.location))
+        return found.head(rows, fragment_readahead=1, batch_readahead=1, batch_size=max(rows, 1))
 
 
 def _local_files(location: Location) -> fs.FileSystem | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -127,6 +128,15 @@ class OpenedTables(Tables):
             raise no_columns(ref, missing, there)
         present(found, ref)
         return marked(log.to_arrow(found, ref.name, columns), ref)
+
+    def head(self, table: TableRef | str, rows: int = 10, at: Moment | None = None) -> pa.Table:
+        found, ref = self._read(table, at)
+        present(found, ref)
+        return log.head(found, ref.name, rows)
+
+    def count(self, table: TableRef | str, at: Moment | None = None) -> int | None:
+        rows = log.rows_of(self._read(table, at)[0])
+        return int(rows) if math.isfinite(rows) else None
 
     def appended(self, name: str, after: int, to: int, *, skip_changes: bool = False) -> DataFrame:
         last, _ = self._read(name, to)

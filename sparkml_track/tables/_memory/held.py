@@ -100,6 +100,12 @@ class HeldTables(Tables):
             raise no_columns(ref, missing, rows.column_names)
         return rows if columns is None else rows.select(list(columns))
 
+    def head(self, table: TableRef | str, rows: int = 10, at: Moment | None = None) -> pa.Table:
+        return self.to_arrow(table, at=at).slice(0, rows)
+
+    def count(self, table: TableRef | str, at: Moment | None = None) -> int | None:
+        return int(self.to_arrow(table, at=at).num_rows)
+
     def changes(self, name: str, since: int, until: int | None = None) -> pa.Table:
         check_range(name, since, until)
         last = self.pin(name, until)
