@@ -6,6 +6,7 @@ import runpy
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -13,22 +14,22 @@ import pytest
 import sparkml_track as st
 from sparkml_track.errors import InvalidInput
 from sparkml_track.home import Home
-from sparkml_track.notebooks import TEMPLATES, write_notebook
+from sparkml_track.notebooks import write_notebook
 from sparkml_track.objective import Trial
 from sparkml_track.tables import DeltaTables, TableExpectations
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 #: What each says of what is empty, and of how to fill it.
 EMPTY = {
     "explore": ("There are no tables yet", "sparkml-track run", "There are no sweeps yet", "--new sweep"),
-    "features": ("There are no feature tables yet", "sparkml-track features", "Start Spark"),
-    "sweep": ("Nothing was searched yet", "--trials=20"),
+    "features": ("There are no feature tables yet", "sparkml-track features", "create_training_set"),
     "evaluate": ("There are no sweeps yet", "--new sweep", "There are no registered models yet", "register"),
 }
 #: What each shows of a small home.
 SMALL = {
     "explore": ("air.weather", "squares-", "JFK"),
-    "features": ("air.weather@v0", "origin", "known_at"),
-    "sweep": ("Nothing was searched yet",),
     "evaluate": ("squares-", "3 finished"),
 }
 
@@ -51,22 +52,23 @@ def shown(template: str, folder: Path) -> str:
     return "\n".join(getattr(each, "text", None) or repr(each) for each in outputs if each is not None)
 
 
-def test_there_is_a_file_for_each_template() -> None:
-    assert set(TEMPLATES) == set(EMPTY) == set(SMALL)
-
-
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", EMPTY)
 def test_an_empty_home_is_said_with_the_way_to_fill_it(template: str, tmp_path: Path, home: Path) -> None:
     text = shown(template, tmp_path)
     assert [words for words in EMPTY[template] if words not in text] == []
     assert not home.exists()  # to look makes nothing
 
 
-def test_a_small_home_is_shown(tmp_path: Path) -> None:
+@pytest.fixture
+def weather(home: Path) -> None:
+    """A feature table."""
     noon = datetime(2013, 1, 1, 12, tzinfo=UTC)
-    weather = pa.table({"origin": ["JFK"], "known_at": [noon], "wind": [5.0]})
+    rows = pa.table({"origin": ["JFK"], "known_at": [noon], "wind": [5.0]})
     expect = TableExpectations(keys=("origin",), timestamp="known_at")
-    DeltaTables(Home.find().tables_root).write("air.weather", weather, expect=expect)
+    DeltaTables(Home.find().tables_root).write("air.weather", rows, expect=expect)
+
+
+def test_a_small_home_is_shown(tmp_path: Path, weather: None) -> None:
     st.sweep(square, {"x": st.uniform(-3, 3)}, name="squares", max_trials=3, executor="inline", sampler="random", tracking=st.Tracking(uri="memory:"), progress=False)  # fmt: skip  # noqa: E501
     for template, said in SMALL.items():
         text = shown(template, tmp_path)
@@ -77,6 +79,12 @@ def test_a_small_home_is_shown(tmp_path: Path) -> None:
 def test_a_notebook_that_trains_runs_no_cell_by_itself(template: str, tmp_path: Path) -> None:
     text = write_notebook(template, tmp_path / "own.py").read_text()
     assert text.startswith('# /// script\n# [tool.marimo.runtime]\n# on_cell_change = "lazy"\n# ///\n')
+
+
+@pytest.mark.spark
+def test_features_are_read_on_spark(spark: SparkSession, tmp_path: Path, weather: None) -> None:
+    text = shown("features", tmp_path)
+    assert [words for words in ("air.weather@v0", "origin", "known_at", "JFK") if words not in text] == []
 
 
 @pytest.mark.slow

@@ -17,7 +17,9 @@ from sparkml_track.space import flatten
 __all__ = ["Shown", "html_of"]
 
 _FAINT = "opacity:.7"
-_CELL = "text-align:left;padding:2px 12px 2px 0"
+_CELL = "text-align:left"
+#: Some pages take the padding of cells away.
+_TABLE = "border-collapse:separate;border-spacing:12px 2px;margin-left:-12px"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def html_of(shown: Shown) -> str:
         f'<div class="sparkml-result"><p><b>{escape(shown.sweep)}</b>: {escape(shown.counted)}; run {escape(shown.run)}'
         f"{_report(shown.report)}</p>{_best(shown)}"
         f'<div style="display:flex;flex-wrap:wrap;gap:12px">{pictures}</div>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{rest}</div>"
+        f'<table style="{_TABLE}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{rest}</div>'
     )
 
 
