@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sparkml_track.jobs.course.states import RunState, TaskState
 from sparkml_track.jobs.records.views import Attempt, Run, TaskTry
+from sparkml_track.jobs.tasks.notebooks import copy_of
 from sparkml_track.readable import duration
 
 __all__ = ["last_lines", "line", "page", "plain", "took"]
@@ -34,6 +35,9 @@ def page(run: Run, lines: int = 10) -> Iterator[str]:
         yield f"  attempt {one.number}: {one.state}, {one.started:%Y-%m-%d %H:%M:%S} UTC{took(one.started, one.ended)}"
     yield ""
     yield from _matrix(run)
+    for task in run.tasks.values():
+        if task.log and (copy := copy_of(Path(task.log))):
+            yield f"{task.task}: the executed copy is {copy}"
     for task in run.tasks.values():
         if task.state in _FAILED and task.log:
             yield ""

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +27,46 @@ _DEFAULTS, _VALUES = "parameters", "injected-parameters"
 def main() -> None:
     """Executes the notebook."""
     asked = json.loads(os.environ.pop(NOTEBOOK))
-    raise SystemExit(_execute(Path(asked["file"]), Path(asked["copy"]), asked["params"]))
+    with tempfile.TemporaryDirectory() as private:
+        os.environ["JUPYTER_RUNTIME_DIR"] = private
+        raise SystemExit(_execute(Path(asked["file"]), Path(asked["copy"]), asked["params"], Path(private)))
 
 
-def _execute(file: Path, copy: Path, params: dict[str, object]) -> int:
+def _execute(file: Path, copy: Path, params: dict[str, object], private: Path) -> int:
     import nbformat
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     notebook = nbformat.read(file, as_version=4)
     _give(notebook, params)
+    client, codes, ended = _client(notebook, file.parent, private), list[int](), list[int]()
+
+    def interrupted(number: int, _: object) -> None:
+        # As Jupyter's own button does it: a sweep in the cell then ends in good order.
+        ended.append(128 + number)
+        with suppress(AttributeError, ProcessLookupError):
+            os.killpg(client.km.provisioner.pid, signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, interrupted)
+    # Beside the main thread, which is left to the signal: else nbclient kills the kernel at once.
+    executing = threading.Thread(target=lambda: codes.append(_code(client)), daemon=True)
+    executing.start()
+    executing.join()
+    nbformat.write(notebook, copy)
+    sys.stderr.write(f"executed copy: {copy}\n")
+    return [*ended, *codes, 1][0]
+
+
+def _code(client: Any) -> int:
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
     try:
-        _client(notebook, file.parent).execute()
+        client.execute()
     except CellExecutionError as error:
         # The traceback was made for a terminal's colours; the copy has it.
         sys.stderr.write(f"error: a cell raised {error.ename}: {error.evalue}\n")
         return 1
-    except DeadKernelError:
-        sys.stderr.write("error: the kernel ended before the notebook did\n")
+    except (DeadKernelError, RuntimeError) as error:
+        sys.stderr.write(f"error: the kernel ended before the notebook did, or did not begin: {error}\n")
         return 1
-    finally:
-        nbformat.write(notebook, copy)
-        sys.stderr.write(f"executed copy: {copy}\n")
     return 0
 
 
@@ -58,8 +81,9 @@ def _give(notebook: Any, params: dict[str, object]) -> None:
         cells.insert(after, new_code_cell(source, metadata={"tags": [_VALUES]}))
 
 
-def _client(notebook: Any, folder: Path) -> Any:
+def _client(notebook: Any, folder: Path, private: Path) -> Any:
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     class Client(NotebookClient):  # type: ignore[misc]  # of a library without types
         """Prints what cells print."""
@@ -67,11 +91,14 @@ def _client(notebook: Any, folder: Path) -> Any:
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             if msg["msg_type"] == "stream":
                 sys.stdout.write(msg["content"]["text"])
+                sys.stdout.flush()
             return super().process_message(msg, cell, cell_index)
 
     # By this interpreter, whatever kernel its author had; without a limit, which is the task's to have.
     resources = {"metadata": {"path": str(folder)}}
-    return Client(notebook, timeout=None, kernel_name="python3", resources=resources)
+    # Sockets that are files which nobody else can open; their paths must not be long.
+    files = Config({"AsyncKernelManager": {"transport": "ipc", "ip": str(private / "kernel")}})
+    return Client(notebook, timeout=None, kernel_name="python3", resources=resources, config=files)
 
 
 if __name__ == "__main__":

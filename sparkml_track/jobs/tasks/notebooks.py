@@ -14,7 +14,7 @@ from sparkml_track.config.sections.jobs import TaskSettings
 from sparkml_track.jobs.tasks.jupyter import NOTEBOOK
 from sparkml_track.jobs.tasks.parameters import word
 
-__all__ = ["Form", "form_of", "notebook_command", "notebook_environment", "notebook_problems"]
+__all__ = ["Form", "copy_of", "form_of", "notebook_command", "notebook_environment", "notebook_problems"]
 
 _MARIMO = re.compile(rb"^\w+ *= *marimo\.App\(", re.MULTILINE)
 
@@ -42,6 +42,11 @@ def form_of(file: Path) -> Form:
     if file.suffix == ".ipynb":
         return Form.JUPYTER
     return Form.MARIMO if _MARIMO.search(file.read_bytes()) else Form.SCRIPT
+
+
+def copy_of(log: Path) -> Path | None:
+    """The executed copy that a try left beside its log, if it did."""
+    return next(filter(Path.is_file, (log.with_suffix(suffix) for suffix in _COPIES.values())), None)
 
 
 def notebook_command(file: Path, task: TaskSettings, log: Path) -> list[str]:

@@ -58,13 +58,17 @@ def marimo(folder: Path) -> Path:
     return file
 
 
+def environment(file: Path, asked: TaskSettings, log: Path) -> dict[str, str]:
+    """Of this process, with what a notebook's needs, and a place for its libraries' own settings."""
+    names = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+    own = {name: str(file.parent / name.lower()) for name in names}
+    return {**os.environ, **own, **notebook_environment(file, asked, log)}
+
+
 def ran(file: Path, asked: TaskSettings) -> tuple[int, str, Path]:
     """Runs a notebook as a job does: exit code, what is in the log, the log's place."""
     log = file.with_name("task.1.1.log")
-    names = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
-    own = {name: str(file.parent / name.lower()) for name in names}
-    environ = {**os.environ, **own, **notebook_environment(file, asked, log)}
-    command = notebook_command(file, asked, log)
+    command, environ = notebook_command(file, asked, log), environment(file, asked, log)
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240, cwd=file.parent)
     return done.returncode, done.stdout + done.stderr, log
 
@@ -126,9 +130,31 @@ def test_jupyters_notebook_gets_values_and_leaves_a_copy_also_where_it_fails(tmp
 
 
 @pytest.mark.slow
+def test_a_task_that_is_ended_interrupts_its_cell_and_keeps_what_it_had(tmp_path: Path) -> None:
+    file, log = jupyter(tmp_path, "print('begun', flush=True)\nwhile True: pass"), tmp_path / "task.1.1.log"
+    command, environ = notebook_command(file, task(), log), environment(file, task(), log)
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        said = process.communicate(timeout=240)[1]
+    assert process.returncode == 143
+    assert "Traceback" not in said
+    outputs = nbformat.read(log.with_suffix(".ipynb"), as_version=4).cells[0].outputs
+    assert [output.get("ename") or output.text for output in outputs] == ["begun\n", "KeyboardInterrupt"]
+
+
+@pytest.mark.slow
 def test_marimos_notebook_gets_values_and_leaves_a_page_also_where_it_fails(tmp_path: Path) -> None:
     code, log, place = ran(marimo(tmp_path), task(params={"day": "bad"}))
     assert code == 1
     assert "printed bad" in log
     assert "a bad day" in log
     assert "shown bad" in place.with_suffix(".html").read_text()
+
+
+def test_a_copy_is_found_beside_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "task.1.1.log"
+    assert notebooks.copy_of(log) is None
+    log.with_suffix(".html").touch()
+    assert notebooks.copy_of(log) == tmp_path / "task.1.1.html"
