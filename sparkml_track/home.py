@@ -115,6 +115,10 @@ class Home:
         """What a step of a project gave when it last ran."""
         return self.root / "steps" / project / f"{step}.json"
 
+    def deployment(self, project: str) -> Path:
+        """What of a project was put to work where, and its endpoint."""
+        return self.root / "deployments" / project
+
     def stream(self, project: str, table: str) -> Path:
         """What a stream that is scored into a table has read."""
         return self.root / "streams" / project / table

@@ -33,6 +33,7 @@ __all__ = [
     "TAG_CPU",
     "TAG_DECIDED_BY",
     "TAG_DECISIONS",
+    "TAG_DEPLOYED",
     "TAG_DIGEST",
     "TAG_FILES",
     "TAG_FINGERPRINT",
@@ -114,6 +115,7 @@ TAG_VERDICT_WHY = "sparkml.verdict.why"
 TAG_REPLACES = "sparkml.replaces"  # the version it took over from, or waits to, as champion; empty where none was
 TAG_APPROVAL = "sparkml.approval"  # pending, approved, rejected, withdrawn
 TAG_DECISIONS = "sparkml.decisions"  # JSON, the last ones of people about a version: what, by, at, why
+TAG_DEPLOYED = "sparkml.deployed"  # JSON, where a version was put to work last: project, to, where, at, by
 TAG_SWEEP_RUN = "sparkml.sweep.run"  # the parent run of the sweep that found a model's parameters
 TAG_MODEL = "sparkml.model"  # "<name>/<version>" that was used
 TAG_MODEL_RUN = "sparkml.model.run"  # the run that made it

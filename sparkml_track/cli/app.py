@@ -25,7 +25,7 @@ from sparkml_track.cli.models import command as models
 from sparkml_track.cli.serving import command as serving
 from sparkml_track.cli.sql import command as sql
 from sparkml_track.cli.steps import command as steps
-from sparkml_track.cli.steps import features, retraining, scoring
+from sparkml_track.cli.steps import deploying, features, retraining, scoring
 
 __all__ = ["app", "job", "main"]
 
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 
 steps.register(app)
+deploying.register(app)
 scoring.register(app)
 features.register(app)
 retraining.register(app)

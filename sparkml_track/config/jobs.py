@@ -66,7 +66,7 @@ def _needless(
 def _steps(tasks: Mapping[str, Mapping[str, object]], top: Mapping[str, object], job: Place) -> Iterator[Complaint]:
     for task, given in tasks.items():
         step = given.get("run")
-        known = ("prepare", "features", "sweep", "register", "score", "monitor")
+        known = ("prepare", "features", "sweep", "register", "deploy", "score", "monitor")
         if step in known and top.get(str(step)) is None:
             path = (*job, "tasks", task, "run")
             yield path, f"{dotted(path)}: there is no section {step!r}, so there is nothing to {step}; add one"

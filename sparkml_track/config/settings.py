@@ -20,6 +20,7 @@ from sparkml_track.address import is_address
 from sparkml_track.config.jobs import job_problems
 from sparkml_track.config.messages import Complaint, complaints
 from sparkml_track.config.sections import (
+    DeploySettings,
     FailureSettings,
     FeatureSettings,
     File,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from sparkml_track.engine.loop.progress import ProgressListener
 
 __all__ = [
+    "DeploySettings",
     "FailureSettings",
     "FeatureSettings",
     "JobSettings",
@@ -91,6 +93,7 @@ class Settings:
     prepare: PrepareSettings | None = None
     features: FeatureSettings | None = None
     register: RegisterSettings | None = None
+    deploy: DeploySettings | None = None
     score: ScoreSettings | None = None
     monitor: MonitorSettings | None = None
     jobs: Mapping[str, JobSettings] = field(default_factory=dict)
@@ -161,10 +164,24 @@ def _checks(value: object, folder: Path) -> list[Complaint]:
     """What concerns several keys or the disk; reported together with the rest, so read from the raw file."""
     top = value if isinstance(value, dict) else {}
     sweep = top.get("sweep")
-    found = [*_folders(top.get("code"), folder), *job_problems(top)]
+    found = [*_folders(top.get("code"), folder), *job_problems(top), *_deploy(top)]
     if isinstance(sweep, dict):
         found += [*_sweep(sweep), *_objectives(sweep, "register" in top)]
     return found
+
+
+def _deploy(top: dict[str, object]) -> Iterator[Complaint]:
+    deploy, score = top.get("deploy"), top.get("score")
+    to = deploy.get("to") if isinstance(deploy, dict) else None
+    if to is None:
+        return
+    needed = {"register": "names the model"}
+    needed |= {"table": {"features": "has the rows", "score": "says which rows and the table"}}.get(str(to), {})
+    for name, why in needed.items():
+        if top.get(name) is None:
+            yield ("deploy",), f"deploy: there is no section {name!r}, which {why}; add one"
+    if to == "stream" and not (isinstance(score, dict) and score.get("stream") is not None):
+        yield ("deploy", "to"), "deploy.to: there is no section 'score.stream', which names the source; add one"
 
 
 def _objectives(sweep: dict[str, object], registers: bool) -> Iterator[Complaint]:

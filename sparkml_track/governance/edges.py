@@ -18,7 +18,7 @@ from sparkml_track.refs import ModelRef, TableRef
 
 __all__ = ["Edge", "Job", "JobKind", "Kind", "Node", "between", "record", "record_sweep"]
 
-Kind = Literal["TABLE", "MODEL", "SWEEP", "SOURCE"]
+Kind = Literal["TABLE", "MODEL", "SWEEP", "SOURCE", "ENDPOINT"]
 JobKind = Literal["PIPELINE_STEP", "PIPELINE", "SWEEP", "QUERY", "REGISTRATION", "PYTHON"]
 _log = logging.getLogger("sparkml_track.catalog")
 
@@ -28,8 +28,10 @@ class Node:
     """One version of a thing.
 
     Attributes:
-        kind: TABLE, MODEL (a registered one), SWEEP or SOURCE (a function that brings rows from outside).
-        name: of a table in full; of a model as registered; a sweep's id; of a function its path.
+        kind: TABLE, MODEL (a registered one), SWEEP, SOURCE (a function that brings rows from outside) or ENDPOINT
+            (a process that serves).
+        name: of a table in full; of a model as registered; a sweep's id; of a function its path;
+            of an endpoint that of its project.
         version: of tables and models.
     """
 

@@ -8,5 +8,7 @@ outcome       what a step gives, for the next step and for a person
 reproduce     a trial of a sweep that a config file started, executed again
 training_set  the rows of the training set, cut by time
 retraining    a sweep that monitoring begins
-steps         prepare, features, sweep, register, score, monitor
+deployment    an endpoint in the background, and what was put to work where
+files         small files that are replaced whole
+steps         prepare, features, sweep, register, deploy, score, monitor
 """

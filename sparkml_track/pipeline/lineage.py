@@ -10,6 +10,7 @@ from sparkml_track.errors import DataError
 from sparkml_track.governance.edges import Edge, Job, Node, between, record
 from sparkml_track.pipeline.outcome import Outcome
 from sparkml_track.pipeline.project import Project
+from sparkml_track.pipeline.steps.deploy import Deployed
 from sparkml_track.pipeline.steps.register import Registered
 from sparkml_track.pipeline.steps.score import ScoresWritten
 from sparkml_track.pipeline.steps.sweep import Swept
@@ -41,6 +42,8 @@ def edges_of(project: Project, step: str, outcome: Outcome | None) -> Iterator[E
     read = tuple(map(Node.of, watch.read))
     if isinstance(outcome, Swept):
         yield from between(read, [Node("SWEEP", outcome.sweep)], job)
+    if isinstance(outcome, Deployed) and outcome.made.to == "endpoint":
+        yield from between(_outside(project, step, outcome, ""), [Node("ENDPOINT", project.settings.name)], job)
     if isinstance(outcome, Registered) and (model := _model(outcome)):
         sweep = project.kept(Swept)
         yield from between([*read, Node("SWEEP", sweep.sweep)], [model], job)
@@ -53,6 +56,8 @@ def _outside(project: Project, step: str, outcome: Outcome | None, made: str) ->
         yield Node("SOURCE", settings.prepare.tables)
     if isinstance(outcome, ScoresWritten):
         yield Node("MODEL", outcome.model, outcome.version)
+    elif isinstance(outcome, Deployed):
+        yield Node("MODEL", outcome.made.model, outcome.made.version)
     elif step == "monitor" and settings.monitor is not None and made == f"{settings.monitor.table}_baseline":
         with suppress(DataError):  # the model that scored the period also scored the baseline
             scores = project.kept(ScoresWritten)

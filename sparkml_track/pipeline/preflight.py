@@ -22,6 +22,7 @@ _FUNCTIONS = {
     "features": ("build",),
     "sweep": ("objective",),
     "register": ("refit", "baselines", "inputs", "evaluate"),
+    "deploy": (),
     "score": (),
     "monitor": (),
 }

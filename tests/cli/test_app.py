@@ -116,6 +116,24 @@ def test_run_takes_the_steps_that_have_a_section_in_order(config: Path, ran: Ran
     assert "==> sweep (2 of 2)" in out
 
 
+@pytest.mark.parametrize(("to", "last"), [("table", ["deploy"]), ("endpoint", ["deploy", "score"])])
+def test_run_scores_a_table_once(config: Path, ran: Ran, call: Call, to: str, last: list[str]) -> None:
+    period = "{start: 2013-01-01, end: 2013-01-02}"
+    later = [period.replace("-01-", f"-0{month}-") for month in (1, 2, 3)]
+    splits = ", ".join(f"{name}: {each}" for name, each in zip(("train", "valid", "test"), later, strict=True))
+    functions = ("refit", "baselines", "inputs", "evaluate")
+    more = "\n".join(
+        [
+            f"features: {{build: mywork:build, label: y, time: t, split: {{{splits}}}}}",
+            f"register: {{model: m, {', '.join(f'{name}: mywork:nothing' for name in functions)}}}",
+            f"deploy: {{to: {to}}}\nscore: {{}}\n",
+        ]
+    )
+    config.write_text(CONF + more)
+    assert call("run", config)[0] == 0
+    assert [step for step, _ in ran] == ["prepare", "features", "sweep", "register", *last]
+
+
 def test_run_ends_with_what_the_steps_gave_and_how_to_open_the_ui(config: Path, ran: Ran, call: Call) -> None:
     _, out, _ = call("run", config)
     summary = out[out.index("mine: summary") :]

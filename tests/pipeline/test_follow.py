@@ -23,7 +23,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What each look gives, or raises, in turn."""
     to_come: list[Any] = []
 
-    def look(_: object) -> Followed:
+    def look(*_: object) -> Followed:
         found = to_come.pop(0)
         if isinstance(found, Exception):
             raise found

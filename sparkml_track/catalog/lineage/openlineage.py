@@ -65,7 +65,8 @@ def _dataset(node: Node, folders: Mapping[str, str], namespace: str) -> dict[str
         facets["version"] = {**_facet(_VERSION_FACET), "datasetVersion": str(node.version)}
     if node.kind == "TABLE":
         return {"namespace": "file", "name": folders.get(node.name, node.name), "facets": facets}
-    name = {"MODEL": f"models:/{node.name}", "SWEEP": f"sweeps/{node.name}"}.get(node.kind, node.name)
+    folders = {"MODEL": "models:", "SWEEP": "sweeps", "ENDPOINT": "endpoints"}
+    name = f"{folders[node.kind]}/{node.name}" if node.kind in folders else node.name
     return {"namespace": namespace, "name": name, "facets": facets}
 
 

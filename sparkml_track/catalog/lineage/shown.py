@@ -57,7 +57,7 @@ def as_json(graph: Graph) -> str:
 
 def as_dot(graph: Graph) -> str:
     """For Graphviz."""
-    shapes = {"TABLE": "box", "MODEL": "ellipse", "SWEEP": "hexagon", "SOURCE": "note"}
+    shapes = {"TABLE": "box", "MODEL": "ellipse", "SWEEP": "hexagon", "SOURCE": "note", "ENDPOINT": "component"}
     lines = ["digraph lineage {", "  rankdir=LR;"]
     lines += [f"  {_quoted(str(node))} [shape={shapes.get(node.kind, 'box')}];" for node in graph.nodes]
     pairs = dict.fromkeys((edge.source, edge.target, edge.job.name) for edge in graph.edges)

@@ -21,6 +21,7 @@ STEPS = {
     "features": "Make the feature tables and the training set.",
     "sweep": "Search; one parent run, a child run for each trial.",
     "register": "Refit the best parameters, compare with the champion, register.",
+    "deploy": "Put the champion to work: in a table, on a stream, or as an endpoint in the background.",
     "score": "Score rows on Spark with the champion.",
     "monitor": "Compare features, predictions and quality with the training rows, period by period.",
 }
@@ -31,7 +32,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(guarded(run))
     for name, text in STEPS.items():
-        if name not in {"features", "score"}:  # they have commands and options of their own
+        if name not in {"features", "deploy", "score"}:  # they have commands and options of their own
             _add_step(app, name, text)
 
 
@@ -40,10 +41,13 @@ def run(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run all steps of a config file: prepare, features, sweep, register, score, monitor."""
+    """Run all steps of a config file: prepare, features, sweep, register, deploy, score, monitor."""
     voice = voice_of(quiet=quiet, as_json=as_json)
     settings = load(config)
-    run_steps(settings, [step for step in STEPS if getattr(settings, step) is not None], voice)
+    steps = [step for step in STEPS if getattr(settings, step) is not None]
+    # A deployment to a table is what the step score would do again.
+    does = settings.deploy is not None and settings.deploy.to == "table"
+    run_steps(settings, [step for step in steps if not (does and step == "score")], voice)
 
 
 def _add_step(app: typer.Typer, name: str, text: str) -> None:

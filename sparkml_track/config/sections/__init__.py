@@ -3,7 +3,8 @@
 fields  what a value may be
 data    raw tables, features, the training set
 search  the sweep, its slots and its tracking
-models  registration, scoring
+models  registration, scoring, deployment
+serving what an endpoint serves
 monitor monitoring, and what it begins
 notify  who is notified
 jobs    jobs and their tasks
@@ -15,12 +16,14 @@ from __future__ import annotations
 from sparkml_track.config.sections.data import FeatureSettings, Period, PrepareSettings, SplitSettings
 from sparkml_track.config.sections.file import File, SparkSettings
 from sparkml_track.config.sections.jobs import JobSettings, TaskSettings, TriggerSettings
-from sparkml_track.config.sections.models import RegisterSettings, ScoreSettings
+from sparkml_track.config.sections.models import DeploySettings, RegisterSettings, ScoreSettings
 from sparkml_track.config.sections.monitor import LabelSettings, MonitorSettings, RetrainSettings
 from sparkml_track.config.sections.notify import NotifySettings
 from sparkml_track.config.sections.search import FailureSettings, ResourceSettings, SweepSettings, TrackingSettings
+from sparkml_track.config.sections.serving import ServedSettings
 
 __all__ = [
+    "DeploySettings",
     "FailureSettings",
     "FeatureSettings",
     "File",
@@ -34,6 +37,7 @@ __all__ = [
     "ResourceSettings",
     "RetrainSettings",
     "ScoreSettings",
+    "ServedSettings",
     "SparkSettings",
     "SplitSettings",
     "SweepSettings",

@@ -7,7 +7,7 @@ from pydantic import Field
 from sparkml_track.config.sections.data import FeatureSettings, PrepareSettings
 from sparkml_track.config.sections.fields import Section, SparkKey, Text, Word
 from sparkml_track.config.sections.jobs import JobSettings
-from sparkml_track.config.sections.models import RegisterSettings, ScoreSettings
+from sparkml_track.config.sections.models import DeploySettings, RegisterSettings, ScoreSettings
 from sparkml_track.config.sections.monitor import MonitorSettings
 from sparkml_track.config.sections.search import SweepSettings, TrackingSettings
 
@@ -39,6 +39,7 @@ class File(Section):
     tracking: TrackingSettings = TrackingSettings()
     # A field named register would hide the method of that name.
     registration: RegisterSettings | None = Field(default=None, alias="register")
+    deploy: DeploySettings | None = None
     score: ScoreSettings | None = None
     monitor: MonitorSettings | None = None
     jobs: dict[Word, JobSettings] = Field(default_factory=dict)

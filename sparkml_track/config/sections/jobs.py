@@ -73,7 +73,7 @@ class TaskSettings(Section):
         arguments: of the notebook, or further ones of ``pipeline run``.
     """
 
-    run: Literal["prepare", "features", "sweep", "register", "score", "monitor"] | None = None
+    run: Literal["prepare", "features", "sweep", "register", "deploy", "score", "monitor"] | None = None
     pipeline: Annotated[Names, Field(min_length=1)] | None = None
     sql: Text | None = None
     alert: Text | None = None

@@ -1,4 +1,4 @@
-"""The sections of the model: registration and scoring."""
+"""The sections of the model: registration, scoring and deployment."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from sparkml_track.config.sections.fields import (
     Text,
     matching,
 )
+from sparkml_track.config.sections.serving import ServedSettings
 
-__all__ = ["RegisterSettings", "ScoreSettings", "StreamSettings"]
+__all__ = ["DeploySettings", "RegisterSettings", "ScoreSettings", "StreamSettings"]
 
 
 class RegisterSettings(Section):
@@ -85,3 +86,32 @@ class ScoreSettings(Section):
     split: Split = "test"
     table: Identifier = "scores"
     stream: StreamSettings | None = None
+
+
+class DeploySettings(Section):
+    """Where a version of the model is put to work.
+
+    Attributes:
+        to: "table" scores as section ``score`` says, "stream" what came since as section ``score.stream`` says, and
+            "endpoint" serves the model by a process in the background.
+        alias: whose version it is.
+        endpoint: what the process serves, and how; all requests go to the alias by default.
+    """
+
+    to: Literal["table", "stream", "endpoint"]
+    alias: Text = "champion"
+    endpoint: ServedSettings | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> DeploySettings:
+        if self.endpoint is not None and self.to != "endpoint":
+            raise ValueError(f"a mapping without 'endpoint', which is for endpoints, and it goes to a {self.to}")
+        if self.alias not in self.served.routes:
+            raise ValueError(f"a mapping whose endpoint.routes have the alias {self.alias!r}")
+        return self
+
+    @property
+    def served(self) -> ServedSettings:
+        """What an endpoint serves: the alias gets all requests where no routes are given."""
+        given = self.endpoint or ServedSettings()
+        return given if "routes" in given.model_fields_set else given.model_copy(update={"routes": {self.alias: 100.0}})

@@ -35,6 +35,8 @@ FIGURES = (
     "selection_rate",
 )
 
+_Step = Literal["prepare", "features", "sweep", "register", "deploy", "score"]
+
 
 def _limit(text: str) -> str:
     try:
@@ -76,10 +78,7 @@ class RetrainSettings(Section):
 
     when: Annotated[tuple[Text, ...], Field(min_length=1)] = ("score", "quality")
     at_most: Literal["day", "week", "month"] = "month"
-    steps: Annotated[tuple[Literal["prepare", "features", "sweep", "register", "score"], ...], Field(min_length=1)] = (
-        "sweep",
-        "register",
-    )
+    steps: Annotated[tuple[_Step, ...], Field(min_length=1)] = ("sweep", "register")
     max_trials: Positive | None = None
     warm_start: bool = True
 

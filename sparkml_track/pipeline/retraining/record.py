@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from sparkml_track.errors import SetupError
+from sparkml_track.pipeline.files import write_whole
 
 __all__ = ["Record", "read_record", "write_record"]
 
@@ -67,13 +67,7 @@ def write_record(path: Path, record: Record) -> None:
     Raises:
         SetupError: it cannot be written.
     """
-    beside = path.with_suffix(".new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(asdict(record) | {"at": record.at.isoformat()}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_whole(path, json.dumps(asdict(record) | {"at": record.at.isoformat()}, indent=1))
     except OSError as error:
         raise SetupError(f"{path} cannot be written ({error.strerror or error}), so no retraining was begun") from error

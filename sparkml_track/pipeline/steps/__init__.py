@@ -4,6 +4,7 @@
     features  the feature tables and the training set
     sweep     the search
     register  the best parameters refitted, compared and registered
+    deploy    a version put to work: in a table, on a stream, as an endpoint
     score     batch scoring with the pinned champion
     monitor   drift and quality, period by period
     follow    rows scored as they come; not a step, for it may have no end
@@ -23,7 +24,7 @@ from sparkml_track.pipeline.project import Project
 
 __all__ = ["STEPS", "run_step"]
 
-STEPS = ("prepare", "features", "sweep", "register", "score", "monitor")
+STEPS = ("prepare", "features", "sweep", "register", "deploy", "score", "monitor")
 _CALLED = {"features": "build_features"}
 
 

@@ -12,6 +12,7 @@ from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import ConfigError, DataError, InvalidInput, SparkmlError
 from sparkml_track.pipeline.project import Project
+from sparkml_track.registries import ALIAS_CHAMPION
 from sparkml_track.scoring import Follow, Followed, score_new, score_stream
 
 if TYPE_CHECKING:
@@ -23,25 +24,26 @@ __all__ = ["follow"]
 _log = logging.getLogger(__name__)
 
 
-def follow(settings: Settings, every: float | None = None) -> Iterator[Followed]:
+def follow(settings: Settings, every: float | None = None, alias: str = ALIAS_CHAMPION) -> Iterator[Followed]:
     """Scores what came since the last call, and yields what that was.
 
     Args:
         settings: with the section ``score.stream``.
         every: seconds between looks, for ever; looks that find nothing yield nothing, and those that fail are logged
             and made again. None looks once.
+        alias: whose version scores, at the moment of each batch.
 
     Raises:
         SparkmlError: as its subclasses say, at the first look; later only what the user wrote wrong.
     """
     project = Project(settings)
     try:
-        yield _look(project)
+        yield _look(project, alias)
         said = ""
         while every is not None:
             time.sleep(every)
             try:
-                found = _look(project)
+                found = _look(project, alias)
             except InvalidInput:
                 raise
             except SparkmlError as error:
@@ -56,7 +58,7 @@ def follow(settings: Settings, every: float | None = None) -> Iterator[Followed]
         project.close()
 
 
-def _look(project: Project) -> Followed:
+def _look(project: Project, alias: str) -> Followed:
     from sparkml_track.tables import DeltaTables
 
     settings = project.settings
@@ -65,7 +67,7 @@ def _look(project: Project) -> Followed:
     if settings.register is None:
         raise ConfigError(f"{settings.file}: there is no section 'register', which names the model; add one")
     section, session = settings.score.stream, project.session()
-    spec = Follow(settings.register.model, section.table, project.experiment)
+    spec = Follow(settings.register.model, section.table, project.experiment, alias)
     tables = DeltaTables(settings.home.tables_root, session)
     if section.source is not None:
         return score_new(section.source, spec, tables, project.registry())

@@ -50,11 +50,16 @@ class ScoresWritten:
         return cls(ref_of(kept["table"]), kept["model"], kept["version"])
 
 
-def score(project: Project) -> ScoresWritten:
-    """Scores the split that the config file names."""
+def score(project: Project, version: int | None = None) -> ScoresWritten:
+    """Scores the split that the config file names.
+
+    Args:
+        project: whose model is used.
+        version: of the model; None for the champion's.
+    """
     section = project.settings.score
     assert section is not None
-    scored = score_split(project, section.split, section.table)
+    scored = score_split(project, section.split, section.table, version)
     return ScoresWritten(scored.table, scored.model.name, scored.model.version, scored.rows, scored.bad)
 
 
