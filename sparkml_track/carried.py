@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -100,6 +100,34 @@ class CarriedFeatures:
         return replace(
             self, lookups=tuple(each for each in lookups if each.outputs), functions=tuple(reversed(functions))
         )
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Every column that is taken or given by the model, a look-up or a function."""
+        names = [*self.columns]
+        for lookup in self.lookups:
+            names += [*lookup.keys, *([lookup.time] if lookup.time else []), *lookup.outputs]
+        for function in self.functions:
+            names += [*function.bindings.values(), function.output]
+        return tuple(dict.fromkeys(names))
+
+    def of_model(self, columns: Sequence[str]) -> CarriedFeatures:
+        """What a model of some of these columns carries.
+
+        Args:
+            columns: what it takes, in its order.
+
+        Raises:
+            DataError: it takes another column.
+        """
+        if absent := [name for name in columns if name not in self.columns]:
+            raise DataError(
+                f"the model takes {', '.join(map(str, absent))}, which the training set does not have from its rows, "
+                f"look-ups and functions, so nobody could look that up for it; there are {', '.join(self.columns)}"
+            )
+        carried = replace(self, columns=tuple(columns)).needed(())
+        types = {name: kind for name, kind in self.readable_types.items() if name in carried.used}
+        return replace(carried, readable_types=types)
 
     def to_json(self) -> str:
         """The text of the file."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from sparkml_track.adapters.spark.errors import translated
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import DataError
+from sparkml_track.features.online.carrying import carried_features
 from sparkml_track.features.store import FeatureStore
 from sparkml_track.features.training_set import TrainingSet
 from sparkml_track.refs import TableRef
@@ -59,6 +61,7 @@ class BuiltTrainingSet:
         features: the columns to predict from.
         keys: the columns that name a row.
         dropped: reason to number of rows left out.
+        carried: by what its columns were looked up and computed, for models that carry it; None where nobody asked.
     """
 
     ref: TableRef
@@ -67,6 +70,7 @@ class BuiltTrainingSet:
     features: tuple[str, ...]
     keys: tuple[str, ...]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    carried: CarriedFeatures | None = None
 
 
 def prepare(spark: SparkSession, tables: Tables, source: Source) -> dict[str, TableRef]:
@@ -91,7 +95,9 @@ def prepare(spark: SparkSession, tables: Tables, source: Source) -> dict[str, Ta
     return refs
 
 
-def build(tables: Tables, builder: Builder, name: str, description: str = "") -> BuiltTrainingSet:
+def build(
+    tables: Tables, builder: Builder, name: str, description: str = "", *, carry: bool = False
+) -> BuiltTrainingSet:
     """Build a project's features and write its training set as a new version.
 
     Args:
@@ -99,18 +105,32 @@ def build(tables: Tables, builder: Builder, name: str, description: str = "") ->
         builder: the project's function.
         name: of the training set's table.
         description: for people.
+        carry: whether models are to carry its look-ups.
 
     Raises:
-        DataError: the builder failed in Spark, the training set is empty, or its keys are null or repeat.
+        DataError: the builder failed in Spark, the training set is empty, its keys are null or repeat, or it was not
+            made by look-ups though models are to carry them.
+        SpecError: a function cannot be carried.
     """
     with translated(f"building features with {_named(builder)}", DataError):
         made = builder(FeatureStore(tables))
+    carried = _carried(made) if carry else None
     expect = TableExpectations(keys=made.keys, min_rows=1)
     ref = tables.write(name, made.load_df(), mode="overwrite", expect=expect, description=description)
     for reason, rows in made.dropped.items():
         _log.info("%s: left out %d rows: %s", ref, rows, reason)
     _log.info("wrote %s with %d features from %s", ref, len(made.features), ", ".join(map(str, made.tables.values())))
-    return BuiltTrainingSet(ref, made.tables, made.label, made.features, made.keys, made.dropped)
+    return BuiltTrainingSet(ref, made.tables, made.label, made.features, made.keys, made.dropped, carried)
+
+
+def _carried(made: TrainingSet) -> CarriedFeatures:
+    if made.origin is None or not made.origin.lookups:
+        raise DataError(
+            "models are to carry their look-ups, and the training set has none: make it by create_training_set with "
+            "FeatureLookup, or leave register.look_ups out"
+        )
+    there = set(made.origin.rows.columns)
+    return carried_features(made.origin, [name for name in made.df.columns if name in there])
 
 
 def _named(function: object) -> str:

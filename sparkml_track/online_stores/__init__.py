@@ -17,7 +17,7 @@ from __future__ import annotations
 from sparkml_track.online_stores._base import OnlineStore
 from sparkml_track.online_stores._codec import utc_schema
 from sparkml_track.online_stores._databases.sqlite import SqliteOnlineStore
-from sparkml_track.online_stores._features import RowFeatures, features_of_rows, online_features
+from sparkml_track.online_stores._features import RowFeatures, features_of_rows, in_types_of_model, online_features
 from sparkml_track.online_stores._memory import MemoryOnlineStore
 from sparkml_track.online_stores._open import open_online_store
 from sparkml_track.online_stores._values import Answers, OnlineRow, Publication
@@ -31,6 +31,7 @@ __all__ = [
     "RowFeatures",
     "SqliteOnlineStore",
     "features_of_rows",
+    "in_types_of_model",
     "online_features",
     "open_online_store",
     "utc_schema",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +18,11 @@ from sparkml_track.online_stores.functions import loaded
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RowFeatures", "features_of_rows", "online_features"]
+__all__ = ["RowFeatures", "features_of_rows", "in_types_of_model", "online_features"]
+
+
+#: MLflow's names of types to those of pandas.
+_DTYPES = {"boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
 
 
 class RowFeatures(Protocol):
@@ -78,6 +82,37 @@ def features_of_rows(carried: CarriedFeatures, store: OnlineStore, *, allow_code
     for lookup in carried.lookups:
         _check_published(lookup, store)
     return _OnlineFeatures(carried, store, [loaded(each, allow_code=allow_code) for each in carried.functions])
+
+
+def in_types_of_model(frame: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Columns in the types that a model was fitted on, as batch scoring has them: tables may have wider ones.
+
+    Args:
+        frame: of features. Whole numbers and booleans with a null become float64, which has one.
+        kinds: column to type, by MLflow's names; others stay as they are.
+
+    Raises:
+        DataError: a column has other values.
+    """
+    changed = {
+        name: _in_type(frame[name], kind, _DTYPES[kind])
+        for name, kind in kinds.items()
+        if kind in _DTYPES and frame[name].dtype != _DTYPES[kind]
+    }
+    return frame.assign(**changed) if changed else frame
+
+
+def _in_type(column: pd.Series, kind: str, wanted: str) -> pd.Series:
+    import numpy as np
+
+    if wanted.startswith(("int", "bool")) and column.hasnans:
+        wanted = "float64"
+    try:
+        with np.errstate(over="ignore"):
+            # Decimals and booleans with a null are objects.
+            return (column.astype("float64") if column.dtype == object else column).astype(wanted)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"the column {column.name!r} holds no {kind}, which the model takes: {error!s:.200}") from error
 
 
 class _OnlineFeatures:

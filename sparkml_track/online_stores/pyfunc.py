@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.errors import DataError
-from sparkml_track.online_stores._features import RowFeatures, online_features
+from sparkml_track.online_stores._features import RowFeatures, in_types_of_model, online_features
 from sparkml_track.online_stores._open import open_online_store
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class LookupModel:
         self._folder = folder
         self._address = address
         self._model: Any = mlflow.sklearn.load_model(str(folder))
-        self._method = str(Model.load(str(folder)).flavors["python_function"].get("predict_fn", "predict"))
+        described: Any = Model.load(str(folder))
+        self._method = str(described.flavors["python_function"].get("predict_fn", "predict"))
+        self._kinds = {each.name: getattr(each.type, "name", "") for each in described.signature.inputs.inputs}
         self._features: RowFeatures | None = None
         self._lock = threading.Lock()
 
@@ -50,7 +52,8 @@ class LookupModel:
         if not hasattr(rows, "columns"):
             raise DataError(f"the model takes a data frame with named columns, got {type(rows).__name__}")
         found, _ = self._adding().add(rows)
-        return getattr(self._model, self._method)(found)
+        kinds = {name: kind for name, kind in self._kinds.items() if name in found.columns}
+        return getattr(self._model, self._method)(in_types_of_model(found, kinds))
 
     def _adding(self) -> RowFeatures:
         with self._lock:

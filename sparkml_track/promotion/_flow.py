@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import DataError, ObjectiveError, RegistryError, SparkmlError
 from sparkml_track.promotion._card import lasting_card_of
 from sparkml_track.promotion._race import Race
@@ -42,7 +43,7 @@ def register(spec: Promotion, recipe: Recipe, data: Mapping[str, Any], registry:
     with clock.step("refit"), _by_user("refit"):
         model = recipe.refit(spec.params, data, spec.seed)
     with clock.step("register"):
-        ref = registry.register(spec.model, _package(model, recipe, test), _run(spec))
+        ref = registry.register(spec.model, _package(model, recipe, test, spec.carried), _run(spec))
     with clock.step("compare"):
         candidate = _measure("candidate", registry.load(ref), recipe, test, ref)
         baselines = _baselines(spec, recipe, data)
@@ -60,9 +61,11 @@ def _check(data: Mapping[str, Any]) -> None:
         raise DataError(f"a model is registered from {', '.join(_SPLITS)} with rows in each: {', '.join(wrong)}")
 
 
-def _package(model: Any, recipe: Recipe, test: Any) -> Package:
+def _package(model: Any, recipe: Recipe, test: Any, carried: CarriedFeatures | None) -> Package:
     with _by_user("inputs"):
-        return Package(model, recipe.inputs(test.slice(0, 5)), recipe.method)
+        sample = recipe.inputs(test.slice(0, 5))
+        own = None if carried is None else carried.of_model(list(sample.columns))
+    return Package(model, sample, recipe.method, carried=own)
 
 
 def _run(spec: Promotion) -> Run:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import SpecError
 from sparkml_track.goal import DIRECTIONS, Goal
 from sparkml_track.refs import DataRef, ModelRef
@@ -49,6 +50,7 @@ class Promotion:
         sweep: the sweep id, kept as a tag.
         sweep_run: the run id of the parent run, kept as a tag.
         data: references of the splits, with table versions, logged on the run.
+        carried: from what the training set was looked up; the model carries its part of it. None carries nothing.
         approval: whether a person must approve a candidate that came through the gate, before it is champion.
     """
 
@@ -63,6 +65,7 @@ class Promotion:
     sweep_run: str = ""
     data: Sequence[DataRef] = ()
     approval: bool = False
+    carried: CarriedFeatures | None = None
 
     def __post_init__(self) -> None:
         problems = []

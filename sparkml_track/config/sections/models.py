@@ -32,6 +32,7 @@ class RegisterSettings(Section):
         metric: what is compared on the test split; None for the sweep's.
         direction: of the metric; None for the sweep's.
         approval: whether a person approves what came through the gate, before it is champion.
+        look_ups: whether the model carries the look-ups of the training set, so that it can be asked by keys.
         formats: in what forms stored models may be read; all but skops run code that comes from the store.
     """
 
@@ -43,6 +44,7 @@ class RegisterSettings(Section):
     metric: Text | None = None
     direction: Direction | None = None
     approval: bool = False
+    look_ups: bool = False
     formats: tuple[Literal["skops", "code", "pickle", "cloudpickle", "pyfunc"], ...] = ("skops",)
 
 

@@ -114,17 +114,8 @@ def carried_features(origin: Origin, columns: Sequence[str]) -> CarriedFeatures:
     carried = every.needed(())
     with translated("reading the types of the training set", DataError):
         kinds = _types(origin.rows)
-    types = {name: kinds[name] for name in _used(carried)}
+    types = {name: kinds[name] for name in carried.used}
     return replace(carried, types=on_demand.serialised_types(types), readable_types=on_demand.readable_types(types))
-
-
-def _used(carried: CarriedFeatures) -> list[str]:
-    names = [*carried.columns]
-    for lookup in carried.lookups:
-        names += [*lookup.keys, *([lookup.time] if lookup.time else []), *lookup.outputs]
-    for function in carried.functions:
-        names += [*function.bindings.values(), function.output]
-    return list(dict.fromkeys(names))
 
 
 def _types(rows: DataFrame) -> dict[str, pa.DataType]:

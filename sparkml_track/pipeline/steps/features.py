@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.features import pipeline
 from sparkml_track.pipeline.outcome import Facts, plain_ref, ref_of
 from sparkml_track.pipeline.project import Project
@@ -23,6 +24,7 @@ class FeaturesBuilt:
         features: its columns that are features.
         tables: the feature tables, by name.
         dropped: rows that were left out, by reason.
+        carried: by what its columns were looked up; None where the config file does not ask for it.
     """
 
     step: ClassVar[str] = "features"
@@ -30,6 +32,7 @@ class FeaturesBuilt:
     features: tuple[str, ...]
     tables: Mapping[str, TableRef]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    carried: CarriedFeatures | None = None
 
     def facts(self) -> Facts:
         """For a person."""
@@ -41,13 +44,19 @@ class FeaturesBuilt:
     def to_json(self) -> dict[str, object]:
         """All but what was left out."""
         tables = {name: plain_ref(ref) for name, ref in self.tables.items()}
-        return {"training": plain_ref(self.training), "features": list(self.features), "tables": tables}
+        kept: dict[str, object] = {
+            "training": plain_ref(self.training),
+            "features": list(self.features),
+            "tables": tables,
+        }
+        return kept | ({"carried": self.carried.to_json()} if self.carried else {})
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> FeaturesBuilt:
         """The inverse."""
         tables = {name: ref_of(ref) for name, ref in kept["tables"].items()}
-        return cls(ref_of(kept["training"]), tuple(kept["features"]), tables)
+        carried = CarriedFeatures.from_json(kept["carried"]) if "carried" in kept else None
+        return cls(ref_of(kept["training"]), tuple(kept["features"]), tables, carried=carried)
 
 
 def build_features(project: Project) -> FeaturesBuilt:
@@ -55,5 +64,8 @@ def build_features(project: Project) -> FeaturesBuilt:
     section = project.settings.features
     assert section is not None
     builder = project.function(section.build, section.options)
-    built = pipeline.build(project.tables(project.session()), builder, f"{project.settings.name}_training")
-    return FeaturesBuilt(built.ref, tuple(built.features), built.tables, built.dropped)
+    registers = project.settings.register
+    carry = registers is not None and registers.look_ups
+    name = f"{project.settings.name}_training"
+    built = pipeline.build(project.tables(project.session()), builder, name, carry=carry)
+    return FeaturesBuilt(built.ref, tuple(built.features), built.tables, built.dropped, built.carried)

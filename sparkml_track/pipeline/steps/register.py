@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sparkml_track import promotion
+from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import DataError
 from sparkml_track.pipeline.outcome import Facts
 from sparkml_track.pipeline.project import Project
+from sparkml_track.pipeline.steps.features import FeaturesBuilt
 from sparkml_track.pipeline.steps.sweep import Swept
 from sparkml_track.pipeline.training_set import splits
 
@@ -61,6 +63,7 @@ def register(project: Project) -> Registered:
         evaluate=project.function(section.evaluate),
         inputs=project.function(section.inputs),
     )
+    carried = _carried(project)
     rows, refs = splits(project, "train", "valid", "test")
     spec = promotion.Promotion(
         model=section.model,
@@ -73,12 +76,31 @@ def register(project: Project) -> Registered:
         sweep_run=found.run,
         data=refs,
         approval=section.approval,
+        carried=carried,
     )
     verdict = promotion.register(spec, recipe, rows, project.registry())
     measured = {"candidate": verdict.candidate} | {f"baseline {each.name}": each for each in verdict.baselines}
     measured |= {"champion before": verdict.champion} if verdict.champion else {}
     by_name = {name: dict(each.metrics) for name, each in measured.items()}
     return Registered(str(verdict.model), verdict.alias, verdict.reason, by_name)
+
+
+def _carried(project: Project) -> CarriedFeatures | None:
+    """The look-ups of the training set, where the config file asks for them.
+
+    Raises:
+        DataError: none are kept.
+    """
+    settings = project.settings
+    if settings.register is None or not settings.register.look_ups:
+        return None
+    carried = project.kept(FeaturesBuilt).carried
+    if carried is None:
+        raise DataError(
+            "register.look_ups is set, and the training set was built before it was: run the step again that makes "
+            f"it: sparkml-track features --config {settings.file}"
+        )
+    return carried
 
 
 def _best(project: Project, found: Swept) -> tuple[Mapping[str, object], str, str]:

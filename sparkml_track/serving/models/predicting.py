@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from sparkml_track.errors import DataError, RegistryError, SparkmlError
+from sparkml_track.online_stores import in_types_of_model
 from sparkml_track.serving.models.asking import Answered, Question, ask
-from sparkml_track.serving.models.features import RowFeatures
 from sparkml_track.serving.models.loading import LoadedModel
 from sparkml_track.serving.protocol.answers import plain_value
 from sparkml_track.serving.protocol.bodies import Body
@@ -83,7 +83,7 @@ def _question(
         dtypes = {name: _DTYPES[kind] for name, kind in kinds.items() if kind in _DTYPES}
         return Question(_frame(found.arrays), found.holes, found.infinite, dtypes), columns, None
     others = {name: _plain(values) for name, values in body.columns.items() if name not in found.arrays}
-    frame, unknown = _looked_up(model.features, _frame({**_aware(found.arrays, kinds), **others}))
+    frame, unknown = _looked_up(model, _frame({**_aware(found.arrays, kinds), **others}))
     for name in frame.columns:
         if name not in columns:
             columns[name] = [plain_value(value) for value in frame[name].tolist()]
@@ -91,7 +91,8 @@ def _question(
     for name, values in others.items():
         if name not in columns and (kind := _plain_kind(values)):
             columns[name], kinds[name] = list(values), kind
-    return Question(frame, _last_of(frame, frame.isna()), _infinite(frame)), columns, unknown
+    dtypes = {each.name: _DTYPES[each.kind] for each in model.inputs if each.kind in _DTYPES}
+    return Question(frame, _last_of(frame, frame.isna()), _infinite(frame), dtypes), columns, unknown
 
 
 def _frame(arrays: Mapping[str, Any]) -> Any:
@@ -123,9 +124,12 @@ def _aware(arrays: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any
     return {**arrays, **times}
 
 
-def _looked_up(features: RowFeatures, rows: Any) -> tuple[Any, int]:
+def _looked_up(model: LoadedModel, rows: Any) -> tuple[Any, int]:
+    features = model.features
+    assert features is not None
     try:
-        return features.add(rows)
+        found, unknown = features.add(rows)
+        return in_types_of_model(found, {each.name: each.kind for each in model.inputs}), unknown
     except DataError as error:
         raise Refused(str(error)) from error
     except SparkmlError as error:
