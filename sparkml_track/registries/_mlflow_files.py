@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from sparkml_track.adapters.spark.errors import first_line, is_spark_error
 from sparkml_track.errors import RegistryError
 from sparkml_track.registries._base import Column, Package, Signature
 from sparkml_track.registries._columns import signature_of
@@ -73,14 +74,27 @@ def read_model(folder: Path, formats: Collection[str]) -> object:
     flavor, flavors = _sklearn_flavor(), Model.load(str(folder)).flavors
     if "sklearn" not in flavors:
         _check_format("pyfunc", formats)
-        wrapped: object = flavor.pyfunc.load_model(str(folder))
-        return wrapped
+        return _wrapped(flavor.pyfunc, folder, is_spark="spark" in flavors)
     stored = flavors["sklearn"]
     _check_format(stored.get("serialization_format", "pickle"), formats)
     if "code" in formats or stored.get("serialization_format") != "skops":
         loaded: object = flavor.load_model(str(folder))
         return loaded
     return _read_skops(folder / stored["pickled_model"])
+
+
+def _wrapped(pyfunc: Any, folder: Path, *, is_spark: bool) -> object:
+    """MLflow's wrapper of a model; one of Spark ML makes a local session where there is none."""
+    try:
+        wrapped: object = pyfunc.load_model(str(folder))
+    except Exception as error:
+        if not (is_spark and (is_spark_error(error) or isinstance(error, ImportError))):
+            raise
+        raise RegistryError(
+            f"it is a model of Spark ML, and there is no Spark here ({first_line(error)}): give the machine Java and "
+            "pyspark, or score with it in batches where there is Spark"
+        ) from error
+    return wrapped
 
 
 def _read_skops(file: Path) -> object:

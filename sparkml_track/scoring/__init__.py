@@ -5,6 +5,7 @@ _flow      a table with one pinned version, into a table
 _frame     a data frame, into another
 _follow    rows as they come, each batch exactly once
 _prepared  one version made ready for rows of one shape
+_spark_ml  a model of Spark ML, asked by its own transform
 _shipping  a model as bytes that workers can read
 _worker    what a Spark Python worker does
 _numbers   what a score is: one number, or several

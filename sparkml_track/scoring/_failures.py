@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 from pyspark.errors import PySparkException
 
+from sparkml_track.adapters.spark.errors import is_spark_error
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.scoring import _worker
 
@@ -23,11 +24,18 @@ def translated(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (PySparkException, TableError) as error:
-        cause = error if isinstance(error, PySparkException) else error.__cause__
-        if not isinstance(cause, PySparkException):
+    except Exception as error:
+        cause = error.__cause__ if isinstance(error, TableError) else error
+        if cause is None or not is_spark_error(cause):
             raise
-        raise DataError(f"{what} failed: {said_of(str(cause)):.500}") from error
+        said = said_of(str(cause)) if isinstance(cause, PySparkException) else _said_by_java(str(cause))
+        raise DataError(f"{what} failed: {said:.500}") from error
+
+
+def _said_by_java(text: str) -> str:
+    """The first of all causes, without the name of its class: what the others wrapped."""
+    causes = [line for line in text.splitlines() if line.startswith("Caused by: ")]
+    return causes[-1].partition(": ")[2].partition(": ")[2] if causes else said_of(text)
 
 
 def said_of(text: str) -> str:

@@ -11,9 +11,8 @@ from sparkml_track.errors import DataError
 from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Registry, Run
 from sparkml_track.scored import free_names
-from sparkml_track.scoring import _worker
 from sparkml_track.scoring._failures import translated
-from sparkml_track.scoring._prepared import FIRST, chosen, column_of, pinned, prepared, scored_rows
+from sparkml_track.scoring._prepared import FIRST, Work, chosen, column_of, pinned, prepared, scored_rows
 from sparkml_track.scoring._spec import Scored, Scoring
 from sparkml_track.tables import Tables
 
@@ -73,7 +72,7 @@ def _rows(spec: Scoring, tables: Tables) -> DataFrame:
     return rows.where((time_column >= period.start) & (time_column < period.end))
 
 
-def _check_model(rows: DataFrame, work: _worker.Work, what: str) -> None:
+def _check_model(rows: DataFrame, work: Work, what: str) -> None:
     """Refuses a model that raises on every row: a first few, and only if it does on those, all of them."""
     few = _problems(scored_rows(rows.limit(FIRST), work), work.problem)
     if not few or not _all_raised(few):

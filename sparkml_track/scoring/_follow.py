@@ -19,9 +19,8 @@ from sparkml_track import schema
 from sparkml_track.errors import DataError, TableError
 from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Registry, Run
-from sparkml_track.scoring import _worker
 from sparkml_track.scoring._failures import translated
-from sparkml_track.scoring._prepared import chosen, pinned, prepared, scored_rows
+from sparkml_track.scoring._prepared import Work, chosen, pinned, prepared, scored_rows
 from sparkml_track.scoring._spec import Follow, Followed
 from sparkml_track.tables import Tables
 
@@ -120,7 +119,7 @@ class _Batches:
     application: str
     what: str
     _started: float = field(default_factory=time.time)
-    _works: dict[tuple[ModelRef, str], _worker.Work] = field(default_factory=dict)
+    _works: dict[tuple[ModelRef, str], Work] = field(default_factory=dict)
     _written: list[tuple[TableRef, ModelRef, int, int]] = field(default_factory=list)
     _raised: list[BaseException] = field(default_factory=list)
 
@@ -163,7 +162,7 @@ class _Batches:
             )
             self._written.append((table, model, *self._counted(table, work.problem)))
 
-    def _work(self, rows: DataFrame, model: ModelRef) -> _worker.Work:
+    def _work(self, rows: DataFrame, model: ModelRef) -> Work:
         shape = (model, rows.schema.json())
         if shape not in self._works:
             self._works = {shape: prepared(self.spec, rows, model, self.registry, self.what)[0]}

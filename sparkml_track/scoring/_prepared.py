@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from sparkml_track.errors import DataError, RegistryError
 from sparkml_track.refs import ModelRef
@@ -16,12 +16,15 @@ from sparkml_track.scoring import _worker
 from sparkml_track.scoring._drift import check_columns
 from sparkml_track.scoring._numbers import numbers_of
 from sparkml_track.scoring._shipping import by_value, pack
+from sparkml_track.scoring._spark_ml import SparkWork, scored_by_spark, spark_model_of, spark_work
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-__all__ = ["FIRST", "Asked", "chosen", "column_of", "pinned", "prepared", "scored_rows"]
+__all__ = ["FIRST", "Asked", "Work", "chosen", "column_of", "pinned", "prepared", "scored_rows"]
 
+#: A version made ready: for Python workers, or for Spark itself.
+Work: TypeAlias = _worker.Work | SparkWork
 FIRST = 100  # rows that a model is tried on before anything is written
 
 
@@ -70,19 +73,22 @@ def chosen(rows: DataFrame, asked: Asked, what: str, *columns: str) -> DataFrame
     return rows
 
 
-def prepared(
-    asked: Asked, rows: DataFrame, model: ModelRef, registry: Registry, what: str
-) -> tuple[_worker.Work, list[str]]:
+def prepared(asked: Asked, rows: DataFrame, model: ModelRef, registry: Registry, what: str) -> tuple[Work, list[str]]:
     """A version, checked and packed, for rows of this shape; and the names of the numbers it gives.
 
     Raises:
         RegistryError: its files are not what was registered.
         DataError: the rows lack a column of the model or have it in another type.
-        NotBuilt: a model with several outputs of which one has more than two classes, or of more than 256 MB.
+        NotBuilt: a model with several outputs of which one has more than two classes, of more than 256 MB, or of Spark
+            ML that leaves rows out.
     """
     signature = registry.signature(model)
     check_columns(signature, dict(rows.dtypes), what)
     fitted = registry.load(model)
+    spark_model = spark_model_of(fitted)
+    if spark_model is not None:
+        work = spark_work(spark_model, rows, _inputs(signature), _columns(asked, rows, model), model)
+        return work, [model.name] if work.width == 1 else [str(place) for place in range(work.width)]
     numbers = numbers_of(fitted, signature, model, lambda: _first_rows(rows, signature))
     return _work(asked, rows, signature, pack(fitted, model), model, len(numbers)), numbers
 
@@ -108,6 +114,24 @@ def _first_rows(rows: DataFrame, signature: Signature) -> Any:
 def _work(
     asked: Asked, rows: DataFrame, signature: Signature, blob: bytes, model: ModelRef, width: int
 ) -> _worker.Work:
+    columns, inputs = _columns(asked, rows, model), _inputs(signature)
+    return _worker.Work(
+        blob,
+        hashlib.sha256(blob).hexdigest(),
+        signature.method,
+        inputs,
+        tuple(name for name in rows.columns if name in {*columns["keep"], *dict(inputs)}),
+        width=width,
+        **columns,
+    )
+
+
+def _inputs(signature: Signature) -> list[tuple[str, str]]:
+    return [(each.name, each.type) for each in signature.inputs]
+
+
+def _columns(asked: Asked, rows: DataFrame, model: ModelRef) -> dict[str, Any]:
+    """What is kept of the rows, and the names and values of what is added."""
     import pyarrow as pa
 
     names = free_names(asked.keep or rows.columns)
@@ -117,23 +141,18 @@ def _work(
         "run_id": pa.scalar(model.run_id),
         "scored_at": pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")),
     }
-    keep, inputs = tuple(asked.keep) or tuple(rows.columns), [(each.name, each.type) for each in signature.inputs]
-    return _worker.Work(
-        blob,
-        hashlib.sha256(blob).hexdigest(),
-        signature.method,
-        inputs,
-        tuple(name for name in rows.columns if name in {*keep, *dict(inputs)}),
-        keep,
-        {names[name]: value for name, value in constants.items()},
-        names["score"],
-        names["problem"],
-        width,
-    )
+    return {
+        "keep": tuple(asked.keep) or tuple(rows.columns),
+        "constants": {names[name]: value for name, value in constants.items()},
+        "score": names["score"],
+        "problem": names["problem"],
+    }
 
 
-def scored_rows(rows: DataFrame, work: _worker.Work) -> DataFrame:
+def scored_rows(rows: DataFrame, work: Work) -> DataFrame:
     """Rows with the columns that scoring adds; nothing is computed before it is used."""
+    if isinstance(work, SparkWork):
+        return scored_by_spark(rows, work)
     from pyspark.sql.types import ArrayType, DoubleType, StructType
 
     schema = StructType([rows.schema[name] for name in work.keep])

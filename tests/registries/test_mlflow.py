@@ -25,7 +25,7 @@ from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import MlflowRegistry, Package, Registry, Run
 from sparkml_track.registries._files import digest_files
-from sparkml_track.registries._mlflow_files import _sklearn_flavor
+from sparkml_track.registries._mlflow_files import _sklearn_flavor, read_model
 from sparkml_track.schema import TAG_FILES, TAG_NAME
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 from sparkml_track.testing.trackers import sample_parent
@@ -328,3 +328,17 @@ class Own:
     def predict(self, frame):
         return own_helper.FACTOR * frame["wind"]
 """
+
+
+def test_a_model_of_spark_ml_without_spark_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyspark.errors import PySparkRuntimeError
+
+    flavor = _sklearn_flavor()
+
+    def no_java(_: str) -> None:
+        raise PySparkRuntimeError("[JAVA_GATEWAY_EXITED] Java gateway process exited before sending its port number.")
+
+    monkeypatch.setattr(flavor.pyfunc, "load_model", no_java)
+    (tmp_path / "MLmodel").write_text("flavors: {spark: {}, python_function: {loader_module: mlflow.spark}}\n")
+    with pytest.raises(RegistryError, match=r"it is a model of Spark ML, and there is no Spark here .*JAVA_GATEWAY"):
+        read_model(tmp_path, ["pyfunc"])
