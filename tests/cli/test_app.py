@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 import sparkml_track as st
 from sparkml_track.cli import server
@@ -337,9 +338,12 @@ def test_the_ui_serves_the_home_on_loopback_until_it_is_interrupted(tmp_path: Pa
         assert wait_for(f"http://127.0.0.1:{port}/health", server) == b"OK"
         assert b"<html" in wait_for(f"http://127.0.0.1:{port}/", server)
         assert b"marimo" in wait_for(f"http://127.0.0.1:{port}/lake/home/", server)
+        looking = connect(f"ws://127.0.0.1:{port}/lake/home/ws?session_id=s_tests0", legacy=True)
+        assert looking.recv(timeout=60)
     finally:
         server.send_signal(signal.SIGINT)
         output, _ = server.communicate(timeout=60)
+    looking.close()
     assert f"MLflow's UI: http://127.0.0.1:{port}" in output
 
 
