@@ -7,6 +7,7 @@
     stamps   what changed since the last look
     kept     what was made of something, until that changes
     runs     what pages show of sweeps and trials
+    queries  what pages show of tables and SQL
 
 ``pages/`` has the pages: marimo files, which hold layout alone.
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from sparkml_track.errors import InvalidInput
 
-__all__ = ["LAKE", "SHIPPED", "PageSpec", "check_page", "new_page", "own_pages"]
+__all__ = ["ACCOUNTS", "LAKE", "SHIPPED", "PageSpec", "check_page", "new_page", "own_pages"]
 
 #: In the environment of a server with pages: the folder of the project, whose ``dashboards/`` are shown too.
 LAKE = "SPARKML_LAKE"
+#: In the environment of a server whose visitors have accounts, by which queries of pages are asked.
+ACCOUNTS = "SPARKML_ACCOUNTS"
 _PAGES = Path(__file__).parent / "pages"
 _TEMPLATE = Path(__file__).parent / "templates" / "page.py"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -44,6 +46,7 @@ class PageSpec:
 SHIPPED = (
     PageSpec("home", "Home", "What runs now, what failed, what drifted.", "runs"),
     PageSpec("sweeps", "Sweeps", "How far each sweep is, how fast, how good, and what went wrong.", "runs"),
+    PageSpec("sql", "SQL", "The tables of the home, asked by SELECT.", "lake"),
 )
 
 

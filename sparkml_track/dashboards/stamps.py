@@ -34,14 +34,14 @@ def stamp(home: Home, *kinds: Kind, of: str = "") -> Stamp:
     Args:
         home: whose state.
         kinds: of what.
-        of: of one sweep or table alone, by its folder's name.
+        of: of one sweep or table alone, by its folder's name; of one system table by its own.
     """
     found = [number for kind in kinds for number in _newest(home, kind, of)]
     return tuple(found)
 
 
 def _newest(home: Home, kind: Kind, of: str) -> Iterator[int]:
-    if home.store is not None and kind in (Kind.SWEEPS, Kind.TABLES):
+    if home.store is not None and kind in (Kind.SWEEPS, Kind.TABLES, Kind.SYSTEM):
         yield int(time.time()) // _AWAY
         return
     match kind:
@@ -57,6 +57,11 @@ def _newest(home: Home, kind: Kind, of: str) -> Iterator[int]:
         case Kind.JOBS:
             yield from _of_folders(home.root / "jobs", files=False)
         case Kind.SYSTEM:
+            if of:
+                # Rows wait in a file, then they are in the table.
+                table = home.tables / f"system.{of}" / "_delta_log"
+                yield from (_time(path) for path in (home.system / f"{of}.jsonl", table))
+                return
             yield from _of_folders(home.root / "system", files=False)
 
 

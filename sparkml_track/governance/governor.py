@@ -72,12 +72,14 @@ class Governor:
     Args:
         root: the folder of all tables, or its address in an object store.
         lineage: whether writes leave edges; not where the caller records them with its own job.
+        who: for whom tables are read and changed; this process by default.
     """
 
-    def __init__(self, root: str, *, lineage: bool) -> None:
+    def __init__(self, root: str, *, lineage: bool, who: grants.Principal | None = None) -> None:
         self._home = home_of(root)
         self._root = root
         self._lineage = lineage
+        self._who = who
         self._watch = Watch()
         self._job = Job("PYTHON", Path(sys.argv[0] if sys.argv else "").name or "python", Job.new_run())
 
@@ -88,7 +90,7 @@ class Governor:
             AccessDenied: says who may.
         """
         if self._home is not None and not _is_system(name):
-            grants.check(self._home, privilege, name, owner)
+            grants.check(self._home, privilege, name, owner, self._who)
 
     def noted(self, ref: TableRef) -> None:
         """A version was read."""

@@ -16,7 +16,7 @@ from mlflow.server import app as flask_app
 from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR
 from mlflow.server.handlers import _add_static_prefix
 
-from sparkml_track.dashboards.shipped import LAKE
+from sparkml_track.dashboards.shipped import ACCOUNTS, LAKE
 from sparkml_track.server.endpoint import METHOD, add_endpoint
 from sparkml_track.trackers.receiving import PATH
 
@@ -47,6 +47,7 @@ def create_auth_app() -> Any:
         return bool(auth._authorize_create_in_experiment(experiment, auth.RESOURCE_TYPE_LOGGED_MODEL))  # noqa: SLF001
 
     _with_endpoint()
+    os.environ[ACCOUNTS] = "true"
     auth.BEFORE_REQUEST_VALIDATORS[(_add_static_prefix(PATH), METHOD)] = may_write
     # What the endpoint is asked before a sweep: any account may know.
     for method in ("GET", "HEAD"):

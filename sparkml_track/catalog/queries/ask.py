@@ -19,6 +19,7 @@ from sparkml_track.catalog.snapshot import Snapshot, pinned
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import InvalidInput, SparkmlError, TableError
 from sparkml_track.governance.edges import Job, Node, between, record
+from sparkml_track.governance.grants import Principal
 from sparkml_track.governance.names import SYSTEM, full_name
 from sparkml_track.governance.principals import user
 from sparkml_track.home import Home
@@ -80,17 +81,26 @@ class Catalog:
         home: whose tables; that of ``SPARKML_HOME`` by default.
         engine: which answers; DuckDB in this process by default.
         tables: those of the home by default.
+        who: asks, whose grants count and whose name the history has; this process by default. Tables that are given
+            must be for the same.
     """
 
-    def __init__(self, home: Home | None = None, engine: Engine | None = None, tables: Tables | None = None) -> None:
+    def __init__(
+        self,
+        home: Home | None = None,
+        engine: Engine | None = None,
+        tables: Tables | None = None,
+        who: Principal | None = None,
+    ) -> None:
         self.home = home or Home.find()
         if tables is None:
             from sparkml_track.tables import DeltaTables
 
-            tables = DeltaTables(self.home.tables_root, lineage=False)
+            tables = DeltaTables(self.home.tables_root, lineage=False, who=who)
         self.tables = tables
         self.system = SystemTables(self.home.system, tables)
         self._engine = engine
+        self._user = user() if who is None else who.name
         self._cache = Cache(self.home.cache)
 
     @property
@@ -181,7 +191,7 @@ class Catalog:
         row = {
             "id": course.id,
             "started_at": course.started,
-            "user": user(),
+            "user": self._user,
             "text": query.text.encode("utf-8", "backslashreplace").decode(),
             "params": json.dumps(query.params, default=str),
             "engine": "duckdb" if self._engine is None else f"{self._engine.name} {self._engine.version}",

@@ -15,7 +15,7 @@ from pathlib import Path
 from sparkml_track.errors import InvalidInput
 from sparkml_track.sql import PARAMETER_TYPES, parameter_value
 
-__all__ = ["Param", "SavedQuery", "read_saved"]
+__all__ = ["Param", "SavedQuery", "parse_saved", "read_saved"]
 
 _HEADER = re.compile(r"\s*--\s*(params|description)\s*:(.*)")
 _PARAM = re.compile(r"""\s*([A-Za-z_]\w*)(?:\s+(\w+))?\s*(?:=\s*('[^']*'|"[^"]*"|[^,]*))?\s*(?:,|$)""")
@@ -89,22 +89,36 @@ def read_saved(path: Path) -> SavedQuery:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"the query {path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return parse_saved(path.stem, text, str(path))
+
+
+def parse_saved(name: str, text: str, where: str = "the query") -> SavedQuery:
+    """A query from its text.
+
+    Args:
+        name: of it.
+        text: SQL, with the comments.
+        where: it comes from, for messages.
+
+    Raises:
+        InvalidInput: its comments cannot be read.
+    """
     headers = [found for line in text.splitlines() if (found := _HEADER.fullmatch(line))]
     params = dict[str, Param]()
     for header in headers:
         if header[1] == "params":
-            params |= _params(header[2], path)
+            params |= _params(header[2], where)
     description = next((header[2].strip() for header in headers if header[1] == "description"), "")
-    return SavedQuery(path.stem, text, params, description)
+    return SavedQuery(name, text, params, description)
 
 
-def _params(text: str, path: Path) -> dict[str, Param]:
+def _params(text: str, where: str) -> dict[str, Param]:
     params, at = dict[str, Param](), 0
     while text[at:].strip():
         found = _PARAM.match(text, at)
         if found is None or (found[2] and found[2] not in PARAMETER_TYPES):
             raise InvalidInput(
-                f"{path} declares the parameters {text.strip()!r}; write name type = value, joined by commas, where "
+                f"{where} declares the parameters {text.strip()!r}; write name type = value, joined by commas, where "
                 f"type is one of {', '.join(PARAMETER_TYPES)}, like: -- params: day date = 2013-11-01, most long"
             )
         default = found[3]

@@ -92,6 +92,36 @@ class SystemTables:
         name = f"system.{table}"
         return self._tables.to_arrow(name) if self._tables.exists(name) else empty(table)
 
+    def seen(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows as ``rows`` gives them, for those who only look: what waits stays where it is.
+
+        Args:
+            table: one of ``SCHEMAS``.
+            columns: only these; all by default.
+
+        Raises:
+            TableError: what waits, or the table, cannot be read.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        # What waits first: what is committed meanwhile is then found twice, and not missed.
+        waiting = _arrow(table, self._lying(table).values())
+        name, wanted = f"system.{table}", list(columns or SCHEMAS[table].names)
+        if not self._tables.exists(name):
+            return waiting.select(wanted)
+        stored = self._tables.to_arrow(name, list(dict.fromkeys(["id", *wanted])))
+        new = waiting.filter(pc.invert(pc.is_in(waiting["id"], value_set=stored["id"])))
+        stored = stored.select(wanted)
+        return pa.concat_tables([stored, new.select(wanted).cast(stored.schema)])
+
+    def _lying(self, table: str) -> dict[object, dict[str, object]]:
+        """The rows that wait, each once, by id."""
+        try:
+            return {row["id"]: row for path in (self._waiting(table), *self._claims(table)) for row in _left(path)}
+        except OSError as error:
+            raise TableError(f"rows of system.{table} cannot be read: {error.strerror or error}") from error
+
     def _commit(self, table: str) -> None:
         left, waiting = self._claims(table), self._waiting(table)
         known = self._ids(table) if left else frozenset[str]()
@@ -142,6 +172,14 @@ def _read(path: Path) -> Iterator[dict[str, object]]:
             continue
         if isinstance(row, dict) and "id" in row:
             yield row
+
+
+def _left(path: Path) -> tuple[dict[str, object], ...]:
+    """The rows of a file that may be gone."""
+    try:
+        return tuple(_read(path))
+    except FileNotFoundError:
+        return ()
 
 
 def _arrow(table: str, rows: Iterable[Mapping[str, object]]) -> pa.Table:

@@ -40,6 +40,7 @@ class DeltaTables(ChangedTables, KeptTables):
         root: the folder, made when the first table is written. A local or mounted path.
         spark: gives DataFrames from ``read`` and lets ``write`` take them; without it only Arrow goes in and out.
         lineage: whether writes to the tables of a home record from which versions they were made.
+        who: for whom they are read and changed, whose grants count; this process by default.
 
     Raises:
         NotBuilt: a root that is a URL.

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from sparkml_track.errors import TableError
 from sparkml_track.governance.governor import Governor
+from sparkml_track.governance.grants import Principal
 from sparkml_track.refs import TableRef
 from sparkml_track.schema import PROPERTY_OWNER
 from sparkml_track.tables._base import Tables
@@ -50,14 +51,21 @@ class OpenedTables(Tables):
 
     durable: ClassVar[bool] = True
 
-    def __init__(self, root: str | Path, spark: SparkSession | None = None, *, lineage: bool = True) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        spark: SparkSession | None = None,
+        *,
+        lineage: bool = True,
+        who: Principal | None = None,
+    ) -> None:
         self.spark = spark is not None
         self._session = spark
         self._root = location_of(root)
         self._known = KnownVersions()
         self.root = self._root.path
         #: What goes with each call.
-        self.governor = Governor(str(self._root), lineage=lineage)
+        self.governor = Governor(str(self._root), lineage=lineage, who=who)
 
     def diff(self, name: str, before: Moment, after: Moment | None = None, *, keys: Sequence[str] = ()) -> pa.Table:
         self._ask(name)
