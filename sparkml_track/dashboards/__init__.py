@@ -7,6 +7,8 @@
     stamps   what changed since the last look
     kept     what was made of something, until that changes
     runs     what pages show of sweeps and trials
+    graphs   things and arrows, drawn
+    lineage  what pages show of what was made from what
     queries  what pages show of tables and SQL
 
 ``pages/`` has the pages: marimo files, which hold layout alone.

@@ -126,6 +126,48 @@ class Recorded:
             reached |= _reached(first, self._sources, self._targets)
         return Graph(start, edges_in(self._rows.take(sorted(reached))) if reached else ())
 
+    def near(self, starts: Sequence[Node], direction: Direction, depth: int, most: int) -> tuple[Graph, int]:
+        """What is few steps away from some things: the next ones first, and of those the latest.
+
+        Args:
+            starts: the things; at least one.
+            direction: as in ``around``.
+            depth: how many steps.
+            most: how many things.
+
+        Returns:
+            The graph, and how many things within reach of these steps were left out; of those beyond one that was left
+            out nothing is known.
+        """
+        import numpy
+
+        first = [number for start in starts if (number := self._number(start)) >= 0]
+        reached, left = dict.fromkeys(first), set[int]()
+        if direction in ("up", "both"):
+            share = most if direction == "up" else (most + 1) // 2
+            _walk(first, (self._targets, self._sources), depth, share, reached, left)
+        if direction in ("down", "both"):
+            _walk(first, (self._sources, self._targets), depth, most, reached, left)
+        among = list(reached)
+        kept = numpy.isin(self._sources, among) & numpy.isin(self._targets, among)
+        graph = Graph(starts[0], edges_in(self._rows.take(kept.nonzero()[0])))
+        return graph, len(left - reached.keys())
+
+    def made_by(self, name: str) -> tuple[Node, ...]:
+        """What the last execution of a job made.
+
+        Args:
+            name: of the job, or the id of one execution.
+        """
+        import pyarrow.compute as pc
+
+        columns = (self._rows["entity_id"], self._rows["entity_run_id"])
+        own = self._rows.filter(pc.or_kleene(*(pc.equal(column, name) for column in columns)))
+        if not own.num_rows:
+            return ()
+        last = own.filter(pc.equal(own["entity_run_id"], own["entity_run_id"][-1]))
+        return tuple(dict.fromkeys(edge.target for edge in edges_in(last)))
+
     def _having(self, part: str) -> tuple[Node, ...]:
         import pyarrow.compute as pc
 
@@ -189,6 +231,29 @@ def _reached(first: int, near: Any, far: Any) -> set[int]:
                 waiting.append(ends[at[place]])
             place += 1
     return found
+
+
+def _walk(
+    first: Sequence[int], ends: tuple[Any, Any], depth: int, most: int, reached: dict[int, None], left: set[int]
+) -> None:
+    """Some steps from near ends to far ones; adds the things that are reached, and those that are too many."""
+    near, far = ends
+    order = near.argsort(kind="stable")
+    sorted_near = near[order]
+    frontier, walked = list(first), set(first)
+    for _ in range(depth):
+        beyond = list[int]()
+        for node in frontier:
+            begin, end = (int(sorted_near.searchsorted(node, side)) for side in ("left", "right"))
+            # Rows are in the order of time: the latest first.
+            for other in dict.fromkeys(far[order[begin:end][::-1]].tolist()):
+                if other not in reached and len(reached) >= most:
+                    left.add(other)
+                elif other not in walked:
+                    reached.setdefault(other)
+                    walked.add(other)
+                    beyond.append(other)
+        frontier = beyond
 
 
 def _first_places(values: Any) -> tuple[list[int], list[int]]:
