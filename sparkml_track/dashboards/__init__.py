@@ -8,6 +8,7 @@
     kept     what was made of something, until that changes
     runs     what pages show of sweeps and trials
     graphs   things and arrows, drawn
+    jobs     what pages show of jobs
     lineage  what pages show of what was made from what
     queries  what pages show of tables and SQL
 

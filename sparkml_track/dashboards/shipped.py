@@ -46,6 +46,7 @@ class PageSpec:
 SHIPPED = (
     PageSpec("home", "Home", "What runs now, what failed, what drifted.", "runs"),
     PageSpec("sweeps", "Sweeps", "How far each sweep is, how fast, how good, and what went wrong.", "runs"),
+    PageSpec("jobs", "Jobs", "What ran, what failed, what comes next.", "lake"),
     PageSpec("lineage", "Lineage", "What was made from what.", "lake"),
     PageSpec("sql", "SQL", "The tables of the home, asked by SELECT.", "lake"),
 )

@@ -32,10 +32,10 @@ _SVG = Markup(
     '<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}" '
     'style="max-width:none;display:block">{}</svg>'
 )
+_FRAME = Markup('<div class="sk"><div class="sk-wide" tabindex="0" style="position:relative">{}{}</div></div>')
 # Browsers that know it begin with what the graph is about in sight.
-_FRAME = Markup(
-    '<div class="sk"><div class="sk-wide" tabindex="0" style="position:relative">{}<div style="position:absolute;'
-    'top:0;left:{}px;width:1px;height:1px;scroll-initial-target:nearest"></div></div></div>'
+_IN_SIGHT = Markup(
+    '<div style="position:absolute;top:0;left:{}px;width:1px;height:1px;scroll-initial-target:nearest"></div>'
 )
 _SOFT = "#8a929b"
 
@@ -76,8 +76,8 @@ def drawn(boxes: Mapping[Hashable, Box], edges: Iterable[tuple[Hashable, Hashabl
     lines += [_passing(*places[each]) for each in places if isinstance(each, Lane)]
     inner = [_ARROW.format(arrow, _SOFT), *lines, *(_box(box, *places[thing]) for thing, box in boxes.items())]
     svg = _SVG.format(name, width, height, width, height, Markup().join(inner))
-    marked = next((places[thing] for thing, box in boxes.items() if box.marked), (0, 0))
-    return _FRAME.format(svg, marked[0] + _WIDTH // 2)
+    marked = [places[thing][0] + _WIDTH // 2 for thing, box in boxes.items() if box.marked]
+    return _FRAME.format(svg, _IN_SIGHT.format(marked[0]) if marked else "")
 
 
 def _height(thing: Hashable) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 from sparkml_track.errors import JobRunning, SetupError
 from sparkml_track.home import Home
 
-__all__ = ["Holder", "JobLock", "holder", "job_lock", "scheduler_lock"]
+__all__ = ["Holder", "JobLock", "holder", "job_lock", "scheduler_holder", "scheduler_lock"]
 
 #: Seconds for which a lock may look taken because somebody asks who has it.
 _ASKED = 0.25
@@ -97,7 +97,7 @@ def scheduler_lock(home: Home) -> Iterator[None]:
         SetupError: the file cannot be written.
     """
     refused = "a scheduler of {} is running already (pid {} on {}); end it first, or give it this config file, too"
-    with _held(home.jobs / "scheduler.lock", 0.0, lambda by: refused.format(home.root, by.pid, by.host)) as lock:
+    with _held(_scheduler(home), 0.0, lambda by: refused.format(home.root, by.pid, by.host)) as lock:
         lock.name("")
         yield
 
@@ -120,7 +120,15 @@ def _held(path: Path, patience: float, refused: Callable[[Holder], str]) -> Iter
 
 def holder(home: Home, project: str, job: str) -> Holder | None:
     """Who holds the lock of a job, None if it is free."""
-    path = _path(home, project, job)
+    return _holder(_path(home, project, job))
+
+
+def scheduler_holder(home: Home) -> Holder | None:
+    """Who holds the lock of the scheduler, None if there is none."""
+    return _holder(_scheduler(home))
+
+
+def _holder(path: Path) -> Holder | None:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -151,6 +159,10 @@ def _wait(done: Callable[[], bool], patience: Callable[[], float]) -> None:
 
 def _path(home: Home, project: str, job: str) -> Path:
     return home.jobs / f"{project}.{job}.lock"
+
+
+def _scheduler(home: Home) -> Path:
+    return home.jobs / "scheduler.lock"
 
 
 def _read(path: Path) -> Holder:

@@ -14,7 +14,7 @@ from sparkml_track.home import Home
 from sparkml_track.jobs.course.states import RunState, TaskState
 from sparkml_track.jobs.records.lock import Holder, holder
 
-__all__ = ["Attempt", "Run", "TaskTry", "find_run", "read_runs"]
+__all__ = ["Attempt", "Run", "TaskTry", "find_run", "read_runs", "runs_of"]
 
 Row = Mapping[str, Any]
 
@@ -129,7 +129,18 @@ def read_runs(system: SystemTables, home: Home, *, run: str = "", job: str = "",
         for row in system.rows("job_runs").to_pylist()
         if run in ("", row["run_id"]) and job in ("", row["job"]) and project in ("", row["project"])
     ]
-    tries = _grouped(system.rows("task_runs").to_pylist(), "run_id") if rows else {}
+    return runs_of(rows, system.rows("task_runs").to_pylist() if rows else (), home)
+
+
+def runs_of(rows: Iterable[Row], task_rows: Iterable[Row], home: Home) -> tuple[Run, ...]:
+    """Runs in the order of their beginnings.
+
+    Args:
+        rows: of ``system.job_runs``: all of each run.
+        task_rows: of ``system.task_runs``; those of other runs are passed over.
+        home: whose locks say which runs are under way.
+    """
+    tries = _grouped(task_rows, "run_id")
     holders: dict[tuple[str, str], Holder | None] = {}
     made = []
     for one, own in _grouped(rows, "run_id").items():
