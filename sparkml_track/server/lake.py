@@ -11,10 +11,15 @@ from sparkml_track.adapters.mlflow.links import PAGES
 from sparkml_track.dashboards import SHIPPED
 from sparkml_track.server.gate import Accounts, Gate
 
-__all__ = ["OWN", "Lake", "mount"]
+__all__ = ["NO_FORMULAS", "OWN", "Lake", "mount"]
 
 #: Where the pages of the project are, below the prefix.
 OWN = "/own"
+#: Marimo's charts fetch a script for formulas from another machine, unless it is there and its status is known.
+NO_FORMULAS = (
+    '<script type="text/plain" data-status="error" '
+    'src="https://cdn.jsdelivr.net/npm/mathjax-full@3.2.2/es5/tex-mml-svg.min.js"></script>'
+)
 #: Where marimo's own scripts are.
 ASSETS = "/static"
 
@@ -56,7 +61,7 @@ class Lake:
 
         self._pages: list[Any] = []
         # One place for the scripts of all pages, so that a browser keeps them from page to page.
-        builder = marimo.create_asgi_app(quiet=True, asset_url=f"{PAGES}{ASSETS}")
+        builder = marimo.create_asgi_app(quiet=True, asset_url=f"{PAGES}{ASSETS}", html_head=NO_FORMULAS)
         for page in SHIPPED:
             builder = builder.with_app(path=f"/{page.name}", root=str(page.file), middleware=[self._seen])
         own = project / "dashboards"
