@@ -106,7 +106,11 @@ class SystemTables:
         import pyarrow.compute as pc
 
         # What waits first: what is committed meanwhile is then found twice, and not missed.
-        waiting = _arrow(table, self._lying(table).values())
+        try:
+            waiting = _arrow(table, self._lying(table).values())
+        except (ValueError, TypeError) as error:
+            where = self._waiting(table)
+            raise TableError(f"{where} has a row that is none of system.{table}: {error}; take it out") from error
         name, wanted = f"system.{table}", list(columns or SCHEMAS[table].names)
         if not self._tables.exists(name):
             return waiting.select(wanted)

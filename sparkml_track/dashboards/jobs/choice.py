@@ -82,7 +82,7 @@ def run_of_id(page: Page, run: str | None) -> Run | None:
     """A run; None where nothing is chosen or it cannot be read, which the sections say."""
     try:
         return next(iter(runs(page, [run] if run else [])), None)
-    except SparkmlError:
+    except (SparkmlError, ValueError):
         return None
 
 
@@ -100,7 +100,7 @@ def _jobs(page: Page) -> dict[JobName, tuple[str, ...]]:
     """None where rows cannot be read: the section says why."""
     try:
         return {job: tuple(ids) for job, ids in ids_of_jobs(page).items()}
-    except SparkmlError:
+    except (SparkmlError, ValueError):
         return {}
 
 

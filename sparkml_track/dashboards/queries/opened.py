@@ -44,7 +44,7 @@ def opened(page: Page) -> Opened:
             return Opened(*past_query(page, number))
         if name := query.get("table", ""):
             return Opened(_select(name, query.get("version", "")))
-    except SparkmlError as error:
+    except (SparkmlError, ValueError) as error:
         return Opened(_EMPTY, problem=str(error))
     return Opened(_EMPTY)
 

@@ -71,7 +71,8 @@ def _rows(page: Page) -> pa.Table:
 
 
 def _row(page: Page, one: Mapping[str, Any]) -> Sequence[object]:
-    text = " ".join(one["text"].split())
+    lines = one["text"].splitlines()
+    text = " ".join(" ".join(line for line in lines if not line.lstrip().startswith("--")).split())
     end = (
         one["error"] or ("from the cache" if one["cached"] else "") or (f"saved {one['saved']}" if one["saved"] else "")
     )
@@ -79,7 +80,7 @@ def _row(page: Page, one: Mapping[str, Any]) -> Sequence[object]:
     return (
         f"{one['started_at']:%Y-%m-%d %H:%M:%S}",
         one["user"],
-        page.link(short_text(text, 160), "sql", past=one["id"]),
+        page.link(short_text(text, 160) or "(no text)", "sql", past=one["id"]),
         read,
         one["rows"],
         f"{one['ms'] / 1000:.2f} s" if one["ms"] is not None else "",

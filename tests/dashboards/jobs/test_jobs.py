@@ -181,6 +181,16 @@ def test_a_run_under_way_is_lost_when_its_process_is_gone(page: Page) -> None:
     assert "its process ended without a word" in text(run_of(page, "r1"))
 
 
+def test_rubbish_among_the_rows_costs_the_section_a_sentence(page: Page) -> None:
+    record(page, "r1", GOOD)
+    row = {"run_id": "r2", "project": "mine", "job": "flow", "attempt": 1, "state": "?"}
+    system(page).append("job_runs", [row | {"started_at": START + timedelta(days=1), "cause": "x"}])
+    assert run_choice(page, "mine/flow").first is not None
+    assert task_choice(page, "r2").all == {}
+    with pytest.raises(ValueError, match="is not a valid RunState"):  # which the page shows as a sentence
+        job_list(page)
+
+
 def test_an_address_that_leads_nowhere_says_so(page: Page) -> None:
     record(page, "r1", GOOD)
     for query in ({"job": "none"}, {"run": "none"}, {"job": "flow", "project": "other"}):

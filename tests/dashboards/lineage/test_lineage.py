@@ -18,7 +18,7 @@ from sparkml_track.dashboards.lineage.choice import choices, lineage_section, pr
 from sparkml_track.dashboards.lineage.known import MOST, asked, found, recorded
 from sparkml_track.dashboards.lineage.things import experiments
 from sparkml_track.dashboards.page import Page
-from sparkml_track.errors import InvalidInput
+from sparkml_track.errors import InvalidInput, TableError
 from sparkml_track.governance.edges import Edge, Job, Node, between, record
 from sparkml_track.home import Home
 from sparkml_track.tables import DeltaTables
@@ -144,6 +144,15 @@ def test_executions_link_to_runs_that_the_store_has(page: Page) -> None:
     assert f"../../#/experiments/4/runs/{RUN}" in shown(page, "table main.air.scores", "2")
     page.home.database.write_text("rubbish, and no database at all, though it has some bytes to be read" * 40)
     assert experiments(page.home, [RUN]) == {}
+
+
+def test_rubbish_among_the_rows_costs_the_section_a_sentence(page: Page) -> None:
+    keep_chain(page.home)
+    with (page.home.system / "lineage.jsonl").open("a") as file:
+        file.write('half a line\n["no row"]\n{"id": "x", "event_time": "yesterday"}\n')
+    assert choices(page) == []
+    with pytest.raises(TableError, match=r"lineage\.jsonl has a row that is none of system\.lineage"):
+        shown(page)
 
 
 def big(home: Home, count: int) -> None:
