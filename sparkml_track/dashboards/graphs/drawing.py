@@ -76,7 +76,7 @@ def drawn(boxes: Mapping[Hashable, Box], edges: Iterable[tuple[Hashable, Hashabl
     lines += [_passing(*places[each]) for each in places if isinstance(each, Lane)]
     inner = [_ARROW.format(arrow, _SOFT), *lines, *(_box(box, *places[thing]) for thing, box in boxes.items())]
     svg = _SVG.format(name, width, height, width, height, Markup().join(inner))
-    marked = [places[thing][0] + _WIDTH // 2 for thing, box in boxes.items() if box.marked]
+    marked = [max(places[thing][0] - _BESIDE, 0) for thing, box in boxes.items() if box.marked]
     return _FRAME.format(svg, _IN_SIGHT.format(marked[0]) if marked else "")
 
 
