@@ -47,13 +47,13 @@ def test_neighbours_are_at_one_height() -> None:
 
 
 def test_a_drawing_is_links_and_text() -> None:
-    boxes = {"a": Box("<b>", "below", "title", "../sql/?table=a&version=1", marked=True), "b": Box("x" * 99)}
+    boxes = {"a": Box("<b>", "below", "title", "/lake/sql/?table=a&version=1", marked=True), "b": Box("x" * 99)}
     shown = drawn(boxes, [("a", "b"), ("a", "gone")], "Lineage of <a>")
     tree = ElementTree.fromstring(shown)  # well-formed
     texts = [each.text for each in tree.iter() if each.tag.endswith("text")]
     assert texts[0] == "<b>"
     assert len(texts[2] or "") < 40
-    assert [each.attrib["href"] for each in tree.iter() if each.tag.endswith("}a")] == ["../sql/?table=a&version=1"]
+    assert [each.attrib["href"] for each in tree.iter() if each.tag.endswith("}a")] == ["/lake/sql/?table=a&version=1"]
     assert "Lineage of &lt;a&gt;" in shown
 
 

@@ -108,7 +108,7 @@ def test_jobs_say_what_became_of_them_and_what_comes(page: Page) -> None:
         assert "pid " in shown
     last = jobs_section(page)
     assert last.index("r2") < last.index("r1")
-    assert "../jobs/?job=flow&amp;project=mine&amp;run=r2" in last
+    assert "/lake/jobs/?job=flow&amp;project=mine&amp;run=r2" in last
     assert not page.home.tables.exists()  # nothing is written by looking
 
 
@@ -227,7 +227,7 @@ def test_expectations_show_the_last_update_and_the_one_before(page: Page) -> Non
         system(page).append("expectations", rows)
     shown = expectations_section(page)
     assert shown.index("known") < shown.index("sound")
-    assert "../sql/?table=main.air.clean&amp;version=2" in shown
+    assert "/lake/sql/?table=main.air.clean&amp;version=2" in shown
     assert "a &lt; b" in shown
     assert "18.18%" in shown
     assert "10.00%" in shown

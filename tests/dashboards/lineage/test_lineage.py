@@ -71,9 +71,9 @@ def test_a_model_shows_what_it_was_made_from_and_led_to(page: Page) -> None:
     assert versions_of(asks, "model flights").names == ["7"]
     text = shown(asks, "model flights", "7", depth=1)
     assert "Lineage of flights@7" in text
-    assert "../sql/?table=main.air.scores&amp;version=2" in text
-    assert "../sweep/?sweep=s-1" in text
-    assert "../models/?model=flights&amp;version=7" in text
+    assert "/lake/sql/?table=main.air.scores&amp;version=2" in text
+    assert "/lake/sweep/?sweep=s-1" in text
+    assert "/lake/models/?model=flights&amp;version=7" in text
     assert "p.&lt;score&gt;" in text
     assert "raw@0" not in text
     assert "raw@0" in shown(asks, "model flights", "7", depth=2)
@@ -141,7 +141,7 @@ def test_executions_link_to_runs_that_the_store_has(page: Page) -> None:
         store.execute("CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER)")
         store.execute("INSERT INTO runs VALUES (?, 4)", (RUN,))
         store.commit()
-    assert f"../../#/experiments/4/runs/{RUN}" in shown(page, "table main.air.scores", "2")
+    assert f"/#/experiments/4/runs/{RUN}" in shown(page, "table main.air.scores", "2")
     page.home.database.write_text("rubbish, and no database at all, though it has some bytes to be read" * 40)
     assert experiments(page.home, [RUN]) == {}
 

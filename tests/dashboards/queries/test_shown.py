@@ -44,7 +44,7 @@ def test_an_answer_says_what_was_cut_and_read(page: Page) -> None:
     result = Result(pa.table({"v": [1]}), True, (ref,), None, False, 0.5, "q")
     shown = said(page, Outcome(1, Asked("SELECT", {}, limit=1), result))
     assert "1 row in 0.50 s. There are more than the limit of 1 lets through" in shown
-    assert "../lineage/?table=main.air.flights&amp;version=3" in shown
+    assert "/lake/lineage/?table=main.air.flights&amp;version=3" in shown
     assert "press Run" in said(page, None)
 
 
@@ -140,7 +140,7 @@ def test_tables_have_columns_versions_and_a_prepared_select(page: Page) -> None:
     Path(page.home.tables, "broken", "_delta_log").mkdir(parents=True)
     Path(page.home.tables, "broken", "_delta_log", "00000000000000000000.json").write_text("{")
     shown = tables_section(page)
-    assert "../sql/?table=main.air.flights&amp;version=1" in shown
+    assert "/lake/sql/?table=main.air.flights&amp;version=1" in shown
     assert "&lt;i&gt;" in shown
     assert "long" in shown
     assert "broken" in shown
@@ -164,7 +164,7 @@ def test_a_prepared_select_can_be_read(name: str, version: int | None, source: s
     assert prepared(name, version) == f"SELECT *\nFROM {source}\nLIMIT 100"
 
 
-@pytest.mark.parametrize("query", [{"table": "x; DROP"}, {"table": "a", "version": "x"}, {"query": "../../etc/passwd"}])
+@pytest.mark.parametrize("query", [{"table": "x; DROP"}, {"table": "a", "version": "x"}, {"query": "..//lake/etc/passwd"}])
 def test_an_address_that_is_wrong_says_so(page: Page, query: dict[str, str]) -> None:
     found = opened(with_query(page, **query))
     assert found.problem
@@ -182,7 +182,7 @@ def test_saved_queries_are_opened_by_name(page: Page, tmp_path: Path) -> None:
     (folder / "late.sql").write_text(text)
     (folder / "bad.sql").write_bytes(b"\xff")
     shown = saved_section(page)
-    assert "../sql/?query=late" in shown
+    assert "/lake/sql/?query=late" in shown
     assert "late &lt;b&gt;" in shown
     assert "cannot be read" in shown
     assert opened(with_query(page, query="late")).text == text
