@@ -6,11 +6,13 @@
     charts   figures that several pages are made of
     stamps   what changed since the last look
     kept     what was made of something, until that changes
+    asked    what pages ask the tables, without a record of it
     runs     what pages show of sweeps and trials
     graphs   things and arrows, drawn
     jobs     what pages show of jobs
     lineage  what pages show of what was made from what
     queries  what pages show of tables and SQL
+    monitoring  what they show of monitoring
 
 ``pages/`` has the pages: marimo files, which hold layout alone.
 

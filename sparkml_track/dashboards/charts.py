@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["BAD", "COLOURS", "chart", "on_page"]
+__all__ = ["BAD", "COLOURS", "chart", "label", "on_page"]
 
 #: Told apart by people who do not see all colours: Okabe and Ito, "Color Universal Design", 2008.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c")
@@ -25,8 +26,10 @@ def chart(traces: Sequence[Mapping[str, object]], height: int = 300, **layout: o
     from plotly.graph_objects import Figure
 
     figure = Figure(data=[dict(trace) for trace in traces], layout={"height": height})
-    figure.update_layout(margin={"l": 50, "r": 12, "t": 24, "b": 40}, colorway=COLOURS)
-    figure.update_layout(legend={"orientation": "h", "y": -0.2}, hovermode="closest")
+    axis = layout.get("xaxis")
+    below = 28 if isinstance(axis, Mapping) and "title" in axis else 0  # pixels that its title takes
+    figure.update_layout(margin={"l": 50, "r": 12, "t": 24, "b": 40 + below}, colorway=COLOURS)
+    figure.update_layout(legend={"orientation": "h", "y": -0.2 - below / 200}, hovermode="closest")
     return on_page(figure.update_layout(**layout))
 
 
@@ -40,3 +43,9 @@ def on_page(figure: Any) -> Any:
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": _SOFT, "activecolor": COLOURS[0]},
     )
     return figure.update_xaxes(_LINE).update_yaxes(_LINE)
+
+
+def label(value: object, most: int = 40) -> str:
+    """Text for inside a figure, where plotly reads a little HTML; clipped."""
+    text = str(value)
+    return html.escape(text if len(text) <= most else text[: most - 1] + "…")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -69,9 +69,25 @@ class Page:
             what = f"This part cannot be shown: {type(error).__name__}: {error}"
             return html(note(f"{what}. The server's log has more.", "bad"))
 
+    def beside(self, *makes: Callable[[], object]) -> Any:
+        """Several things side by side, one below the other where there is no room."""
+        import marimo as mo
+
+        one = Markup('<div style="flex: 1 1 440px; min-width: 0">{}</div>')
+        cells = [one.format(Markup(mo.as_html(self.shown(make)).text)) for make in makes]  # marimo's own
+        return html(
+            Markup('<div style="display: flex; flex-wrap: wrap; gap: 8px 24px">{}</div>').format(Markup().join(cells))
+        )
+
     def stamp(self, *kinds: Kind, of: str = "") -> Stamp:
         """When what is shown was last written; see ``stamps``."""
         return stamp(self.home, *kinds, of=of)
+
+    def choice(self, name: str, options: Iterable[str]) -> str | None:
+        """What is chosen first of some options: what the address names if it is one of them, else the first."""
+        offered = list(options)
+        asked = self.query.get(name)
+        return asked if asked in offered else next(iter(offered), None)
 
     def link(self, text: object, page: str, **query: object) -> Markup:
         """A link to another page."""

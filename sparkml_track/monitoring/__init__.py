@@ -12,7 +12,9 @@ _run       the run, with its figures and its page
 
 from __future__ import annotations
 
-from sparkml_track.monitoring._flow import monitor
+import importlib
+from typing import TYPE_CHECKING
+
 from sparkml_track.monitoring._found import (
     BASELINE,
     CONSECUTIVE,
@@ -29,8 +31,11 @@ from sparkml_track.monitoring._found import (
     Quality,
     Verdict,
 )
-from sparkml_track.monitoring._run import ARTIFACT_MONITORING
 from sparkml_track.monitoring._spec import ByTime, ByValue, Guards, Labels, Monitoring
+
+if TYPE_CHECKING:
+    from sparkml_track.monitoring._flow import monitor
+    from sparkml_track.monitoring._run import ARTIFACT_MONITORING
 
 __all__ = [
     "ARTIFACT_MONITORING",
@@ -55,3 +60,12 @@ __all__ = [
     "Verdict",
     "monitor",
 ]
+
+#: What brings Spark and SciPy along, which whoever looks at rows does without.
+_LATER = {"monitor": "_flow", "ARTIFACT_MONITORING": "_run"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -10,6 +10,8 @@ from sparkml_track.plots._figure import fragment, label, layout, sentence
 __all__ = ["draw_drift", "draw_trend"]
 
 _LINES = 12  # columns in a trend
+#: Pale is calm. By its colours: plotly.js begins the scale that it calls YlOrRd with red, plotly's Python with yellow.
+_SCALE = [[0, "#ffffcc"], [0.25, "#fed976"], [0.5, "#fd8d3c"], [0.75, "#e31a1c"], [1, "#800026"]]
 
 
 def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
@@ -33,9 +35,7 @@ def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
         "texttemplate": "%{text}",
         "zmin": 0,
         "zmax": 0.5,
-        "colorscale": "YlOrRd",
-        # plotly.js calls the scale by its dark end.
-        "reversescale": True,
+        "colorscale": _SCALE,
         "colorbar": {"title": {"text": "PSI"}},
     }
     page = layout(xaxis={"type": "category"}, yaxis={"type": "category"})

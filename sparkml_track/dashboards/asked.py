@@ -1,0 +1,103 @@
+"""What pages ask the tables of a home: a SELECT over their latest versions, which leaves nothing in the history."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sparkml_track.dashboards.kept import Kept
+from sparkml_track.dashboards.page import Page
+from sparkml_track.dashboards.stamps import Kind, Stamp
+from sparkml_track.errors import SparkmlError
+from sparkml_track.governance import grants
+from sparkml_track.governance.grants import Principal
+
+if TYPE_CHECKING:
+    from sparkml_track.sql import Engine
+    from sparkml_track.tables import Tables
+
+__all__ = ["Rows", "ask", "lake", "or_else", "there", "written"]
+
+_T = TypeVar("_T")
+Rows = list[dict[str, Any]]
+_SECONDS = 20.0  # for one answer: nobody waits longer for a page
+_ANSWERS = 64  # that are kept
+_ENGINES = 16  # likewise, each with the connection that it asked last
+
+
+def lake(page: Page) -> Tables:
+    """The tables of the home, which remember what they read of versions."""
+    from sparkml_track.tables import DeltaTables
+
+    return page.kept.get("tables", (), lambda: DeltaTables(page.home.tables_root, lineage=False))
+
+
+def there(page: Page, *names: str) -> bool:
+    """Whether all of these tables are there."""
+    return all(map(lake(page).exists, names))
+
+
+def written(page: Page, *names: str) -> Stamp:
+    """When these tables were last written."""
+    return tuple(number for name in names for number in page.stamp(Kind.TABLES, of=name))
+
+
+def or_else(make: Callable[[], _T], otherwise: _T) -> _T:
+    """For what somebody may choose from: where it cannot be read, less; the parts of the page say why."""
+    try:
+        return make()
+    except SparkmlError:
+        return otherwise
+
+
+def ask(page: Page, text: str, params: Mapping[str, object] | None = None, /, **tables: str) -> Rows:
+    """The answer to a query, asked again only after one of its tables was written.
+
+    Args:
+        page: whose home; whoever looks must be granted the tables.
+        text: names tables by the keywords.
+        params: a value for each ``$name``.
+        tables: keyword to the name of a table that is there.
+
+    Raises:
+        AccessDenied: the viewer may not read one of them.
+        QueryError: it took too long.
+        SetupError: DuckDB is not installed.
+        TableError: a table cannot be read.
+    """
+    given = dict(params or {})
+    for name in tables.values():
+        _check(page, name)
+    stamp = written(page, *tables.values())
+    answers = page.kept.get("answers", (), lambda: Kept(_ANSWERS))
+    key: Hashable = (text, *sorted(tables.items()), *sorted((name, repr(value)) for name, value in given.items()))
+    return answers.get(key, stamp, lambda: _answered(page, text, given, tables))
+
+
+def _check(page: Page, name: str) -> None:
+    """Asks the grants for the viewer; the tables themselves ask for this process, which is the server's."""
+    if page.viewer:
+        owner: Any = getattr(lake(page), "owner", lambda _: None)
+        grants.check(page.home, "SELECT", name, lambda: owner(name), Principal(page.viewer))
+
+
+def _answered(page: Page, text: str, params: Mapping[str, object], tables: Mapping[str, str]) -> Rows:
+    from sparkml_track.catalog.snapshot import view_of
+    from sparkml_track.sql import Mention, Query
+
+    known = lake(page)
+    views = {Mention((alias,)): view_of(known.describe(name), known) for alias, name in tables.items()}
+    engine, alone = _engine(page, tables)
+    with alone:
+        answer = engine.run(Query(text, dict(params), timeout=_SECONDS), views)
+    rows: Rows = answer.rows.to_pylist()
+    return rows
+
+
+def _engine(page: Page, tables: Mapping[str, str]) -> tuple[Engine, threading.Lock]:
+    """One for these tables: it answers one query at a time, and goes on with its connection if they are as before."""
+    from sparkml_track.sql import open_engine
+
+    engines = page.kept.get("engines", (), lambda: Kept(_ENGINES))
+    return engines.get(tuple(sorted(tables.items())), (), lambda: (open_engine(), threading.Lock()))
