@@ -49,6 +49,7 @@ SHIPPED = (
     PageSpec("jobs", "Jobs", "What ran, what failed, what comes next.", "lake"),
     PageSpec("lineage", "Lineage", "What was made from what.", "lake"),
     PageSpec("sql", "SQL", "The tables of the home, asked by SELECT.", "lake"),
+    PageSpec("models", "Models", "Versions, who is champion, what the gate and people decided.", "lake"),
     PageSpec("monitoring", "Monitoring", "Drift of columns and scores, and quality, over all runs.", "lake"),
 )
 

@@ -83,8 +83,8 @@ def _cells(names: Sequence[str], figures: Mapping[str, float]) -> list[str]:
 
 def _origin(facts: VersionFacts) -> Iterator[str]:
     yield from ("", "## Made from", "")
-    said = {"sweep": facts.tags.get(TAG_SWEEP), "run of the sweep": facts.tags.get(TAG_SWEEP_RUN)}
-    said |= {"metric that decided": facts.tags.get(TAG_DECIDED_BY)}
+    said = {"sweep": facts.run_tags.get(TAG_SWEEP), "run of the sweep": facts.run_tags.get(TAG_SWEEP_RUN)}
+    said |= {"metric that decided": facts.run_tags.get(TAG_DECIDED_BY)}
     rows = [[name, f"`{value}`"] for name, value in said.items() if value]
     rows += [[f"{name} rows", f"`{table}`"] for name, table in sorted(facts.data.items())]
     rows += [[f"parameter {name}", f"`{value}`"] for name, value in sorted(facts.params.items())]

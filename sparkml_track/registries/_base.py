@@ -118,6 +118,7 @@ class VersionFacts:
         params: of its run, as text.
         metrics: of its run, the last value of each.
         data: by data name, the table version that its run read, "<table>@v<version>".
+        run_tags: of its run, those of ``Run.tags`` and what was annotated since.
     """
 
     ref: ModelRef
@@ -128,6 +129,7 @@ class VersionFacts:
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
+    run_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Registry(ABC):

@@ -101,6 +101,7 @@ class MemoryRegistry(Registry):
             params={key: str(value) for key, value in run.params.items()},
             metrics=dict(run.metrics),
             data={data.name: str(data.table) for data in run.data if data.table is not None},
+            run_tags=dict(run.tags),
         )
 
     def adopt(self, ref: ModelRef) -> None:

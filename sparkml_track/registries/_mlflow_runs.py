@@ -85,6 +85,7 @@ def facts_of(ref: ModelRef, version: ModelVersion, aliases: tuple[str, ...], run
         params={given.get(key, key): value for key, value in run.data.params.items()},
         metrics={given.get(key, key): value for key, value in run.data.metrics.items()},
         data={key.removeprefix(TAG_TABLE): table for key, table in tags.items() if key.startswith(TAG_TABLE)},
+        run_tags={given.get(key, key): tag for key, tag in tags.items() if not key.startswith((TAG_TABLE, TAG_NAME))},
     )
 
 

@@ -176,6 +176,7 @@ class RegistryCase(ABC):
             registry.set_alias(NAME, alias, second.version)
         facts = registry.facts(second)
         assert (facts.ref, facts.aliases, facts.description) == (second, ("best", "champion"), "Rates **flights**.")
+        assert facts.run_tags["verdict"] == "champion"
         assert (facts.tags["verdict"], facts.metrics, facts.params) == ("champion", {"ü/ä": 0.5}, {"C": "1.0"})
         assert facts.data == {"test": "t@v3"} and facts.created > 0
         assert (registry.facts(first).aliases, registry.facts(first).description) == ((), "")

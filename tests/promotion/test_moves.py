@@ -144,6 +144,7 @@ def test_the_card_says_what_the_gate_saw_and_who_let_it_through(registry: Memory
     for line in ("Aliases: champion.", "Approval: approved.", "| x | double |", "| test rows | `training@v4` |"):
         assert line in text
     assert "| parameter model.C | `1.0` |" in text
+    assert "| metric that decided | `log_loss` |" in text
     assert "| baseline base_rate | 0.69" in text
     assert "approved | a \\| b c |" in text
 

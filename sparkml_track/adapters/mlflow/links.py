@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-__all__ = ["PAGES", "UI_PORT", "page_link", "runs_link", "server_of"]
+__all__ = ["PAGES", "UI_PORT", "page_link", "run_link", "runs_link", "server_of"]
 
 #: Where a server of ours has its dashboards.
 PAGES = "/lake"
@@ -33,3 +33,8 @@ def runs_link(server: str, experiment_id: str, run_id: str = "") -> str:
 def page_link(sweep: str) -> str:
     """The page of a sweep on whatever server shows it, if that is ``sparkml-track ui``."""
     return f"{PAGES}/sweep/?sweep={quote(sweep)}"
+
+
+def run_link(server: str, run_id: str) -> str:
+    """The page of a run whose experiment nobody knows."""
+    return f"{server}/#/runs/{run_id}"
