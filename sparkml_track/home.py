@@ -118,6 +118,10 @@ class Home:
     def deployment(self, project: str) -> Path:
         """What of a project was put to work where, and its endpoint."""
         return self.root / "deployments" / project
+    @property
+    def deployments(self) -> Path:
+        """What was put to work where, by project."""
+        return self.root / "deployments"
 
     def stream(self, project: str, table: str) -> Path:
         """What a stream that is scored into a table has read."""

@@ -14,6 +14,7 @@
     queries  what pages show of tables and SQL
     models   what they show of registered models
     monitoring  what they show of monitoring
+    serving  what they show of endpoints and canaries
 
 ``pages/`` has the pages: marimo files, which hold layout alone.
 

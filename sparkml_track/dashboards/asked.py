@@ -14,10 +14,12 @@ from sparkml_track.governance import grants
 from sparkml_track.governance.grants import Principal
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from sparkml_track.sql import Engine
     from sparkml_track.tables import Tables
 
-__all__ = ["Rows", "ask", "lake", "or_else", "there", "written"]
+__all__ = ["Rows", "arrow", "ask", "lake", "or_else", "there", "written"]
 
 _T = TypeVar("_T")
 Rows = list[dict[str, Any]]
@@ -51,6 +53,11 @@ def or_else(make: Callable[[], _T], otherwise: _T) -> _T:
         return otherwise
 
 
+def arrow(page: Page, text: str, params: Mapping[str, object] | None = None, /, **tables: str) -> pa.Table:
+    """As ``ask``, for many rows: an Arrow table."""
+    return _kept(page, "arrow", text, params, tables, lambda answer: answer)
+
+
 def ask(page: Page, text: str, params: Mapping[str, object] | None = None, /, **tables: str) -> Rows:
     """The answer to a query, asked again only after one of its tables was written.
 
@@ -66,13 +73,25 @@ def ask(page: Page, text: str, params: Mapping[str, object] | None = None, /, **
         SetupError: DuckDB is not installed.
         TableError: a table cannot be read.
     """
+    found: Rows = _kept(page, "rows", text, params, tables, lambda answer: answer.to_pylist())
+    return found
+
+
+def _kept(  # a query, and what is made of its answer
+    page: Page,
+    kind: str,
+    text: str,
+    params: Mapping[str, object] | None,
+    tables: Mapping[str, str],
+    made: Callable[[pa.Table], Any],
+) -> Any:
     given = dict(params or {})
     for name in tables.values():
         _check(page, name)
-    stamp = written(page, *tables.values())
     answers = page.kept.get("answers", (), lambda: Kept(_ANSWERS))
-    key: Hashable = (text, *sorted(tables.items()), *sorted((name, repr(value)) for name, value in given.items()))
-    return answers.get(key, stamp, lambda: _answered(page, text, given, tables))
+    asked = (*sorted(tables.items()), *sorted((name, repr(value)) for name, value in given.items()))
+    key: Hashable = (kind, text, *asked)
+    return answers.get(key, written(page, *tables.values()), lambda: made(_answered(page, text, given, tables)))
 
 
 def _check(page: Page, name: str) -> None:
@@ -82,7 +101,7 @@ def _check(page: Page, name: str) -> None:
         grants.check(page.home, "SELECT", name, lambda: owner(name), Principal(page.viewer))
 
 
-def _answered(page: Page, text: str, params: Mapping[str, object], tables: Mapping[str, str]) -> Rows:
+def _answered(page: Page, text: str, params: Mapping[str, object], tables: Mapping[str, str]) -> pa.Table:
     from sparkml_track.catalog.snapshot import view_of
     from sparkml_track.sql import Mention, Query
 
@@ -90,9 +109,7 @@ def _answered(page: Page, text: str, params: Mapping[str, object], tables: Mappi
     views = {Mention((alias,)): view_of(known.describe(name), known) for alias, name in tables.items()}
     engine, alone = _engine(page, tables)
     with alone:
-        answer = engine.run(Query(text, dict(params), timeout=_SECONDS), views)
-    rows: Rows = answer.rows.to_pylist()
-    return rows
+        return engine.run(Query(text, dict(params), timeout=_SECONDS), views).rows
 
 
 def _engine(page: Page, tables: Mapping[str, str]) -> tuple[Engine, threading.Lock]:

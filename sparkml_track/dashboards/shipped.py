@@ -51,6 +51,7 @@ SHIPPED = (
     PageSpec("sql", "SQL", "The tables of the home, asked by SELECT.", "lake"),
     PageSpec("models", "Models", "Versions, who is champion, what the gate and people decided.", "lake"),
     PageSpec("monitoring", "Monitoring", "Drift of columns and scores, and quality, over all runs.", "lake"),
+    PageSpec("serving", "Serving", "Requests, latency, errors, and how a canary stands.", "lake"),
 )
 
 

@@ -17,7 +17,7 @@ _canary_look  served rows meet their labels, and the aliases follow
 
 from __future__ import annotations
 
-from sparkml_track.promotion._canary import Canary, Judged
+from sparkml_track.promotion._canary import LOSSES, Canary, Judged, Seen, judge
 from sparkml_track.promotion._canary_look import Labelled, Rivals, look, rivals, settle
 from sparkml_track.promotion._card import card_of
 from sparkml_track.promotion._compare import Compared, compare_versions
@@ -27,6 +27,7 @@ from sparkml_track.promotion._moves import approve, promote, reject, rollback
 from sparkml_track.promotion._spec import Measured, Promotion, Recipe, Verdict
 
 __all__ = [
+    "LOSSES",
     "Canary",
     "Compared",
     "Decision",
@@ -36,11 +37,13 @@ __all__ = [
     "Promotion",
     "Recipe",
     "Rivals",
+    "Seen",
     "Verdict",
     "approve",
     "card_of",
     "compare_versions",
     "decisions",
+    "judge",
     "look",
     "promote",
     "register",

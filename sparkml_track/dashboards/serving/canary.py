@@ -1,0 +1,149 @@
+"""How a challenger stands beside the champion once labels are there, and how it stood at each look before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sparkml_track.dashboards.asked import arrow, there
+from sparkml_track.dashboards.blocks import Markup, note, section, tiles
+from sparkml_track.dashboards.charts import COLOURS, chart, label
+from sparkml_track.dashboards.page import Page
+from sparkml_track.dashboards.serving.rivals import Rivals
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from sparkml_track.promotion import Judged
+
+__all__ = ["Look", "looks", "sequence", "stands"]
+
+_LOOKS = 20
+_ROWS = 100_000  # of each version that are compared: the first ones
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look would have said.
+
+    Attributes:
+        rows: of the challenger with a label by then.
+        judged: the verdict.
+    """
+
+    rows: int
+    judged: Judged
+
+
+def stands(page: Page, rivals: Rivals) -> Markup:
+    """The verdict on all rows that have a label by now."""
+    found = looks(page, rivals)
+    if not found:
+        said = f"No row that version {rivals.challenger} served has a label in {rivals.labels} yet."
+        return section("Canary", note(said))
+    last = found[-1].judged
+    kind = {"withdraw": "bad", "promote": ""}.get(last.state, "")
+    numbers = tiles(
+        (
+            ("verdict", last.state, kind),
+            (f"{rivals.loss} of version {rivals.champion}", _figure(last.champion)),
+            (f"{rivals.loss} of version {rivals.challenger}", _figure(last.challenger)),
+            ("rows with a label", f"{last.rows:,}"),
+            (
+                "difference",
+                f"{_figure(last.low)} to {_figure(last.high)}" if math.isfinite(last.low) else "too few rows",
+            ),
+        )
+    )
+    way = Markup("{}. To decide: <code>{} --apply</code>").format(last.reason, rivals.command)
+    about = f"Version {rivals.challenger} against version {rivals.champion}, in the time in which both were served."
+    return section("Canary", numbers, note(way), about=about)
+
+
+def sequence(page: Page, rivals: Rivals) -> Any:
+    """The difference of the mean losses with its bounds, look by look: they hold at all looks together."""
+    found = [each for each in looks(page, rivals) if math.isfinite(each.judged.low)]
+    if not found:
+        return Markup()
+    x = [each.rows for each in found]
+    edge: dict[str, object] = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "showlegend": False}
+    fill = {"fill": "tonexty", "fillcolor": "rgba(86,180,233,0.25)", "name": "not ruled out", "showlegend": True}
+    middle = [each.judged.challenger - each.judged.champion for each in found]
+    line: dict[str, object] = {"type": "scatter", "x": x}
+    lines = [
+        edge | {"y": [each.judged.low for each in found], "name": "least"},
+        edge | {"y": [each.judged.high for each in found]} | fill,
+        line | {"mode": "lines+markers", "name": "difference", "y": middle, "line": {"color": COLOURS[0]}},
+        line | {"mode": "lines", "name": "as good", "y": [0] * len(x), "line": {"dash": "dot", "color": COLOURS[6]}},
+    ]
+    yaxis = {"title": label(f"difference of {rivals.loss}")}
+    return chart(lines, yaxis=yaxis, xaxis={"title": "rows of the challenger with a label"})
+
+
+def looks(page: Page, rivals: Rivals) -> Sequence[Look]:
+    """What each of some looks would have said, the last on all rows.
+
+    Raises:
+        DataError: scores that are no probabilities, and the like.
+    """
+    rows = _labelled(page, rivals)
+    places = [at for at, version in enumerate(rows["version"].to_pylist()) if version == rivals.challenger]
+    if not places:
+        return []
+    steps = sorted({math.ceil(len(places) * step / _LOOKS) for step in range(1, _LOOKS + 1)})
+    # Up to and with the row of the challenger that is the last of a look; the last look has all rows.
+    ends = [places[step - 1] + 1 for step in steps[:-1]] + [rows.num_rows]
+    key = ("looks", rivals, rows.num_rows)
+    make = lambda: [Look(step, _judged(rows.slice(0, end), rivals)) for step, end in zip(steps, ends, strict=True)]  # noqa: E731
+    found: Sequence[Look] = page.kept.get(key, (id(rows),), make)
+    return found
+
+
+def _judged(rows: pa.Table, rivals: Rivals) -> Judged:
+    import pyarrow.compute as pc
+
+    from sparkml_track.promotion import Canary, Seen, judge
+
+    parts = [rows.filter(pc.field("version") == version) for version in (rivals.champion, rivals.challenger)]
+    columns = [[part[name].to_numpy() for name in ("key", "score", "label")] for part in parts]
+    return judge(Canary(rivals.loss), *(Seen(*each) for each in columns))
+
+
+def _labelled(page: Page, rivals: Rivals) -> pa.Table:
+    """Rows of both versions that have one label, the first of each version and key, by time.
+
+    Of the challenger those that it had as a challenger or a shadow: as a champion it has no rival.
+    """
+    parts = [name for name in ("rows", "shadow") if there(page, f"{rivals.prefix}_{name}")]
+    on = [_quoted(name) for name in rivals.on]
+    columns = ", ".join([*on, "model_version", "role", "score", "scored_at"])
+    union = " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in parts)
+    joined = " AND ".join(f"s.{name} = l.{name}" for name in on)
+    text = f"""WITH served AS (SELECT * FROM ({union}) WHERE model_version IN ($champion, $challenger)
+                AND score IS NOT NULL AND isfinite(score)),
+            own AS (SELECT * FROM served WHERE model_version = $challenger AND role <> 'served'),
+            ends AS (SELECT min(scored_at) AS a, max(scored_at) AS z FROM own),
+            firsts AS (SELECT served.* FROM served, ends WHERE scored_at BETWEEN a AND z
+                AND (model_version = $champion OR role <> 'served')
+                QUALIFY row_number() OVER (PARTITION BY model_version, {", ".join(on)} ORDER BY scored_at) = 1),
+            kept AS (SELECT * FROM firsts
+                QUALIFY row_number() OVER (PARTITION BY model_version ORDER BY scored_at) <= {_ROWS}),
+            known AS (SELECT {", ".join(on)}, CAST({_quoted(rivals.label)} AS DOUBLE) AS label FROM labels
+                WHERE {_quoted(rivals.label)} IS NOT NULL
+                QUALIFY count(*) OVER (PARTITION BY {", ".join(on)}) = 1)
+        SELECT s.model_version AS version, concat_ws(chr(31), {", ".join(f"s.{name}" for name in on)}) AS key,
+            CAST(s.score AS DOUBLE) AS score, l.label
+        FROM kept AS s JOIN known AS l ON {joined} ORDER BY s.scored_at, version, key"""
+    given = {"champion": rivals.champion, "challenger": rivals.challenger}
+    tables = {part: f"{rivals.prefix}_{part}" for part in parts}
+    return arrow(page, text, given, labels=rivals.labels, **tables)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else "unknown"

@@ -1,0 +1,149 @@
+"""Endpoints that were put to work, and what they answer now."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, build_opener
+
+from sparkml_track.dashboards.blocks import Markup, empty, section, state, table
+from sparkml_track.dashboards.page import Page
+
+__all__ = ["Endpoint", "known", "living", "parsed", "quantile"]
+
+_SECONDS = 1.0  # for an answer; nobody waits longer for a page
+_KEPT = 5  # seconds for which an answer holds
+_MOST = 1_000_000  # bytes of an answer, and of what is kept of deployments
+_SHOWN = 10
+_SERIES = re.compile(r"sparkml_serving_(\w+)(?:\{(.*)\})? (\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint that was put to work.
+
+    Attributes:
+        project: of the config file.
+        where: its address.
+        model: "name/version" that it had first.
+        at: when.
+        by: who did it.
+    """
+
+    project: str
+    where: str
+    model: str
+    at: str
+    by: str
+
+
+class _Nowhere(HTTPRedirectHandler):
+    """An endpoint sends nobody elsewhere."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        """Follows none."""
+
+
+def known(page: Page) -> Sequence[Endpoint]:
+    """The endpoint that each project put to work last."""
+    files = sorted(page.home.deployments.glob("*/history.jsonl"))[:_SHOWN]
+    return [last for file in files for last in list(_read(file))[-1:]]
+
+
+def living(page: Page) -> Markup:
+    """Each endpoint: whether it answers, and what it has counted since it began."""
+    found = known(page)
+    if not found:
+        why = "No endpoint was put to work by `deploy`, so none can be asked how it is."
+        return section("Endpoints", empty(why, "sparkml-track deploy CONFIG"))
+    head = ("project", "address", "now", "requests", "sent away", "in hand", "median", "95 %", "not recorded", "since")
+    return section("Endpoints", table(head, [_line(page, one) for one in found]), about="What each says of itself.")
+
+
+def parsed(text: str) -> dict[tuple[str, str], float]:
+    """Counts by name and labels, of the text that Prometheus reads; other lines are left out."""
+    found: dict[tuple[str, str], float] = {}
+    for match in filter(None, map(_SERIES.fullmatch, text.splitlines())):
+        try:
+            found[match[1], match[2] or ""] = float(match[3])
+        except ValueError:
+            continue
+    return found
+
+
+def quantile(counts: Mapping[tuple[str, str], float], share: float) -> float | None:
+    """Seconds, between the bounds of a bucket as if times lay evenly there; None without requests."""
+    buckets = [(labels, count) for (name, labels), count in counts.items() if name == "request_seconds_bucket"]
+    bounds = sorted((float(labels.removeprefix('le="').rstrip('"').replace("+Inf", "inf")), n) for labels, n in buckets)
+    total = bounds[-1][1] if bounds else 0
+    low, before = 0.0, 0.0
+    for bound, count in bounds:
+        if total and count >= share * total:
+            return low if bound == float("inf") else low + (bound - low) * (share * total - before) / (count - before)
+        low, before = bound, count
+    return None
+
+
+def _line(page: Page, one: Endpoint) -> Sequence[object]:
+    key = ("endpoint", one.where)
+    said, counts = page.kept.get(key, (int(time.time()) // _KEPT,), lambda: _asked(one.where))
+    middle, late = (quantile(counts, share) for share in (0.5, 0.95))
+    figures = [
+        _sum(counts, "requests_total"),
+        _sum(counts, "rejected_total"),
+        _sum(counts, "in_hand"),
+        "" if middle is None else f"{middle * 1000:.3g} ms",
+        "" if late is None else f"{late * 1000:.3g} ms",
+        _sum(counts, "record_dropped_total"),
+    ]
+    shown = state(said) if said in ("alive", "failed") else said
+    return (one.project, one.where, shown, *figures, f"{one.at[:16]} by {one.by}, {one.model}")
+
+
+def _sum(counts: Mapping[tuple[str, str], float], name: str) -> str:
+    found = [count for (of, _), count in counts.items() if of == name]
+    return f"{sum(found):,.0f}" if found else ""
+
+
+def _asked(where: str) -> tuple[str, dict[tuple[str, str], float]]:
+    """Whether it answers, in a word or a sentence, and its counts if it gives them to everybody."""
+    try:
+        _get(f"{where}/health")
+    except (OSError, ValueError) as error:
+        return (f"does not answer: {getattr(error, 'reason', error)}", {})
+    try:
+        return "alive", parsed(_get(f"{where}/metrics"))
+    except HTTPError as error:
+        return f"alive; its counts need its token ({error.code})", {}
+    except (OSError, ValueError):
+        return "alive; it gives no counts", {}
+
+
+def _get(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise URLError("not an address of HTTP")
+    with build_opener(_Nowhere).open(url, timeout=_SECONDS) as answer:
+        text: bytes = answer.read(_MOST)
+    return text.decode("utf-8", "replace")
+
+
+def _read(file: Path) -> Iterator[Endpoint]:
+    """The endpoints in what a project keeps of its deployments; lines that cannot be read are left out."""
+    try:
+        lines = file.read_bytes()[-_MOST:].decode("utf-8", "replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            plain: Any = json.loads(line)
+            if plain["to"] == "endpoint":
+                model = f"{plain['model']}/{plain['version']}"
+                yield Endpoint(*map(str, (plain["project"], plain["where"], model, plain["at"], plain["by"])))
+        except (ValueError, TypeError, KeyError):
+            continue
