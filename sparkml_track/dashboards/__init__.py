@@ -12,6 +12,7 @@
     jobs     what pages show of jobs
     lineage  what pages show of what was made from what
     queries  what pages show of tables and SQL
+    features  what they show of feature tables
     models   what they show of registered models
     monitoring  what they show of monitoring
     serving  what they show of endpoints and canaries

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from sparkml_track.sql import Engine
     from sparkml_track.tables import Tables
 
-__all__ = ["Rows", "arrow", "ask", "lake", "or_else", "there", "written"]
+__all__ = ["Rows", "arrow", "ask", "lake", "or_else", "remembered", "there", "written"]
 
 _T = TypeVar("_T")
 Rows = list[dict[str, Any]]
 _SECONDS = 20.0  # for one answer: nobody waits longer for a page
-_ANSWERS = 64  # that are kept
+_ANSWERS = 200  # that are kept, of tables and of others that are asked
 _ENGINES = 16  # likewise, each with the connection that it asked last
 
 
@@ -43,6 +43,11 @@ def there(page: Page, *names: str) -> bool:
 def written(page: Page, *names: str) -> Stamp:
     """When these tables were last written."""
     return tuple(number for name in names for number in page.stamp(Kind.TABLES, of=name))
+
+
+def remembered(page: Page, key: Hashable, stamp: Stamp, make: Callable[[], _T]) -> _T:
+    """As ``page.kept.get``, for the many small things that a page is made of: they do not push each other out."""
+    return page.kept.get("answers", (), lambda: Kept(_ANSWERS)).get(key, stamp, make)
 
 
 def or_else(make: Callable[[], _T], otherwise: _T) -> _T:
@@ -88,10 +93,9 @@ def _kept(  # a query, and what is made of its answer
     given = dict(params or {})
     for name in tables.values():
         _check(page, name)
-    answers = page.kept.get("answers", (), lambda: Kept(_ANSWERS))
     asked = (*sorted(tables.items()), *sorted((name, repr(value)) for name, value in given.items()))
     key: Hashable = (kind, text, *asked)
-    return answers.get(key, written(page, *tables.values()), lambda: made(_answered(page, text, given, tables)))
+    return remembered(page, key, written(page, *tables.values()), lambda: made(_answered(page, text, given, tables)))
 
 
 def _check(page: Page, name: str) -> None:

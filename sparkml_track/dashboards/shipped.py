@@ -50,6 +50,7 @@ SHIPPED = (
     PageSpec("lineage", "Lineage", "What was made from what.", "lake"),
     PageSpec("sql", "SQL", "The tables of the home, asked by SELECT.", "lake"),
     PageSpec("models", "Models", "Versions, who is champion, what the gate and people decided.", "lake"),
+    PageSpec("features", "Features", "Feature tables: how fresh they are, who uses them, what is published.", "lake"),
     PageSpec("monitoring", "Monitoring", "Drift of columns and scores, and quality, over all runs.", "lake"),
     PageSpec("serving", "Serving", "Requests, latency, errors, and how a canary stands.", "lake"),
 )

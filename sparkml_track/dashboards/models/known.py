@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sparkml_track.adapters.mlflow.links import run_link
+from sparkml_track.dashboards.asked import remembered
 from sparkml_track.dashboards.blocks import Markup, link
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.stamps import Kind, Stamp
@@ -109,7 +110,7 @@ def kept(page: Page, key: tuple[object, ...], make: Callable[[Registry], _T]) ->
         with registry(page) as opened:
             return make(opened)
 
-    return page.kept.get(("registry", *key), changed(page), made)
+    return remembered(page, ("registry", *key), changed(page), made)
 
 
 def models(page: Page) -> Sequence[Model]:

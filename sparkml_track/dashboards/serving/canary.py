@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparkml_track.dashboards.asked import arrow, there
+from sparkml_track.dashboards.asked import arrow, remembered, there, written
 from sparkml_track.dashboards.blocks import Markup, note, section, tiles
 from sparkml_track.dashboards.charts import COLOURS, chart, label
 from sparkml_track.dashboards.page import Page
@@ -95,10 +95,12 @@ def looks(page: Page, rivals: Rivals) -> Sequence[Look]:
     steps = sorted({math.ceil(len(places) * step / _LOOKS) for step in range(1, _LOOKS + 1)})
     # Up to and with the row of the challenger that is the last of a look; the last look has all rows.
     ends = [places[step - 1] + 1 for step in steps[:-1]] + [rows.num_rows]
-    key = ("looks", rivals, rows.num_rows)
-    make = lambda: [Look(step, _judged(rows.slice(0, end), rivals)) for step, end in zip(steps, ends, strict=True)]  # noqa: E731
-    found: Sequence[Look] = page.kept.get(key, (id(rows),), make)
-    return found
+
+    def judged() -> Sequence[Look]:
+        return [Look(step, _judged(rows.slice(0, end), rivals)) for step, end in zip(steps, ends, strict=True)]
+
+    stamp = written(page, rivals.labels, *(f"{rivals.prefix}_{what}" for what in ("rows", "shadow")))
+    return remembered(page, ("looks", rivals), stamp, judged)
 
 
 def _judged(rows: pa.Table, rivals: Rivals) -> Judged:

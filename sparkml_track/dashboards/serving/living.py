@@ -12,6 +12,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, build_opener
 
+from sparkml_track.dashboards.asked import remembered
 from sparkml_track.dashboards.blocks import Markup, empty, section, state, table
 from sparkml_track.dashboards.page import Page
 
@@ -92,7 +93,7 @@ def quantile(counts: Mapping[tuple[str, str], float], share: float) -> float | N
 
 def _line(page: Page, one: Endpoint) -> Sequence[object]:
     key = ("endpoint", one.where)
-    said, counts = page.kept.get(key, (int(time.time()) // _KEPT,), lambda: _asked(one.where))
+    said, counts = remembered(page, key, (int(time.time()) // _KEPT,), lambda: _asked(one.where))
     middle, late = (quantile(counts, share) for share in (0.5, 0.95))
     figures = [
         _sum(counts, "requests_total"),
