@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Look", "looks", "sequence", "stands"]
 
-_LOOKS = 20
-_ROWS = 100_000  # of each version that are compared: the first ones
+_LOOKS = 15
+_ROWS = 20_000  # of the challenger: the first ones, after which the better mean decides anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +123,20 @@ def _labelled(page: Page, rivals: Rivals) -> pa.Table:
     columns = ", ".join([*on, "model_version", "role", "score", "scored_at"])
     union = " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in parts)
     joined = " AND ".join(f"s.{name} = l.{name}" for name in on)
+    keys = ", ".join(on)
     text = f"""WITH served AS (SELECT * FROM ({union}) WHERE model_version IN ($champion, $challenger)
-                AND score IS NOT NULL AND isfinite(score)),
-            own AS (SELECT * FROM served WHERE model_version = $challenger AND role <> 'served'),
+                AND score IS NOT NULL AND isfinite(score) AND (model_version = $champion OR role <> 'served')),
+            own AS (SELECT scored_at FROM served WHERE model_version = $challenger ORDER BY scored_at LIMIT {_ROWS}),
             ends AS (SELECT min(scored_at) AS a, max(scored_at) AS z FROM own),
-            firsts AS (SELECT served.* FROM served, ends WHERE scored_at BETWEEN a AND z
-                AND (model_version = $champion OR role <> 'served')
-                QUALIFY row_number() OVER (PARTITION BY model_version, {", ".join(on)} ORDER BY scored_at) = 1),
-            kept AS (SELECT * FROM firsts
-                QUALIFY row_number() OVER (PARTITION BY model_version ORDER BY scored_at) <= {_ROWS}),
-            known AS (SELECT {", ".join(on)}, CAST({_quoted(rivals.label)} AS DOUBLE) AS label FROM labels
-                WHERE {_quoted(rivals.label)} IS NOT NULL
-                QUALIFY count(*) OVER (PARTITION BY {", ".join(on)}) = 1)
+            beside AS (SELECT served.* FROM served, ends WHERE scored_at BETWEEN a AND z),
+            firsts AS (SELECT model_version, {keys}, arg_min(score, scored_at) AS score, min(scored_at) AS scored_at
+                FROM beside GROUP BY model_version, {keys}),
+            known AS (SELECT {keys}, CAST(any_value({_quoted(rivals.label)}) AS DOUBLE) AS label
+                FROM labels SEMI JOIN firsts USING ({keys})
+                WHERE {_quoted(rivals.label)} IS NOT NULL GROUP BY {keys} HAVING count(*) = 1)
         SELECT s.model_version AS version, concat_ws(chr(31), {", ".join(f"s.{name}" for name in on)}) AS key,
             CAST(s.score AS DOUBLE) AS score, l.label
-        FROM kept AS s JOIN known AS l ON {joined} ORDER BY s.scored_at, version, key"""
+        FROM firsts AS s JOIN known AS l ON {joined} ORDER BY s.scored_at, version, key"""
     given = {"champion": rivals.champion, "challenger": rivals.challenger}
     tables = {part: f"{rivals.prefix}_{part}" for part in parts}
     return arrow(page, text, given, labels=rivals.labels, **tables)

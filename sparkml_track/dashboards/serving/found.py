@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from sparkml_track.dashboards.asked import ask, lake, written
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.stamps import Stamp
 
-__all__ = ["SPANS", "Span", "changed", "endpoints", "span"]
+__all__ = ["SPANS", "Span", "changed", "endpoints", "moment", "span"]
 
 _HOUR = 3_600_000
 #: Milliseconds before the last request; None for all.
@@ -64,6 +65,11 @@ def span(page: Page, prefix: str, milliseconds: int | None) -> Span | None:
     wanted = (ends["last"] - first) / _POINTS
     width = next((each for each in _WIDTHS if each >= wanted), _WIDTHS[-1])
     return Span(first, ends["last"], counted["requests"], width)
+
+
+def moment(milliseconds: float) -> datetime:
+    """A time of a record, UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def changed(page: Page, prefix: str | None) -> Stamp:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sparkml_track.dashboards.asked import Rows, ask, lake, there
+from sparkml_track.dashboards.asked import Rows
 from sparkml_track.dashboards.blocks import Markup, empty, note, section, table, tiles
 from sparkml_track.dashboards.charts import BAD, chart, label
 from sparkml_track.dashboards.page import Page
-from sparkml_track.dashboards.serving.found import Span
+from sparkml_track.dashboards.serving import counted
+from sparkml_track.dashboards.serving.found import Span, moment
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["by_version", "errors", "latency", "nothing", "overview", "requests", "scores"]
 
-_AT = "timestamp_ms // $width * $width AS moment"
-_OF = "FROM payload WHERE timestamp_ms >= $first"
-_WHO = "coalesce('version ' || model_version || ' (' || coalesce(alias, 'by number') || ')', 'no version')"
 _HEAD = (
     *("model", "version", "alias", "role", "requests", "errors", "rows", "no score", "mean score", "median", "95 %"),
     *("first, UTC", "last, UTC"),
 )
 _SHOWN = 12  # versions and statuses that are told apart
+_VERSIONS = 50  # in the table
+_WRONG, _BROKEN = 400, 500
 
 
 def nothing() -> Markup:
@@ -32,50 +34,39 @@ def nothing() -> Markup:
 
 def overview(page: Page, prefix: str, span: Span) -> Markup:
     """How many requests, how quick, how many errors."""
-    text = f"""SELECT count(*) FILTER (WHERE status_code >= 500) AS failed,
-        count(*) FILTER (WHERE status_code BETWEEN 400 AND 499) AS refused,
-        quantile_cont(execution_time_ms, [0.5, 0.95, 0.99]) AS quantiles,
-        min(sampling_fraction) AS kept {_OF}"""
-    (found,) = ask(page, text, {"first": span.first}, payload=f"{prefix}_payload")
-    p50, p95, p99 = found["quantiles"] or (0.0, 0.0, 0.0)
-    waiting = sum(_size(path) for path in _spooled(page.home.inference(prefix)))
-    head = tiles(
+    found = counted.requests(page, prefix, span)
+    by_status = {row["status"]: row["n"] for row in counted.grouped(found, ["status"], ["n"])}
+    refused = sum(n for status, n in by_status.items() if _WRONG <= status < _BROKEN)
+    failed = sum(n for status, n in by_status.items() if status >= _BROKEN)
+    times = counted.quantiles(counted.grouped(found, ["bucket"], ["n"]))
+    numbers = tiles(
         (
             ("requests", f"{span.requests:,}"),
-            ("median", f"{p50:.3g} ms"),
-            ("95 %", f"{p95:.3g} ms"),
-            ("99 %", f"{p99:.3g} ms"),
-            ("refused, 4xx", f"{found['refused']:,}", "bad" if found["refused"] else ""),
-            ("failed, 5xx", f"{found['failed']:,}", "bad" if found["failed"] else ""),
-            ("last request, UTC", f"{_time(span.last):%Y-%m-%d %H:%M:%S}"),
+            *((name, _ms(value)) for name, value in zip(("median", "95 %", "99 %"), times, strict=True)),
+            ("refused, 4xx", f"{refused:,}", "bad" if refused else ""),
+            ("failed, 5xx", f"{failed:,}", "bad" if failed else ""),
+            ("last request, UTC", f"{moment(span.last):%Y-%m-%d %H:%M:%S}"),
         )
     )
-    said = []
-    if found["kept"] is not None and found["kept"] < 1:
-        said.append(
-            note(f"Only a share of requests was kept, at times {found['kept']:.1%}: counts are of what was kept.")
-        )
-    if waiting:
-        said.append(note(f"Records of {waiting:,} bytes are on disk and not in the tables yet."))
-    return Markup().join([head, *said])
+    return Markup().join([numbers, *_notes(page, prefix, found)])
 
 
 def requests(page: Page, prefix: str, span: Span) -> Any:
     """Requests over time, by version."""
-    text = f"SELECT {_AT}, {_WHO} AS who, count(*) AS n {_OF} GROUP BY ALL ORDER BY moment"
-    found = ask(page, text, span.params, payload=f"{prefix}_payload")
-    lines = [_bars(name, own, "n") for name, own in _parted(found, "who")]
+    found = counted.grouped(counted.requests(page, prefix, span), ["moment", "version", "alias"], ["n"])
+    lines = [_bars(name, own, "n") for name, own in _parted(found)]
     return chart(lines, yaxis={"title": f"requests in {_width(span)}"}, barmode="stack", bargap=0.05)
 
 
 def latency(page: Page, prefix: str, span: Span) -> Any:
     """Quantiles of the time until the answer was made."""
-    text = f"""SELECT {_AT}, quantile_cont(execution_time_ms, [0.5, 0.95, 0.99]) AS quantiles
-        {_OF} GROUP BY moment ORDER BY moment"""
-    found = ask(page, text, span.params, payload=f"{prefix}_payload")
-    x = [_time(row["moment"]) for row in found]
+    found = counted.grouped(counted.requests(page, prefix, span), ["moment", "bucket"], ["n"])
+    by_moment: dict[int, Rows] = {}
+    for row in found:
+        by_moment.setdefault(row["moment"], []).append(row)
+    x, times = list(map(moment, by_moment)), [counted.quantiles(own) for own in by_moment.values()]
     lines = [
-        {"type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": [r["quantiles"][at] for r in found]}
+        {"type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": [each[at] for each in times]}
         for at, name in enumerate(("median", "95 %", "99 %"))
     ]
     return chart(lines, yaxis={"title": "ms to the answer", "rangemode": "tozero"})
@@ -83,78 +74,90 @@ def latency(page: Page, prefix: str, span: Span) -> Any:
 
 def errors(page: Page, prefix: str, span: Span) -> Any:
     """Answers that were no predictions, by status; a sentence where there are none."""
-    text = f"""SELECT {_AT}, CAST(status_code AS VARCHAR) AS status, count(*) AS n {_OF} AND status_code >= 400
-        GROUP BY ALL ORDER BY moment"""
-    found = ask(page, text, span.params, payload=f"{prefix}_payload")
-    if not found:
+    found = counted.grouped(counted.requests(page, prefix, span), ["moment", "status"], ["n"])
+    wrong = [row for row in found if row["status"] >= _WRONG]
+    if not wrong:
         return section("", note(f"Each of {span.requests:,} requests was answered with a prediction."))
-    lines = [_bars(name, own, "n") for name, own in _parted(found, "status")]
+    names = sorted({row["status"] for row in wrong})[:_SHOWN]
+    lines = [_bars(str(name), [row for row in wrong if row["status"] == name], "n") for name in names]
     lines[0] |= {"marker": {"color": BAD}}
     return chart(lines, yaxis={"title": f"errors in {_width(span)}"}, barmode="stack", bargap=0.05)
 
 
 def by_version(page: Page, prefix: str, span: Span) -> Markup:
     """Each version and alias: its requests, rows, problems and times."""
-    text = f"""SELECT model_name, model_version, alias, role, count(*) AS n,
-        count(*) FILTER (WHERE status_code >= 400) AS bad, quantile_cont(execution_time_ms, [0.5, 0.95]) AS quantiles,
-        min(timestamp_ms) AS first, max(timestamp_ms) AS last {_OF} GROUP BY ALL ORDER BY last DESC LIMIT 50"""
-    found = ask(page, text, {"first": span.first}, payload=f"{prefix}_payload")
-    rows = {(row["model_version"], row["alias"], row["role"]): row for row in _rows(page, prefix, span)}
-    lines = [_line(page, row, rows.get((row["model_version"], row["alias"], row["role"]))) for row in found]
+    found, by = counted.requests(page, prefix, span), ["version", "alias"]
+    ends = {"first": "min", "last": "max", "model": "max", "role": "max"}
+    times, bad = (
+        _by(counted.grouped(found, [*by, "bucket"], ["n"])),
+        _by(counted.grouped(found, [*by, "status"], ["n"])),
+    )
+    served = counted.rows(page, prefix, span)
+    rows = _by(counted.grouped(served, by, ["n", "problems", "scores", "scored"])) if served is not None else {}
+    lines = []
+    for row in sorted(counted.grouped(found, by, ["n"], **ends), key=lambda row: -row["last"])[:_VERSIONS]:
+        key = row["version"], row["alias"]
+        wrong = sum(each["n"] for each in bad[key] if each["status"] >= _WRONG)
+        lines.append(_line(page, row, wrong, rows.get(key, [None])[0], counted.quantiles(times[key])))
     return section("By version", table(_HEAD, lines), about="Shadows answer nobody: their rows are not here.")
 
 
 def scores(page: Page, prefix: str, span: Span) -> Any:
     """The mean score over time, by version; nothing where scores are no numbers."""
-    if not _has_scores(page, prefix):
+    served = counted.rows(page, prefix, span) if counted.has_scores(page, prefix) else None
+    if served is None:
         return Markup()
-    text = f"""SELECT CAST(floor(epoch_ms(scored_at) / $width) * $width AS BIGINT) AS moment, {_WHO} AS who,
-            avg(score) FILTER (WHERE isfinite(score)) AS score
-        FROM served WHERE scored_at >= $since GROUP BY ALL ORDER BY moment"""
-    given = {"width": span.width, "since": _time(span.first)}
-    found = [row for row in ask(page, text, given, served=f"{prefix}_rows") if row["score"] is not None]
-    lines = [
-        _bars(name, own, "score") | {"type": "scatter", "mode": "lines+markers"} for name, own in _parted(found, "who")
-    ]
-    return chart(lines, yaxis={"title": "mean score"})
+    found = counted.grouped(served, ["moment", "version", "alias"], ["scores", "scored"])
+    known = [row | {"score": row["scores"] / row["scored"]} for row in found if row["scored"]]
+    look = {"type": "scatter", "mode": "lines+markers"}
+    return chart([_bars(name, own, "score") | look for name, own in _parted(known)], yaxis={"title": "mean score"})
 
 
-def _rows(page: Page, prefix: str, span: Span) -> Rows:
-    if not there(page, f"{prefix}_rows"):
-        return []
-    score = "avg(score) FILTER (WHERE isfinite(score))" if _has_scores(page, prefix) else "NULL"
-    text = f"""SELECT model_version, alias, role, count(*) AS n, count(problem) AS problems, {score} AS score
-        FROM served WHERE scored_at >= $since GROUP BY ALL"""
-    return ask(page, text, {"since": _time(span.first)}, served=f"{prefix}_rows")
+def _notes(page: Page, prefix: str, found: pa.Table) -> Iterable[Markup]:
+    (ends,) = counted.grouped(found, [], [], kept="min")
+    if ends["kept"] is not None and ends["kept"] < 1:
+        share = f"at times {ends['kept']:.1%}"
+        yield note(f"Only a share of requests was kept, {share}: counts are of what was kept.")
+    if waiting := sum(map(_size, _spooled(page.home.inference(prefix)))):
+        yield note(f"Records of {waiting:,} bytes are on disk and not in the tables yet.")
 
 
-def _has_scores(page: Page, prefix: str) -> bool:
-    name = f"{prefix}_rows"
-    return there(page, name) and lake(page).describe(name).columns.get("score") == "double"
-
-
-def _line(page: Page, row: dict[str, Any], own: dict[str, Any] | None) -> Sequence[object]:
-    name, version = row["model_name"], row["model_version"]
+def _line(
+    page: Page, row: Mapping[str, Any], wrong: int, own: Mapping[str, Any] | None, times: Sequence[float | None]
+) -> Sequence[object]:
+    name, version = row["model"], row["version"]
     model = page.link(version, "models", model=name, version=version) if version is not None else ""
-    score = f"{own['score']:.4g}" if own and own["score"] is not None else ""
-    counted = (f"{own['n']:,}", f"{own['problems']:,}") if own else ("", "")
-    times = (f"{value:.3g} ms" for value in row["quantiles"])
-    ends = (f"{_time(row[end]):%Y-%m-%d %H:%M:%S}" for end in ("first", "last"))
-    return (name, model, row["alias"], row["role"], f"{row['n']:,}", f"{row['bad']:,}", *counted, score, *times, *ends)
+    score = f"{own['scores'] / own['scored']:.4g}" if own and own["scored"] else ""
+    served = (f"{own['n']:,}", f"{own['problems']:,}") if own else ("", "")
+    ends = (f"{moment(row[end]):%Y-%m-%d %H:%M:%S}" for end in ("first", "last"))
+    head = (name, model, row["alias"], row["role"], f"{row['n']:,}", f"{wrong:,}")
+    return (*head, *served, score, *map(_ms, times[:2]), *ends)
 
 
-def _parted(rows: Rows, by: str) -> Iterable[tuple[str, Rows]]:
-    names = list(dict.fromkeys(row[by] for row in rows))[-_SHOWN:]
-    return ((name, [row for row in rows if row[by] == name]) for name in names)
+def _by(rows: Rows) -> dict[tuple[object, object], Rows]:
+    found: dict[tuple[object, object], Rows] = {}
+    for row in rows:
+        found.setdefault((row["version"], row["alias"]), []).append(row)
+    return found
+
+
+def _parted(rows: Rows) -> Iterable[tuple[str, Rows]]:
+    """By version and alias, those that came first first."""
+    found = _by(rows)
+    return ((_who(*key), found[key]) for key in list(found)[-_SHOWN:])
+
+
+def _who(version: object, alias: object) -> str:
+    return "no version" if version is None else f"version {version} ({alias or 'by number'})"
 
 
 def _bars(name: str, rows: Rows, of: str) -> dict[str, object]:
-    points: dict[str, object] = {"x": [_time(row["moment"]) for row in rows], "y": [row[of] for row in rows]}
+    points: dict[str, object] = {"x": [moment(row["moment"]) for row in rows], "y": [row[of] for row in rows]}
     return {"type": "bar", "name": label(name)} | points
 
 
-def _time(milliseconds: float) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g} ms"
 
 
 def _width(span: Span) -> str:

@@ -110,7 +110,7 @@ def test_a_part_of_time_ends_with_the_last_request(page: Page, span: found.Span)
 
 def test_requests_are_counted_and_timed(page: Page, span: found.Span) -> None:
     shown = traffic.overview(page, "air", span)
-    for said in ("<b>600</b><span>requests", "<b>20</b><span>refused", "<b>0</b><span>failed", "49.5 ms", "50.0%"):
+    for said in ("<b>600</b><span>requests", "<b>20</b><span>refused", "<b>0</b><span>failed", "49.7 ms", "50.0%"):
         assert said in shown
     lines = {line.name: sum(line.y) for line in traffic.requests(page, "air", span).data}
     assert lines == {"version 1 (champion)": 532, "version 2 (challenger)": 48, "no version": 20}
@@ -185,7 +185,7 @@ def test_a_canary_is_judged_as_by_the_command(page: Page) -> None:
 def test_a_canary_is_drawn_look_by_look(page: Page) -> None:
     found = canary.looks(page, WHO)
     assert [each.rows for each in found] == sorted(each.rows for each in found)
-    assert len(found) == 20
+    assert len(found) == 15
     figure = canary.sequence(page, WHO)
     widths = np.array(figure.data[1].y) - np.array(figure.data[0].y)
     assert widths[-1] < widths[0]
@@ -215,7 +215,7 @@ def test_names_of_columns_are_quoted(tmp_path: Path) -> None:
         "air_rows", rows(ROWS).rename_columns([odd if n == "flight_id" else n for n in rows(1).column_names])
     )
     lake(page).write("lab", labels(ROWS).rename_columns([odd, "late"]))
-    assert len(canary.looks(page, replace(WHO, labels="lab", on=(odd,)))) == 20
+    assert len(canary.looks(page, replace(WHO, labels="lab", on=(odd,)))) == 15
 
 
 @contextmanager
