@@ -53,6 +53,7 @@ SHIPPED = (
     PageSpec("features", "Features", "Feature tables: how fresh they are, who uses them, what is published.", "lake"),
     PageSpec("monitoring", "Monitoring", "Drift of columns and scores, and quality, over all runs.", "lake"),
     PageSpec("serving", "Serving", "Requests, latency, errors, and how a canary stands.", "lake"),
+    PageSpec("sweep", "Sweep", "One sweep: its trials, what they found, what to try next.", "runs", listed=False),
 )
 
 

@@ -25,7 +25,7 @@ from sparkml_track.plots._curves import PlotCurve, draw_curves
 from sparkml_track.plots._drift import draw_drift, draw_trend
 from sparkml_track.plots._figure import library
 from sparkml_track.plots._history import History
-from sparkml_track.plots._importances import FEWEST, Importances, load
+from sparkml_track.plots._importances import FEWEST, Importances, load, shares_of
 from sparkml_track.plots._parallel import ParallelCoordinates
 from sparkml_track.plots._pareto import draw_pareto
 from sparkml_track.plots._picture import picture
@@ -61,6 +61,7 @@ __all__ = [
     "load",
     "picture",
     "plotly_figure",
+    "shares_of",
     "standard",
 ]
 

@@ -12,7 +12,9 @@ from sparkml_track.trial import State
 
 __all__ = ["PlotCurve", "draw_curves"]
 
-_WORDS = {State.FINISHED: "finished", State.PRUNED: "pruned", State.FAILED: "failed", State.KILLED: "killed"}
+_WORDS = {State.FINISHED: "finished", State.PRUNED: "pruned", State.FAILED: "failed", State.KILLED: "killed"} | {
+    State.RUNNING: "running"
+}
 
 
 class PlotCurve(NamedTuple):
@@ -84,7 +86,7 @@ def _lines(name: str, curves: Sequence[PlotCurve]) -> dict[str, object]:
 
 
 def _look(state: State, best: bool) -> dict[str, object]:
-    colour = BLUE if best else GREY if state is State.FINISHED else COLOURS[state]
+    colour = BLUE if best else GREY if state is State.FINISHED else COLOURS.get(state, BLUE)
     return {
         "line": {"color": colour, "width": 1.8 if best else 1},
         "opacity": 0.9 if best else 0.55,

@@ -5,4 +5,5 @@ columns   takes records, gives that
 reading   journals that are followed
 overview  all sweeps of a home
 sweeps    the list of them
+sweep     one of them
 """

@@ -45,6 +45,7 @@ class Columns:
         self._room = 0  # rows that numbers have a place for
         self._texts: dict[str, list[str]] = {"host": [], "reason": []}
         self._messages: dict[int, str] = {}
+        self._logs: set[int] = set()
         self._order: list[int] = []
         self._open: set[str] = set()
         self._most = self._lost = self._late = 0
@@ -96,6 +97,7 @@ class Columns:
             hosts=self._texts["host"][:count],
             reasons=self._texts["reason"][:count],
             messages=dict(self._messages),
+            logs=frozenset(self._logs),
             order=np.array(self._order, dtype=np.int64),
             at_work=len(self._open),
             most=self._most,
@@ -169,6 +171,8 @@ class Columns:
             self._texts["reason"][row] = body["why"]
         if "message" in body:
             self._messages[number] = body["message"]
+        if "log" in body:
+            self._logs.add(number)
         self._states[row] = _CODES[body["state"]]
         self._order.append(row)
         if reports := self._reports.pop(number, None):

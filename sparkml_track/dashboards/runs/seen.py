@@ -55,6 +55,7 @@ class Seen:
         hosts: where accepted attempts ran.
         reasons: why trials did not finish.
         messages: the same for a person, by trial.
+        logs: trials of which the journal has a log.
         order: rows that have an outcome, in the order of acceptance.
         at_work: attempts that were submitted and have not ended.
         most: how many these were at most.
@@ -83,6 +84,7 @@ class Seen:
     hosts: Sequence[str]
     reasons: Sequence[str]
     messages: Mapping[int, str]
+    logs: frozenset[int]
     order: Any
     at_work: int
     most: int
