@@ -37,8 +37,7 @@ def on_page(figure: Any) -> Any:
     """A figure of any origin, on the ground of the page."""
     figure.update_layout(
         template="none",
-        # Some figures draw a shadow around ticks in this colour, and see no alpha.
-        paper_bgcolor="rgba(138,146,155,0)",
+        paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": _SOFT, "size": 13},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": _SOFT, "activecolor": COLOURS[0]},

@@ -24,6 +24,8 @@ FEWEST = 20
 _EDGE = 0.05
 #: A parameter that explains less than this share of the value does not matter.
 _IDLE = 0.01
+#: Of fewer trials, in all and for each parameter, shares say nothing.
+_FEW_FOR_SHARES, _FEW_FOR_SHARE = 50, 10
 #: A failure share in one part of the space that is so many times that of the rest is concentrated there.
 _TIMES = 3.0
 _FEW_BAD = 5
@@ -51,7 +53,7 @@ def advice(seen: Seen, goal: Goal) -> list[Markup | str]:
 def _edges(seen: Seen, goal: Goal) -> Iterator[str]:
     """The best trials lie at the end of a range: what lies beyond it may be better."""
     ranked = seen.ranked(goal)
-    top = ranked[: max(3, min(10, len(ranked) // 10))]
+    top = ranked[: max(5, min(10, len(ranked) // 10))]
     for name, low, high, log in _ranges(seen):
         numbers = numbers_of(seen, name)
         if numbers is None or not math.isfinite(numbers[top[0]]):
@@ -93,10 +95,13 @@ def _ranges(seen: Seen) -> Iterator[tuple[str, float, float, bool]]:
 
 def _idle(seen: Seen, goal: Goal) -> Iterator[str]:
     """A parameter that explains nothing only makes the space larger."""
-    shares = shares_of(plot_trials(seen, goal, drawn_rows(seen, goal, 2000)), goal)
-    if len(shares) < 2:
+    rows = drawn_rows(seen, goal, 2000)
+    shares = shares_of(plot_trials(seen, goal, rows), goal)
+    if len(shares) < 2 or len(rows) < max(_FEW_FOR_SHARES, _FEW_FOR_SHARE * len(shares)):
         return
-    idle = [name for name, share in shares.items() if share < _IDLE]
+    # One that is in few trials may well matter there.
+    usual = {name for name in shares if sum(seen.params[name][row] is not UNSET for row in rows) * 2 >= len(rows)}
+    idle = [name for name, share in shares.items() if share < _IDLE and name in usual]
     best = seen.best(goal)
     if idle and best is not None:
         values = seen.params_of(best)

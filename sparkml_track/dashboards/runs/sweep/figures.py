@@ -111,6 +111,7 @@ def _parallel(seen: Seen, goal: Goal, rows: Any) -> Sequence[object]:
     """In colours that are seen on light and on dark ground."""
     figure, said = _by(ParallelCoordinates(), _FEW)(seen, goal, rows)
     for trace in cast("Any", figure).data:
+        trace.update(tickfont={"shadow": "none"}, rangefont={"shadow": "none"})
         trace.line.colorscale = [[0, BAD], [0.3, COLOURS[1]], [1, COLOURS[-1]]]
     cast("Any", figure).update_layout(margin={"t": 90})
     return figure, Markup(str(said).replace("dark is better", "red is better"))  # escaped before
