@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sparkml_track import plots
     from sparkml_track.api.preview import preview
     from sparkml_track.api.reproduce import reproduce
     from sparkml_track.api.sweep import sweep
@@ -51,6 +52,7 @@ __all__ = [
     "lognormal",
     "loguniform",
     "normal",
+    "plots",
     "preview",
     "qloguniform",
     "quniform",
@@ -85,6 +87,8 @@ _HOMES = dict.fromkeys(_SPACE, "sparkml_track.space") | {
 
 def __getattr__(name: str) -> object:
     """Imports a public name when it is first used."""
+    if name == "plots":
+        return importlib.import_module("sparkml_track.plots")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(importlib.import_module(_HOMES[name]), name)

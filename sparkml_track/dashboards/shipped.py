@@ -54,6 +54,7 @@ SHIPPED = (
     PageSpec("monitoring", "Monitoring", "Drift of columns and scores, and quality, over all runs.", "lake"),
     PageSpec("serving", "Serving", "Requests, latency, errors, and how a canary stands.", "lake"),
     PageSpec("sweep", "Sweep", "One sweep: its trials, what they found, what to try next.", "runs", listed=False),
+    PageSpec("compare", "Compare", "Sweeps and trials side by side; what differs is marked.", "runs", listed=False),
 )
 
 

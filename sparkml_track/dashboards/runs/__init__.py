@@ -6,4 +6,5 @@ reading   journals that are followed
 overview  all sweeps of a home
 sweeps    the list of them
 sweep     one of them
+compare   several of them side by side
 """
