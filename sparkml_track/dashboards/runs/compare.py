@@ -125,16 +125,17 @@ def compare_figures(made: Compared, metric: str | None) -> Sequence[object]:
     shown = [of_seen(one, goal) for one, goal in pairs]
     for drawn in (draw_best_so_far(shown, "trials"), draw_best_so_far(shown, "time"), draw_distributions(shown)):
         figure: Any = plotly_figure(drawn)
-        figure.update_layout(title=None, margin={"t": 40})
+        below = {"orientation": "h", "x": 0, "y": -0.25, "yanchor": "top"}
+        figure.update_layout(title=None, margin={"t": 40}, legend=below)
         said.append([section(drawn.title, about=drawn.caption), figure])
     return said
 
 
-def compare_tables(page: Page, made: Compared, metric: str | None) -> Markup:
+def compare_tables(page: Page, made: Compared, metric: str | None) -> Sequence[Markup]:
     """Params of the bests and of chosen trials, then the sweeps as a whole; what differs is marked and comes first."""
     if not made.sweeps:
-        return empty(f"There is no sweep in {page.home.place} to compare.", "sparkml-track run CONFIG")
-    return Markup().join([_params(page, made, metric), _whole(page, made), _specs(page, made)])
+        return (empty(f"There is no sweep in {page.home.place} to compare.", "sparkml-track run CONFIG"),)
+    return (_params(page, made, metric), _whole(page, made), _specs(page, made))
 
 
 def _params(page: Page, made: Compared, metric: str | None) -> Markup:
@@ -169,7 +170,7 @@ def _outcome(one: Seen, row: int, metric: str | None) -> dict[str, str]:
 def _whole(page: Page, made: Compared) -> Markup:
     heads = ["", *(page.link(one.sweep, "sweep", sweep=one.sweep) for one in made.sweeps)]
     found = [_numbers(one) for one in made.sweeps]
-    rows = [(name, *(each[name] for each in found)) for name in found[0]]
+    rows = [(name, *texts) for name in found[0] if any(texts := [each[name] for each in found])]
     return section("Counts and costs", table(heads, rows))
 
 
@@ -195,8 +196,8 @@ def _numbers(one: Seen) -> dict[str, str]:
 def _specs(page: Page, made: Compared) -> Markup:
     heads = ["", *(page.link(one.sweep, "sweep", sweep=one.sweep) for one in made.sweeps)]
     specs = [{name: one.described.get(name) for name in _SPEC if name in one.described} for one in made.sweeps]
-    texts = [{name: short_text(value, 300) for name, value in spec.items() if value is not None} for spec in specs]
-    rows = _marked(params_side_by_side(texts))
+    found = params_side_by_side([{name: each for name, each in spec.items() if each is not None} for spec in specs])
+    rows = _marked([(name, [short_text(text, 300) for text in texts], differs) for name, texts, differs in found])
     return section("How they were set up", table(heads, rows, tuple(range(1, len(heads)))))
 
 

@@ -55,7 +55,7 @@ def test_two_sweeps_have_curves_and_what_differs_is_marked(page: Page, write: Wr
     made = compare(page, ["one", "two"], "one:3")
     figures = compare_figures(made, "loss")
     assert len(figures) == 3
-    said = compare_tables(page, made, "loss")
+    said = drawn(compare_tables(page, made, "loss"))
     for part in ("trial 9", "trial 1<", "trial 3", "chosen, one", "slot time used"):
         assert part in said
     assert '<mark class="sk-differs">tpe</mark>' in said
@@ -73,7 +73,7 @@ def test_the_address_says_what_is_compared_else_the_last_two(home: Home, write: 
 
 def test_an_empty_home_and_a_sweep_that_cannot_be_read_are_sentences(page: Page, write: Write, home: Home) -> None:
     nothing = compare(page, [])
-    assert "sparkml-track run CONFIG" in compare_tables(page, nothing, None)
+    assert "sparkml-track run CONFIG" in drawn(compare_tables(page, nothing, None))
     assert "No sweep is chosen" in drawn(compare_figures(nothing, None))
     write(whole(), "one")
     write([], "none")
@@ -83,7 +83,7 @@ def test_an_empty_home_and_a_sweep_that_cannot_be_read_are_sentences(page: Page,
     assert "There is no trial &#39;99&#39; in one" in said
     assert "&lt;b&gt;" in said
     assert len(made.sweeps) == 2
-    assert "trial 9" in compare_tables(page, made, "loss")
+    assert "trial 9" in drawn(compare_tables(page, made, "loss"))
 
 
 def test_a_sweep_with_another_objective_or_direction_is_named(page: Page, write: Write) -> None:
@@ -95,4 +95,4 @@ def test_a_sweep_with_another_objective_or_direction_is_named(page: Page, write:
     said = drawn(compare_figures(made, "loss"))
     assert "three: loss is not an objective there" in said
     assert "others maximize it" in said
-    assert "trial 0" in compare_tables(page, made, "loss")
+    assert "trial 0" in drawn(compare_tables(page, made, "loss"))
