@@ -118,6 +118,7 @@ class Home:
     def deployment(self, project: str) -> Path:
         """What of a project was put to work where, and its endpoint."""
         return self.root / "deployments" / project
+
     @property
     def deployments(self) -> Path:
         """What was put to work where, by project."""

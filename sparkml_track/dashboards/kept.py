@@ -30,7 +30,14 @@ class Kept:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, stamp: Stamp, make: Callable[[], _T]) -> _T:
-        """What ``make`` gave for this stamp; whatever it raises is raised and not kept."""
+        """What ``make`` gave for this stamp; whatever it raises is raised and not kept.
+
+        Args:
+            key: names it among what the same module makes: two modules do not know of each other's keys.
+            stamp: of what it is made of.
+            make: makes it.
+        """
+        key = (getattr(make, "__module__", ""), key)
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         with making:

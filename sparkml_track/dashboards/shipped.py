@@ -46,15 +46,15 @@ class PageSpec:
 SHIPPED = (
     PageSpec("home", "Home", "What runs now, what failed, what drifted.", "runs"),
     PageSpec("sweeps", "Sweeps", "How far each sweep is, how fast, how good, and what went wrong.", "runs"),
-    PageSpec("jobs", "Jobs", "What ran, what failed, what comes next.", "lake"),
-    PageSpec("lineage", "Lineage", "What was made from what.", "lake"),
-    PageSpec("sql", "SQL", "The tables of the home, asked by SELECT.", "lake"),
+    PageSpec("sweep", "Sweep", "One sweep: its trials, what they found, what to try next.", "runs", listed=False),
+    PageSpec("compare", "Compare", "Sweeps and trials side by side; what differs is marked.", "runs", listed=False),
     PageSpec("models", "Models", "Versions, who is champion, what the gate and people decided.", "lake"),
     PageSpec("features", "Features", "Feature tables: how fresh they are, who uses them, what is published.", "lake"),
     PageSpec("monitoring", "Monitoring", "Drift of columns and scores, and quality, over all runs.", "lake"),
     PageSpec("serving", "Serving", "Requests, latency, errors, and how a canary stands.", "lake"),
-    PageSpec("sweep", "Sweep", "One sweep: its trials, what they found, what to try next.", "runs", listed=False),
-    PageSpec("compare", "Compare", "Sweeps and trials side by side; what differs is marked.", "runs", listed=False),
+    PageSpec("jobs", "Jobs", "What ran, what failed, what comes next.", "lake"),
+    PageSpec("lineage", "Lineage", "What was made from what.", "lake"),
+    PageSpec("sql", "SQL", "The tables of the home, asked by SELECT.", "lake"),
 )
 
 

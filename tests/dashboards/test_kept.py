@@ -27,6 +27,18 @@ def test_what_was_not_asked_for_the_longest_goes_first() -> None:
     assert made == ["a", "b", "c", "b"]
 
 
+def test_two_modules_may_take_the_same_key() -> None:
+    kept = Kept()
+
+    def other() -> str:
+        return "theirs"
+
+    other.__module__ = "another"
+    assert kept.get("tables", (), lambda: "ours") == "ours"
+    assert kept.get("tables", (), other) == "theirs"
+    assert kept.get("tables", (), lambda: "made again") == "ours"
+
+
 def test_what_could_not_be_made_is_tried_again() -> None:
     kept = Kept()
     with pytest.raises(OSError, match="away"):

@@ -93,15 +93,15 @@ def test_what_is_published_says_how_far_it_is_behind(page: Page) -> None:
 
 def test_all_tables_are_listed_with_links(page: Page) -> None:
     shown = listed.all_features(page)
-    assert "../features/?table=carrier_rates" in shown
-    assert "../models/?model=delay" in shown
+    assert "/lake/features/?table=carrier_rates" in shown
+    assert "/lake/models/?model=delay" in shown
     assert "2026-01-12 00:00" in shown
     assert ">log<" not in shown
 
 
 def test_one_table_is_shown_with_columns_versions_and_users(page: Page) -> None:
     shown = listed.one(page, "carrier_rates")
-    for said in ("../lineage/?table=carrier_rates", "training", "Late &lt;b&gt;", "2026-01-01 00:00"):
+    for said in ("/lake/lineage/?table=carrier_rates", "training", "Late &lt;b&gt;", "2026-01-01 00:00"):
         assert said in shown
     columns = listed.columns(page, "carrier_rates")
     assert "<td>timestamp</td>" in columns and "<td>feature</td>" in columns

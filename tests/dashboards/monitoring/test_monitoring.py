@@ -159,7 +159,7 @@ def test_the_home_page_names_what_drifted_the_score_first(page: Page) -> None:
     shown = alarms.alarms_section(page)
     assert "2 of 3 columns have drifted" in shown
     assert shown.index(">score<") < shown.index(">temp<")
-    assert "../monitoring/?monitor=air_monitor&amp;column=temp" in shown
+    assert "/lake/monitoring/?monitor=air_monitor&amp;column=temp" in shown
 
 
 def test_quality_is_measured_where_it_can_be_and_estimated_where_it_cannot(page: Page) -> None:

@@ -164,7 +164,7 @@ def test_a_prepared_select_can_be_read(name: str, version: int | None, source: s
     assert prepared(name, version) == f"SELECT *\nFROM {source}\nLIMIT 100"
 
 
-@pytest.mark.parametrize("query", [{"table": "x; DROP"}, {"table": "a", "version": "x"}, {"query": "..//lake/etc/passwd"}])
+@pytest.mark.parametrize("query", [{"table": "x; DROP"}, {"table": "a", "version": "x"}, {"query": "../../etc/passwd"}])
 def test_an_address_that_is_wrong_says_so(page: Page, query: dict[str, str]) -> None:
     found = opened(with_query(page, **query))
     assert found.problem

@@ -125,7 +125,7 @@ def test_errors_are_drawn_by_status_or_said_not_to_be(page: Page, span: found.Sp
 
 def test_versions_are_listed_with_rows_and_scores(page: Page, span: found.Span) -> None:
     shown = traffic.by_version(page, "air", span)
-    assert "../models/?model=delay&amp;version=2" in shown
+    assert "/lake/models/?model=delay&amp;version=2" in shown
     assert "<td>3,610</td>" in shown  # rows of version 1
     lines = {line.name: line.y[0] for line in traffic.scores(page, "air", span).data}
     assert lines["version 2 (challenger)"] == pytest.approx(0.3)

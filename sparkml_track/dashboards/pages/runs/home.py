@@ -35,5 +35,23 @@ def _(page, refresh):
     return
 
 
+@app.cell
+def _(page, refresh):
+    from sparkml_track.dashboards.monitoring.alarms import alarms_section
+
+    refresh
+    page.shown(lambda: alarms_section(page))
+    return
+
+
+@app.cell
+def _(page, refresh):
+    from sparkml_track.dashboards.jobs.overview import jobs_section
+
+    refresh
+    page.shown(lambda: jobs_section(page))
+    return
+
+
 if __name__ == "__main__":
     app.run()
