@@ -13,7 +13,9 @@ PACKAGE = ROOT / "sparkml_track"
 
 def public_modules() -> list[Path]:
     """Those without a leading underscore in their path; a package's ``__init__`` is its public face."""
-    inner = {path: path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py")}
+    # A folder without one holds files that are run, such as the pages of marimo, and not imported.
+    files = [path for path in PACKAGE.rglob("*.py") if (path.parent / "__init__.py").is_file()]
+    inner = {path: path.relative_to(PACKAGE).with_suffix("").parts for path in files}
     return sorted(p for p, parts in inner.items() if not any(x.startswith("_") and x != "__init__" for x in parts))
 
 

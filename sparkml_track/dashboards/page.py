@@ -13,7 +13,7 @@ from sparkml_track.adapters.mlflow.links import runs_link
 from sparkml_track.dashboards.blocks import STYLE, Markup, address, link, note
 from sparkml_track.dashboards.charts import on_page
 from sparkml_track.dashboards.kept import Kept
-from sparkml_track.dashboards.shipped import LAKE, SHIPPED, own_pages
+from sparkml_track.dashboards.shipped import ACCOUNTS, LAKE, SHIPPED, own_pages
 from sparkml_track.dashboards.stamps import Kind, Stamp, stamp
 from sparkml_track.errors import SparkmlError
 from sparkml_track.home import Home
@@ -21,6 +21,7 @@ from sparkml_track.home import Home
 __all__ = ["Page", "open_page"]
 
 _log = logging.getLogger(__name__)
+_KEPT = 64  # things that a process remembers of what its pages read
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def open_page(name: str) -> Page:
         return Page(name, home, kept=_kept(home))
     query = {key: str(value) for key, value in mo.query_params().to_dict().items()}
     request = mo.app_meta().request
-    user = request.user if request is not None else None
+    user = request.user if request is not None and os.environ.get(ACCOUNTS) else None
     viewer = str(user.get("username") or "") if isinstance(user, dict) else ""
     return Page(name, home, query, viewer, _kept(home), own_pages(os.environ.get(LAKE, "")))
 
@@ -119,7 +120,7 @@ def open_page(name: str) -> Page:
 @lru_cache(maxsize=4)
 def _kept(home: Home) -> Kept:  # noqa: ARG001  # by which it is found
     """One for all pages of a process: what one of them read, others show."""
-    return Kept()
+    return Kept(_KEPT)
 
 
 def html(text: Markup) -> Any:

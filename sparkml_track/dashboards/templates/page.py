@@ -12,14 +12,14 @@ app = marimo.App(width="full", app_title="NAME · sparkml_track")
 def _():
     import marimo as mo
 
-    from sparkml_track.catalog import Catalog
     from sparkml_track.dashboards import open_page
+    from sparkml_track.dashboards.asked import arrow
     from sparkml_track.dashboards.blocks import empty, section, table
     from sparkml_track.dashboards.charts import chart
 
     page = open_page("NAME")
     page.head("NAME", "One sentence on what this page shows.")
-    return Catalog, chart, empty, mo, page, section, table
+    return arrow, chart, empty, mo, page, section, table
 
 
 @app.cell
@@ -31,30 +31,24 @@ def _(mo):
 
 
 @app.cell
-def _(Catalog, page, refresh):
+def _(arrow, page, refresh):
     refresh
-    # Any SELECT over the tables of the home, by DuckDB; see the guide `sql`.
-    rows = (
-        Catalog(page.home)
-        .sql("SELECT table_schema, count(*) AS tables FROM information_schema.tables GROUP BY ALL ORDER BY ALL")
-        .rows
-    )
+    # Any SELECT by DuckDB, over tables of the home that are named so: `flights="main.default.flights"`.
+    rows = arrow(page, "SELECT kind, count(*) AS things FROM (VALUES ('a'), ('b'), ('b')) AS t(kind) GROUP BY ALL")
     return (rows,)
 
 
 @app.cell
 def _(chart, empty, page, rows, section, table):
-    def tables():
+    def things():
         if not rows.num_rows:
-            return section("Tables", empty("There is no table yet.", "sparkml-track run CONFIG"))
+            return section("Things", empty("There is nothing yet.", "sparkml-track run CONFIG"))
         columns = rows.to_pydict()
-        drawn = chart(
-            [{"type": "bar", "x": columns["table_schema"], "y": columns["tables"]}], yaxis={"title": "tables"}
-        )
-        return [section("Tables", table(list(columns), zip(*columns.values(), strict=True))), drawn]
+        drawn = chart([{"type": "bar", "x": columns["kind"], "y": columns["things"]}], yaxis={"title": "things"})
+        return [section("Things", table(list(columns), zip(*columns.values(), strict=True))), drawn]
 
     # What is shown in `page.shown` costs no other part of the page when it fails.
-    page.shown(tables)
+    page.shown(things)
     return
 
 
