@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.jvms import BRIEF_EXECUTORS, CLASS_PATH
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -47,9 +49,14 @@ class Cluster:
 def cluster(home: Path, *flags: str, env: dict[str, str] | None = None) -> Iterator[Cluster]:
     """A cluster by scripts/cluster, with its flags."""
     ports = [f"--{name}={free_port()}" for name in ("port", "ui-port", "connect-port")]
+    # For the Connect server; other applications bring their own.
+    options = {"spark.driver.extraClassPath": CLASS_PATH, **BRIEF_EXECUTORS}
+    brief = [f"--conf={key} {value}" for key, value in options.items() if value]
     around = {**os.environ, "SPARKML_HOME": str(home), **(env or {})}
     script = [sys.executable, str(ROOT / "scripts" / "cluster")]
-    done = subprocess.run([*script, "up", *ports, *flags], env=around, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [*script, "up", *ports, *brief, *flags], env=around, capture_output=True, text=True, timeout=200
+    )
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         urls = (home / "cluster" / "urls").read_text().split()
@@ -80,7 +87,7 @@ def session_on(master: str, **conf: str) -> Iterator[SparkSession]:
     end_jvm()
     builder = SparkSession.builder.master(master).appName("tests")
     options = {"spark.executor.memory": "512m", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
-    options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **BRIEF_EXECUTORS}
     for key, value in {**options, **conf}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

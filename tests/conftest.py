@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clusters import end_jvm, forget_connect
+from tests.jvms import ENVIRONMENT
 from tests.sharing import pytest_runtestloop  # noqa: F401  # a hook
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executa
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+os.environ.update(ENVIRONMENT)
 FOREIGN = ("SPARKML_HOME", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", "MLFLOW_EXPERIMENT", "MLFLOW_RUN")
 # A home, a master or a tracking server of the caller must not reach the tests.
 for name in (

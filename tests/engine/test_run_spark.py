@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clusters import spark_home
+from tests.jvms import BRIEF_EXECUTORS
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -50,6 +51,8 @@ def search():
 
 if __name__ == "__main__":
     builder = SparkSession.builder.master(sys.argv[1]).config("spark.ui.enabled", "false")
+    for key, value in json.loads(sys.argv[2]).items():
+        builder = builder.config(key, value)
     spark = builder.config("spark.executor.memory", "512m").getOrCreate()
     print("RESULT " + json.dumps([search(), search()]))
     spark.stop()
@@ -64,7 +67,7 @@ def run(folder: Path, master: str) -> list[dict[str, object]]:
         (home / entry.name).symlink_to(entry)  # local-cluster writes its work folder into its home
     (folder / "search.py").write_text(SCRIPT)
     environ = {**os.environ, "SPARKML_HOME": str(folder / "home"), "SPARK_HOME": str(home)}
-    command = [sys.executable, str(folder / "search.py"), master]
+    command = [sys.executable, str(folder / "search.py"), master, json.dumps(BRIEF_EXECUTORS)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=250)
     told = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     assert done.returncode == 0 and told, done.stdout[-2000:] + done.stderr[-4000:]

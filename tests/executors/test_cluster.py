@@ -19,6 +19,7 @@ from sparkml_track.executors import Resources, Work, open_executor
 from sparkml_track.testing.executors import attempt, outcomes
 from sparkml_track.trial import State
 from tests.clusters import Cluster, application, cluster, descendants, spark_home, wait_until
+from tests.jvms import BRIEF_EXECUTORS
 
 pytestmark = [pytest.mark.spark, pytest.mark.alone, pytest.mark.slow]
 
@@ -77,6 +78,7 @@ def submit(project: Path, master: str, *conf: str, **env: str) -> dict[str, obje
     """What the script told, run by spark-submit (which puts stderr into stdout), or by Python on Spark Connect."""
     around = {**os.environ, "SPARKML_HOME": str(project / "home"), "SPARK_LOCAL_IP": "127.0.0.1", **env}
     pairs = ["spark.ui.enabled=false", "spark.executor.memory=512m", *conf]
+    pairs += [f"{key}={value}" for key, value in BRIEF_EXECUTORS.items()]
     flags = [word for pair in pairs for word in ("--conf", pair)]
     run = [f"{spark_home()}/bin/spark-submit", "--master", master, *flags]
     if master.startswith("sc:"):

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.jvms import BRIEF_EXECUTORS
+
 __all__ = ["FILES", "RAISES", "cluster_session", "objective_in"]
 
 #: Trials of these numbers, by modulus and rest, raise; those leave a file.
@@ -71,7 +73,7 @@ def cluster_session(master: str) -> Any:
 
     builder = SparkSession.builder.master(master).appName("nemesis")
     options = {"spark.executor.memory": "512m", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
-    options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **BRIEF_EXECUTORS}
     for key, value in options.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
