@@ -20,6 +20,7 @@ from sparkml_track.pipeline.deployment.record import EndpointRecord, read_record
 from sparkml_track.pipeline.deployment.settings import Endpoint
 from sparkml_track.pipeline.files import write_whole
 from sparkml_track.refs import ModelRef
+from sparkml_track.serving import bind
 from sparkml_track.slot.host.lock import exclusive_lock
 
 __all__ = ["Running", "end", "locked", "put_to_work", "record_of"]
@@ -91,10 +92,10 @@ def put_to_work(folder: Path, endpoint: Endpoint, alias: str, wanted: Callable[[
         RegistryError: it refuses the version.
         SpecError: the settings do not go together.
     """
-    _ = endpoint.spec  # what is wrong with it is said before anything ends
     before = read_record(_file(folder))
     if before is not None and before.state == "elsewhere":
         raise _elsewhere(before, folder)
+    _check(endpoint, before)
     write_whole(folder / "endpoint.yaml", endpoint.text)
     how, record = "started", before
     if before is not None and before.state == "gone":
@@ -130,6 +131,19 @@ def end(folder: Path) -> EndpointRecord | None:
     process.end(record.pid, record.start, record.grace)
     _file(folder).unlink(missing_ok=True)
     return record
+
+
+def _check(endpoint: Endpoint, before: EndpointRecord | None) -> None:
+    """What is wrong with an endpoint is said before the former one ends.
+
+    Raises:
+        SetupError: another process has the port, or the token file cannot be read.
+        SpecError: the settings do not go together.
+    """
+    spec = endpoint.spec
+    has_it = before is not None and before.state == "alive" and address_in(Path(before.log)).endswith(f":{spec.port}")
+    if spec.port and not has_it:
+        bind(spec.host, spec.port).close()
 
 
 def _started(folder: Path, endpoint: Endpoint) -> EndpointRecord:

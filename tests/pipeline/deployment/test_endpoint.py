@@ -135,13 +135,23 @@ def test_a_record_that_cannot_be_read_is_a_sentence(project: Bench, text: str) -
     file.unlink()
 
 
-def test_one_that_ends_before_it_answers_says_why_and_leaves_no_record(project: Bench) -> None:
+def test_a_port_that_is_taken_is_a_sentence_and_ends_nothing(project: Bench) -> None:
+    first = project.deploy()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(SetupError, match=r"ended before it answered; (?s:.*)Address already in use"):
+        with pytest.raises(SetupError, match=f"port {port} is in use; give another one"):
             project.deploy(port=port)
+    assert alive(first.record.pid, first.record.start)
+    # Its own one is not taken.
+    own = int(first.url.rpartition(":")[2])
+    assert project.deploy(port=own).how == "restarted"
+
+
+def test_one_that_ends_before_it_answers_says_why_and_leaves_no_record(project: Bench) -> None:
+    with pytest.raises(SetupError, match=r"ended before it answered; (?s:.*)no such model"):
+        project.deploy("import sys; sys.exit('no such model')")
     assert not (project.folder / "endpoint.json").exists()
     with pytest.raises(SetupError, match=r"ended before it answered; its log .* is empty"):
         project.deploy("import sys; sys.exit(3)")
