@@ -117,7 +117,7 @@ class Home:
 
     def deployment(self, project: str) -> Path:
         """What of a project was put to work where, and its endpoint."""
-        return self.root / "deployments" / project
+        return self.deployments / project
 
     @property
     def deployments(self) -> Path:

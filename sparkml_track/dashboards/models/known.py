@@ -129,7 +129,7 @@ def history(page: Page, name: str) -> History:
 
 def to_run(text: object, run_id: str | None) -> Markup:
     """A link to a run in MLflow's UI."""
-    return link(text, run_link("../..", run_id) if run_id else "")
+    return link(text, run_link("", run_id) if run_id else "")
 
 
 def _model(opened: Registry, name: str) -> Model:

@@ -46,7 +46,18 @@ def versions(page: Page, name: str) -> Markup:
     found = history(page, name)
     metric = deciding(found.versions)
     known = metric or "no figure"
-    head = ("version", "registered, UTC", "aliases", "gate", "approval", known, "champion then", "run", "sweep")
+    head = (
+        "version",
+        "registered, UTC",
+        "aliases",
+        "gate",
+        "approval",
+        known,
+        "champion then",
+        "run",
+        "sweep",
+        "put to work",
+    )
     lines = [_line(page, each, metric) for each in found.versions]
     more = f" The last {len(found.versions)} of {found.total}." if found.total > len(found.versions) else ""
     said = f"The figure is that of the metric that decided, on the rows of the gate.{more}"
@@ -83,6 +94,8 @@ def _row(page: Page, one: Model) -> Sequence[object]:
 
 
 def _line(page: Page, facts: VersionFacts, metric: str) -> Sequence[object]:
+    from sparkml_track.pipeline.deployment.kept import deployed_at
+
     sweep = facts.run_tags.get(TAG_SWEEP, "")
     links = [page.link(sweep, "sweep", sweep=sweep)] if sweep else []
     if facts.run_tags.get(TAG_SWEEP_RUN):
@@ -97,6 +110,7 @@ def _line(page: Page, facts: VersionFacts, metric: str) -> Sequence[object]:
         *("" if value is None else number(value) for value in figures),
         to_run("run", facts.ref.run_id),
         Markup(", ").join(links),
+        ", ".join(f"{each.to} {each.where}" for each in deployed_at(facts.tags)),
     )
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, build_opener
 
@@ -16,32 +13,16 @@ from sparkml_track.dashboards.asked import remembered
 from sparkml_track.dashboards.blocks import Markup, empty, section, state, table
 from sparkml_track.dashboards.page import Page
 
-__all__ = ["Endpoint", "known", "living", "parsed", "quantile"]
+if TYPE_CHECKING:
+    from sparkml_track.pipeline.deployment.kept import Deployment
+
+__all__ = ["known", "living", "parsed", "quantile"]
 
 _SECONDS = 1.0  # for an answer; nobody waits longer for a page
 _KEPT = 5  # seconds for which an answer holds
-_MOST = 1_000_000  # bytes of an answer, and of what is kept of deployments
+_MOST = 1_000_000  # bytes of an answer
 _SHOWN = 10
 _SERIES = re.compile(r"sparkml_serving_(\w+)(?:\{(.*)\})? (\S+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An endpoint that was put to work.
-
-    Attributes:
-        project: of the config file.
-        where: its address.
-        model: "name/version" that it had first.
-        at: when.
-        by: who did it.
-    """
-
-    project: str
-    where: str
-    model: str
-    at: str
-    by: str
 
 
 class _Nowhere(HTTPRedirectHandler):
@@ -51,10 +32,13 @@ class _Nowhere(HTTPRedirectHandler):
         """Follows none."""
 
 
-def known(page: Page) -> Sequence[Endpoint]:
+def known(page: Page) -> Sequence[Deployment]:
     """The endpoint that each project put to work last."""
-    files = sorted(page.home.deployments.glob("*/history.jsonl"))[:_SHOWN]
-    return [last for file in files for last in list(_read(file))[-1:]]
+    from sparkml_track.pipeline.deployment.kept import deployments
+
+    projects = sorted(path.name for path in page.home.deployments.glob("*") if path.is_dir())[:_SHOWN]
+    made = ([each for each in deployments(page.home, project) if each.to == "endpoint"] for project in projects)
+    return [last for found in made for last in found[-1:]]
 
 
 def living(page: Page) -> Markup:
@@ -91,9 +75,9 @@ def quantile(counts: Mapping[tuple[str, str], float], share: float) -> float | N
     return None
 
 
-def _line(page: Page, one: Endpoint) -> Sequence[object]:
-    key = ("endpoint", one.where)
-    said, counts = remembered(page, key, (int(time.time()) // _KEPT,), lambda: _asked(one.where))
+def _line(page: Page, one: Deployment) -> Sequence[object]:
+    key, where = ("endpoint", one.where), str(one.where)
+    said, counts = remembered(page, key, (int(time.time()) // _KEPT,), lambda: _asked(where))
     middle, late = (quantile(counts, share) for share in (0.5, 0.95))
     figures = [
         _sum(counts, "requests_total"),
@@ -104,7 +88,7 @@ def _line(page: Page, one: Endpoint) -> Sequence[object]:
         _sum(counts, "record_dropped_total"),
     ]
     shown = state(said) if said in ("alive", "failed") else said
-    return (one.project, one.where, shown, *figures, f"{one.at[:16]} by {one.by}, {one.model}")
+    return (one.project, one.where, shown, *figures, f"{str(one.at)[:16]} by {one.by}, {one.model}/{one.version}")
 
 
 def _sum(counts: Mapping[tuple[str, str], float], name: str) -> str:
@@ -132,19 +116,3 @@ def _get(url: str) -> str:
     with build_opener(_Nowhere).open(url, timeout=_SECONDS) as answer:
         text: bytes = answer.read(_MOST)
     return text.decode("utf-8", "replace")
-
-
-def _read(file: Path) -> Iterator[Endpoint]:
-    """The endpoints in what a project keeps of its deployments; lines that cannot be read are left out."""
-    try:
-        lines = file.read_bytes()[-_MOST:].decode("utf-8", "replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        try:
-            plain: Any = json.loads(line)
-            if plain["to"] == "endpoint":
-                model = f"{plain['model']}/{plain['version']}"
-                yield Endpoint(*map(str, (plain["project"], plain["where"], model, plain["at"], plain["by"])))
-        except (ValueError, TypeError, KeyError):
-            continue
