@@ -21,6 +21,7 @@ __all__ = ["Feature", "changed", "events", "feature", "feature_names", "features
 _MOST = 200
 _DAYS = (1, 7, 28, 365)  # that a point of a figure may stand for
 _POINTS = 120
+_DAY = 86_400_000  # milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,11 @@ def events(page: Page, one: Feature) -> Rows:
     days = (one.last - one.first).days / _POINTS
     width = next((each for each in _DAYS if each >= days), _DAYS[-1])
     column = _quoted(one.info.timestamp)
-    text = f"""SELECT time_bucket(INTERVAL '{width} days', {column}) AS moment, count(*) AS "rows"
+    # In numbers: with time zones and calendars DuckDB takes a hundred times as long.
+    text = f"""SELECT CAST(epoch_ms({column}) // $width * $width AS BIGINT) AS moment, count(*) AS "rows"
         FROM feature WHERE {column} IS NOT NULL GROUP BY moment ORDER BY moment"""
-    return ask(page, text, feature=one.name)
+    found = ask(page, text, {"width": width * _DAY}, feature=one.name)
+    return [row | {"moment": datetime.fromtimestamp(row["moment"] / 1000, UTC)} for row in found]
 
 
 def changed(page: Page) -> Stamp:
