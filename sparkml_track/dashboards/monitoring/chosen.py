@@ -91,7 +91,7 @@ def monitors(page: Page) -> list[str]:
     names = set(lake(page).names())
     found = [name.removesuffix("_drift") for name in names if name.endswith("_drift")]
     ours = sorted(name for name in found if f"{name}_profile" in names)
-    return sorted(ours, key=lambda name: lake(page).describe(f"{name}_drift").ref.version, reverse=True)
+    return sorted(ours, key=lambda name: written(page, f"{name}_drift"), reverse=True)
 
 
 def slices(page: Page, monitor: str) -> dict[str, tuple[str | None, str | None]]:

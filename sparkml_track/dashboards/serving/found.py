@@ -10,6 +10,7 @@ from types import MappingProxyType
 from sparkml_track.dashboards.asked import ask, lake, written
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.stamps import Stamp
+from sparkml_track.errors import SparkmlError
 
 __all__ = ["SPANS", "Span", "changed", "endpoints", "moment", "span"]
 
@@ -78,4 +79,8 @@ def changed(page: Page, prefix: str | None) -> Stamp:
 
 
 def _is_payload(page: Page, name: str) -> bool:
-    return {"timestamp_ms", "status_code", "execution_time_ms"} <= set(lake(page).describe(name).columns)
+    """Whether it has what an endpoint records; one that cannot be read is shown, with the reason."""
+    try:
+        return {"timestamp_ms", "status_code", "execution_time_ms"} <= set(lake(page).describe(name).columns)
+    except SparkmlError:
+        return True

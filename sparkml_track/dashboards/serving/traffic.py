@@ -12,6 +12,7 @@ from sparkml_track.dashboards.charts import BAD, chart, label
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.serving import counted
 from sparkml_track.dashboards.serving.found import Span, moment
+from sparkml_track.dashboards.serving.found import span as span_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +28,14 @@ _VERSIONS = 50  # in the table
 _WRONG, _BROKEN = 400, 500
 
 
-def nothing() -> Markup:
-    """What stands where nothing was ever served."""
+def nothing(page: Page, prefix: str | None) -> Markup:
+    """What stands where nothing was ever served.
+
+    Raises:
+        TableError: something was, and cannot be read.
+    """
+    if prefix is not None:
+        span_of(page, prefix, None)
     return section("Requests", empty("No endpoint has recorded a request yet.", "sparkml-track serve MODEL"))
 
 

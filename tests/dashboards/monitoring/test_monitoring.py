@@ -195,6 +195,17 @@ def test_a_monitor_whose_tables_are_few_still_has_a_page(tmp_path: Path) -> None
     assert quality.fairness(page, choice) == quality.measured(page, choice) == ""
 
 
+def test_a_monitor_that_cannot_be_read_costs_its_own_line(tmp_path: Path) -> None:
+    page = Page("monitoring", Home(tmp_path))
+    for name in ("good", "bad"):
+        append(lake(page), name, Stamp("run", FIRST), found(1))
+    next((page.home.tables / "bad_verdict" / "_delta_log").glob("*.json")).write_text("rubbish")
+    page = Page("monitoring", page.home)
+    assert sorted(chosen.monitors(page)) == ["bad", "good"]
+    shown = alarms.alarms_section(page)
+    assert "1 of 3 columns have drifted" in shown and "sk-note bad" in shown
+
+
 def test_names_of_columns_are_text(tmp_path: Path) -> None:
     page = Page("monitoring", Home(tmp_path))
     evil = "<img src=x onerror=alert(1)>"

@@ -16,7 +16,7 @@ import pytest
 from sparkml_track.dashboards.asked import lake
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.serving import canary, found, living, rivals, traffic
-from sparkml_track.errors import DataError
+from sparkml_track.errors import DataError, TableError
 from sparkml_track.home import Home
 from sparkml_track.promotion import Canary, Labelled, look
 from sparkml_track.promotion import Rivals as Refs
@@ -156,11 +156,22 @@ def test_what_waits_on_disk_is_said(tmp_path: Path) -> None:
 def test_a_home_that_served_nothing_says_so(tmp_path: Path) -> None:
     page = Page("serving", Home(tmp_path / "none"))
     assert found.endpoints(page) == []
-    assert "sparkml-track serve" in traffic.nothing()
+    assert "sparkml-track serve" in traffic.nothing(page, None)
     assert "sparkml-track deploy" in living.living(page)
     assert rivals.pairs(page, "air") == {}
     assert "Only one version" in rivals.nothing({}, [])
     assert not page.home.root.exists()
+
+
+def test_an_endpoint_whose_records_cannot_be_read_says_why(tmp_path: Path) -> None:
+    page = Page("serving", Home(tmp_path))
+    for name in ("good", "bad"):
+        lake(page).write(f"{name}_payload", payload(40))
+    next((page.home.tables / "bad_payload" / "_delta_log").glob("*.json")).write_text("rubbish")
+    page = Page("serving", page.home)
+    assert sorted(found.endpoints(page)) == ["bad", "good"]
+    with pytest.raises(TableError):
+        traffic.nothing(page, "bad")
 
 
 def test_labels_and_keys_are_guessed(page: Page) -> None:

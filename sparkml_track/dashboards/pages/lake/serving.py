@@ -58,7 +58,7 @@ def _(found, get_written, page, prefix, refresh, set_written):
 def _(found, get_written, mo, or_else, page, period, prefix, traffic):
     get_written()
     span = or_else(lambda: found.span(page, prefix.value, found.SPANS[period.value]), None) if prefix.value else None
-    mo.stop(span is None, page.shown(traffic.nothing))
+    mo.stop(span is None, page.shown(lambda: traffic.nothing(page, prefix.value)))
     mo.vstack(
         [
             page.shown(lambda: traffic.overview(page, prefix.value, span)),
