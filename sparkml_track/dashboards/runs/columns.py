@@ -21,6 +21,7 @@ __all__ = ["Columns"]
 
 _CODES = {state.value: code for code, state in enumerate(STATES)}
 _NAN = math.nan
+_MOST = 1 << 62
 _NUMBERS = ("started", "duration", "busy", "cpu", "memory")
 
 
@@ -115,7 +116,7 @@ class Columns:
         number = body["n"]
         if number in self._rows:
             return
-        if type(number) is not int:
+        if type(number) is not int or not 0 <= number < _MOST:
             raise TypeError(f"n is {number!r:.40}; allowed is a whole number")
         row = self._rows[number] = len(self._states)
         if row == self._room:
@@ -146,7 +147,7 @@ class Columns:
             column[row] = value
 
     def _submitted(self, body: Mapping[str, Any]) -> None:
-        attempt: str = body["a"]
+        attempt = _text(body["a"])
         self._open.add(attempt)
         if len(self._open) > self._most:
             self._most = len(self._open)
@@ -155,7 +156,7 @@ class Columns:
 
     def _gone(self, body: Mapping[str, Any]) -> None:
         """An attempt ended, and its trial may go on."""
-        self._open.discard(body["a"])
+        self._open.discard(_text(body["a"]))
         self._lost += "charged" in body
 
     def _accepted(self, body: Mapping[str, Any]) -> None:
@@ -165,12 +166,12 @@ class Columns:
         if row is None or self._states[row]:
             return  # as ``verify`` says
         self._set_numbers(row, body)
-        self._texts["host"][row] = body["host"]
+        self._texts["host"][row] = _text(body["host"])
         self._attempts[row] = body["k"]
         if "why" in body:
-            self._texts["reason"][row] = body["why"]
+            self._texts["reason"][row] = _text(body["why"])
         if "message" in body:
-            self._messages[number] = body["message"]
+            self._messages[number] = _text(body["message"])
         if "log" in body:
             self._logs.add(number)
         self._states[row] = _CODES[body["state"]]
@@ -228,6 +229,8 @@ class Columns:
     def _take(self, kind: str, body: Mapping[str, object]) -> None:
         match read_record(Record(kind, body)):
             case Plan() as plan:
+                if not plan.spec.goals:
+                    raise ValueError("the plan has no objective")
                 self._plan, self._planned = plan, plan.spec.max_trials or 0
                 self._several = plan.spec.units > 1
                 self._curves = Curves(self._goal)
@@ -244,6 +247,12 @@ class Columns:
             case Ended() as ended:
                 self._ended, self._late = ended, ended.stale
                 self._idle = self._idle if ended.idle is None else ended.idle
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r:.40} is not text")
+    return value
 
 
 def _passed_over(_: Mapping[str, Any]) -> None:

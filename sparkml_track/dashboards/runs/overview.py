@@ -136,7 +136,7 @@ def _of_ends(home: Home, entry: SweepEntry) -> SweepRow | None:
         return None
     oldest = first(home.root, entry.sweep)
     plan = None if oldest is None else read_record(oldest)
-    if not isinstance(plan, Plan):
+    if not isinstance(plan, Plan) or not plan.spec.goals:
         return None
     bad = end.counts.failed + end.counts.killed
     return SweepRow(

@@ -149,3 +149,28 @@ def test_kinds_of_later_releases_are_passed_over() -> None:
     columns = Columns("sweep")
     columns.add([encode(plan()), ("dreamt", {"of": "sheep"})])
     assert columns.seen().counts.not_started == 10
+
+
+def test_any_rubbish_in_records_is_a_sentence_or_is_shown() -> None:
+    """What a journal has was written by a driver, but nothing that it has may take a page with it."""
+    chance = random.Random(3)
+    good = [encode(record) for record in [*eventful(1)[:60], *whole()[-1:]]]
+    values: list[object] = [None, [], {}, "x", -1, 2**80, 1.5, True, math.nan, ["a"], {"a": 1}, "7.0.2"]
+    said = 0
+    for _ in range(600):
+        records = [(kind, dict(body)) for kind, body in good]
+        _, body = records[chance.randrange(len(records))]
+        body[chance.choice(sorted(body))] = chance.choice(values)
+        columns = Columns("sweep")
+        try:
+            columns.add(records)
+        except JournalError:
+            said += 1
+            continue
+        found = columns.seen()
+        assert found.counts is not None
+        assert found.costs is not None
+        assert found.failures is not None
+        assert [found.best(goal) for goal in found.goals]
+        assert [found.params_of(row) for row in range(len(found.states))]
+    assert 0 < said < 600

@@ -71,7 +71,7 @@ def _facts(page: Page, row: SweepRow) -> Markup:
         ("failures", reasons_text(row.failures or {})),
         ("note", row.note),
         ("models", _models(page, row)),
-        ("beside others", link("compare", f"../compare/?sweeps={row.sweep}")),
+        ("beside others", page.link("compare", "compare", sweeps=row.sweep)),
     ]
     return facts(pairs)
 
