@@ -40,6 +40,19 @@ _QUIET = [
 ]
 
 
+_READS = """(() => {
+  const read = node => node.nodeType === 3 ? node.data : node.nodeName === "STYLE" || node.nodeName === "SCRIPT" ? ""
+    : [...(node.shadowRoot ? node.shadowRoot.childNodes : []), ...node.childNodes].map(read).join(" ");
+  return read(document.body).replace(/\\s+/g, " ");
+})()"""
+
+
+#: Every element, also inside those of marimo.
+_EVERY = """function every(root) {
+  return [...root.querySelectorAll("*")].flatMap(e => e.shadowRoot ? [e, ...every(e.shadowRoot)] : [e]);
+}"""
+
+
 def find_browser() -> str | None:
     """The program on this machine; None if there is none."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
@@ -55,6 +68,9 @@ class Chromium:
         requests: addresses that the page asked for, in order.
         errors: what it wrote to its console as errors, and exceptions of its scripts.
     """
+
+    #: What a person reads, as an expression in JavaScript.
+    reads = _READS
 
     def __init__(self, folder: Path) -> None:
         self.requests: list[str] = []
@@ -140,13 +156,14 @@ class Chromium:
 
     def text(self) -> str:
         """What a person reads, also inside marimo's own elements."""
-        return str(self.run(_TEXT))
+        return str(self.run(self.reads))
 
     def click(self, text: str, tag: str = "a") -> None:
         """Clicks the first element of a kind whose text holds these words."""
-        found = f"[...document.querySelectorAll({tag!r})].find(e => e.textContent.includes({json.dumps(text)}))"
+        found = f"({_EVERY})(document).find(e => e.matches({tag!r}) && e.textContent.includes({json.dumps(text)}))"
         self.wait(found)
-        self.run(f"{found}.click()")
+        # Not ``click()``, which links in drawings do not have.
+        self.run(f"{found}.dispatchEvent(new MouseEvent('click', {{bubbles: true, cancelable: true, view: window}}))")
 
     def size(self, width: int, height: int = 900, *, dark: bool = False) -> None:
         """The size of the window, and which colours its person likes."""
@@ -188,10 +205,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(20)
-
-
-_TEXT = """(() => {
-  const read = node => node.nodeType === 3 ? node.data : node.nodeName === "STYLE" || node.nodeName === "SCRIPT" ? ""
-    : [...(node.shadowRoot ? node.shadowRoot.childNodes : []), ...node.childNodes].map(read).join(" ");
-  return read(document.body).replace(/\\s+/g, " ");
-})()"""
