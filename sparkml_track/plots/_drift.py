@@ -13,6 +13,8 @@ _LINES = 12  # columns in a trend
 #: Pale is calm. By its colours: plotly.js begins the scale that it calls YlOrRd with red, plotly's Python with yellow.
 _SCALE = [[0, "#ffffcc"], [0.25, "#fed976"], [0.5, "#fd8d3c"], [0.75, "#e31a1c"], [1, "#800026"]]
 
+_JUDGED, _GREY = ("drift", "ok"), "#e9ecef"
+
 
 def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
     """PSI of each column in each window.
@@ -30,7 +32,7 @@ def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
         "type": "heatmap",
         "x": [label(window) for window in windows],
         "y": [label(column) for column in columns],
-        "z": [[psi for psi, _ in line] for line in cells],
+        "z": [[psi if verdict in _JUDGED else None for psi, verdict in line] for line in cells],
         "text": [[_cell(psi, verdict) for psi, verdict in line] for line in cells],
         "texttemplate": "%{text}",
         "zmin": 0,
@@ -38,9 +40,11 @@ def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
         "colorscale": _SCALE,
         "colorbar": {"title": {"text": "PSI"}},
     }
+    few = [[0 if verdict and verdict not in _JUDGED else None for _, verdict in line] for line in cells]
+    rest = {**heat, "z": few, "colorscale": [[0, _GREY], [1, _GREY]], "showscale": False}
     page = layout(xaxis={"type": "category"}, yaxis={"type": "category"})
-    caption = "Population stability index against the baseline; a star marks an alarm, brackets mark too few rows."
-    return Plotted(title, caption, fragment("drift", [heat], page, 110 + 22 * len(columns)))
+    caption = "Population stability index against the baseline; a star marks an alarm, grey brackets mark too few rows."
+    return Plotted(title, caption, fragment("drift", [heat, rest], page, 110 + 22 * len(columns)))
 
 
 def draw_trend(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
@@ -72,8 +76,9 @@ def draw_trend(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
 def _calmest_first(rows: Sequence[tuple[str, str, float, str]]) -> list[str]:
     """A heatmap is drawn from below, so the columns that moved most lie on top."""
     worst: dict[str, float] = {}
-    for column, _, psi, _ in rows:
-        worst[column] = max(worst.get(column, 0.0), psi)
+    for column, _, psi, verdict in rows:
+        # Windows of too few rows move by chance.
+        worst[column] = max(worst.get(column, 0.0), psi if verdict in _JUDGED else 0.0)
     return sorted(worst, key=lambda column: worst[column])
 
 

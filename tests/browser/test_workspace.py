@@ -121,10 +121,9 @@ def address(home: Home) -> Iterator[str]:
     server.wait(60)
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chromium]:
-    with Chromium(tmp_path) as opened:
-        opened.size(1280)
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with Chromium(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
 
 
@@ -138,6 +137,7 @@ def test_from_what_runs_to_a_chart_without_another_host(address: str, home: Home
     (runs,) = [entry.sweep for entry in sweeps(home.root) if entry.sweep.startswith("running-")]
     (found,) = [entry.sweep for entry in sweeps(home.root) if entry.sweep.startswith("found-")]
 
+    browser.size(1280)
     browser.open(f"{address}/lake/")
     seen(browser, "What runs now", runs, "running", "Nothing is monitored yet", "No job ran")
     browser.click(runs)
@@ -167,10 +167,11 @@ def test_from_what_runs_to_a_chart_without_another_host(address: str, home: Home
 def test_a_page_fits_wide_and_narrow_windows(page: Any, address: str, home: Home, browser: Chromium) -> None:
     (found,) = [entry.sweep for entry in sweeps(home.root) if entry.sweep.startswith("found-")]
     query = {"sweep": f"?sweep={found}", "compare": f"?sweeps={found}", "lineage": "?model=delay"}.get(page.name, "")
+    browser.open(f"{address}/lake/{page.name}/{query}", "document.querySelector('.sk-head')")
+    browser.wait("document.querySelector('[data-testid=loading-indicator]') === null")
     for width, dark in ((1280, False), (1280, True), (390, False)):
         browser.size(width, dark=dark)
-        browser.open(f"{address}/lake/{page.name}/{query}", "document.querySelector('.sk-head')")
-        browser.wait("document.querySelector('[data-testid=loading-indicator]') === null")
+        browser.wait(f"window.innerWidth === {width}")
         wide = browser.run("document.documentElement.scrollWidth")
         keep(browser, f"{page.name}-{width}{'-dark' if dark else ''}.png")
         assert wide <= width, "the page is wider than its window"

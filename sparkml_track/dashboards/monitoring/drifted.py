@@ -15,6 +15,7 @@ from sparkml_track.dashboards.page import Page
 __all__ = ["by_run", "by_window", "heat"]
 
 _WINDOWS, _COLUMNS, _LINES = 60, 60, 6  # that are drawn
+_JUDGED, _GREY = ("drift", "ok"), "rgba(138,146,155,0.18)"
 _SIGNED = ("null_change", "score_change")
 _FULL = 0.5  # of other measures, from which on cells are darkest
 
@@ -27,7 +28,7 @@ def heat(page: Page, choice: Choice) -> Sequence[object]:
     if not kept:
         return (section("Drift by column and window", empty("No window besides the baseline was judged.")),)
     worst = _worst(kept)
-    said = f"{MEASURES[choice.measure]} against the baseline; a star marks an alarm, brackets mark too few rows."
+    said = f"{MEASURES[choice.measure]} against the baseline; a star marks an alarm, grey brackets mark too few rows."
     said += _left_out(len({row["window"] for row in found}), len(windows), "windows, the last")
     said += _left_out(len(_worst(found)), len(worst), "columns, those that moved most")
     head = section("Drift by column and window", about=said)
@@ -72,17 +73,21 @@ def _cells(page: Page, choice: Choice) -> Rows:
 
 
 def _worst(rows: Rows) -> list[str]:
-    """Columns, what moved most first."""
+    """Columns, what moved most first; windows of too few rows move by chance."""
     most: dict[str, float] = {}
     for row in rows:
-        most[row["column"]] = max(most.get(row["column"], 0.0), abs(_finite(row["value"]) or 0.0))
+        moved = abs(_finite(row["value"]) or 0.0) if row["verdict"] in _JUDGED else 0.0
+        most[row["column"]] = max(most.get(row["column"], 0.0), moved)
     return sorted(most, key=lambda column: (-most[column], column))[:_COLUMNS]
 
 
 def _heat(rows: Rows, windows: Sequence[str], columns: Sequence[str], measure: str) -> Any:
     found = {(row["column"], row["window"]): row for row in rows}
     cells = [[found.get((column, window)) for window in windows] for column in columns]
-    values = [[_finite(cell["value"]) if cell else None for cell in line] for line in cells]
+    values = [
+        [_finite(cell["value"]) if cell and cell["verdict"] in _JUDGED else None for cell in line] for line in cells
+    ]
+    few = [[0 if cell and cell["verdict"] not in _JUDGED else None for cell in line] for line in cells]
     most = max((abs(value) for line in values for value in line if value is not None), default=1.0) or 1.0
     signed = measure in _SIGNED
     trace = {
@@ -102,8 +107,10 @@ def _heat(rows: Rows, windows: Sequence[str], columns: Sequence[str], measure: s
         "xgap": 1,
         "ygap": 1,
     }
+    rest = trace | {"z": few, "colorscale": [[0, _GREY], [1, _GREY]], "showscale": False, "colorbar": None}
+    rest["hovertemplate"] = "%{y}<br>%{x}: %{text}<br>%{customdata}<extra></extra>"
     axes = {"xaxis": {"type": "category", "side": "top"}, "yaxis": {"type": "category", "tickmode": "linear"}}
-    return chart([trace], 90 + 22 * len(columns), margin={"l": 50, "r": 12, "t": 40, "b": 12}, **axes)
+    return chart([trace, rest], 110 + 22 * len(columns), margin={"l": 50, "r": 12, "t": 60, "b": 12}, **axes)
 
 
 def _cell(row: dict[str, Any] | None) -> str:

@@ -76,9 +76,10 @@ def _facts(page: Page, row: SweepRow) -> Markup:
     return facts(pairs)
 
 
-def _models(page: Page, row: SweepRow) -> str:
+def _models(page: Page, row: SweepRow) -> Markup:
     found = found_models(page.home.database, row.sweep) if row.store is None else []
-    return ", ".join(f"{model.name} {model.version}" for model in found)
+    links = (page.link(f"{model.name} {model.version}", "models", model=model.name) for model in found)
+    return Markup(", ").join(links)
 
 
 def _way_on(row: SweepRow) -> Sequence[Markup]:
