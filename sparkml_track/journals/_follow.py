@@ -37,12 +37,14 @@ class Place:
         offset: where that line begins.
         end: where it ends.
         number: of the line.
+        line: its checksum; of another journal under the same name it is another one.
     """
 
     segment: SegmentName
     offset: int
     end: int
     number: int
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ def _goes_on(store: Store, link: Link, since: Place) -> bool:
     if link.name != since.segment or 0 <= link.length < since.end:
         return False
     line = store.read(link.name, since.end - since.offset, since.offset)
-    return len(line) == since.end - since.offset and _payload(line[:-1], since.number) is not None
+    is_same = len(line) == since.end - since.offset and crc32(line) == since.line
+    return is_same and _payload(line[:-1], since.number) is not None
 
 
 def _portion(store: Store, link: Link, since: Place | None, *, is_last: bool) -> tuple[list[Sequence[object]], Place]:
@@ -159,7 +162,7 @@ def _decoded(payloads: Sequence[bytes]) -> list[Sequence[object]]:
 def _good(data: bytes, since: Place) -> tuple[list[bytes], Place]:
     """The payloads of the lines from the start to the first one that is not good, and where that is."""
     payloads: list[bytes] = []
-    number, offset, end = since.number, since.offset, since.end
+    number, offset, end, last = since.number, since.offset, since.end, b""
     lines = data.split(b"\n")
     lines.pop()  # torn, or empty
     for line in lines:
@@ -167,8 +170,8 @@ def _good(data: bytes, since: Place) -> tuple[list[bytes], Place]:
         if payload is None:
             break
         payloads.append(payload)
-        number, offset, end = number + 1, end, end + len(line) + 1
-    return payloads, Place(since.segment, offset, end, number)
+        number, offset, end, last = number + 1, end, end + len(line) + 1, line
+    return payloads, Place(since.segment, offset, end, number, crc32(last + b"\n") if last else since.line)
 
 
 def _payload(line: bytes, number: int) -> bytes | None:

@@ -106,20 +106,22 @@ def draw_distributions(sweeps: Sequence[ComparedSweep]) -> Plotted:
     shown = [one for one in sweeps if one.values]
     if not shown:
         return Plotted(title, "", sentence("No trial of these sweeps finished with a value."))
-    data = [_box(one, _colour(sweeps, one)) for one in shown]
-    page = layout(xaxis={"type": "category"}, yaxis={"title": {"text": label(shown[0].goal.metric)}}, showlegend=False)
+    data = [_box(place, one, _colour(sweeps, one)) for place, one in enumerate(shown)]
+    # By place: two names may begin alike.
+    names = {"tickvals": list(range(len(shown))), "ticktext": [label(one.name, 30) for one in shown]}
+    page = layout(xaxis=names, yaxis={"title": {"text": label(shown[0].goal.metric)}}, showlegend=False)
     caption = "The line is the median, the box holds the middle half, whiskers go from the lowest to the highest value."
     return Plotted(title, caption, fragment("distributions", data, page))
 
 
-def _box(one: ComparedSweep, colour: str) -> dict[str, object]:
+def _box(place: int, one: ComparedSweep, colour: str) -> dict[str, object]:
     """Worked out here: a browser that is given all values takes long."""
     ordered = sorted(one.values)
     quarter = [_quantile(ordered, share) for share in (0.25, 0.5, 0.75)]
     return {
         "type": "box",
         "name": label(one.name, 30),
-        "x": [label(one.name, 30)],
+        "x": [place],
         "q1": [quarter[0]],
         "median": [quarter[1]],
         "q3": [quarter[2]],

@@ -21,6 +21,7 @@ from sparkml_track.refs import DataRef, ModelRef, TableRef
 from sparkml_track.registries import Registry, Run
 from sparkml_track.scoring._failures import translated
 from sparkml_track.scoring._prepared import Work, chosen, pinned, prepared, scored_rows
+from sparkml_track.scoring._spark_ml import SparkWork
 from sparkml_track.scoring._spec import Follow, Followed
 from sparkml_track.tables import Tables
 
@@ -164,9 +165,12 @@ class _Batches:
 
     def _work(self, rows: DataFrame, model: ModelRef) -> Work:
         shape = (model, rows.schema.json())
-        if shape not in self._works:
-            self._works = {shape: prepared(self.spec, rows, model, self.registry, self.what)[0]}
-        return self._works[shape]
+        if shape in self._works:
+            return self._works[shape]
+        work = prepared(self.spec, rows, model, self.registry, self.what)[0]
+        # One that found no row to ask the model with says nothing of rows to come.
+        self._works = {} if isinstance(work, SparkWork) and work.base is None else {shape: work}
+        return work
 
     def _counted(self, table: TableRef, problem: str) -> tuple[int, int]:
         """How many rows a batch has, and how many without a score: of what was written."""

@@ -7,7 +7,7 @@ takes, and such a row then has its problem in the place of a score. Which nulls 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,7 @@ def spark_work(
         NotBuilt: a stage leaves rows out.
         DataError: it gives no prediction, or raises on a whole row.
     """
-    stages = list(getattr(model, "stages", [model]))
+    stages = list(_stages(model))
     for stage in stages:
         if getattr(stage, "getHandleInvalid", str)() == "skip":
             raise NotBuilt(
@@ -107,6 +107,15 @@ def spark_work(
     return SparkWork(
         model, tuple(inputs), output=output, is_vector=is_vector, width=width, base=base, refused=refused, **names
     )
+
+
+def _stages(model: Any) -> Iterator[Any]:
+    """The stages of a model, those inside its stages and of the model that a search chose too, in their order."""
+    inner = [*getattr(model, "stages", ()), *filter(None, [getattr(model, "bestModel", None)])]
+    for each in inner:
+        yield from _stages(each)
+    if not inner:
+        yield model
 
 
 def _unasked(last: Any) -> dict[str, Any]:
@@ -201,9 +210,15 @@ def _base(rows: DataFrame, inputs: Sequence[tuple[str, str]]) -> tuple[dict[str,
     found = complete.first()
     if found is not None:
         return found.asDict(), True
-    some = whole.first()
-    values = some.asDict() if some is not None else {}
-    return {name: _EMPTY.get(kind, 0) if _hole(values.get(name)) else values[name] for name, kind in inputs}, False
+    # No row is whole: of each column the first value that is none of its holes.
+    from pyspark.sql import functions as f
+
+    firsts = [
+        f.first(f.when(~_is_hole(name, kind), f.col(name)), ignorenulls=True).alias(name) for name, kind in inputs
+    ]
+    values = whole.select(*firsts).first()
+    some = values.asDict() if values is not None else {}
+    return {name: _EMPTY.get(kind, 0) if _hole(some.get(name)) else some[name] for name, kind in inputs}, False
 
 
 def _hole(value: object) -> bool:

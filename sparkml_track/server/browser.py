@@ -158,6 +158,10 @@ class Chromium:
         """What a person reads, also inside marimo's own elements."""
         return str(self.run(self.reads))
 
+    def wait_for(self, selector: str, seconds: float = 90) -> None:
+        """Until there is an element, also inside those of marimo."""
+        self.wait(f"({_EVERY})(document).some(e => e.matches({json.dumps(selector)}))", seconds)
+
     def click(self, text: str, tag: str = "a") -> None:
         """Clicks the first element of a kind whose text holds these words."""
         found = f"({_EVERY})(document).find(e => e.matches({tag!r}) && e.textContent.includes({json.dumps(text)}))"

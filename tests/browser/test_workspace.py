@@ -37,6 +37,8 @@ pytestmark = [
     pytest.mark.skipif(find_browser() is None, reason="NO BROWSER: install chromium to walk through the workspace"),
 ]
 
+#: Pages that have a figure in this home.
+DRAWN = {"sweep", "compare"}
 #: A sweep that runs for as long as somebody looks at it.
 RUNS = """
 import time, sys
@@ -155,8 +157,8 @@ def test_from_what_runs_to_a_chart_without_another_host(address: str, home: Home
     browser.click("flights@0")
     seen(browser, "One SELECT", "Nothing was asked yet")
     browser.click("Run", "button")
-    seen(browser, "carrier", "UA")
-    browser.wait("document.querySelector('[data-testid=loading-indicator]') === null")
+    seen(browser, "carrier", "UA", "Drawn as")
+    browser.wait_for(".main-svg .bars path")
 
     browser.open(f"{address}/#/experiments")
     browser.wait("document.title.includes('MLflow')")
@@ -169,6 +171,8 @@ def test_a_page_fits_wide_and_narrow_windows(page: Any, address: str, home: Home
     query = {"sweep": f"?sweep={found}", "compare": f"?sweeps={found}", "lineage": "?model=delay"}.get(page.name, "")
     browser.open(f"{address}/lake/{page.name}/{query}", "document.querySelector('.sk-head')")
     browser.wait("document.querySelector('[data-testid=loading-indicator]') === null")
+    if page.name in DRAWN:
+        browser.wait_for(".main-svg")
     for width, dark in ((1280, False), (1280, True), (390, False)):
         browser.size(width, dark=dark)
         browser.wait(f"window.innerWidth === {width}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sparkml_track.api.progress.words import plain, sentence
 
@@ -78,8 +79,18 @@ class JsonLines:
 
         Args:
             event: what it is about, its first field.
-            fields: the others; what JSON does not know is written as text.
+            fields: the others; what JSON does not know is written as text, and a number that it lacks as null.
         """
+        text = json.dumps({"event": event, **_known(fields)}, default=str, allow_nan=False)
         with suppress(OSError, ValueError):
-            self._stream.write(json.dumps({"event": event, **fields}, default=str) + "\n")
+            self._stream.write(text + "\n")
             self._stream.flush()
+
+
+def _known(what: Any) -> Any:
+    """The same without nan and infinities, which JSON lacks; names are text."""
+    if isinstance(what, Mapping):
+        return {str(name): _known(each) for name, each in what.items()}
+    if isinstance(what, list | tuple):
+        return [_known(each) for each in what]
+    return None if isinstance(what, float) and not math.isfinite(what) else what

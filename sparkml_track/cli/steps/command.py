@@ -45,8 +45,8 @@ def run(
     voice = voice_of(quiet=quiet, as_json=as_json)
     settings = load(config)
     steps = [step for step in STEPS if getattr(settings, step) is not None]
-    # A deployment to a table is what the step score would do again.
-    does = settings.deploy is not None and settings.deploy.to == "table"
+    # A deployment of the champion to a table is what the step score would do again.
+    does = settings.deploy is not None and (settings.deploy.to, settings.deploy.alias) == ("table", "champion")
     run_steps(settings, [step for step in steps if not (does and step == "score")], voice)
 
 
@@ -94,7 +94,8 @@ def run_steps(settings: Settings, steps: Sequence[str], voice: Voice | None = No
     try:
         for number, step in enumerate(steps, start=1):
             voice.begins(step, number, len(steps))
-            facts_of[step] = run_step(step, settings).facts()
+            with voice.aside():
+                facts_of[step] = run_step(step, settings).facts()
     finally:
         # What was reached is printed even where a later step fails.
         if facts_of:

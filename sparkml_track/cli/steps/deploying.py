@@ -11,6 +11,7 @@ import typer
 
 from sparkml_track.cli.guard import guarded
 from sparkml_track.cli.steps.command import STEPS, run_steps
+from sparkml_track.cli.steps.voices import AsJson, Quiet, voice_of
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import ConfigError, InvalidInput, SetupError
 
@@ -27,7 +28,8 @@ def deploy(
     config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="The same.")] = None,
     status: Annotated[bool, typer.Option("--status", help="Only report what is at work where.")] = False,
     end: Annotated[bool, typer.Option("--end", help="End the endpoint.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; with --status.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put the champion to work."""
     given = [each for each in (file, config) if each is not None]
@@ -35,8 +37,6 @@ def deploy(
         raise InvalidInput(f"{len(given) or 'no'} config files were given; give one: sparkml-track deploy CONFIG")
     if status and end:
         raise InvalidInput("--status and --end were given; give one of them")
-    if as_json and not status:
-        raise InvalidInput("--json is for --status; give both, or none of them")
     settings = load(given[0])
     if settings.deploy is None:
         raise ConfigError(f"{given[0]}: there is no section 'deploy', so there is nothing to deploy; add one")
@@ -45,7 +45,7 @@ def deploy(
     elif end:
         _end(settings)
     else:
-        run_steps(settings, ["deploy"])
+        run_steps(settings, ["deploy"], voice_of(quiet=quiet, as_json=as_json))
 
 
 def _report(settings: Settings, *, as_json: bool) -> None:
@@ -67,9 +67,12 @@ def _shown(fact: object) -> str:
 
 def _end(settings: Settings) -> None:
     from sparkml_track.pipeline.deployment.endpoint import end, locked
+    from sparkml_track.pipeline.deployment.kept import ended
 
     with locked(settings.home, settings.name) as folder:
         was = end(folder)
+        if was is not None:
+            ended(settings.home, settings.name, was.where)
     if was is None:
         typer.echo(f"no endpoint of project {settings.name!r} runs")
     else:

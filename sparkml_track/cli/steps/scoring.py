@@ -8,6 +8,7 @@ import typer
 
 from sparkml_track.cli.guard import guarded
 from sparkml_track.cli.steps.command import STEPS, Config, run_steps
+from sparkml_track.cli.steps.voices import AsJson, Quiet, voice_of
 from sparkml_track.config.settings import load
 from sparkml_track.errors import ConfigError, InvalidInput
 
@@ -27,6 +28,8 @@ def score(
     every: Annotated[
         float | None, typer.Option("--every", min=0.1, metavar="SECONDS", help="Go on until Ctrl-C; with --stream.")
     ] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score rows on Spark with the champion."""
     settings = load(config)
@@ -34,8 +37,10 @@ def score(
         raise ConfigError(f"{config}: there is no section 'score', so there is nothing to score; add one")
     if every is not None and not stream:
         raise InvalidInput("--every is for --stream; give both, or none of them")
+    if stream and (quiet or as_json):
+        raise InvalidInput("--quiet and --json are for a run of the step; rows that come are reported by a line each")
     if not stream:
-        run_steps(settings, ["score"])
+        run_steps(settings, ["score"], voice_of(quiet=quiet, as_json=as_json))
         return
     if settings.score.stream is None:
         raise ConfigError(

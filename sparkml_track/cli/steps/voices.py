@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
@@ -38,6 +39,9 @@ class Voice(Protocol):
 
     progress: ProgressListener | bool | None
 
+    def aside(self) -> AbstractContextManager[object]:
+        """While it lasts, prints of a project's own code are kept from between the lines."""
+
     def begins(self, step: str, number: int, of: int) -> None:
         """A step begins."""
 
@@ -65,6 +69,10 @@ def voice_of(*, quiet: bool, as_json: bool) -> Voice:
 class _Silent:
     progress: ProgressListener | bool | None = False
 
+    def aside(self) -> AbstractContextManager[object]:
+        """Nothing is kept aside."""
+        return nullcontext()
+
     def begins(self, step: str, number: int, of: int) -> None:
         """Nothing."""
 
@@ -80,6 +88,10 @@ class _Json:
         # The stream of now: a sweep's own prints go elsewhere.
         self._lines = JsonLines(sys.stdout)
         self.progress: ProgressListener | bool | None = self._lines
+
+    def aside(self) -> AbstractContextManager[object]:
+        """They go to stderr."""
+        return redirect_stdout(sys.stderr)
 
     def begins(self, step: str, number: int, of: int) -> None:
         """One line."""
@@ -101,6 +113,10 @@ class _Aloud:
     def __init__(self) -> None:
         # Paths and commands are for copying: never broken.
         self._console = Console(highlight=False, soft_wrap=True)
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Nothing is kept aside."""
+        return nullcontext()
 
     def begins(self, step: str, number: int, of: int) -> None:
         """A heading."""

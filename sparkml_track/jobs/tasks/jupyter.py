@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ __all__ = ["NOTEBOOK", "main"]
 
 #: Of the environment: the notebook, its values, and where the copy goes.
 NOTEBOOK = "SPARKML_JOB_NOTEBOOK"
+#: Seconds after which what was interrupted is killed: less than a task has to end.
+_LATE = 10.0
 #: The tag of the cell that has defaults of values, and that of the cell with values; papermill's words.
 _DEFAULTS, _VALUES = "parameters", "injected-parameters"
 
@@ -37,22 +40,36 @@ def _execute(file: Path, copy: Path, params: dict[str, object], private: Path) -
 
     notebook = nbformat.read(file, as_version=4)
     _give(notebook, params)
-    client, codes, ended = _client(notebook, file.parent, private), list[int](), list[int]()
+    codes, ended = list[int](), list[int]()
+    client = _client(notebook, file.parent, private, ended)
 
     def interrupted(number: int, _: object) -> None:
         # As Jupyter's own button does it: a sweep in the cell then ends in good order.
         ended.append(128 + number)
-        with suppress(AttributeError, ProcessLookupError):
-            os.killpg(client.km.provisioner.pid, signal.SIGINT)
+        _signal(client, signal.SIGINT)
+        # A cell that goes on all the same is ended in time for the copy.
+        late = threading.Timer(_LATE, _signal, (client, signal.SIGKILL))
+        late.daemon = True
+        late.start()
 
     signal.signal(signal.SIGTERM, interrupted)
     # Beside the main thread, which is left to the signal: else nbclient kills the kernel at once.
     executing = threading.Thread(target=lambda: codes.append(_code(client)), daemon=True)
     executing.start()
     executing.join()
+    _signal(client, signal.SIGKILL)  # what cells started; the kernel itself has ended
     nbformat.write(notebook, copy)
     sys.stderr.write(f"executed copy: {copy}\n")
     return [*ended, *codes, 1][0]
+
+
+def _signal(client: Any, number: int) -> None:
+    """To the kernel and what it started, which have a process group of their own; nothing before there is one."""
+    pid = getattr(getattr(getattr(client, "km", None), "provisioner", None), "pid", None)
+    pid = client.group = pid or client.group
+    if pid:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, number)
 
 
 def _code(client: Any) -> int:
@@ -81,12 +98,21 @@ def _give(notebook: Any, params: dict[str, object]) -> None:
         cells.insert(after, new_code_cell(source, metadata={"tags": [_VALUES]}))
 
 
-def _client(notebook: Any, folder: Path, private: Path) -> Any:
+def _client(notebook: Any, folder: Path, private: Path, ended: Sequence[int]) -> Any:
     from nbclient import NotebookClient
     from traitlets.config import Config
 
     class Client(NotebookClient):  # type: ignore[misc]  # of a library without types
-        """Prints what cells print."""
+        """Prints what cells print, and begins no more of them once the task is ended."""
+
+        group = 0
+
+        async def async_execute_cell(self, *args: Any, **kwargs: Any) -> Any:
+            pid = getattr(getattr(self.km, "provisioner", None), "pid", None)
+            self.group = pid or self.group
+            if ended:
+                raise RuntimeError("the task was ended")
+            return await super().async_execute_cell(*args, **kwargs)
 
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             if msg["msg_type"] == "stream":

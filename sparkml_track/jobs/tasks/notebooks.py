@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 
 from sparkml_track.config.sections.jobs import TaskSettings
@@ -89,7 +90,11 @@ def notebook_problems(file: Path, task: TaskSettings) -> Iterator[str]:
     if form is Form.JUPYTER:
         if task.arguments:
             yield f"{file} is a notebook of Jupyter, which has no arguments; give it values by params"
-        yield from (f"params: {name!r} is not a name of Python" for name in task.params if not name.isidentifier())
+        yield from (
+            f"params: {name!r} is not a name of Python"
+            for name in task.params
+            if not name.isidentifier() or iskeyword(name)
+        )
 
 
 def _unreadable(file: Path, form: Form) -> Iterator[str]:

@@ -128,7 +128,8 @@ def end(folder: Path) -> EndpointRecord | None:
         return None
     if record.state == "elsewhere":
         raise _elsewhere(record, folder)
-    process.end(record.pid, record.start, record.grace)
+    if record.state == "alive":
+        process.end(record.pid, record.start, record.grace)
     _file(folder).unlink(missing_ok=True)
     return record
 
@@ -162,7 +163,7 @@ def _started(folder: Path, endpoint: Endpoint) -> EndpointRecord:
         )
         write_record(_file(folder), made[0])
 
-    process.start(endpoint.command(folder / "endpoint.yaml"), folder, log, endpoint.environ, record)
+    process.start(endpoint.command(folder / "endpoint.yaml"), log, endpoint.environ, record)
     return made[0]
 
 

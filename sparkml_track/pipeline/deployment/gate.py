@@ -1,4 +1,4 @@
-"""Stands before a process in the background until it is recorded: ``gate.py FOLDER COMMAND...``.
+"""Stands before a process in the background until it is recorded: ``gate.py COMMAND...``.
 
 A script of its own, of the standard library alone. It prints the id of the process on stdout and ends. The process
 becomes the command when a byte comes on stdin, with its output where stderr was. The end of stdin, by whoever, ends it:
@@ -16,7 +16,7 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str]) -> None:
     """The script."""
-    folder, *command = arguments
+    command = list(arguments)
     process = os.fork()
     if process:
         sys.stdout.write(f"{process}\n")
@@ -24,7 +24,6 @@ def main(arguments: Sequence[str]) -> None:
     os.dup2(2, 1)
     if os.read(0, 1):
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.chdir(folder)
         os.execv(command[0], command)  # noqa: S606  # without a shell
     os._exit(0)
 

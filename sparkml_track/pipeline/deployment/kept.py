@@ -17,7 +17,7 @@ from sparkml_track.refs import ModelRef
 from sparkml_track.registries import Registry
 from sparkml_track.schema import TAG_DEPLOYED
 
-__all__ = ["Deployment", "deployed_at", "deployments", "keep"]
+__all__ = ["Deployment", "deployed_at", "deployments", "ended", "keep"]
 
 _log = logging.getLogger(__name__)
 _TAGGED = 10  # places that the tag of a version has
@@ -76,10 +76,28 @@ def keep(home: Home, made: Deployment, ref: ModelRef, registry: Registry) -> Non
     try:
         place = (made.project, made.to)
         others = [each for each in deployed_at(registry.tags(ref)) if (each.project, each.to) != place]
-        kept = [asdict(each) for each in [*others, made][-_TAGGED:]]
-        registry.annotate(ref, {}, {TAG_DEPLOYED: json.dumps(kept, ensure_ascii=False)})
+        _tag(registry, ref, [*others, made])
+        if last is not None and last.to == made.to and (last.model, last.version) != (made.model, made.version):
+            _leave(registry, last)
     except RegistryError as error:
         _log.warning("the deployment of %s is not among its tags: %s", ref, error)
+
+
+def ended(home: Home, project: str, where: str) -> None:
+    """Keeps in the audit that an endpoint was ended."""
+    with audited(home.system, Deed("DEPLOY", f"deployments/{project}", {"to": "endpoint", "end": True})) as deed:
+        deed.result = f"{where} is ended"
+
+
+def _leave(registry: Registry, last: Deployment) -> None:
+    """Takes a place out of the tags of the version that was there before."""
+    ref = registry.version(last.model, last.version)
+    _tag(registry, ref, [each for each in deployed_at(registry.tags(ref)) if each.where != last.where])
+
+
+def _tag(registry: Registry, ref: ModelRef, made: list[Deployment]) -> None:
+    text = json.dumps([asdict(each) for each in made[-_TAGGED:]], ensure_ascii=False)
+    registry.annotate(ref, {}, {TAG_DEPLOYED: text})
 
 
 def deployments(home: Home, project: str) -> list[Deployment]:

@@ -20,14 +20,11 @@ _GATE = Path(__file__).with_name("gate.py")
 _KILLED = 10.0  # seconds in which the kernel ends what was killed
 
 
-def start(
-    command: Sequence[str], folder: Path, log: Path, environ: Mapping[str, str], record: Callable[[int, str], None]
-) -> None:
-    """Starts a process that outlives this one. It runs only once it is recorded.
+def start(command: Sequence[str], log: Path, environ: Mapping[str, str], record: Callable[[int, str], None]) -> None:
+    """Starts a process that outlives this one, in the same folder. It runs only once it is recorded.
 
     Args:
         command: program and arguments.
-        folder: it works in.
         log: takes what it prints; only this account may read it.
         environ: of the process, whole.
         record: called with its id and its start; the process never runs if this raises, or this process dies before.
@@ -35,7 +32,7 @@ def start(
     Raises:
         SetupError: this machine cannot.
     """
-    script = [sys.executable, "-I", "-S", str(_GATE), str(folder), *command]
+    script = [sys.executable, "-I", "-S", str(_GATE), *command]
     try:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -59,7 +56,9 @@ def start(
         gate.wait()
         if not said.isdigit():
             raise SetupError(f"a process in the background cannot be started; {log} says why")
-        record(int(said), started(int(said)))
+        if not (since := started(int(said))):  # without it, another process of this id would be taken for it
+            raise SetupError(f"the process in the background ended at once; {log} says why")
+        record(int(said), since)
         with suppress(BrokenPipeError):  # it was killed meanwhile, which whoever waits for it finds out
             gate.stdin.write(b"g")
             gate.stdin.flush()

@@ -56,7 +56,9 @@ class Endpoint:
         """Of all that needs a new process where it changes."""
         plain = json.loads(self.text)
         fixed = {name: value for name, value in plain.items() if name not in _FOLLOWED}
-        whole = [self.model, self.store, version("sparkml-track"), fixed]
+        # Of the token its digest: a file with another one needs a process that has read it.
+        token = hashlib.sha256((self.spec.token or "").encode()).hexdigest()
+        whole = [self.model, self.store, version("sparkml-track"), fixed, token]
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     def command(self, file: Path) -> list[str]:

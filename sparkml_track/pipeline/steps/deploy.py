@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sparkml_track.errors import ConfigError, RegistryError
 from sparkml_track.governance.principals import account
 from sparkml_track.pipeline.deployment import kept
+from sparkml_track.pipeline.deployment.endpoint import locked
 from sparkml_track.pipeline.deployment.kept import Deployment
 from sparkml_track.pipeline.outcome import Facts
 from sparkml_track.pipeline.project import Project
 from sparkml_track.refs import ModelRef
 
 __all__ = ["Deployed", "deploy"]
+
+_NOTHING = "nothing has come yet"
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,13 @@ def deploy(project: Project) -> Deployed:
     assert section is not None
     if settings.register is None:
         raise ConfigError(f"{settings.file}: there is no section 'register', which names the model; add one")
-    ref = _version(project)
-    done = {"table": _to_table, "stream": _to_stream, "endpoint": _to_endpoint}[section.to](project, ref)
-    kept.keep(settings.home, done.made, project.registry().version(ref.name, done.made.version), project.registry())
+    # One at a time: what is kept as the last is what was put to work last.
+    with locked(settings.home, settings.name) as folder:
+        ref = _version(project)
+        done = {"table": _to_table, "stream": _to_stream, "endpoint": _to_endpoint}[section.to](project, ref, folder)
+        if done.made.where != _NOTHING:
+            made = project.registry().version(ref.name, done.made.version)
+            kept.keep(settings.home, done.made, made, project.registry())
     return done
 
 
@@ -78,7 +86,7 @@ def _version(project: Project) -> ModelRef:
     return ref
 
 
-def _to_table(project: Project, ref: ModelRef) -> Deployed:
+def _to_table(project: Project, ref: ModelRef, _: Path) -> Deployed:
     from sparkml_track.pipeline.steps.score import score
 
     scores = score(project, ref.version)
@@ -87,25 +95,24 @@ def _to_table(project: Project, ref: ModelRef) -> Deployed:
     return Deployed(_made(project, ref, str(scores.table)), facts)
 
 
-def _to_stream(project: Project, ref: ModelRef) -> Deployed:
+def _to_stream(project: Project, ref: ModelRef, _: Path) -> Deployed:
     from sparkml_track.pipeline.steps.follow import follow
 
     settings = project.settings
     assert settings.deploy is not None
     (found,) = follow(settings, alias=settings.deploy.alias)
     used = found.models[-1] if found.models else ref
-    where = "nothing has come yet" if found.table is None else str(found.table)
+    where = _NOTHING if found.table is None else str(found.table)
     return Deployed(_made(project, used, where), {"rows": f"{found.rows:,}", "without a score": f"{found.bad:,}"})
 
 
-def _to_endpoint(project: Project, ref: ModelRef) -> Deployed:
-    from sparkml_track.pipeline.deployment import endpoint
+def _to_endpoint(project: Project, ref: ModelRef, folder: Path) -> Deployed:
+    from sparkml_track.pipeline.deployment.endpoint import put_to_work
     from sparkml_track.pipeline.deployment.settings import endpoint_for
 
     settings = project.settings
     assert settings.deploy is not None
-    with endpoint.locked(settings.home, settings.name) as folder:
-        running = endpoint.put_to_work(folder, endpoint_for(project), settings.deploy.alias, lambda: _version(project))
+    running = put_to_work(folder, endpoint_for(project), settings.deploy.alias, lambda: _version(project))
     used = project.registry().version(ref.name, running.version)  # the alias may have moved meanwhile
     facts: Facts = {
         "process": f"{running.record.pid}, {running.how}, since {running.record.since}",
