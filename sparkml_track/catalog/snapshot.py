@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sparkml_track.catalog.system.store import SystemTables
     from sparkml_track.tables import TableInfo, Tables
 
-__all__ = ["Snapshot", "pinned", "view_of"]
+__all__ = ["Snapshot", "is_system", "pinned", "view_of"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def pinned(mentions: Iterable[Mention], at: Mapping[str, int], tables: Tables, s
     views = dict[Mention, View](made)
     for mention, name in names.items():
         version = versions.get(name) if mention.version is None else mention.version
-        if _is_system(name) and not tables.exists(name):
+        if is_system(name) and not tables.exists(name):
             views[mention] = View(full_name(name), {}, rows=empty(name.rpartition(".")[2]))
             continue
         if (name, version) not in infos:
@@ -97,7 +97,8 @@ def _versions(at: Mapping[str, int], names: set[str]) -> dict[str, int]:
     return versions
 
 
-def _is_system(name: str) -> bool:
+def is_system(name: str) -> bool:
+    """Whether a table is one of those that the catalog keeps itself."""
     return full_name(name).split(".")[1] == SYSTEM
 
 

@@ -19,7 +19,8 @@
 
 ``pages/`` has the pages: marimo files, which hold layout alone.
 
-A page asks a function of a room for rows or figures, and lays them out. Nothing here writes.
+A page asks a function of a room for rows or figures, and lays them out. Nothing here writes, but for the history of
+queries that somebody asks on the page of SQL.
 """
 
 from __future__ import annotations

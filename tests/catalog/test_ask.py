@@ -14,11 +14,12 @@ import pytest
 
 from sparkml_track.catalog import Catalog
 from sparkml_track.catalog.queries.cache import Cache
-from sparkml_track.errors import InvalidInput, QueryError, SparkmlError, TableError
+from sparkml_track.errors import AccessDenied, InvalidInput, QueryError, SparkmlError, TableError
+from sparkml_track.governance.grants import Principal
 from sparkml_track.home import Home
 from sparkml_track.refs import TableRef
 from sparkml_track.sql import Engine, open_engine
-from sparkml_track.tables import MemoryTables
+from sparkml_track.tables import DeltaTables, MemoryTables
 
 ROWS = pa.table({"k": ["a", "b"], "v": [1, 2]})
 
@@ -128,6 +129,21 @@ def test_the_history_is_asked_by_the_same_sql(catalog: Catalog) -> None:
     text = "SELECT text FROM main.system.query_history WHERE tables LIKE '%main.air.flights@1%'"
     assert catalog.sql(text).rows.num_rows == 1
     assert catalog.sql("FROM system.lineage").rows.num_rows == 0
+
+
+def test_what_others_asked_is_not_read_by_somebody_else(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.sql("SELECT 1 AS secret")
+    bob = Catalog(
+        catalog.home, tables=DeltaTables(catalog.home.tables_root, who=Principal("bob")), who=Principal("bob")
+    )
+    assert bob.sql("SELECT 1 AS one").rows.num_rows == 1
+    for text in (
+        "SELECT text FROM system.query_history",
+        "WITH h AS (SELECT * FROM main.system.query_history) SELECT count(*) FROM h",
+    ):
+        with pytest.raises(AccessDenied, match="only the account that runs this reads it"):
+            bob.sql(text)
+    assert catalog.sql("SELECT text FROM system.query_history").rows.num_rows >= 2
 
 
 def test_a_home_that_cannot_be_written_costs_the_history_and_not_the_answer(

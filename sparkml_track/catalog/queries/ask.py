@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from sparkml_track.catalog.information import INFORMATION
 from sparkml_track.catalog.lineage.columns import Columns, record_columns
 from sparkml_track.catalog.queries.cache import Cache
-from sparkml_track.catalog.snapshot import Snapshot, pinned
+from sparkml_track.catalog.snapshot import Snapshot, is_system, pinned
 from sparkml_track.catalog.system.store import SystemTables
-from sparkml_track.errors import InvalidInput, SparkmlError, TableError
+from sparkml_track.errors import AccessDenied, InvalidInput, SparkmlError, TableError
 from sparkml_track.governance.edges import Job, Node, between, record
 from sparkml_track.governance.grants import Principal
 from sparkml_track.governance.names import SYSTEM, full_name
@@ -101,6 +101,7 @@ class Catalog:
         self.system = SystemTables(self.home.system, tables)
         self._engine = engine
         self._user = user() if who is None else who.name
+        self._is_other = self._user != user()
         self._cache = Cache(self.home.cache)
 
     @property
@@ -133,6 +134,7 @@ class Catalog:
 
         Raises:
             InvalidInput: the query is wrong; nothing was read.
+            AccessDenied: it reads a table that was not granted, or for somebody else a system table.
             QueryError: it failed, took too long or was interrupted.
             TableError: a table cannot be read or written.
         """
@@ -151,6 +153,11 @@ class Catalog:
         parsed = self.engine.parse(query.text)
         check_parameters(parsed.parameters, query.params)
         course.snapshot = snapshot = pinned(parsed.mentions, at, self.tables, self.system)
+        if self._is_other and (own := next((ref.name for ref in snapshot.refs if is_system(ref.name)), None)):
+            raise AccessDenied(
+                f"{own} has what everybody asked and was granted, so only the account that runs this reads it; your "
+                "own queries are in the history of the page"
+            )
         key = None if parsed.volatile or not snapshot.fixed else Cache.key(query, snapshot, self.engine)
         kept = None if key is None else self._cache.get(key)
         course.cached = kept is not None

@@ -33,7 +33,7 @@ def _(mo):
 @app.cell
 def _(arrow, page, refresh):
     refresh
-    # Any SELECT by DuckDB, over tables of the home that are named so: `flights="main.default.flights"`.
+    # Any SELECT by DuckDB, over tables of the home that are named so: `arrow(page, "SELECT * FROM t", t="flights")`.
     rows = arrow(page, "SELECT kind, count(*) AS things FROM (VALUES ('a'), ('b'), ('b')) AS t(kind) GROUP BY ALL")
     return (rows,)
 

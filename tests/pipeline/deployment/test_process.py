@@ -18,6 +18,12 @@ from tests.serving.models import until
 RUNS = [sys.executable, "-c", "open('ran', 'w').close()"]
 
 
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process works where its starter does, so that what it is given may be relative."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_it_runs_once_it_is_recorded(tmp_path: Path) -> None:
     seen: list[tuple[int, str]] = []
 
@@ -26,7 +32,7 @@ def test_it_runs_once_it_is_recorded(tmp_path: Path) -> None:
         assert alive(pid, began)
         seen.append((pid, began))
 
-    start(RUNS, tmp_path, tmp_path / "log", os.environ, record)
+    start(RUNS, tmp_path / "log", os.environ, record)
     until((tmp_path / "ran").exists)
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
     until(lambda: not alive(*seen[0]))
@@ -40,7 +46,7 @@ def test_it_never_runs_where_it_cannot_be_recorded(tmp_path: Path) -> None:
         raise SetupError("the disk is full")
 
     with pytest.raises(SetupError, match="the disk is full"):
-        start(RUNS, tmp_path, tmp_path / "log", os.environ, record)
+        start(RUNS, tmp_path / "log", os.environ, record)
     until(lambda: not alive(*seen[0]))
     assert not (tmp_path / "ran").exists()
 
@@ -52,7 +58,7 @@ def test_it_never_runs_where_its_starter_is_killed_before(tmp_path: Path) -> Non
         "def record(pid, began):\n"
         "    print(pid, began, flush=True)\n"
         "    threading.Event().wait()\n"
-        f"start({RUNS!r}, pathlib.Path({str(tmp_path)!r}), pathlib.Path({str(tmp_path / 'log')!r}), os.environ, record)"
+        f"start({RUNS!r}, pathlib.Path({str(tmp_path / 'log')!r}), os.environ, record)"
     )
     starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     with starter:
@@ -66,4 +72,4 @@ def test_it_never_runs_where_its_starter_is_killed_before(tmp_path: Path) -> Non
 
 def test_a_log_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot be started: No such file or directory"):
-        start(RUNS, tmp_path, tmp_path / "none" / "log", os.environ, lambda *_: None)
+        start(RUNS, tmp_path / "none" / "log", os.environ, lambda *_: None)
