@@ -1,8 +1,5 @@
 """Several processes of pytest share the tests of one run: each takes the next module that no other has taken.
 
-Modules with tests that are marked ``alone`` are all for one process, which begins with them: two of them never run
-at the same time, and what they wait for leaves time to the others.
-
 ``SPARKML_TESTS_SHARE`` names a folder for the run; ``scripts/test quick`` makes it.
 """
 
@@ -10,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 
 import pytest
@@ -36,22 +33,9 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _taken(folder: Path, items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
-    modules: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
-    alone = [name for name, tests in modules.items() if any(test.get_closest_marker("alone") for test in tests)]
-    if alone and _first(folder / "alone"):
-        for name in alone:
-            yield from modules[name]
-    for name, tests in modules.items():
-        if name not in alone and _first(folder / name.replace("/", ".")):
-            yield from tests
-
-
-def _first(mark: Path) -> bool:
-    """Whether no other process has been here."""
-    try:
-        mark.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
+    for module, tests in groupby(items, lambda item: item.nodeid.partition("::")[0]):
+        try:
+            (folder / module.replace("/", ".")).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        yield from tests
