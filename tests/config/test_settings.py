@@ -226,7 +226,9 @@ def test_syntax_errors_have_their_line(tmp_path: Path) -> None:
 
 def test_every_section_of_a_file_reaches_the_settings() -> None:
     settings = load(ROOT / "conf" / "flights.yaml", {})
-    assert [f.name for f in dataclasses.fields(Settings) if getattr(settings, f.name) is None] == []
+    # How progress is shown is for whoever runs the steps to say.
+    fields = [field.name for field in dataclasses.fields(Settings) if field.name != "progress"]
+    assert [name for name in fields if getattr(settings, name) is None] == []
 
 
 def test_whose_artifacts_are_kept_reaches_the_arguments_of_sweep(tmp_path: Path) -> None:
