@@ -118,13 +118,13 @@ def test_the_data_of_a_killed_driver_does_not_stay_on_hosts(project: Path, stand
     driver = subprocess.Popen(run, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         # A template is started once the host has all the data.
-        wait_until(lambda: any(list(path.glob("template*.log")) for path in left_on_hosts(standalone)), 60)
+        wait_until(lambda: any(list(path.glob("template*.log")) for path in left_on_hosts(standalone)), 180)
     finally:
         for pid in [driver.pid, *descendants(driver.pid)]:
             os.kill(pid, signal.SIGKILL)
         driver.wait(30)
     # A template that nobody came to before they were killed waits half a minute.
-    wait_until(lambda: not left_on_hosts(standalone), 90)
+    wait_until(lambda: not left_on_hosts(standalone), 180)
 
 
 def test_slots_that_do_not_reach_the_driver_get_jobs_and_a_warning_that_names_the_setting(

@@ -109,7 +109,7 @@ class Sweep(threading.Thread):
     def pid(self) -> int:
         """The process of trial 0 in its first attempt, once it runs."""
         path = self.folder / "attempt-1"
-        wait_until(lambda: path.exists() or not self.is_alive(), 60)
+        wait_until(lambda: path.exists() or not self.is_alive(), 180)
         return int(path.read_text())
 
     def finished(self, seconds: float = 120) -> Any:
@@ -192,7 +192,7 @@ def test_a_frozen_executor_is_left_and_what_it_says_later_does_not_count(
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:
-        wait_until(lambda: any("attempt-2" in path.name for path in tmp_path.iterdir()), 90)
+        wait_until(lambda: any("attempt-2" in path.name for path in tmp_path.iterdir()), 180)
     finally:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
@@ -229,7 +229,7 @@ def test_what_a_frozen_executor_had_finished_is_counted_as_stale_when_it_comes_b
     executor = ResidentExecutor(Work(objective, parallelism=1), fleet)
     try:
         executor.submit(attempt(0))
-        wait_until(lambda: (executor.events(0.1), (tmp_path / "running").exists())[1], 60)
+        wait_until(lambda: (executor.events(0.1), (tmp_path / "running").exists())[1], 180)
         child = int((tmp_path / "running").read_text())
         connection = executor._pool.slots[0].connection
         assert connection is not None

@@ -171,4 +171,4 @@ def test_sweeps_beside_each_other_all_end(gangs: tuple[int, ...], spark: SparkSe
         assert not isinstance(ends.get(number), BaseException | None), ends.get(number)
         assert [trial.value for trial in ends[number].trials] == [(float(gang),)] * 3
     let_go(spark.sparkContext)
-    wait_until(lambda: not [pid for jvm in jvms() for pid in descendants(jvm) if "template" in command(pid)], 60)
+    wait_until(lambda: not [pid for jvm in jvms() for pid in descendants(jvm) if "template" in command(pid)], 180)
