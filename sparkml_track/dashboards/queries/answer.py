@@ -11,6 +11,7 @@ from sparkml_track.catalog.queries.ask import Result
 from sparkml_track.dashboards.blocks import Markup, note, section
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.queries.asker import Asker, Outcome
+from sparkml_track.dashboards.queries.broken import broken_column
 from sparkml_track.governance.names import full_name
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["as_csv", "cells", "named", "said", "waiting"]
 
-# Invisible, and not an address any more: marimo's tables load pictures from addresses.
-_JOINER = "\N{WORD JOINER}"
 _PLACE = re.compile(r"at character (\d+)")
 
 
@@ -86,13 +85,10 @@ def _lineage(page: Page, result: Result) -> list[Markup]:
 
 def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     column = _plain(column)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    broken = pc.replace_substring_regex(column, r"(?i)(https?)(://)", rf"\1{_JOINER}\2")
-    return pc.replace_substring_regex(broken, r"(?i)^data:", f"data{_JOINER}:")
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return broken_column(column) if is_text else column
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -195,6 +196,27 @@ def test_a_metric_that_is_named_as_a_parameter_has_a_column_too(page: Page, writ
     table = frame(seen(page, "sweep"), [0])
     assert table[["loss", "params.loss"]].to_numpy().tolist() == [[1.0, 3.5]]
     assert len(within(seen(page, "sweep"), {"loss": (3.0, 4.0)})) == 1
+
+
+def test_no_name_of_a_metric_or_parameter_takes_a_column_of_the_table(page: Page, write: Write) -> None:
+    params = {"host": "db1", "attempts": 4, "seconds": 9, "trial": 77, "metrics.state": 0.5}
+    metrics = {"loss": 1.0, "trial": 5.0, "state": 6.0, "reason": 7.0}
+    write([plan(), Asked(3, params, 1), submitted(3), accepted(3, metrics=metrics)])
+    (row,) = frame(seen(page, "sweep"), [0]).to_dict("records")
+    assert (row["trial"], row["state"], row["attempts"], row["host"], row["seconds"]) == (3, "finished", 1, "one", 2.0)
+    assert row["reason"] == ""
+    assert [row[f"metrics.{name}"] for name in ("trial", "state", "reason")] == [5.0, 6.0, 7.0]
+    assert [row[f"params.{name}"] for name in ("host", "attempts", "seconds", "trial")] == ["db1", 4, 9, 77]
+    assert row["params.metrics.state"] == 0.5
+
+
+def test_no_cell_of_the_table_asks_another_machine(page: Page, write: Write) -> None:
+    params = {"a": "http://pic.invalid/a.png", "b": ["HTTPS://pic.invalid"], "c": "data:image/png;base64,AA"}
+    bad = accepted(0, state=State.FAILED, host="http://pic.invalid/h.png")
+    write([plan(), Asked(0, params, 1), submitted(0), replace(bad, reason="see https://pic.invalid")])
+    (row,) = frame(seen(page, "sweep"), [0]).to_dict("records")
+    assert not [name for name, value in row.items() if re.search(r"(?i)https?://|^data:", str(value))]
+    assert "pic.invalid/a.png" in row["a"]
 
 
 # -- one trial

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from sparkml_track.dashboards.queries.broken import broken
 from sparkml_track.dashboards.runs.seen import STATES, UNSET, Seen
 from sparkml_track.dashboards.runs.sweep.drawn import Ranges, numbers_of, within
 from sparkml_track.goal import Goal
@@ -36,22 +37,47 @@ def trial_rows(seen: Seen, goal: Goal, ranges: Ranges, states: Sequence[str], nu
 
 
 def frame(seen: Seen, rows: Any) -> Any:
-    """A data frame of trials: number, state, metrics, params, duration, attempts, host, reason."""
+    """A data frame of trials: number, state, metrics, params, duration, attempts, host, reason.
+
+    A metric or parameter that is named as another column is at ``metrics.NAME`` or ``params.NAME``.
+    """
     import numpy as np
     import pandas as pd
 
     rows = np.asarray(rows, dtype=np.int64)
     texts = np.array([state.value for state in STATES], dtype=object)
-    made: dict[str, Any] = {"trial": seen.numbers[rows], "state": texts[seen.states[rows]]}
-    made |= {name: column[rows] for name, column in seen.metrics.items()}
-    for name, column in seen.params.items():
-        made[name if name not in made else f"params.{name}"] = _column(seen, name, column, rows)
+    first = {"trial": seen.numbers[rows], "state": texts[seen.states[rows]]}
+    last = _last(seen, rows)
+    found = _Found({*first, *last})
+    for name, metric in seen.metrics.items():
+        found.add("metrics", name, metric[rows])
+    for name, param in seen.params.items():
+        found.add("params", name, _column(seen, name, param, rows))
+    return pd.DataFrame({**first, **found.columns, **last})
+
+
+def _last(seen: Seen, rows: Any) -> dict[str, Any]:
+    """The columns that are on the right."""
     places = rows.tolist()
-    made["seconds"] = seen.duration[rows]
-    made["attempts"] = seen.attempts[rows]
-    made["host"] = [seen.hosts[row] for row in places]
-    made["reason"] = [seen.reasons[row] for row in places]
-    return pd.DataFrame(made)
+    return {
+        "seconds": seen.duration[rows],
+        "attempts": seen.attempts[rows],
+        "host": [broken(seen.hosts[row]) for row in places],
+        "reason": [broken(seen.reasons[row]) for row in places],
+    }
+
+
+class _Found:
+    """Columns of names that anybody chose, beside those that every table has."""
+
+    def __init__(self, own: Collection[str]) -> None:
+        self._own = own
+        self.columns: dict[str, Any] = {}
+
+    def add(self, kind: str, name: str, column: Any) -> None:
+        while name in self._own or name in self.columns:
+            name = f"{kind}.{name}"
+        self.columns[name] = column
 
 
 def _column(seen: Seen, name: str, column: Sequence[object], rows: Any) -> Any:
@@ -60,7 +86,7 @@ def _column(seen: Seen, name: str, column: Sequence[object], rows: Any) -> Any:
     if numbers is not None:
         return numbers[rows]
     given = (column[row] for row in rows.tolist())
-    return [None if value is UNSET else value if isinstance(value, str) else str(value) for value in given]
+    return [None if value is UNSET else broken(str(value)) for value in given]
 
 
 def sliders(seen: Seen, goal: Goal) -> dict[str, tuple[float, float]]:
