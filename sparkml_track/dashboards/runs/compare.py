@@ -178,7 +178,7 @@ def _numbers(one: Seen) -> dict[str, str]:
     counts, costs = one.counts, one.costs
     per_trial = costs.used / one.over if one.over else 0.0
     return {
-        "planned": f"{counts.planned:,}",
+        "planned": f"{counts.planned:,}" if one.limited else "",
         "finished": f"{counts.finished:,}",
         "pruned": f"{counts.pruned:,}",
         "failed or killed": f"{counts.failed + counts.killed:,}",

@@ -39,6 +39,7 @@ class SweepRow:
         name: of the sweep.
         note: who runs it, why it did not finish, or why it cannot be read.
         counts: of trials; None if nothing is known.
+        limited: whether it is known how many there will be.
         goal: the first objective; None if that is not known.
         best: the best value of a single objective so far; None if there is none.
         rate: trials per second in the last minute, of one that runs.
@@ -58,6 +59,7 @@ class SweepRow:
     name: str = ""
     note: str = ""
     counts: Counts | None = None
+    limited: bool = True
     goal: Goal | None = None
     best: float | None = None
     rate: float = 0.0
@@ -79,7 +81,7 @@ class SweepRow:
     @property
     def left(self) -> float | None:
         """Seconds until all planned trials have ended at this rate; None where that cannot be said."""
-        if self.counts is None or not self.rate or self.state != "running":
+        if self.counts is None or not self.limited or not self.rate or self.state != "running":
             return None
         return max(0, self.counts.planned - self.over) / self.rate
 
@@ -168,6 +170,7 @@ def _of_seen(entry: SweepEntry, seen: Seen) -> SweepRow:
         name=seen.name,
         note=_note(entry, seen),
         counts=seen.counts if plan is not None else None,
+        limited=seen.limited,
         goal=seen.goals[0] if plan is not None else None,
         best=None if best is None else float(seen.values(seen.goals[0])[best]),
         rate=seen.rate(now) if running else 0.0,

@@ -121,6 +121,11 @@ class Seen:
         return Counts(planned, not_started=planned - asked, **found)
 
     @property
+    def limited(self) -> bool:
+        """Whether it is known how many trials it will have; a sweep may go on until its time is over."""
+        return self.ended is not None or self.limit > 0
+
+    @property
     def over(self) -> int:
         """Trials with an outcome."""
         return len(self.order)

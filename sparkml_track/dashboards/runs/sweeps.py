@@ -61,9 +61,11 @@ def latest_section(page: Page) -> Markup:
 
 
 def progress_bar(row: SweepRow) -> Markup:
-    """How many trials have ended of those that are planned."""
+    """How many trials have ended of those that are planned; their number alone where there is no limit."""
     if row.counts is None:
         return Markup()
+    if not row.limited:
+        return Markup("{} so far").format(f"{row.over:,}")
     one = Markup('<progress class="sk-bar" value="{}" max="{}">{}</progress> {}')
     return one.format(row.over, max(row.counts.planned, 1), row.over, f"{row.over:,} of {row.counts.planned:,}")
 

@@ -12,8 +12,8 @@ from sparkml_track.dashboards.runs import overview as overview_module
 from sparkml_track.dashboards.runs import reading
 from sparkml_track.dashboards.runs.overview import overview
 from sparkml_track.dashboards.runs.reading import Readers, seen
-from sparkml_track.dashboards.runs.sweeps import latest_section, sweeps_section, sweeps_tiles
-from sparkml_track.engine.records.types import Parent
+from sparkml_track.dashboards.runs.sweeps import latest_section, progress_bar, sweeps_section, sweeps_tiles
+from sparkml_track.engine.records.types import Extended, Parent
 from sparkml_track.home import Home
 from sparkml_track.trial import State
 from tests.dashboards.runs.conftest import Write, accepted, add, asked, plan, running, submitted, trial, whole
@@ -63,6 +63,22 @@ def test_what_runs_comes_first_and_is_followed(home: Home, page: Page, write: Wr
         assert row.left is not None
         assert "1 busy, 2 idle" in sweeps_section(page)
     assert [row.state for row in overview(page) if row.sweep == "live"] == ["unfinished"]
+
+
+def test_a_sweep_without_a_limit_has_no_bar_and_no_time_left(home: Home, page: Page) -> None:
+    now = time.time()
+    with running(home, "live") as journal:
+        ended = [each for n in range(4) for each in trial(n, started=now - 3)]
+        add(journal, [plan(max_trials=None, timeout=3600), Parent("run", "1", now - 5), *ended, asked(4), submitted(4)])
+        (row,) = overview(page)
+        assert row.rate > 0
+        assert row.left is None
+        assert "<progress" not in sweeps_section(page)
+        assert "4 so far" in sweeps_section(page)
+        assert "so far" in progress_bar(row)
+        add(journal, [Extended(8)])
+        assert overview(page)[0].left is not None
+        assert "4 of 8" in sweeps_section(page)
 
 
 def test_a_sweep_without_an_end_says_how_to_go_on(page: Page, write: Write) -> None:
