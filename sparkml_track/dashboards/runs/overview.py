@@ -1,6 +1,7 @@
 """All sweeps of a home, at the cost of what was written since the last look.
 
-Of a sweep that has ended, its first and its last record say most, once and for all; one that runs is followed.
+Of a sweep that has ended, its first and its last record say most, once and for all; one that runs is followed. What
+was found of one that does not run is kept as it is shown, since the columns of all of them would be too many.
 """
 
 from __future__ import annotations
@@ -116,7 +117,10 @@ def _row(page: Page, entry: SweepEntry, until: float) -> SweepRow:
     except JournalError as error:
         return SweepRow(entry.sweep, "unreadable", entry.modified, note=str(error))
     if found is not None:
-        return _of_seen(entry, found)
+        row = _of_seen(entry, found)
+        if entry.holder is None:
+            _known(page)[entry.sweep] = (stamp, row)
+        return row
     if short is not None:
         return short
     state = "running" if entry.holder is not None else "unfinished"
@@ -124,11 +128,15 @@ def _row(page: Page, entry: SweepEntry, until: float) -> SweepRow:
 
 
 def _shortly(page: Page, entry: SweepEntry, stamp: Stamp) -> SweepRow | None:
-    """What the ends of a journal say, kept by its stamp; None if it has no end."""
-    known: dict[str, tuple[Stamp, SweepRow | None]] = page.kept.get("ends of journals", (), dict)
+    """What is known of a journal by its stamp, at first what its ends say; None if it has no end."""
+    known = _known(page)
     if entry.sweep not in known or known[entry.sweep][0] != stamp:
         known[entry.sweep] = (stamp, _of_ends(page.home, entry))
     return known[entry.sweep][1]
+
+
+def _known(page: Page) -> dict[str, tuple[Stamp, SweepRow | None]]:
+    return page.kept.get("ends of journals", (), dict)
 
 
 def _of_ends(home: Home, entry: SweepEntry) -> SweepRow | None:

@@ -16,8 +16,8 @@ from sparkml_track.journals import Place, follow
 
 __all__ = ["Reader", "Readers", "readers", "seen"]
 
-# Some 200 bytes each.
-_MOST_ROWS = 1_000_000
+# Some 700 bytes each at ten parameters: up to some 350 megabytes.
+_MOST_ROWS = 500_000
 
 
 class Reader:

@@ -81,6 +81,22 @@ def test_a_sweep_without_a_limit_has_no_bar_and_no_time_left(home: Home, page: P
         assert "4 of 8" in sweeps_section(page)
 
 
+def test_a_sweep_that_ended_is_read_once_however_many_trials_readers_keep(
+    home: Home, page: Page, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sweep in ("one", "two", "three"):
+        write(whole(failed=[1]), sweep)
+    write([plan(), *trial(0)], "open")
+    monkeypatch.setattr(overview_module, "readers", lambda _: kept)
+    kept = Readers(home.root, most=5)
+    before = overview(page)
+    monkeypatch.setattr(reading, "follow", None)
+    assert overview(page) == before
+    monkeypatch.undo()
+    write(trial(1), "open")
+    assert {row.sweep: row.over for row in overview(page)}["open"] == 2
+
+
 def test_a_sweep_without_an_end_says_how_to_go_on(page: Page, write: Write) -> None:
     write([plan(), *trial(0)])
     (row,) = overview(page)
