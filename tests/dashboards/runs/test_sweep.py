@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sparkml_track.dashboards import Page
+from sparkml_track.dashboards.blocks import Markup
 from sparkml_track.dashboards.runs.reading import seen
 from sparkml_track.dashboards.runs.seen import Seen
 from sparkml_track.dashboards.runs.sweep import page as chosen
@@ -246,7 +248,7 @@ def store(path: Path) -> None:
 def test_a_trial_has_params_metrics_its_run_its_model_and_its_log(page: Page, write: Write) -> None:
     store(page.home.database)
     write(whole())
-    said = text(trial_parts(page, seen(page, "sweep"), 1))
+    said = text(trial_parts(page, seen(page, "sweep"), 1, ()))
     for part in ("-0.4", "0.5", "#/experiments/7/runs/r1", "model=fit", "fit 2", "it said &lt;hello&gt;"):
         assert part in said
     assert "sparkml-track reproduce sweep --trial 1" in said
@@ -260,18 +262,18 @@ def test_a_log_that_leads_out_of_its_run_is_not_shown(page: Page, write: Write) 
     log.unlink()
     log.symlink_to(secret)
     write(whole())
-    assert "hidden" not in text(trial_parts(page, seen(page, "sweep"), 1))
+    assert "hidden" not in text(trial_parts(page, seen(page, "sweep"), 1, ()))
 
 
 def test_a_trial_that_is_not_published_has_its_log_in_the_journal(page: Page, write: Write) -> None:
     bad = replace(accepted(0, state=State.FAILED), log="line one", message="ValueError: <x>")
     write([plan(), asked(0), submitted(0), bad, asked(1)])
-    said = text(trial_parts(page, seen(page, "sweep"), 0))
+    said = text(trial_parts(page, seen(page, "sweep"), 0, ()))
     assert "line one" in said
     assert "ValueError: &lt;x&gt;" in said
     assert "exception" in said
-    assert "running" in text(trial_parts(page, seen(page, "sweep"), 1))
-    assert "There is no trial 5" in text(trial_parts(page, seen(page, "sweep"), 5))
+    assert "running" in text(trial_parts(page, seen(page, "sweep"), 1, ()))
+    assert "There is no trial 5" in text(trial_parts(page, seen(page, "sweep"), 5, ()))
 
 
 def test_a_store_that_is_not_there_or_broken_is_no_run_or_a_sentence(tmp_path: Path) -> None:
@@ -356,6 +358,35 @@ def test_figures_are_kept_until_the_sweep_goes_on(home: Home, page: Page, write:
     assert before is not None
     assert chosen.drawn_anew(page, "sweep", before) is before
     assert chosen.drawn_anew(page, "sweep", (before[0], before[1] - 60)) != before
+
+
+def test_what_is_written_during_a_look_is_shown_by_the_next(
+    home: Home, page: Page, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write([plan(), *trial(0), *(each for number in (1, 2, 3) for each in (asked(number), submitted(number)))])
+    choice = chosen.Choice("sweep", "loss", "History")
+    asks = Page("sweep", home, {"sweep": "sweep", "trial": "3"}, kept=page.kept)
+    monkeypatch.setattr(chosen, "_advised", lambda found, _: Markup(found.over))
+
+    def both(number: int, look: Callable[[], object]) -> tuple[object, object]:
+        """Two looks; the trial ends while the first one reads."""
+
+        def overtaken(*args: Page | str) -> Seen:
+            found = seen(*args)  # type: ignore[arg-type]
+            write([replace(accepted(number), log="it said this")])
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(chosen, "seen", overtaken)
+            first = look()
+        return first, look()
+
+    before, after = both(1, lambda: chosen.drawn_view(page, choice))
+    assert before is not after
+    assert both(2, lambda: chosen.more_sections(page, choice)[1]) == ("2", "3")
+    before, after = both(3, lambda: text(chosen.one_trial(asks, "sweep", None)))
+    assert "it said this" not in str(before)
+    assert "it said this" in str(after)
 
 
 def test_the_trial_of_the_address_is_shown_until_one_is_picked(home: Home, write: Write) -> None:

@@ -156,9 +156,10 @@ def drawn_view(page: Page, choice: Choice) -> Sequence[object]:
     """One figure and its sentences, kept until the sweep goes on."""
     if not choice.sweep or not choice.view:
         return (Markup(),)
+    # The stamp first: what is written in between is then shown by the next look, and not taken for known.
+    stamp = page.stamp(Kind.SWEEPS, of=choice.sweep)
     found = seen(page, choice.sweep)
     key = ("view", choice.sweep, choice.view, choice.goal, tuple(sorted(choice.ranges.items())))
-    stamp = page.stamp(Kind.SWEEPS, of=choice.sweep)
     return page.kept.get(key, stamp, lambda: view(found, choice.view, _goal(found, choice.goal), choice.ranges))
 
 
@@ -186,15 +187,16 @@ def one_trial(page: Page, sweep: str | None, picked: Any) -> Sequence[object]:
         numbers = [int(picked["trial"].iloc[0])]
     if not sweep or not numbers:
         return ()
-    return trial_parts(page, seen(page, sweep), numbers[0])
+    stamp = page.stamp(Kind.SWEEPS, of=sweep)
+    return trial_parts(page, seen(page, sweep), numbers[0], stamp)
 
 
 def more_sections(page: Page, choice: Choice) -> Sequence[object]:
     """The best, what to try next, costs and space."""
     if not choice.sweep or not choice.view:
         return ()
-    found, goal = seen(page, choice.sweep), choice.goal
     stamp = page.stamp(Kind.SWEEPS, of=choice.sweep)
+    found, goal = seen(page, choice.sweep), choice.goal
     said = page.kept.get(("advice", choice.sweep, goal), stamp, lambda: _advised(found, goal))
     return (best_section(found), said, costs_section(found), space_section(found))
 

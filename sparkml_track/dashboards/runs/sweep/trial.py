@@ -11,7 +11,7 @@ from sparkml_track.dashboards.blocks import Markup, facts, note, section, state,
 from sparkml_track.dashboards.charts import chart
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.runs.seen import STATES, Seen
-from sparkml_track.dashboards.stamps import Kind
+from sparkml_track.dashboards.stamps import Stamp
 from sparkml_track.engine.results.curves import Curve
 from sparkml_track.journals import follow
 from sparkml_track.readable import clock_time, duration, number, short_text
@@ -24,13 +24,14 @@ _AGAIN = Markup("<code>sparkml-track reproduce {} --trial {}</code>")
 _LONGEST = 64 << 10  # bytes of a log that are shown, its end
 
 
-def trial_parts(page: Page, seen: Seen, trial: int) -> list[object]:
+def trial_parts(page: Page, seen: Seen, trial: int, stamp: Stamp) -> list[object]:
     """What there is of a trial, from above.
 
     Args:
         page: whose home.
         seen: the sweep.
         trial: its number.
+        stamp: of the journal, taken before it was read.
     """
     row = seen.row_of(trial)
     if row is None:
@@ -44,9 +45,7 @@ def trial_parts(page: Page, seen: Seen, trial: int) -> list[object]:
     reported = _reported(seen, trial)
     if reported:
         parts.append(_curve(reported))
-    log = page.kept.get(
-        ("log", seen.sweep, trial), page.stamp(Kind.SWEEPS, of=seen.sweep), lambda: log_of(page, seen, trial)
-    )
+    log = page.kept.get(("log", seen.sweep, trial), stamp, lambda: log_of(page, seen, trial))
     about = "It wrote no log." if not log else ""
     return [*parts, section("Log", Markup("<pre>{}</pre>").format(log) if log else note(about))]
 
@@ -66,10 +65,7 @@ def _facts(page: Page, seen: Seen, row: int) -> Markup:
         ("memory", f"{memory / 2**20:,.0f} MiB" if memory == memory else ""),
         ("run", page.run_link(run.run_id, run.experiment_id, run.run_id) if run is not None else ""),
         ("model", _model(page, seen, row, run)),
-        (
-            "again",
-            Markup("<code>sparkml-track reproduce {} --trial {}</code>").format(seen.sweep, trial) if ended else "",
-        ),
+        ("again", _AGAIN.format(seen.sweep, trial) if ended else ""),
     ]
     return facts(pairs)
 
