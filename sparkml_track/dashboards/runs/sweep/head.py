@@ -128,18 +128,7 @@ def _plan(found: Seen) -> Sequence[Markup]:
     if found.plan is None:
         return ()
     described = found.described
-    names = (
-        "sampler",
-        "pruner",
-        "executor",
-        "max_trials",
-        "timeout",
-        "trial_timeout",
-        "parallelism",
-        "seed",
-        "objective",
-    )
-    rows = [(name, short_text(described[name])) for name in names if described.get(name) not in (None, "")]
+    rows = [(name, short_text(described[name])) for name in _SPEC if described.get(name) not in (None, "")]
     return (facts([("began", clock_time(found.plan.time)), *rows]),)
 
 
