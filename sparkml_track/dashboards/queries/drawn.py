@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.dashboards.blocks import Markup, note
-from sparkml_track.dashboards.charts import chart
+from sparkml_track.dashboards.charts import chart, label
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +66,7 @@ def picture(rows: pa.Table, choice: Choice) -> list[object]:
     shown = rows.slice(0, most)
     xs, ys = _values(shown, choice.x), [None if y is None else float(y) for y in shown[choice.y].to_pylist()]
     traces, left = _traces(choice, xs, ys, shown[choice.colour].to_pylist() if choice.colour else None)
-    layout: dict[str, Any] = {"xaxis": {"title": choice.x}, "yaxis": {"title": choice.y}}
+    layout: dict[str, Any] = {"xaxis": {"title": label(choice.x)}, "yaxis": {"title": label(choice.y)}}
     if choice.kind == "bars":
         layout["barmode"] = "group"
     parts: list[object] = [chart(traces, 380, showlegend=len(traces) > 1, **layout)]

@@ -110,6 +110,14 @@ def test_a_chart_has_a_trace_for_each_colour_as_text() -> None:
     assert list(figure.data[0].x) == ["2013-01-02"]  # type: ignore[attr-defined]
 
 
+def test_no_title_of_an_axis_is_html() -> None:
+    bad = "<a href='https://evil.example'>x</a>"
+    rows = ROWS.rename_columns([bad, "kind", "n<b>", "x", "money"])
+    (figure,) = picture(rows, Choice("bars", bad, "n<b>"))
+    titles = figure.layout.xaxis.title.text, figure.layout.yaxis.title.text  # type: ignore[attr-defined]
+    assert titles == ("&lt;a href=&#x27;https://evil.example&#x27;&gt;x&lt;/a&gt;", "n&lt;b&gt;")
+
+
 def test_a_line_is_in_the_order_of_x() -> None:
     (figure,) = picture(ROWS, Choice("line", "day", "n"))
     assert list(figure.data[0].x) == ["2013-01-01", "2013-01-02"]  # type: ignore[attr-defined]
