@@ -39,7 +39,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Versions:
-    """Versions of what is chosen, the latest first.
+    """The latest versions of what is chosen, the latest first, and the one of the address if that is older.
 
     Attributes:
         names: empty of what has none.
@@ -73,11 +73,11 @@ def versions_of(page: Page, thing: str | None) -> Versions:
     if not thing:
         return Versions([], None)
     kind, _, name = thing.partition(" ")
-    known = [str(each) for each in reversed(_things(page).get((kind.upper(), name), ()))][:_VERSIONS]
-    start = _asked_one(page)
-    if start and (start.kind.lower(), start.name) == (kind, name) and str(start.version) in known:
-        return Versions(known, str(start.version))
-    return Versions(known, known[0] if known else None)
+    known = [str(each) for each in reversed(_things(page).get((kind.upper(), name), ()))]
+    offered, start = known[:_VERSIONS], _asked_one(page)
+    if start and (start.kind.lower(), start.name) == (kind, name) and (asks := str(start.version)) in known:
+        return Versions(offered if asks in offered else [*offered, asks], asks)
+    return Versions(offered, offered[0] if offered else None)
 
 
 def lineage_section(page: Page, thing: str | None, version: str | None, direction: str, depth: int) -> list[Markup]:
