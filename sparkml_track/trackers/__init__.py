@@ -5,7 +5,7 @@ _memory   the twin, in a dictionary
 _mlflow   MLflow: a SQLite file, a server or another database
 _rows     a trial as rows, the same for every member
 _names    what names and values a store takes
-_looked_up runs of one sweep, found in a SQLite file without opening the store
+_looked_up runs, found in a SQLite file without opening the store
 _stored   what is stored, beside what should be
 _content  what a file of a run holds
 _whole    a run read back, for another store
@@ -22,7 +22,7 @@ from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.home import Home
 from sparkml_track.trackers._base import Aggregate, ChildRun, ParentEnd, ParentRun, StoredChild, StoredParent, Tracker
 from sparkml_track.trackers._content import Content, write_content
-from sparkml_track.trackers._looked_up import FoundModel, FoundRun, found_models, found_run
+from sparkml_track.trackers._looked_up import FoundModel, FoundRun, found_experiments, found_models, found_run
 from sparkml_track.trackers._memory import MemoryRun, MemoryTracker
 from sparkml_track.trackers._names import key, problems
 from sparkml_track.trackers._stored import differences
@@ -44,6 +44,7 @@ __all__ = [
     "WholeRun",
     "default_uri",
     "differences",
+    "found_experiments",
     "found_models",
     "found_run",
     "key",

@@ -1,9 +1,9 @@
-"""Runs of one sweep, found in a SQLite file of MLflow without opening the store, which would take seconds."""
+"""Runs, found in a SQLite file of MLflow without opening the store, which would take seconds."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from sparkml_track import schema
 from sparkml_track.errors import TrackingError
 
-__all__ = ["FoundModel", "FoundRun", "found_models", "found_run"]
+__all__ = ["FoundModel", "FoundRun", "found_experiments", "found_models", "found_run"]
 
 _RUN = """
     SELECT runs.run_uuid, experiment_id, artifact_uri FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid
@@ -24,6 +24,9 @@ _VERSIONS = """
     ) ORDER BY name, version
 """
 _PARAMS = "SELECT key, value FROM params WHERE run_uuid = ?"
+_EXPERIMENTS = "SELECT run_uuid, experiment_id FROM runs WHERE run_uuid IN ({})"
+#: Runs of one question: SQLite may take no more than 999 values.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,27 @@ def found_models(database: Path, sweep: str) -> list[FoundModel]:
             FoundModel(str(name), int(version), str(run), dict(db.execute(_PARAMS, (run,)).fetchall()))
             for name, version, run in rows
         ]
+
+
+def found_experiments(database: Path, runs: Iterable[str]) -> dict[str, str]:
+    """The experiment of each of some runs that is there; of none if there is no such file.
+
+    Args:
+        database: a SQLite file of MLflow; it is only read.
+        runs: their ids.
+
+    Raises:
+        TrackingError: the file cannot be read.
+    """
+    wanted, found = list(dict.fromkeys(runs)), dict[str, str]()
+    if not wanted or not database.is_file():
+        return found
+    with _reading(database) as db:
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            rows = db.execute(_EXPERIMENTS.format(",".join("?" * len(part))), part)
+            found |= {str(run): str(experiment) for run, experiment in rows}
+    return found
 
 
 @contextmanager

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 
 from sparkml_track.dashboards.blocks import Markup, address
 from sparkml_track.dashboards.page import Page
+from sparkml_track.errors import TrackingError
 from sparkml_track.governance.edges import Edge, Node
 from sparkml_track.home import Home
 from sparkml_track.readable import short_text
+from sparkml_track.trackers import found_experiments
 
 __all__ = ["COLOURS", "experiments", "lineage_of", "made_by", "place_of"]
 
 COLOURS = {"TABLE": "#0072b2", "MODEL": "#009e73", "SWEEP": "#e69f00", "SOURCE": "#8c8c8c"}
 _KEYS = {"TABLE": "table", "MODEL": "model", "SWEEP": "sweep", "SOURCE": "source"}
 _PAGES = {"TABLE": "sql", "MODEL": "models", "SWEEP": "sweep"}
-#: Of one question to the database.
-_AT_ONCE = 500
 
 
 def place_of(node: Node) -> str:
@@ -47,16 +45,7 @@ def made_by(page: Page, edge: Edge, runs: Mapping[str, str]) -> Markup:
 
 def experiments(home: Home, runs: Iterable[str]) -> dict[str, str]:
     """The experiment of each run that the home's own store has; without one that can be read, none."""
-    wanted, found = list(dict.fromkeys(runs)), dict[str, str]()
-    if not wanted or not home.database.is_file():
-        return found
     try:
-        with closing(sqlite3.connect(f"file:{home.database}?mode=ro", uri=True, timeout=1)) as store:
-            for start in range(0, len(wanted), _AT_ONCE):
-                part = wanted[start : start + _AT_ONCE]
-                marks = ",".join("?" * len(part))
-                rows = store.execute(f"SELECT run_uuid, experiment_id FROM runs WHERE run_uuid IN ({marks})", part)
-                found |= {run: str(experiment) for run, experiment in rows}
-    except sqlite3.Error:  # links are left out
-        return found
-    return found
+        return found_experiments(home.database, runs)
+    except TrackingError:  # links are left out
+        return {}

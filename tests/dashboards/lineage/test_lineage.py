@@ -79,6 +79,16 @@ def test_a_model_shows_what_it_was_made_from_and_led_to(page: Page) -> None:
     assert "raw@0" in shown(asks, "model flights", "7", depth=2)
 
 
+def test_a_version_of_the_address_is_offered_however_old_it_is(page: Page) -> None:
+    made = [Node("TABLE", "main.air.many", number) for number in range(250)]
+    record(page.home.system, [each for one in made for each in between([RAW], [one], Job("QUERY", "q", RUN))])
+    old = versions_of(with_query(page, table="air.many", version="3"), "table main.air.many")
+    assert old.chosen == "3"
+    assert old.names[-2:] == ["50", "3"]
+    late = versions_of(with_query(page, table="air.many", version="249"), "table main.air.many")
+    assert (late.chosen, len(late.names)) == ("249", 200)
+
+
 def test_lists_have_the_fewest_steps(page: Page) -> None:
     keep_chain(page.home)
     text = shown(page, "table main.air.scores", "2", "what it was made from", 5)
@@ -142,8 +152,20 @@ def test_executions_link_to_runs_that_the_store_has(page: Page) -> None:
         store.execute("INSERT INTO runs VALUES (?, 4)", (RUN,))
         store.commit()
     assert f"/#/experiments/4/runs/{RUN}" in shown(page, "table main.air.scores", "2")
+    assert experiments(page.home, [RUN] + [f"r{number}" for number in range(1200)]) == {RUN: "4"}
     page.home.database.write_text("rubbish, and no database at all, though it has some bytes to be read" * 40)
     assert experiments(page.home, [RUN]) == {}
+
+
+@pytest.mark.parametrize("name", ["a#b", "a%20b", "a?b"])
+def test_a_folder_of_any_name_has_links_to_runs(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path / name)
+    home.root.mkdir()
+    with closing(sqlite3.connect(home.database)) as store:
+        store.execute("CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER)")
+        store.execute("INSERT INTO runs VALUES (?, 4)", (RUN,))
+        store.commit()
+    assert experiments(home, [RUN]) == {RUN: "4"}
 
 
 def test_rubbish_among_the_rows_costs_the_section_a_sentence(page: Page) -> None:
