@@ -23,7 +23,7 @@ from sparkml_track.home import Home
 from sparkml_track.journals import SweepEntry, first, last, sweeps
 from sparkml_track.trial import Counts
 
-__all__ = ["SweepRow", "overview"]
+__all__ = ["SweepRow", "overview", "overview_of"]
 
 #: Seconds that one look takes to read what was never read.
 _PATIENCE = 0.8
@@ -98,12 +98,32 @@ def overview(page: Page, most: int | None = None) -> Sequence[SweepRow]:
         JournalError: the folder of journals cannot be read.
     """
     until = time.monotonic() + _PATIENCE
-    entries = page.kept.get(("sweeps",), page.stamp(Kind.SWEEPS), lambda: sweeps(page.home.root))[:most]
-    running = {entry.sweep for entry in entries if entry.holder is not None}
-    if running:  # that a driver died does not change a file
+    entries = _entries(page)[:most]
+    if any(entry.holder is not None for entry in entries):  # that a driver died does not change a file
         entries = sweeps(page.home.root)[:most]
     rows = [_row(page, entry, until) for entry in entries]
     return sorted(rows, key=lambda row: row.state != "running")
+
+
+def overview_of(page: Page, sweep: str) -> SweepRow | None:
+    """One sweep, without a look at the others; None if there is none of this id.
+
+    Raises:
+        JournalError: as ``overview``.
+    """
+    until = time.monotonic() + _PATIENCE
+    found = _named(_entries(page), sweep)
+    if found is not None and found.holder is not None:
+        found = _named(sweeps(page.home.root, lambda each, _: each == sweep), sweep)
+    return None if found is None else _row(page, found, until)
+
+
+def _entries(page: Page) -> Sequence[SweepEntry]:
+    return page.kept.get(("sweeps",), page.stamp(Kind.SWEEPS), lambda: sweeps(page.home.root))
+
+
+def _named(entries: Sequence[SweepEntry], sweep: str) -> SweepEntry | None:
+    return next((entry for entry in entries if entry.sweep == sweep), None)
 
 
 def _row(page: Page, entry: SweepEntry, until: float) -> SweepRow:

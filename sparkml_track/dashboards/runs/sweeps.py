@@ -19,9 +19,8 @@ _HEAD = ("sweep", "state", "progress", "best", "rate", "left", "slots", "failure
 _ABOUT = "Those that run come first, then the last written."
 
 
-def sweeps_tiles(page: Page) -> Markup:
+def sweeps_tiles(rows: Sequence[SweepRow]) -> Markup:
     """How many there are, and what those that run do together."""
-    rows = overview(page)
     by_state = {name: sum(row.state == name for row in rows) for name in ALL_STATES}
     running = [row for row in rows if row.state == "running"]
     numbers: list[tuple[str, object] | tuple[str, object, str]] = [("sweeps", len(rows)), ("running", len(running))]
@@ -34,7 +33,7 @@ def sweeps_tiles(page: Page) -> Markup:
 
 
 def sweeps_section(page: Page, name: str = "", states: Sequence[str] = ()) -> Markup:
-    """The sweeps of the home.
+    """The sweeps of the home: all in numbers, then those that are asked for.
 
     Args:
         page: whose home.
@@ -42,8 +41,10 @@ def sweeps_section(page: Page, name: str = "", states: Sequence[str] = ()) -> Ma
         states: in which they may be; all if empty.
     """
     rows = overview(page)
-    if not rows:
-        return _nothing(page)
+    return sweeps_tiles(rows) + (_listed(page, rows, name, states) if rows else _nothing(page))
+
+
+def _listed(page: Page, rows: Sequence[SweepRow], name: str, states: Sequence[str]) -> Markup:
     part = name.strip().lower()
     found = [row for row in rows if part in f"{row.sweep} {row.name}".lower() and (not states or row.state in states)]
     if not found:

@@ -10,7 +10,8 @@ from sparkml_track import journals
 from sparkml_track.dashboards import Page
 from sparkml_track.dashboards.runs import overview as overview_module
 from sparkml_track.dashboards.runs import reading
-from sparkml_track.dashboards.runs.overview import overview
+from sparkml_track.dashboards.runs import sweeps as sweeps_module
+from sparkml_track.dashboards.runs.overview import overview, overview_of
 from sparkml_track.dashboards.runs.reading import Readers, seen
 from sparkml_track.dashboards.runs.sweeps import latest_section, progress_bar, sweeps_section, sweeps_tiles
 from sparkml_track.engine.records.types import Extended, Parent
@@ -22,7 +23,7 @@ from tests.dashboards.runs.conftest import Write, accepted, add, asked, plan, ru
 def test_an_empty_home_says_how_it_is_filled(page: Page) -> None:
     assert "sparkml-track run CONFIG" in sweeps_section(page)
     assert "sparkml-track run CONFIG" in latest_section(page)
-    assert "sweeps" in sweeps_tiles(page)
+    assert "sweeps" in sweeps_tiles(overview(page))
 
 
 def test_a_finished_sweep_is_known_by_its_ends_without_reading_it(
@@ -118,7 +119,7 @@ def test_a_sweep_that_has_not_begun_and_one_that_is_damaged_cost_their_row_a_sen
     assert states["bare"] == ("unfinished", "Its driver died before anything was planned.")
     assert states["bad"][0] == "unreadable"
     assert "holds no good record" in states["bad"][1]
-    assert "1" in sweeps_tiles(page)
+    assert "unreadable" in sweeps_tiles(overview(page))
 
 
 def test_a_list_is_limited_by_name_and_state(page: Page, write: Write) -> None:
@@ -128,6 +129,38 @@ def test_a_list_is_limited_by_name_and_state(page: Page, write: Write) -> None:
     assert "two" not in sweeps_section(page, "ONE")
     assert ">one<" not in sweeps_section(page, "", ["unfinished"])
     assert "None of 2 sweeps" in sweeps_section(page, "three")
+
+
+def test_a_look_goes_through_the_sweeps_once(page: Page, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def counted(*args: object) -> object:
+        looks.append(args)
+        return overview(*args)  # type: ignore[arg-type]
+
+    write(whole())
+    monkeypatch.setattr(sweeps_module, "overview", counted)
+    said = sweeps_section(page)
+    assert len(looks) == 1
+    assert "sk-tiles" in said
+    assert "10 of 10" in said
+
+
+def test_one_sweep_is_looked_at_without_the_others(
+    home: Home, page: Page, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(whole(failed=[1]), "other")
+    with running(home, "live") as journal:
+        add(journal, [plan(), *trial(0)])
+        monkeypatch.setattr(overview_module, "last", None)
+        row = overview_of(page, "live")
+        assert row is not None
+        assert (row.state, row.over) == ("running", 1)
+    monkeypatch.undo()
+    row = overview_of(page, "live")
+    assert row is not None
+    assert row.state == "unfinished"
+    assert overview_of(page, "none") is None
 
 
 def test_what_is_in_a_journal_is_text(page: Page, write: Write) -> None:
@@ -141,7 +174,7 @@ def test_what_is_in_a_journal_is_text(page: Page, write: Write) -> None:
         ]
     )
     assert "&lt;b&gt;" in sweeps_section(page)
-    assert "<b>1" not in sweeps_section(page)
+    assert "1 <b>" not in sweeps_section(page)
 
 
 def test_what_takes_long_to_read_is_left_for_the_next_looks(

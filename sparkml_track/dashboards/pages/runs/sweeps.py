@@ -32,15 +32,6 @@ def _(mo, page):
 
 
 @app.cell
-def _(page, refresh):
-    from sparkml_track.dashboards.runs.sweeps import sweeps_tiles
-
-    refresh
-    page.shown(lambda: sweeps_tiles(page))
-    return
-
-
-@app.cell
 def _(name, page, refresh, states):
     from sparkml_track.dashboards.runs.sweeps import sweeps_section
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sparkml_track.dashboards.blocks import Markup, empty, facts, link, note, section, state, table, tiles
 from sparkml_track.dashboards.page import Page
-from sparkml_track.dashboards.runs.overview import SweepRow, overview
+from sparkml_track.dashboards.runs.overview import SweepRow, overview, overview_of
 from sparkml_track.dashboards.runs.reading import seen
 from sparkml_track.dashboards.runs.seen import Seen
 from sparkml_track.dashboards.runs.sweeps import progress_bar, reasons_text
@@ -16,25 +16,19 @@ from sparkml_track.readable import clock_time, duration, number, short_text
 from sparkml_track.space import parse
 from sparkml_track.trackers import found_models
 
-__all__ = ["best_section", "costs_section", "head_section", "known_sweeps", "space_section"]
+__all__ = ["best_section", "costs_section", "head_section", "space_section"]
 
 _SPEC = ("sampler", "pruner", "executor", "max_trials", "timeout", "trial_timeout", "parallelism", "seed", "objective")
 
 
-def known_sweeps(page: Page) -> list[str]:
-    """The ids of all sweeps, in the order of the list of sweeps."""
-    return [row.sweep for row in overview(page)]
-
-
 def head_section(page: Page, sweep: str) -> Sequence[Markup]:
     """State, counts and links of a sweep; a sentence where there is none of this id."""
-    rows = {row.sweep: row for row in overview(page)}
-    if sweep not in rows:
-        if not rows:
+    row = overview_of(page, sweep)
+    if row is None:
+        if not overview(page, 1):
             return (empty(f"There is no sweep in {page.home.place} yet.", "sparkml-track run CONFIG"),)
         said = Markup("There is no sweep {} here. See {}.").format(sweep, page.link("all sweeps", "sweeps"))
         return (note(said, "bad"),)
-    row = rows[sweep]
     if row.state == "unreadable":
         return (note(row.note, "bad"),)
     return (_tiles(row), _facts(page, row), *_way_on(row))
