@@ -41,7 +41,7 @@ def sweeps_section(page: Page, name: str = "", states: Sequence[str] = ()) -> Ma
         states: in which they may be; all if empty.
     """
     rows = overview(page)
-    return sweeps_tiles(rows) + (_listed(page, rows, name, states) if rows else _nothing(page))
+    return section("", sweeps_tiles(rows), _listed(page, rows, name, states) if rows else _nothing(page))
 
 
 def _listed(page: Page, rows: Sequence[SweepRow], name: str, states: Sequence[str]) -> Markup:

@@ -389,6 +389,24 @@ def test_what_is_written_during_a_look_is_shown_by_the_next(
     assert "it said this" in str(after)
 
 
+def test_a_picked_trial_stays_picked_when_the_table_is_made_again(page: Page, write: Write) -> None:
+    import marimo as mo
+
+    write(whole())
+    choice, kept = chosen.Choice("sweep", "loss", "History"), dict[str, int]()
+    before = chosen.chosen_frame(page, choice, (), ())
+    assert chosen.picked_again(kept, "sweep", before) == []
+    chosen.keep_picked(kept, "sweep", before[before["trial"] == 4])
+    write([asked(11), submitted(11), accepted(11)])
+    after = chosen.chosen_frame(page, choice, (), ())
+    table = mo.ui.table(after, selection="single", initial_selection=chosen.picked_again(kept, "sweep", after))
+    assert "Trial 4" in text(chosen.one_trial(page, "sweep", table.value))
+    assert chosen.picked_again(kept, "other", after) == []
+    assert chosen.picked_again(kept, "sweep", after[after["trial"] > 4]) == []
+    chosen.keep_picked(kept, "sweep", after.head(0))
+    assert chosen.picked_again(kept, "sweep", after) == []
+
+
 def test_the_trial_of_the_address_is_shown_until_one_is_picked(home: Home, write: Write) -> None:
     write(whole())
     page = Page("sweep", home, {"sweep": "sweep", "trial": "3"})

@@ -27,8 +27,10 @@ def _(mo, page):
     refresh = mo.ui.refresh(options=["2s", "10s", "1m"], default_interval="2s", label="Looked at again every")
     sweep = mo.ui.dropdown(options=offered.sweeps, value=offered.sweep, label="Sweep", searchable=True)
     get_drawn, set_drawn = mo.state(None)
+    # No state of marimo: to pick a trial must not make the table again.
+    picked = {}
     mo.hstack([sweep, refresh], justify="start", wrap=True, gap=2)
-    return get_drawn, refresh, set_drawn, sweep
+    return get_drawn, picked, refresh, set_drawn, sweep
 
 
 @app.cell
@@ -112,8 +114,8 @@ def _(choice, get_drawn, page):
 
 
 @app.cell
-def _(choice, figure, get_drawn, mo, page, states):
-    from sparkml_track.dashboards.runs.sweep.page import chosen_frame
+def _(choice, figure, get_drawn, mo, page, picked, states):
+    from sparkml_track.dashboards.runs.sweep.page import chosen_frame, picked_again
 
     get_drawn()
 
@@ -123,6 +125,7 @@ def _(choice, figure, get_drawn, mo, page, states):
             return None
         looks = {"show_column_summaries": False, "show_data_types": False, "max_columns": 60}
         looks["format_mapping"] = dict.fromkeys(found.select_dtypes("float").columns, "{:.6g}")
+        looks["initial_selection"] = picked_again(picked, choice.sweep, found)
         return mo.ui.table(found, selection="single", page_size=10, freeze_columns_left=["trial"], **looks)
 
     trials = page.shown(_table)
@@ -131,10 +134,11 @@ def _(choice, figure, get_drawn, mo, page, states):
 
 
 @app.cell
-def _(choice, get_drawn, page, trials):
-    from sparkml_track.dashboards.runs.sweep.page import one_trial
+def _(choice, get_drawn, page, picked, trials):
+    from sparkml_track.dashboards.runs.sweep.page import keep_picked, one_trial
 
     get_drawn()
+    keep_picked(picked, choice.sweep, getattr(trials, "value", None))
     page.shown(lambda: one_trial(page, choice.sweep, getattr(trials, "value", None)))
     return
 

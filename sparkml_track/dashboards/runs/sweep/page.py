@@ -32,9 +32,11 @@ __all__ = [
     "chosen_frame",
     "drawn_anew",
     "drawn_view",
+    "keep_picked",
     "more_sections",
     "one_trial",
     "options",
+    "picked_again",
     "ranges_of",
     "said_ranges",
 ]
@@ -183,12 +185,38 @@ def one_trial(page: Page, sweep: str | None, picked: Any) -> Sequence[object]:
     """The trial that was picked in the table, else that of the query."""
     asked = page.query.get("trial", "")
     numbers = [int(asked)] if asked.isdecimal() and sweep == page.query.get("sweep") else []
-    if getattr(picked, "columns", None) is not None and len(picked):
-        numbers = [int(picked["trial"].iloc[0])]
+    numbers = _picked(picked) or numbers
     if not sweep or not numbers:
         return ()
     stamp = page.stamp(Kind.SWEEPS, of=sweep)
     return trial_parts(page, seen(page, sweep), numbers[0], stamp)
+
+
+def keep_picked(kept: dict[str, int], sweep: str | None, picked: Any) -> None:
+    """Remembers the trial of a sweep that is picked in the table; forgets it where none is.
+
+    Args:
+        kept: number by sweep.
+        sweep: None for none.
+        picked: the value of the table.
+    """
+    if not sweep:
+        return
+    kept.pop(sweep, None)
+    kept.update((sweep, number) for number in _picked(picked))
+
+
+def picked_again(kept: Mapping[str, int], sweep: str | None, found: Any) -> list[int]:
+    """The places in a data frame of the trial that was picked before: one or none."""
+    import numpy as np
+
+    number = kept.get(sweep or "")
+    return [] if number is None else np.flatnonzero(found["trial"].to_numpy() == number).tolist()
+
+
+def _picked(picked: Any) -> list[int]:
+    some = getattr(picked, "columns", None) is not None and len(picked) > 0
+    return [int(picked["trial"].iloc[0])] if some else []
 
 
 def more_sections(page: Page, choice: Choice) -> Sequence[object]:
