@@ -18,6 +18,8 @@ __all__ = ["Reader", "Readers", "readers", "seen"]
 
 # Some 700 bytes each at ten parameters: up to some 350 megabytes.
 _MOST_ROWS = 500_000
+# An address may name any number of sweeps that are not there, of which no trials are kept.
+_MOST_READERS = 256
 
 
 class Reader:
@@ -80,7 +82,7 @@ class Reader:
 
 
 class Readers:
-    """The readers of a home; those that were not asked for the longest go where they keep too many trials.
+    """The readers of a home; those that were not asked for the longest go where they are or keep too many.
 
     Args:
         home: the state folder.
@@ -97,9 +99,15 @@ class Readers:
         with self._lock:
             reader = self._found.setdefault(sweep, Reader(self._home, sweep))
             self._found.move_to_end(sweep)
-            while len(self._found) > 1 and sum(one.rows for one in self._found.values()) > self._most:
+            while len(self._found) > 1 and self._too_much():
                 self._found.popitem(last=False)
             return reader
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def _too_much(self) -> bool:
+        return len(self._found) > _MOST_READERS or sum(one.rows for one in self._found.values()) > self._most
 
 
 def readers(page: Page) -> Readers:

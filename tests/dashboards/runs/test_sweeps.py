@@ -15,6 +15,7 @@ from sparkml_track.dashboards.runs.overview import overview, overview_of
 from sparkml_track.dashboards.runs.reading import Readers, seen
 from sparkml_track.dashboards.runs.sweeps import latest_section, progress_bar, sweeps_section, sweeps_tiles
 from sparkml_track.engine.records.types import Extended, Parent
+from sparkml_track.errors import SpecError
 from sparkml_track.home import Home
 from sparkml_track.trial import State
 from tests.dashboards.runs.conftest import Write, accepted, add, asked, plan, running, submitted, trial, whole
@@ -213,3 +214,15 @@ def test_readers_that_keep_too_much_go(home: Home, write: Write) -> None:
     kept = found.of("two")
     assert found.of("two") is kept
     assert found.of("one").rows == 0
+
+
+def test_addresses_of_no_sweep_leave_few_readers(page: Page, write: Write) -> None:
+    write([plan(), *trial(0)])
+    found = reading.readers(page)
+    kept = found.of("sweep")
+    for number in range(2000):
+        found.of(f"none-{number}")
+        assert found.of("sweep") is kept
+    assert len(found) < 500
+    with pytest.raises(SpecError, match="allowed are"):
+        seen(page, "no id")
