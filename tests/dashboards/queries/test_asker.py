@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.queries import asker as asking
 from sparkml_track.dashboards.queries.asker import Asked, Asker, Outcome
@@ -163,3 +165,40 @@ def test_the_history_has_queries_to_be_opened_again(page: Page) -> None:
     assert past_query(page, found.result.id) == (found.asked.text, {"least": "2"})
     with pytest.raises(InvalidInput, match="has no query 'x' of yours"):
         past_query(page, "x")
+
+
+def test_a_long_history_is_not_read_whole_for_its_latest(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = DeltaTables(page.home.tables)
+    system = SystemTables(page.home.system, tables)
+    when = datetime(2013, 7, 4, tzinfo=UTC)
+
+    def keep(numbers: range) -> None:
+        asked_at = [(number, (when + timedelta(seconds=number)).isoformat()) for number in numbers]
+        system.append(
+            "query_history",
+            [{"id": f"q{n}", "started_at": at, "user": "ada", "text": f"SELECT {n}", "ms": 1.0} for n, at in asked_at],
+        )
+
+    keep(range(200))
+    waits = (page.home.system / "query_history.jsonl").read_text()
+    system.flush("query_history")
+    keep(range(200, 210))
+    # As after a flusher that died between its commit and its clearing away.
+    (page.home.system / "query_history-x.claimed").write_text(waits)
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("the whole table was read")
+
+    monkeypatch.setattr(DeltaTables, "to_arrow", refused)
+    shown = past_section(page)
+    assert "The latest 50 of 210" in shown
+    places = [shown.index(f">SELECT {number}<") for number in range(209, 159, -1)]
+    assert places == sorted(places)
+    assert ">SELECT 159<" not in shown
+    assert past_query(page, "q3") == ("SELECT 3", {})
+    assert past_query(page, "q205") == ("SELECT 205", {})
+    monkeypatch.setenv(ACCOUNTS, "true")
+    with pytest.raises(InvalidInput, match="of yours"):
+        past_query(Page("sql", page.home, viewer="eve"), "q3")
+    assert "No query was asked yet" in past_section(Page("sql", page.home, viewer="eve"))
+    assert "The latest 50 of 210" in past_section(Page("sql", page.home, viewer="ada"))
