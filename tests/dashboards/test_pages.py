@@ -5,6 +5,7 @@ Of a home with all that the steps of a project leave, see tests/pipeline/test_li
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +77,15 @@ def grown(records: list[Record]) -> Iterator[Record]:
                 number = body["n"] = base + int(str(body["n"]))
             if number < TRIALS:
                 yield replace(one, body=body)
+
+
+@pytest.mark.parametrize("page", SHIPPED, ids=lambda page: page.name)
+def test_a_look_again_leaves_what_was_chosen(page: PageSpec) -> None:
+    """A cell that takes the refresh runs at each look, and an element that it made would fall back to its first."""
+    cells = [cell for cell in ast.parse(page.file.read_text()).body if isinstance(cell, ast.FunctionDef)]
+    again = [cell for cell in cells if "refresh" in {each.arg for each in cell.args.args}]
+    made = [ast.unparse(each.func) for cell in again for each in ast.walk(cell) if isinstance(each, ast.Call)]
+    assert [name for name in made if name in {"mo.ui.dropdown", "mo.ui.multiselect", "mo.ui.slider"}] == []
 
 
 def test_every_page_of_an_empty_home_says_what_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

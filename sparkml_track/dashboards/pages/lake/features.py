@@ -22,12 +22,6 @@ def _():
 
 
 @app.cell
-def _(mo):
-    refresh = mo.ui.refresh(options=["10s", "1m", "10m"], default_interval="10s", label="Looked at again every")
-    return (refresh,)
-
-
-@app.cell
 def _(known, mo, page):
     # The sections below are drawn again only after a table was written.
     get_written, set_written = mo.state(known.changed(page))
@@ -50,12 +44,13 @@ def _(get_written, listed, page):
 
 
 @app.cell
-def _(known, mo, or_else, page, refresh):
+def _(known, mo, or_else, page):
+    # In one cell with what is chosen: a cell that takes the refresh would make the choice anew at each look.
+    refresh = mo.ui.refresh(options=["10s", "1m", "10m"], default_interval="10s", label="Looked at again every")
     names = or_else(lambda: known.feature_names(page), [])
     table = mo.ui.dropdown(names, page.choice("table", names), label="Table", searchable=len(names) > 10)
-    mo.stop(not names)
-    mo.hstack([table, refresh], justify="start", wrap=True, gap=2)
-    return (table,)
+    mo.hstack([*([table] if names else []), refresh], justify="start", wrap=True, gap=2)
+    return refresh, table
 
 
 @app.cell

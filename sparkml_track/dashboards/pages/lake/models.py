@@ -23,12 +23,6 @@ def _():
 
 
 @app.cell
-def _(mo):
-    refresh = mo.ui.refresh(options=["10s", "1m", "10m"], default_interval="10s", label="Looked at again every")
-    return (refresh,)
-
-
-@app.cell
 def _(known, mo, page):
     # The sections below are drawn again only after the registry was written.
     get_written, set_written = mo.state(known.changed(page))
@@ -51,12 +45,13 @@ def _(get_written, page, versions):
 
 
 @app.cell
-def _(known, mo, or_else, page, refresh):
+def _(known, mo, or_else, page):
+    # In one cell with what is chosen: a cell that takes the refresh would make the choice anew at each look.
+    refresh = mo.ui.refresh(options=["10s", "1m", "10m"], default_interval="10s", label="Looked at again every")
     names = or_else(lambda: [one.name for one in known.models(page)], [])
     model = mo.ui.dropdown(names, page.choice("model", names), label="Model", searchable=len(names) > 10)
-    mo.stop(not names)
-    mo.hstack([model, refresh], justify="start", wrap=True, gap=2)
-    return (model,)
+    mo.hstack([*([model] if names else []), refresh], justify="start", wrap=True, gap=2)
+    return model, refresh
 
 
 @app.cell

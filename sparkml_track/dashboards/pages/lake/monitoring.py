@@ -23,19 +23,15 @@ def _():
 
 
 @app.cell
-def _(mo):
+def _(alarms, chosen, mo, or_else, page):
+    # In one cell with what is chosen: a cell that takes the refresh would make the choice anew at each look.
     refresh = mo.ui.refresh(options=["10s", "1m", "10m"], default_interval="10s", label="Looked at again every")
-    return (refresh,)
-
-
-@app.cell
-def _(alarms, chosen, mo, or_else, page, refresh):
     names = or_else(lambda: chosen.monitors(page), [])
     monitor = mo.ui.dropdown(names, page.choice("monitor", names), label="Monitor")
     mo.hstack([monitor, refresh], justify="start", wrap=True, gap=2) if names else page.shown(
         lambda: alarms.alarms_section(page)
     )
-    return (monitor,)
+    return monitor, refresh
 
 
 @app.cell
