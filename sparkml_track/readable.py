@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-__all__ = ["clock_time", "duration", "number", "short_text"]
+__all__ = ["clock_time", "duration", "number", "short_text", "told_apart"]
 
 
 def duration(seconds: float) -> str:
@@ -30,3 +31,15 @@ def short_text(value: object, most: int = 80) -> str:
     """A value in at most so many characters."""
     text = number(value) if isinstance(value, float) else str(value)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def told_apart(texts: Iterable[str]) -> list[str]:
+    """The texts, those that are alike numbered: figures take two places of one name for one place."""
+    found: dict[str, None] = {}
+    for text in texts:
+        count, name = 1, text
+        while name in found:
+            count += 1
+            name = f"{text} ({count})"
+        found[name] = None
+    return list(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkml_track.readable import clock_time, duration, number, short_text
+from sparkml_track.readable import clock_time, duration, number, short_text, told_apart
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,7 @@ def test_values_are_short() -> None:
     assert short_text(0.1 + 0.2) == "0.3"
     assert short_text("x" * 90) == "x" * 79 + "…"
     assert clock_time(0.0) == "1970-01-01 00:00:00 UTC"
+
+
+def test_texts_that_are_alike_are_numbered() -> None:
+    assert told_apart(["a…", "b", "a…", "a… (2)", "a…"]) == ["a…", "b", "a… (2)", "a… (2) (2)", "a… (3)"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sparkml_track.plots._base import Plotted
 from sparkml_track.plots._figure import fragment, label, layout, sentence
+from sparkml_track.readable import told_apart
 
 __all__ = ["draw_drift", "draw_trend"]
 
@@ -30,8 +31,8 @@ def draw_drift(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
     cells = [[found.get((column, window), (None, "")) for window in windows] for column in columns]
     heat = {
         "type": "heatmap",
-        "x": [label(window) for window in windows],
-        "y": [label(column) for column in columns],
+        "x": told_apart(map(label, windows)),
+        "y": told_apart(map(label, columns)),
         "z": [[psi if verdict in _JUDGED else None for psi, verdict in line] for line in cells],
         "text": [[_cell(psi, verdict) for psi, verdict in line] for line in cells],
         "texttemplate": "%{text}",
@@ -64,7 +65,7 @@ def draw_trend(rows: Sequence[tuple[str, str, float, str]]) -> Plotted:
             "type": "scatter",
             "mode": "lines+markers",
             "name": label(column),
-            "x": [label(window) for window in windows],
+            "x": told_apart(map(label, windows)),
             "y": [found.get((column, window)) for window in windows],
         }
         for column in columns

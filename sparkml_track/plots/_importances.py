@@ -12,6 +12,7 @@ from typing_extensions import override
 from sparkml_track.goal import Goal
 from sparkml_track.plots._base import Plot, Plotted, PlotTrial, PlotTrials
 from sparkml_track.plots._figure import BLUE, fragment, label, layout, sampled, sentence, valued
+from sparkml_track.readable import told_apart
 
 __all__ = ["FEWEST", "Importances", "importances", "load", "shares_of"]
 
@@ -47,7 +48,7 @@ class Importances(Plot):
             "type": "bar",
             "orientation": "h",
             "x": [share for _, share in top],
-            "y": [label(name) for name, _ in top],
+            "y": told_apart(label(name) for name, _ in top),
             "text": [f"{share:.2f}" if share >= 0.005 else "< 0.01" for _, share in top],
             "textposition": "outside",
             "cliponaxis": False,

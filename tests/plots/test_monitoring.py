@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sparkml_track.pages import render, text_of
-from sparkml_track.plots import draw_drift, draw_quality, draw_scores, library
+from sparkml_track.plots import draw_drift, draw_quality, draw_scores, library, plotly_figure
 
 
 def test_the_page_opens_without_a_network_and_escapes_what_it_shows() -> None:
@@ -21,6 +21,12 @@ def test_a_column_missing_in_one_window_leaves_a_hole() -> None:
     drawn = draw_drift([("wind", "11", 0.3, "drift"), ("gust", "12", 0.1, "ok")])
     assert "0.30*" in drawn.html
     assert "0.10" in drawn.html
+
+
+def test_long_columns_that_begin_alike_have_a_line_each() -> None:
+    long = [f"{'mean_delay_of_the_carrier' * 3}_{days}" for days in (7, 28)]
+    figure = plotly_figure(draw_drift([(name, "11", 0.3, "drift") for name in long]))
+    assert len(set(figure.data[0].y)) == 2
 
 
 def test_nothing_to_draw_is_said_in_a_sentence() -> None:

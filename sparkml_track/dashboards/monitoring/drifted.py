@@ -11,6 +11,7 @@ from sparkml_track.dashboards.blocks import Markup, empty, section
 from sparkml_track.dashboards.charts import BAD, chart, label
 from sparkml_track.dashboards.monitoring.chosen import IN_ORDER, MEASURES, OF_SLICE, Choice
 from sparkml_track.dashboards.page import Page
+from sparkml_track.readable import told_apart
 
 __all__ = ["by_run", "by_window", "heat"]
 
@@ -38,7 +39,7 @@ def heat(page: Page, choice: Choice) -> Sequence[object]:
 def by_window(page: Page, choice: Choice) -> Any:
     """One column, window by window."""
     rows = [row for row in _cells(page, choice) if row["column"] == choice.column]
-    x, values = [label(row["window"]) for row in rows], [_finite(row["value"]) for row in rows]
+    x, values = told_apart(label(row["window"]) for row in rows), [_finite(row["value"]) for row in rows]
     alarms = [_star(x, [v if row["verdict"] == "drift" else None for row, v in zip(rows, values, strict=True)])]
     chance = [_finite(row["chance"]) for row in rows] if choice.measure == "psi" else []
     limit = {"name": "by chance, at most", "mode": "lines", "line": {"dash": "dot", "color": "#8c8c8c"}}
@@ -92,13 +93,13 @@ def _heat(rows: Rows, windows: Sequence[str], columns: Sequence[str], measure: s
     signed = measure in _SIGNED
     trace = {
         "type": "heatmap",
-        "x": [label(window) for window in windows],
-        "y": [label(column, 28) for column in columns],
+        "x": told_apart(map(label, windows)),
+        "y": told_apart(label(column, 28) for column in columns),
         "z": values,
         "text": [[_cell(cell) for cell in line] for line in cells],
         "customdata": [[_about(cell) for cell in line] for line in cells],
         "texttemplate": "%{text}",
-        "hovertemplate": "%{y}<br>%{x}: %{z:.4g}<br>%{customdata}<extra></extra>",
+        "hovertemplate": "%{x}: %{z:.4g}<br>%{customdata}<extra></extra>",
         "zmin": -most if signed else 0,
         "zmax": most if signed else _FULL,
         "colorscale": "RdBu" if signed else "YlOrRd",
@@ -108,7 +109,7 @@ def _heat(rows: Rows, windows: Sequence[str], columns: Sequence[str], measure: s
         "ygap": 1,
     }
     rest = trace | {"z": few, "colorscale": [[0, _GREY], [1, _GREY]], "showscale": False, "colorbar": None}
-    rest["hovertemplate"] = "%{y}<br>%{x}: %{text}<br>%{customdata}<extra></extra>"
+    rest["hovertemplate"] = "%{x}: %{text}<br>%{customdata}<extra></extra>"
     axes = {"xaxis": {"type": "category", "side": "top"}, "yaxis": {"type": "category", "tickmode": "linear"}}
     return chart([trace, rest], 110 + 22 * len(columns), margin={"l": 50, "r": 12, "t": 60, "b": 12}, **axes)
 
@@ -121,7 +122,8 @@ def _cell(row: dict[str, Any] | None) -> str:
 
 
 def _about(row: dict[str, Any] | None) -> str:
-    return f"{row['rows']:,} rows, {label(row['verdict'])}" if row else ""
+    """With the whole name: a place on the axis has room for its beginning alone."""
+    return f"{label(row['column'], 200)}<br>{row['rows']:,} rows, {label(row['verdict'])}" if row else ""
 
 
 def _line(name: str, x: Sequence[object], y: Sequence[object]) -> dict[str, object]:

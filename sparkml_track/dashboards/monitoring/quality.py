@@ -12,6 +12,7 @@ from sparkml_track.dashboards.blocks import Markup, empty, section, table
 from sparkml_track.dashboards.charts import COLOURS, chart, label
 from sparkml_track.dashboards.monitoring.chosen import IN_ORDER, OF_SLICE, Choice
 from sparkml_track.dashboards.page import Page
+from sparkml_track.readable import told_apart
 
 __all__ = ["MEASURES", "fairness", "figures", "measured", "quality"]
 
@@ -59,14 +60,15 @@ def quality(page: Page, choice: Choice, measure: str) -> Any:
     if measure not in MEASURES or not rows:
         why = "No label is known yet, or none was given: quality needs `label:` in the config."
         return section("Quality", empty(why, "sparkml-track monitor --config CONFIG"))
-    windows = [label(window) for window in dict.fromkeys(row["window"] for row in rows)]
+    windows = list(dict.fromkeys(row["window"] for row in rows))
+    names = dict(zip(windows, told_apart(map(label, windows)), strict=True))
     lines = []
     for name, colour, dash, symbol in _LOOKS:
-        own = {label(row["window"]): row[measure] for row in rows if _how(row) == name and _known(row[measure])}
+        own = {names[row["window"]]: row[measure] for row in rows if _how(row) == name and _known(row[measure])}
         look = {"line": {"color": colour, "dash": dash}, "marker": {"symbol": symbol, "size": 9}}
         points = {"name": name, "x": list(own), "y": list(own.values())}
         lines += [{"type": "scatter", "mode": "lines+markers"} | points | look] if own else []
-    axes = {"type": "category", "categoryorder": "array", "categoryarray": windows}
+    axes = {"type": "category", "categoryorder": "array", "categoryarray": list(names.values())}
     return chart(lines, yaxis={"title": MEASURES[measure]}, xaxis=axes)
 
 

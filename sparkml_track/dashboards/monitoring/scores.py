@@ -9,6 +9,7 @@ from sparkml_track.dashboards.asked import Rows, ask, there
 from sparkml_track.dashboards.charts import COLOURS, chart, label
 from sparkml_track.dashboards.monitoring.chosen import IN_ORDER, Choice
 from sparkml_track.dashboards.page import Page
+from sparkml_track.readable import told_apart
 
 __all__ = ["calibrated", "spread"]
 
@@ -59,4 +60,5 @@ def _windows(page: Page, choice: Choice) -> dict[str, Rows]:
     found = ask(page, text, {"until": choice.params["until"]}, calibration=choice.table("calibration"))
     names = list(dict.fromkeys(row["window"] for row in found))
     kept = [name for name in names if name == "baseline"] + [name for name in names if name != "baseline"][-_WINDOWS:]
-    return {label(name): [row for row in found if row["window"] == name] for name in kept}
+    shown = zip(kept, told_apart(map(label, kept)), strict=True)
+    return {name: [row for row in found if row["window"] == window] for window, name in shown}

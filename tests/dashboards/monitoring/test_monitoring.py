@@ -103,6 +103,15 @@ def test_a_cell_of_the_heat_map_is_what_the_last_run_said(page: Page) -> None:
     assert [list(line) for line in trace.text][-1] == ["0.30*", "0.60*"]
 
 
+def test_long_columns_that_begin_alike_have_a_line_each(tmp_path: Path) -> None:
+    page = Page("monitoring", Home(tmp_path))
+    long = [f"mean_delay_of_the_carrier_over_the_last_{days}_days" for days in (7, 28)]
+    append(lake(page), "long", Stamp("run", FIRST), {"drift": [replace(CALM, column=name) for name in long]})
+    trace = drifted.heat(page, chosen.Choice("long"))[1].data[0]
+    assert len(set(trace.y)) == 2
+    assert [line[0].partition("<br>")[0] for line in trace.customdata] == long
+
+
 def test_a_heat_map_is_of_one_slice_and_of_one_moment(page: Page) -> None:
     _, sliced = drifted.heat(page, replace(CHOICE, slice=("carrier", "UA")))
     assert list(sliced.data[0].y) == ["seats"]
