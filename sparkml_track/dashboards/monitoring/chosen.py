@@ -47,6 +47,8 @@ IN_ORDER = 'try_cast("window" AS DOUBLE) NULLS LAST, "window"'
 #: The rows of the last run.
 LAST_RUN = "monitored_at = (SELECT max(monitored_at) FROM {0} WHERE monitored_at <= $until)"
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
+#: Each may be there before the next is written.
+_DRAWN = ("drift", "profile", "verdict", "quality", "calibration", "fairness")
 _ALL, _NOW = "all rows", "the last run"
 
 
@@ -133,4 +135,4 @@ def moments(page: Page, monitor: str) -> dict[str, datetime | None]:
 
 def changed(page: Page, monitor: str | None) -> Stamp:
     """When a monitor last ran."""
-    return written(page, *(f"{monitor}_{what}" for what in ("drift", "verdict", "quality") if monitor))
+    return written(page, *(f"{monitor}_{what}" for what in _DRAWN if monitor))

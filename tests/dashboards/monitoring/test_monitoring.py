@@ -241,6 +241,15 @@ def test_an_answer_is_made_again_only_after_the_table_was_written(tmp_path: Path
     assert ask(page, count, drift="one_drift") == [{"n": 2}]
 
 
+@pytest.mark.parametrize("what", ["drift", "verdict", "quality", "calibration", "fairness"])
+def test_each_table_that_is_drawn_is_looked_at_for_changes(tmp_path: Path, what: str) -> None:
+    page = Page("monitoring", Home(tmp_path))
+    append(lake(page), "air", Stamp("run", FIRST), found(1))
+    before = chosen.changed(page, "air")
+    append(lake(page), "air", Stamp("again", FIRST), {what: found(2)[what]})
+    assert chosen.changed(page, "air") != before
+
+
 def test_a_viewer_who_was_granted_nothing_sees_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path)
     append(lake(Page("monitoring", home)), "own", Stamp("run", FIRST), {"drift": [CALM], "profile": [SEATS]})
