@@ -73,9 +73,11 @@ def moment(milliseconds: float) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def changed(page: Page, prefix: str | None) -> Stamp:
-    """When something was last served."""
-    return written(page, *(f"{prefix}_{what}" for what in ("payload", "rows", "shadow") if prefix))
+def changed(page: Page, prefix: str | None, labels: str | None = None) -> Stamp:
+    """When something was last served, or labels of it came."""
+    return written(
+        page, *(f"{prefix}_{what}" for what in ("payload", "rows", "shadow") if prefix), *filter(None, [labels])
+    )
 
 
 def _is_payload(page: Page, name: str) -> bool:

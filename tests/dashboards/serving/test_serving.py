@@ -229,6 +229,16 @@ def test_names_of_columns_are_quoted(tmp_path: Path) -> None:
     assert len(canary.looks(page, replace(WHO, labels="lab", on=(odd,)))) == 15
 
 
+def test_labels_that_come_are_a_change(tmp_path: Path) -> None:
+    page = Page("serving", Home(tmp_path))
+    lake(page).write("air_payload", payload(40))
+    lake(page).write("lab", labels(40))
+    before = found.changed(page, "air"), found.changed(page, "air", "lab")
+    lake(page).write("lab", labels(41), mode="overwrite")
+    assert found.changed(page, "air") == before[0]
+    assert found.changed(page, "air", "lab") != before[1]
+
+
 @contextmanager
 def server(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):

@@ -104,8 +104,24 @@ def _(labels, mo, page, prefix, rivals):
 
 
 @app.cell
-def _(canary, get_written, label, labels, loss, mo, on, page, pair, prefix, rivals):
-    get_written()
+def _(found, labels, mo, page, prefix):
+    # A canary waits for labels, which come after what was served.
+    mo.stop(not labels.value)
+    get_judged, set_judged = mo.state(found.changed(page, prefix.value, labels.value))
+    return get_judged, set_judged
+
+
+@app.cell
+def _(found, get_judged, labels, page, prefix, refresh, set_judged):
+    refresh
+    if found.changed(page, prefix.value, labels.value) != get_judged():
+        set_judged(found.changed(page, prefix.value, labels.value))
+    return
+
+
+@app.cell
+def _(canary, get_judged, label, labels, loss, mo, on, page, pair, prefix, rivals):
+    get_judged()
     mo.stop(not (pair.value and on.value and label.value))
     who = rivals.Rivals(prefix.value, *pair.value, labels.value, tuple(on.value), label.value, loss.value)
     page.shown(lambda: [canary.stands(page, who), canary.sequence(page, who)])
