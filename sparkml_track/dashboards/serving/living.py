@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, build_opener
@@ -23,6 +26,8 @@ _KEPT = 5  # seconds for which an answer holds
 _MOST = 1_000_000  # bytes of an answer
 _SHOWN = 10
 _SERIES = re.compile(r"sparkml_serving_(\w+)(?:\{(.*)\})? (\S+)")
+_BOUND = re.compile(r'(?:^|,)le="([^"]*)"')
+_WRONG = (OSError, ValueError, HTTPException)  # what asking raises: whatever listens there may answer anything
 
 
 class _Nowhere(HTTPRedirectHandler):
@@ -33,11 +38,11 @@ class _Nowhere(HTTPRedirectHandler):
 
 
 def known(page: Page) -> Sequence[Deployment]:
-    """The endpoint that each project put to work last."""
+    """The endpoint that each project put to work last, of the first projects."""
     from sparkml_track.pipeline.deployment.kept import deployments
 
-    projects = sorted(path.name for path in page.home.deployments.glob("*") if path.is_dir())[:_SHOWN]
-    made = ([each for each in deployments(page.home, project) if each.to == "endpoint"] for project in projects)
+    asked = _projects(page)[:_SHOWN]
+    made = ([each for each in deployments(page.home, project) if each.to == "endpoint"] for project in asked)
     return [last for found in made for last in found[-1:]]
 
 
@@ -48,36 +53,48 @@ def living(page: Page) -> Markup:
         why = "No endpoint was put to work by `deploy`, so none can be asked how it is."
         return section("Endpoints", empty(why, "sparkml-track deploy CONFIG"))
     head = ("project", "address", "now", "requests", "sent away", "in hand", "median", "95 %", "not recorded", "since")
-    return section("Endpoints", table(head, [_line(page, one) for one in found]), about="What each says of itself.")
+    with ThreadPoolExecutor(len(found)) as pool:  # one that is silent keeps none of the others waiting
+        answers = list(pool.map(lambda one: _answer(page, str(one.where)), found))
+    rows = [_line(one, *answer) for one, answer in zip(found, answers, strict=True)]
+    more = len(_projects(page)) - _SHOWN
+    said = f" {more} more projects are not asked." if more > 0 else ""
+    return section("Endpoints", table(head, rows), about=f"What each says of itself.{said}")
 
 
 def parsed(text: str) -> dict[tuple[str, str], float]:
     """Counts by name and labels, of the text that Prometheus reads; other lines are left out."""
     found: dict[tuple[str, str], float] = {}
     for match in filter(None, map(_SERIES.fullmatch, text.splitlines())):
-        try:
-            found[match[1], match[2] or ""] = float(match[3])
-        except ValueError:
-            continue
+        if (value := _number(match[3])) is not None and math.isfinite(value):
+            found[match[1], match[2] or ""] = value
     return found
 
 
 def quantile(counts: Mapping[tuple[str, str], float], share: float) -> float | None:
     """Seconds, between the bounds of a bucket as if times lay evenly there; None without requests."""
-    buckets = [(labels, count) for (name, labels), count in counts.items() if name == "request_seconds_bucket"]
-    bounds = sorted((float(labels.removeprefix('le="').rstrip('"').replace("+Inf", "inf")), n) for labels, n in buckets)
-    total = bounds[-1][1] if bounds else 0
+    buckets: dict[float, float] = {}
+    for (name, labels), count in counts.items():
+        bound = _bound(labels) if name == "request_seconds_bucket" else None
+        if bound is not None:
+            buckets[bound] = buckets.get(bound, 0.0) + count
+    total = buckets[max(buckets)] if buckets else 0.0
     low, before = 0.0, 0.0
-    for bound, count in bounds:
-        if total and count >= share * total:
+    for bound, count in sorted(buckets.items()):
+        if total > 0 and count >= share * total:
             return low if bound == float("inf") else low + (bound - low) * (share * total - before) / (count - before)
         low, before = bound, count
     return None
 
 
-def _line(page: Page, one: Deployment) -> Sequence[object]:
-    key, where = ("endpoint", one.where), str(one.where)
-    said, counts = remembered(page, key, (int(time.time()) // _KEPT,), lambda: _asked(where))
+def _projects(page: Page) -> list[str]:
+    return sorted(path.name for path in page.home.deployments.glob("*") if path.is_dir())
+
+
+def _answer(page: Page, where: str) -> tuple[str, dict[tuple[str, str], float]]:
+    return remembered(page, ("endpoint", where), (int(time.time()) // _KEPT,), lambda: _asked(where))
+
+
+def _line(one: Deployment, said: str, counts: Mapping[tuple[str, str], float]) -> Sequence[object]:
     middle, late = (quantile(counts, share) for share in (0.5, 0.95))
     figures = [
         _sum(counts, "requests_total"),
@@ -96,17 +113,31 @@ def _sum(counts: Mapping[tuple[str, str], float], name: str) -> str:
     return f"{sum(found):,.0f}" if found else ""
 
 
+def _bound(labels: str) -> float | None:
+    """Up to which time a bucket counts; there may be other labels."""
+    found = _BOUND.search(labels)
+    value = _number(found[1]) if found else None
+    return None if value is None or math.isnan(value) else value
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def _asked(where: str) -> tuple[str, dict[tuple[str, str], float]]:
     """Whether it answers, in a word or a sentence, and its counts if it gives them to everybody."""
     try:
         _get(f"{where}/health")
-    except (OSError, ValueError) as error:
+    except _WRONG as error:
         return (f"does not answer: {getattr(error, 'reason', error)}", {})
     try:
         return "alive", parsed(_get(f"{where}/metrics"))
     except HTTPError as error:
         return f"alive; its counts need its token ({error.code})", {}
-    except (OSError, ValueError):
+    except _WRONG:
         return "alive; it gives no counts", {}
 
 

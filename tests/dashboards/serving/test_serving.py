@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import numpy as np
 import pyarrow as pa
@@ -307,6 +308,62 @@ def test_an_endpoint_that_is_gone_costs_its_own_line(tmp_path: Path) -> None:
     assert "not an address of HTTP" in shown
 
 
+@contextmanager
+def silent_about_http() -> Iterator[str]:
+    """A port behind which something else answers."""
+    with socket.create_server(("127.0.0.1", 0)) as made:
+
+        def answer() -> None:
+            with suppress(OSError):  # closed
+                while True:
+                    one, _ = made.accept()
+                    with one:
+                        one.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+                        one.recv(1000)
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{made.getsockname()[1]}"
+        finally:
+            made.shutdown(socket.SHUT_RDWR)  # ends the wait for another
+            thread.join(30)
+
+
+def test_a_port_of_something_else_costs_its_own_line(tmp_path: Path) -> None:
+    page = Page("serving", Home(tmp_path))
+    with silent_about_http() as where, server({"/health": (200, "{}"), "/metrics": (200, counts())}) as good:
+        deployed(page, where)
+        deployed(page, good, "good")
+        shown = living.living(page)
+    assert "does not answer: SSH-2.0-OpenSSH" in shown
+    assert "<td>9</td>" in shown
+
+
+def test_endpoints_are_asked_at_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(living, "_SECONDS", 20.0)
+    page, together = Page("serving", Home(tmp_path)), Barrier(3)
+    for project in "abc":
+        deployed(page, f"http://{project}", project)
+
+    def get(url: str) -> str:
+        if url.endswith("/health"):
+            together.wait(10)
+        return ""
+
+    monkeypatch.setattr(living, "_get", get)
+    assert living.living(page).count("alive") == 2 * 3  # the class and the word
+
+
+def test_projects_that_are_not_asked_are_named_by_their_number(tmp_path: Path) -> None:
+    page = Page("serving", Home(tmp_path))
+    for number in range(12):
+        deployed(page, "file:///etc", f"p{number:02}")
+    shown = living.living(page)
+    assert shown.count("does not answer") == 10
+    assert "2 more projects" in shown
+
+
 def test_an_endpoint_sends_nobody_elsewhere(tmp_path: Path) -> None:
     page = Page("serving", Home(tmp_path))
     with server({"/secret": (200, "{}")}) as inner, server({"/health": (302, f"{inner}/secret")}) as where:
@@ -318,4 +375,10 @@ def test_quantiles_come_from_buckets() -> None:
     found = living.parsed(counts())
     assert living.quantile(found, 0.5) == pytest.approx(0.00375)
     assert living.quantile({}, 0.5) is None
+    by_model = 'sparkml_serving_request_seconds_bucket{{model="{}",le="{}"}} {}'
+    lines = [by_model.format(*one) for one in (("a", 0.1, 1), ("b", 0.1, 1), ("a", "+Inf", 1), ("b", "x", 1))]
+    assert living.quantile(living.parsed("\n".join(lines)), 1.0) == pytest.approx(0.05)
+    below = {("request_seconds_bucket", 'le="0.1"'): 0.0, ("request_seconds_bucket", 'le="+Inf"'): -1.0}
+    assert living.quantile(below, 0.5) is None
+    assert living.parsed("sparkml_serving_in_hand NaN") == {}
     assert found["requests_total", 'alias="champion",status="200"'] == 7
