@@ -45,7 +45,7 @@ class Kept:
                 if key in self._found and self._found[key][0] == stamp:
                     self._found.move_to_end(key)
                     return cast("_T", self._found[key][1])
-            made = make()
+            made = self._made(key, make)
             with self._lock:
                 self._found[key] = (stamp, made)
                 self._found.move_to_end(key)
@@ -53,3 +53,12 @@ class Kept:
                     gone, _ = self._found.popitem(last=False)
                     self._making.pop(gone, None)
             return made
+
+    def _made(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        try:
+            return make()
+        except BaseException:
+            with self._lock:
+                if key not in self._found:  # of which nobody would let go
+                    self._making.pop(key, None)
+            raise

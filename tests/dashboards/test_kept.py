@@ -46,6 +46,16 @@ def test_what_could_not_be_made_is_tried_again() -> None:
     assert kept.get("a", (), lambda: 1) == 1
 
 
+def test_what_could_not_be_made_leaves_nothing_behind() -> None:
+    kept = Kept(most=2)
+    for key in range(10):
+        with pytest.raises(OSError, match="away"):
+            kept.get(key, (), lambda: (_ for _ in ()).throw(OSError("away")))
+    for key in range(10):
+        kept.get(key, (), lambda: 1)
+    assert len(kept._making) == len(kept._found) == 2
+
+
 def test_two_that_ask_at_once_wait_for_one_of_them() -> None:
     kept, made, going = Kept(), [], threading.Barrier(2)
 
