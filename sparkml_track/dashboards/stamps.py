@@ -16,6 +16,7 @@ __all__ = ["Kind", "Stamp", "stamp"]
 Stamp = tuple[int, ...]
 #: Seconds for which an object store is taken to be unchanged: to ask it costs a request for each folder.
 _AWAY = 15
+_LONGEST = 255  # bytes of the name of a file
 
 
 class Kind(StrEnum):
@@ -34,10 +35,22 @@ def stamp(home: Home, *kinds: Kind, of: str = "") -> Stamp:
     Args:
         home: whose state.
         kinds: of what.
-        of: of one sweep or table alone, by its folder's name; of one system table by its own.
+        of: of one sweep or table alone, by its folder's name; of one system table by its own. What is no such name
+            never changes.
     """
+    if of and not _is_name(of):  # an address may say anything
+        return ()
     found = [number for kind in kinds for number in _newest(home, kind, of)]
     return tuple(found)
+
+
+def _is_name(of: str) -> bool:
+    """Whether it names a folder beside others, and none elsewhere."""
+    try:
+        size = len(os.fsencode(of))
+    except UnicodeError:
+        return False
+    return of not in (".", "..") and not set(of) & set("/\\\0") and size <= _LONGEST
 
 
 def _newest(home: Home, kind: Kind, of: str) -> Iterator[int]:

@@ -24,6 +24,10 @@ WRITES: dict[Kind, Callable[[Path], Path]] = {
 }
 
 
+#: Kinds of which there are several things with a name.
+OF = (Kind.SWEEPS, Kind.TABLES, Kind.SYSTEM)
+
+
 @pytest.mark.parametrize("kind", WRITES)
 def test_a_write_changes_the_stamp_of_its_kind_alone(kind: Kind, tmp_path: Path) -> None:
     home = Home(tmp_path)
@@ -54,6 +58,13 @@ def test_one_sweep_is_not_disturbed_by_another(tmp_path: Path) -> None:
     assert stamp(home, Kind.SWEEPS, of="a") == before
     written(tmp_path / "journal" / "a" / "1.seg")
     assert stamp(home, Kind.SWEEPS, of="a") != before
+
+
+@pytest.mark.parametrize("of", ["/usr/lib", "../..", "a/../../b", "..", ".", "a\0b", "\ud800", "x" * 5000])
+def test_what_an_address_names_leads_out_of_no_home(of: str, tmp_path: Path) -> None:
+    for folder in ("home/journal", "home/tables", "journal"):
+        written(tmp_path / folder / "1.seg")
+    assert [stamp(Home(tmp_path / "home"), kind, of=of) for kind in OF] == [(), (), ()]
 
 
 def test_an_object_store_is_taken_to_be_unchanged_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
