@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkml_track.dashboards.kept import Kept
 from sparkml_track.dashboards.page import Page
+from sparkml_track.dashboards.shipped import ACCOUNTS
 from sparkml_track.dashboards.stamps import Kind, Stamp
-from sparkml_track.errors import SparkmlError
+from sparkml_track.errors import AccessDenied, SparkmlError
 from sparkml_track.governance import grants
 from sparkml_track.governance.grants import Principal
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from sparkml_track.sql import Engine
     from sparkml_track.tables import Tables
 
-__all__ = ["Rows", "arrow", "ask", "lake", "or_else", "remembered", "there", "written"]
+__all__ = ["Rows", "arrow", "ask", "lake", "or_else", "principal", "remembered", "there", "written"]
 
 _T = TypeVar("_T")
 Rows = list[dict[str, Any]]
@@ -58,6 +60,24 @@ def or_else(make: Callable[[], _T], otherwise: _T) -> _T:
         return otherwise
 
 
+def principal(page: Page) -> Principal | None:
+    """Who asks: the account that looks at the page, None for this process where there are no accounts.
+
+    An account of the server has no groups and is never the machine's administrator.
+
+    Raises:
+        AccessDenied: there are accounts, and this page does not know whose it is.
+    """
+    if not os.environ.get(ACCOUNTS):
+        return None
+    if page.viewer:
+        return Principal(page.viewer)
+    raise AccessDenied(
+        "this server has accounts, and the page does not know which of them is looking, so it asks nothing in its own "
+        "name; log in, or ask by: sparkml-track sql"
+    )
+
+
 def arrow(page: Page, text: str, params: Mapping[str, object] | None = None, /, **tables: str) -> pa.Table:
     """As ``ask``, for many rows: an Arrow table."""
     return _kept(page, "arrow", text, params, tables, lambda answer: answer)
@@ -73,7 +93,7 @@ def ask(page: Page, text: str, params: Mapping[str, object] | None = None, /, **
         tables: keyword to the name of a table that is there.
 
     Raises:
-        AccessDenied: the viewer may not read one of them.
+        AccessDenied: the viewer may not read one of them, or is not known where there are accounts.
         QueryError: it took too long.
         SetupError: DuckDB is not installed.
         TableError: a table cannot be read.
@@ -100,9 +120,10 @@ def _kept(  # a query, and what is made of its answer
 
 def _check(page: Page, name: str) -> None:
     """Asks the grants for the viewer; the tables themselves ask for this process, which is the server's."""
-    if page.viewer:
+    who = Principal(page.viewer) if page.viewer else principal(page)
+    if who is not None:
         owner: Any = getattr(lake(page), "owner", lambda _: None)
-        grants.check(page.home, "SELECT", name, lambda: owner(name), Principal(page.viewer))
+        grants.check(page.home, "SELECT", name, lambda: owner(name), who)
 
 
 def _answered(page: Page, text: str, params: Mapping[str, object], tables: Mapping[str, str]) -> pa.Table:

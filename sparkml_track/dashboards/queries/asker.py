@@ -6,7 +6,6 @@ Who asks is the account that looks at the page; without accounts it is this proc
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -14,10 +13,9 @@ from dataclasses import dataclass
 
 from sparkml_track.catalog.queries.ask import Catalog, Result
 from sparkml_track.catalog.queries.saved import parse_saved
+from sparkml_track.dashboards.asked import principal
 from sparkml_track.dashboards.page import Page
-from sparkml_track.dashboards.shipped import ACCOUNTS
-from sparkml_track.errors import AccessDenied, SparkmlError
-from sparkml_track.governance.grants import Principal
+from sparkml_track.errors import SparkmlError
 from sparkml_track.sql import open_engine
 
 __all__ = ["LIMITS", "TIMEOUTS", "Asked", "Asker", "Outcome", "principal"]
@@ -152,24 +150,6 @@ class Asker:
                 self._stopped = "nobody waited for the query any more, so it was ended"
             if self._stopped and self._catalog is not None:
                 self._catalog.engine.interrupt()
-
-
-def principal(page: Page) -> Principal | None:
-    """Who asks: the account that looks at the page, None for this process where there are no accounts.
-
-    An account of the server has no groups and is never the machine's administrator.
-
-    Raises:
-        AccessDenied: there are accounts, and this page does not know whose it is.
-    """
-    if not os.environ.get(ACCOUNTS):
-        return None
-    if page.viewer:
-        return Principal(page.viewer)
-    raise AccessDenied(
-        "this server has accounts, and the page does not know which of them is looking, so it asks nothing in its own "
-        "name; log in, or ask by: sparkml-track sql"
-    )
 
 
 def _catalog(page: Page) -> Catalog:

@@ -11,6 +11,7 @@ import pytest
 from sparkml_track.dashboards.asked import ask, lake, or_else
 from sparkml_track.dashboards.monitoring import alarms, chosen, columns, drifted, quality, scores
 from sparkml_track.dashboards.page import Page
+from sparkml_track.dashboards.shipped import ACCOUNTS
 from sparkml_track.errors import AccessDenied, InvalidInput, QueryError
 from sparkml_track.governance.grants import Grant, Grants, keep
 from sparkml_track.home import Home
@@ -259,6 +260,12 @@ def test_a_viewer_who_was_granted_nothing_sees_nothing(tmp_path: Path) -> None:
     with pytest.raises(AccessDenied, match="bob may not read"):
         chosen.columns(bob, "own")
     assert or_else(lambda: chosen.columns(bob, "own"), []) == []
+
+
+def test_a_page_that_does_not_know_its_viewer_asks_nothing(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ACCOUNTS, "1")
+    with pytest.raises(AccessDenied, match="does not know which of them is looking"):
+        chosen.columns(page, "air_monitor")
 
 
 def test_what_is_kept_of_one_viewer_is_not_shown_to_another(home: Home, page: Page) -> None:
