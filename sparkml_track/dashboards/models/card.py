@@ -14,9 +14,6 @@ from sparkml_track.dashboards.page import Page
 if TYPE_CHECKING:
     from sparkml_track.registries import Registry
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["card", "html_of"]
 
 _CODE = re.compile(r"`([^`]*)`")
