@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from sparkml_track.adapters.mlflow.links import PAGES
 
-__all__ = ["STYLE", "Markup", "address", "empty", "facts", "link", "note", "section", "state", "table", "tiles"]
+__all__ = ["STYLE", "Markup", "address", "empty", "facts", "link", "more", "note", "section", "state", "table", "tiles"]
 
 STYLE = Markup("<style>{}</style>").format(Markup((Path(__file__).parent / "style.css").read_text()))  # noqa: S704  # ours
 
@@ -74,6 +74,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], texts: Sequence
 def state(name: str) -> Markup:
     """The word for a state, in its colour."""
     return Markup('<span class="sk-state {}">{}</span>').format(name, name)
+
+
+def more(there: int, shown: int, what: str) -> str:
+    """The sentence that ends what is said of a table which does not show all; nothing where it does."""
+    return f" {there - shown:,} more {what} are not shown." if there > shown else ""
 
 
 def note(text: object, kind: str = "") -> Markup:

@@ -56,12 +56,12 @@ def feature_names(page: Page) -> Sequence[str]:
             infos[name] = _described(page, name)
     # One that cannot be read may be a feature table: it has a line that says so.
     found = [name for name, info in infos.items() if info is None or info.keys]
-    return sorted(found, key=lambda name: (_rank(infos[name]), name))[:_MOST]
+    return sorted(found, key=lambda name: (_rank(infos[name]), name))
 
 
 def features(page: Page) -> Sequence[Feature]:
-    """All of them; each is read again only after it was written."""
-    return [feature(page, name) for name in feature_names(page)]
+    """The first of them; each is read again only after it was written."""
+    return [feature(page, name) for name in feature_names(page)[:_MOST]]
 
 
 def feature(page: Page, name: str) -> Feature:

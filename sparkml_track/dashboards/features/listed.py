@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sparkml_track.dashboards.blocks import Markup, empty, facts, note, section, table
+from sparkml_track.dashboards.blocks import Markup, empty, facts, more, note, section, table
 from sparkml_track.dashboards.charts import chart
-from sparkml_track.dashboards.features.known import Feature, events, feature, features, versions
+from sparkml_track.dashboards.features.known import Feature, events, feature, feature_names, features, versions
 from sparkml_track.dashboards.features.used import Published, published, used
 from sparkml_track.dashboards.models.versions import when
 from sparkml_track.dashboards.page import Page
@@ -44,6 +44,7 @@ def all_features(page: Page) -> Markup:
     stored, problem = _published(page)
     lines = [_line(page, each, stored.get(each.name)) for each in found]
     said = "Tables with primary keys; those over time first. Models by lineage, and by what their runs read."
+    said += more(len(feature_names(page)), len(lines), "tables")
     return section("Feature tables", table(_HEAD, lines), *problem, about=said)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sparkml_track.dashboards.blocks import Markup, empty, note, section, state, table, tiles
+from sparkml_track.dashboards.blocks import Markup, empty, more, note, section, state, table, tiles
 from sparkml_track.dashboards.jobs.kept import JobName, ids_of_jobs, last_ids, runs
 from sparkml_track.dashboards.jobs.plans import next_time, plan_of, starts, who_schedules
 from sparkml_track.dashboards.jobs.states import took
@@ -26,7 +26,8 @@ def job_list(page: Page) -> list[Markup]:
     names = ids_of_jobs(page)
     if not names:
         return [nothing_ran(page)]
-    last = {(run.project, run.job): run for run in runs(page, [ids[0] for ids in list(names.values())[:_JOBS]])}
+    last = {(run.project, run.job): run for run in runs(page, [ids[0] for ids in names.values()])}
+    shown = dict(list(last.items())[:_JOBS])
     now, scheduler = datetime.now(UTC), who_schedules(page)
     numbers = tiles(
         [
@@ -36,11 +37,9 @@ def job_list(page: Page) -> list[Markup]:
             ("scheduler", "on" if scheduler else "off"),
         ]
     )
-    rows = [_row(page, name, run, len(names[name]), now) for name, run in last.items()]
-    return [
-        numbers,
-        section("Jobs", table(_HEAD, rows, texts=(7, 8)), *_warning(page, last, scheduler), about=_about(scheduler)),
-    ]
+    rows = [_row(page, name, run, len(names[name]), now) for name, run in shown.items()]
+    about = _about(scheduler) + more(len(last), len(shown), "jobs")
+    return [numbers, section("Jobs", table(_HEAD, rows, texts=(7, 8)), *_warning(page, shown, scheduler), about=about)]
 
 
 def jobs_section(page: Page, most: int = _LAST) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparkml_track.dashboards.blocks import Markup, empty, section, table
+from sparkml_track.dashboards.blocks import Markup, empty, more, section, table
 from sparkml_track.dashboards.jobs.kept import system_rows
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.stamps import Kind
@@ -39,6 +39,7 @@ def expectations_section(page: Page) -> Markup:
     rows = [_row(page, *one) for one in found[:_MOST]]
     failed = sum(bool(now["failed"]) for now, _ in found)
     about = f"{len(found)} in the last updates, {failed} with rows that failed. Before is the share one update earlier."
+    about += more(len(found), len(rows), "expectations")
     return section("Expectations", table(_HEAD, rows, texts=(3,)), about=about)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sparkml_track.refs import ModelRef
     from sparkml_track.registries import Registry, VersionFacts
 
-__all__ = ["History", "Model", "changed", "empty_store", "history", "kept", "models", "registry", "to_run"]
+__all__ = ["History", "Model", "changed", "empty_store", "history", "kept", "models", "names", "registry", "to_run"]
 
 _T = TypeVar("_T")
 _MODELS, _VERSIONS = 100, 50  # that are read
@@ -113,8 +113,13 @@ def kept(page: Page, key: tuple[object, ...], make: Callable[[Registry], _T]) ->
     return remembered(page, ("registry", *key), changed(page), made)
 
 
+def names(page: Page) -> Sequence[str]:
+    """The names of all registered models, sorted."""
+    return () if empty_store(page) else kept(page, ("names",), lambda opened: list(opened.names()))
+
+
 def models(page: Page) -> Sequence[Model]:
-    """The registered models, sorted by name."""
+    """The first registered models, sorted by name."""
     if empty_store(page):
         return ()
     return kept(page, ("models",), lambda opened: [_model(opened, name) for name in opened.names()[:_MODELS]])

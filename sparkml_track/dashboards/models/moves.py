@@ -50,6 +50,7 @@ def moves(page: Page, name: str) -> Markup:
     head = ("when, UTC", "version", "what", "in place of", "by", "why")
     lines = [(when(each.at), each.version, each.what, each.replaced, each.by, each.why) for each in found[:_SHOWN]]
     said = "Of the gate, of canaries and of people. A gate moves the champion when it registers."
+    said += f" The last {_SHOWN} of {len(found)}." if len(found) > _SHOWN else ""
     return section("Decisions", table(head, lines, texts=(5,)), about=said)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sparkml_track.dashboards.blocks import Markup, empty, note, section, table, tiles
-from sparkml_track.dashboards.models.known import Model, history, models, to_run
+from sparkml_track.dashboards.blocks import Markup, empty, more, note, section, table, tiles
+from sparkml_track.dashboards.models.known import Model, history, models, names, to_run
 from sparkml_track.dashboards.page import Page
 from sparkml_track.readable import number
 from sparkml_track.schema import TAG_APPROVAL, TAG_DECIDED_BY, TAG_SWEEP, TAG_SWEEP_RUN, TAG_VERDICT
@@ -20,11 +20,12 @@ __all__ = ["all_models", "deciding", "gate", "overview", "versions", "when"]
 
 def all_models(page: Page) -> Markup:
     """Every registered model."""
-    found = models(page)
-    if not found:
+    found, there = models(page), len(names(page))
+    if not there:
         return section("All models", empty("No model is registered yet.", "sparkml-track register --config CONFIG"))
     head = ("model", "versions", "champion", "challenger", "waits for approval", "comes from")
-    return section("All models", table(head, [_row(page, one) for one in found]))
+    rows = [_row(page, one) for one in found]
+    return section("All models", table(head, rows), about=more(there, len(rows), "models").strip())
 
 
 def overview(page: Page, name: str) -> Markup:
@@ -59,8 +60,8 @@ def versions(page: Page, name: str) -> Markup:
         "put to work",
     )
     lines = [_line(page, each, metric) for each in found.versions]
-    more = f" The last {len(found.versions)} of {found.total}." if found.total > len(found.versions) else ""
-    said = f"The figure is that of the metric that decided, on the rows of the gate.{more}"
+    last = f" The last {len(found.versions)} of {found.total}." if found.total > len(found.versions) else ""
+    said = f"The figure is that of the metric that decided, on the rows of the gate.{last}"
     return section("Versions", table(head, lines), about=said)
 
 

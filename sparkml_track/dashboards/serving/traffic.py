@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.dashboards.asked import Rows
-from sparkml_track.dashboards.blocks import Markup, empty, note, section, table, tiles
+from sparkml_track.dashboards.blocks import Markup, empty, more, note, section, table, tiles
 from sparkml_track.dashboards.charts import BAD, chart, label
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.serving import counted
@@ -61,7 +61,7 @@ def overview(page: Page, prefix: str, span: Span) -> Markup:
 def requests(page: Page, prefix: str, span: Span) -> Any:
     """Requests over time, by version."""
     found = counted.grouped(counted.requests(page, prefix, span), ["moment", "version", "alias"], ["n"])
-    lines = [_bars(name, own, "n") for name, own in _parted(found)]
+    lines = [_bars(name, own, "n") for name, own in _parted(_by_version(found), ["n"])]
     return chart(lines, yaxis={"title": f"requests in {_width(span)}"}, barmode="stack", bargap=0.05)
 
 
@@ -85,8 +85,9 @@ def errors(page: Page, prefix: str, span: Span) -> Any:
     wrong = [row for row in found if row["status"] >= _WRONG]
     if not wrong:
         return section("", note(f"Each of {span.requests:,} requests was answered with a prediction."))
-    names = sorted({row["status"] for row in wrong})[:_SHOWN]
-    lines = [_bars(str(name), [row for row in wrong if row["status"] == name], "n") for name in names]
+    names = sorted({row["status"] for row in wrong}, reverse=True)  # the lowest are told apart
+    parts = {str(name): [row for row in wrong if row["status"] == name] for name in names}
+    lines = [_bars(name, own, "n") for name, own in _parted(parts, ["n"])][::-1]
     lines[0] |= {"marker": {"color": BAD}}
     return chart(lines, yaxis={"title": f"errors in {_width(span)}"}, barmode="stack", bargap=0.05)
 
@@ -101,12 +102,13 @@ def by_version(page: Page, prefix: str, span: Span) -> Markup:
     )
     served = counted.rows(page, prefix, span)
     rows = _by(counted.grouped(served, by, ["n", "problems", "scores", "scored"])) if served is not None else {}
-    lines = []
-    for row in sorted(counted.grouped(found, by, ["n"], **ends), key=lambda row: -row["last"])[:_VERSIONS]:
+    lines, there = [], sorted(counted.grouped(found, by, ["n"], **ends), key=lambda row: -row["last"])
+    for row in there[:_VERSIONS]:
         key = row["version"], row["alias"]
         wrong = sum(each["n"] for each in bad[key] if each["status"] >= _WRONG)
         lines.append(_line(page, row, wrong, rows.get(key, [None])[0], counted.quantiles(times[key])))
-    return section("By version", table(_HEAD, lines), about="Shadows answer nobody: their rows are not here.")
+    said = "Shadows answer nobody: their rows are not here." + more(len(there), len(lines), "versions")
+    return section("By version", table(_HEAD, lines), about=said)
 
 
 def scores(page: Page, prefix: str, span: Span) -> Any:
@@ -115,9 +117,10 @@ def scores(page: Page, prefix: str, span: Span) -> Any:
     if served is None:
         return Markup()
     found = counted.grouped(served, ["moment", "version", "alias"], ["scores", "scored"])
-    known = [row | {"score": row["scores"] / row["scored"]} for row in found if row["scored"]]
+    parts = _parted(_by_version([row for row in found if row["scored"]]), ["scores", "scored"])
+    means = [(name, [row | {"score": row["scores"] / row["scored"]} for row in own]) for name, own in parts]
     look = {"type": "scatter", "mode": "lines+markers"}
-    return chart([_bars(name, own, "score") | look for name, own in _parted(known)], yaxis={"title": "mean score"})
+    return chart([_bars(name, own, "score") | look for name, own in means], yaxis={"title": "mean score"})
 
 
 def _notes(page: Page, prefix: str, found: pa.Table) -> Iterable[Markup]:
@@ -148,10 +151,22 @@ def _by(rows: Rows) -> dict[tuple[object, object], Rows]:
     return found
 
 
-def _parted(rows: Rows) -> Iterable[tuple[str, Rows]]:
+def _by_version(rows: Rows) -> dict[str, Rows]:
     """By version and alias, those that came first first."""
-    found = _by(rows)
-    return ((_who(*key), found[key]) for key in list(found)[-_SHOWN:])
+    return {_who(*key): own for key, own in _by(rows).items()}
+
+
+def _parted(parts: Mapping[str, Rows], sums: Sequence[str]) -> Iterable[tuple[str, Rows]]:
+    """The last parts, and before them what all others have together at each moment: nothing is left out."""
+    names = list(parts)
+    others = names[:-_SHOWN]
+    if others:
+        by_moment: dict[int, dict[str, Any]] = {}
+        for row in (row for name in others for row in parts[name]):
+            one = by_moment.setdefault(row["moment"], {"moment": row["moment"], **dict.fromkeys(sums, 0)})
+            one |= {name: one[name] + row[name] for name in sums}
+        yield f"{len(others)} other{'s' if len(others) > 1 else ''}", [by_moment[at] for at in sorted(by_moment)]
+    yield from ((name, parts[name]) for name in names[-_SHOWN:])
 
 
 def _who(version: object, alias: object) -> str:

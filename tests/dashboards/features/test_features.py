@@ -99,6 +99,13 @@ def test_all_tables_are_listed_with_links(page: Page) -> None:
     assert ">log<" not in shown
 
 
+def test_tables_that_are_left_out_are_counted(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "_MOST", 1)
+    shown = listed.all_features(page)
+    assert "1 more" in shown and "?table=planes" not in shown
+    assert known.feature_names(page) == ["carrier_rates", "planes"]  # each may be chosen
+
+
 def test_one_table_is_shown_with_columns_versions_and_users(page: Page) -> None:
     shown = listed.one(page, "carrier_rates")
     for said in ("/lake/lineage/?table=carrier_rates", "training", "Late &lt;b&gt;", "2026-01-01 00:00"):

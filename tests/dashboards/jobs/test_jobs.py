@@ -112,6 +112,18 @@ def test_jobs_say_what_became_of_them_and_what_comes(page: Page) -> None:
     assert not page.home.tables.exists()  # nothing is written by looking
 
 
+def test_jobs_that_are_left_out_are_counted(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparkml_track.dashboards.jobs.overview._JOBS", 1)
+    record(page, "r1", BAD, end=RunState.FAILED)
+    order = Order("r2", "mine", "other", "conf.yaml", "schedule", START + timedelta(days=1), {})
+    book = Book(system(page), order)
+    book.begin(START + timedelta(days=1))
+    book.end(RunState.SUCCEEDED, START + timedelta(days=2), "")
+    shown = text(job_list(page))
+    assert "1 more" in shown and ">flow<" not in shown
+    assert "<b>1</b><span>failed last" in shown
+
+
 def test_the_next_time_is_that_of_the_schedule_in_its_zone(page: Page) -> None:
     plan = plan_of(page, str(page.home.root.parent / "conf.yaml"), "flow")
     assert plan.job is not None
@@ -206,7 +218,7 @@ def test_a_job_that_is_not_in_its_file_any_more_still_shows_its_runs(page: Page)
     assert "11-30<br>03:00" in matrix(page, JOB)
 
 
-def test_expectations_show_the_last_update_and_the_one_before(page: Page) -> None:
+def test_expectations_show_the_last_update_and_the_one_before(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     for update in range(3):
         rows = [
             {
@@ -232,6 +244,9 @@ def test_expectations_show_the_last_update_and_the_one_before(page: Page) -> Non
     assert "18.18%" in shown
     assert "10.00%" in shown
     assert "2 in the last updates, 1 with rows that failed" in shown
+    assert "more" not in shown
+    monkeypatch.setattr("sparkml_track.dashboards.jobs.rules._MOST", 1)
+    assert "1 more" in expectations_section(page)
 
 
 def test_ten_thousand_runs_are_shown_in_two_seconds(page: Page) -> None:

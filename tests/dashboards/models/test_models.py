@@ -121,6 +121,18 @@ def test_an_old_champion_is_read_beside_the_last_versions(
     assert "The last 3 of 4" in versions.versions(page, NAME)
 
 
+def test_models_and_decisions_that_are_left_out_are_counted(
+    registry: MemoryRegistry, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "_MODELS", 0)
+    monkeypatch.setattr(moves, "_SHOWN", 1)
+    for _ in range(3):
+        promote(registry, version(registry), "it is better")
+    assert "1 more" in versions.all_models(page)
+    assert known.names(page) == [NAME]
+    assert "The last 1 of 3" in moves.moves(page, NAME)
+
+
 def test_two_versions_are_compared(registry: MemoryRegistry, page: Page) -> None:
     version(registry, "xy")
     version(registry, "xz")

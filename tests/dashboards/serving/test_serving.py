@@ -124,6 +124,17 @@ def test_errors_are_drawn_by_status_or_said_not_to_be(page: Page, span: found.Sp
     assert "answered with a prediction" in traffic.errors(page, "air", early)
 
 
+def test_what_is_not_told_apart_is_drawn_as_others(
+    page: Page, span: found.Span, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_SHOWN", "_VERSIONS"):
+        monkeypatch.setattr(traffic, name, 1)
+    lines = {line.name: sum(line.y) for line in traffic.requests(page, "air", span).data}
+    assert lines == {"2 others": 580, "no version": 20}
+    assert [line.name for line in traffic.scores(page, "air", span).data] == ["1 other", "version 2 (challenger)"]
+    assert "2 more" in traffic.by_version(page, "air", span)
+
+
 def test_versions_are_listed_with_rows_and_scores(page: Page, span: found.Span) -> None:
     shown = traffic.by_version(page, "air", span)
     assert "/lake/models/?model=delay&amp;version=2" in shown

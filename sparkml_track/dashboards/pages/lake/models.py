@@ -48,7 +48,7 @@ def _(get_written, page, versions):
 def _(known, mo, or_else, page):
     # In one cell with what is chosen: a cell that takes the refresh would make the choice anew at each look.
     refresh = mo.ui.refresh(options=["10s", "1m", "10m"], default_interval="10s", label="Looked at again every")
-    names = or_else(lambda: [one.name for one in known.models(page)], [])
+    names = or_else(lambda: list(known.names(page)), [])
     model = mo.ui.dropdown(names, page.choice("model", names), label="Model", searchable=len(names) > 10)
     mo.hstack([*([model] if names else []), refresh], justify="start", wrap=True, gap=2)
     return model, refresh
