@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sparkml_track.dashboards.kept import Kept
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sparkml_track.sql import Engine
     from sparkml_track.tables import Tables
 
-__all__ = ["Rows", "arrow", "ask", "lake", "or_else", "principal", "remembered", "there", "written"]
+__all__ = ["Rows", "arrow", "ask", "check", "lake", "once", "or_else", "principal", "remembered", "there", "written"]
 
 _T = TypeVar("_T")
 Rows = list[dict[str, Any]]
@@ -102,6 +103,25 @@ def ask(page: Page, text: str, params: Mapping[str, object] | None = None, /, **
     return found
 
 
+def once(page: Page, text: str, params: Mapping[str, object] | None = None, /, **tables: str) -> pa.Table:
+    """As ``arrow``, of which nothing is kept: for rows of which something small is made, and that is kept."""
+    check(page, *tables.values())
+    return _answered(page, text, dict(params or {}), tables)
+
+
+def check(page: Page, *names: str) -> None:
+    """Asks the grants for the viewer; the tables themselves ask for this process, which is the server's.
+
+    Raises:
+        AccessDenied: the viewer may not read one of them, or is not known where there are accounts.
+    """
+    who = Principal(page.viewer) if page.viewer else principal(page)
+    if who is not None:
+        owner: Any = getattr(lake(page), "owner", lambda _: None)
+        for name in names:
+            grants.check(page.home, "SELECT", name, partial(owner, name), who)
+
+
 def _kept(  # a query, and what is made of its answer
     page: Page,
     kind: str,
@@ -111,19 +131,10 @@ def _kept(  # a query, and what is made of its answer
     made: Callable[[pa.Table], Any],
 ) -> Any:
     given = dict(params or {})
-    for name in tables.values():
-        _check(page, name)
+    check(page, *tables.values())
     asked = (*sorted(tables.items()), *sorted((name, repr(value)) for name, value in given.items()))
     key: Hashable = (kind, text, *asked)
     return remembered(page, key, written(page, *tables.values()), lambda: made(_answered(page, text, given, tables)))
-
-
-def _check(page: Page, name: str) -> None:
-    """Asks the grants for the viewer; the tables themselves ask for this process, which is the server's."""
-    who = Principal(page.viewer) if page.viewer else principal(page)
-    if who is not None:
-        owner: Any = getattr(lake(page), "owner", lambda _: None)
-        grants.check(page.home, "SELECT", name, lambda: owner(name), who)
 
 
 def _answered(page: Page, text: str, params: Mapping[str, object], tables: Mapping[str, str]) -> pa.Table:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparkml_track.dashboards.asked import arrow, remembered, there, written
+from sparkml_track.dashboards.asked import check, once, remembered, there, written
 from sparkml_track.dashboards.blocks import Markup, note, section, tiles
 from sparkml_track.dashboards.charts import COLOURS, chart, label
 from sparkml_track.dashboards.page import Page
@@ -88,29 +88,46 @@ def looks(page: Page, rivals: Rivals) -> Sequence[Look]:
     Raises:
         DataError: scores that are no probabilities, and the like.
     """
-    rows = _labelled(page, rivals)
-    places = [at for at, version in enumerate(rows["version"].to_pylist()) if version == rivals.challenger]
-    if not places:
-        return []
-    steps = sorted({math.ceil(len(places) * step / _LOOKS) for step in range(1, _LOOKS + 1)})
-    # Up to and with the row of the challenger that is the last of a look; the last look has all rows.
-    ends = [places[step - 1] + 1 for step in steps[:-1]] + [rows.num_rows]
-
-    def judged() -> Sequence[Look]:
-        return [Look(step, _judged(rows.slice(0, end), rivals)) for step, end in zip(steps, ends, strict=True)]
-
-    stamp = written(page, rivals.labels, *(f"{rivals.prefix}_{what}" for what in ("rows", "shadow")))
-    return remembered(page, ("looks", rivals), stamp, judged)
+    tables = _tables(page, rivals)
+    check(page, *tables.values())  # what is kept was perhaps made for somebody else
+    return remembered(
+        page, ("looks", rivals), written(page, *tables.values()), lambda: _looks(_labelled(page, rivals), rivals)
+    )
 
 
-def _judged(rows: pa.Table, rivals: Rivals) -> Judged:
-    import pyarrow.compute as pc
-
+def _looks(rows: pa.Table, rivals: Rivals) -> Sequence[Look]:
     from sparkml_track.promotion import Canary, Seen, judge
 
-    parts = [rows.filter(pc.field("version") == version) for version in (rivals.champion, rivals.challenger)]
-    columns = [[part[name].to_numpy() for name in ("key", "score", "label")] for part in parts]
-    return judge(Canary(rivals.loss), *(Seen(*each) for each in columns))
+    places, columns = zip(*(_of(rows, version) for version in (rivals.champion, rivals.challenger)), strict=True)
+    count = len(places[1])
+    if not count:
+        return []
+    steps = sorted({math.ceil(count * step / _LOOKS) for step in range(1, _LOOKS + 1)})
+    # Up to and with the row of the challenger that is the last of a look; the last look has all rows.
+    ends = [places[1][step - 1] + 1 for step in steps[:-1]] + [rows.num_rows]
+    found = []
+    for step, end in zip(steps, ends, strict=True):
+        cuts = [own.searchsorted(end) for own in places]
+        seen = [Seen(*(each[:cut] for each in own)) for own, cut in zip(columns, cuts, strict=True)]
+        found.append(Look(step, judge(Canary(rivals.loss), *seen)))
+    return found
+
+
+def _of(rows: pa.Table, version: int) -> tuple[Any, Sequence[Any]]:
+    """Where the rows of a version are, in their order, with their keys, scores and labels.
+
+    A key is a number here: texts would be compared anew at each look.
+    """
+    import numpy as np
+
+    places = np.flatnonzero(rows["version"].to_numpy() == version)
+    keys = rows["key"].combine_chunks().dictionary_encode().indices.to_numpy()
+    return places, [each[places] for each in (keys, rows["score"].to_numpy(), rows["label"].to_numpy())]
+
+
+def _tables(page: Page, rivals: Rivals) -> dict[str, str]:
+    parts = {part: f"{rivals.prefix}_{part}" for part in ("rows", "shadow") if there(page, f"{rivals.prefix}_{part}")}
+    return {**parts, "labels": rivals.labels}
 
 
 def _labelled(page: Page, rivals: Rivals) -> pa.Table:
@@ -118,10 +135,10 @@ def _labelled(page: Page, rivals: Rivals) -> pa.Table:
 
     Of the challenger those that it had as a challenger or a shadow: as a champion it has no rival.
     """
-    parts = [name for name in ("rows", "shadow") if there(page, f"{rivals.prefix}_{name}")]
+    tables = _tables(page, rivals)
     on = [_quoted(name) for name in rivals.on]
     columns = ", ".join([*on, "model_version", "role", "score", "scored_at"])
-    union = " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in parts)
+    union = " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in tables if part != "labels")
     joined = " AND ".join(f"s.{name} = l.{name}" for name in on)
     keys = ", ".join(on)
     text = f"""WITH served AS (SELECT * FROM ({union}) WHERE model_version IN ($champion, $challenger)
@@ -138,8 +155,7 @@ def _labelled(page: Page, rivals: Rivals) -> pa.Table:
             CAST(s.score AS DOUBLE) AS score, l.label
         FROM firsts AS s JOIN known AS l ON {joined} ORDER BY s.scored_at, version, key"""
     given = {"champion": rivals.champion, "challenger": rivals.challenger}
-    tables = {part: f"{rivals.prefix}_{part}" for part in parts}
-    return arrow(page, text, given, labels=rivals.labels, **tables)
+    return once(page, text, given, **tables)
 
 
 def _quoted(name: str) -> str:

@@ -15,14 +15,17 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.dashboards.asked import lake
+from sparkml_track.dashboards.kept import Kept
 from sparkml_track.dashboards.page import Page
 from sparkml_track.dashboards.serving import canary, found, living, rivals, traffic
-from sparkml_track.errors import DataError, TableError
+from sparkml_track.errors import AccessDenied, DataError, TableError
+from sparkml_track.governance.grants import Grant, Grants, keep
 from sparkml_track.home import Home
 from sparkml_track.promotion import Canary, Labelled, look
 from sparkml_track.promotion import Rivals as Refs
 from sparkml_track.refs import ModelRef
 from sparkml_track.serving.http.metrics import Metrics, prometheus_text
+from sparkml_track.sql._duckdb.engine import DuckdbEngine
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = 4000
@@ -95,6 +98,11 @@ def span(page: Page) -> found.Span:
     return made
 
 
+def from_asked() -> Kept:
+    raise AssertionError("nothing was asked")
+
+
+from_asked.__module__ = "sparkml_track.dashboards.asked"  # whose answers they are
 WHO = rivals.Rivals("air", "delay", 1, 2, "air_labels", ("flight_id",), "late")
 
 
@@ -214,6 +222,27 @@ def test_a_canary_is_drawn_look_by_look(page: Page) -> None:
     assert widths[-1] < widths[0]
     shown = canary.stands(page, WHO)
     assert "promote" in shown and "models canary delay" in shown
+
+
+def test_of_a_canary_the_looks_are_kept_and_not_its_rows(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, asked = Page("serving", home), []
+    run = DuckdbEngine.run
+    monkeypatch.setattr(DuckdbEngine, "run", lambda *given: asked.append(given) or run(*given))
+    assert canary.looks(page, WHO) is canary.looks(page, WHO)
+    assert len(asked) == 1
+    answers: Kept = page.kept.get("answers", (), from_asked)
+    assert not [made for _, made in answers._found.values() if isinstance(made, pa.Table)]
+
+
+def test_looks_that_are_kept_are_not_shown_to_who_may_not_read(page: Page) -> None:
+    assert canary.looks(page, WHO)
+    other = Page("serving", page.home, viewer="bob", kept=page.kept)
+    keep(page.home, Grants((Grant("SELECT", "main.default.air_labels", "user:ann"),)))
+    try:
+        with pytest.raises(AccessDenied):
+            canary.looks(other, WHO)
+    finally:
+        page.home.grants.unlink()
 
 
 def test_a_canary_without_labels_waits(page: Page) -> None:
