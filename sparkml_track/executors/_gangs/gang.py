@@ -154,13 +154,14 @@ class Gang:
     @staticmethod
     def _cause(outcomes: dict[int, Outcome]) -> int:
         """The rank whose end is that of all; one that was ended for another's end is not."""
-        for wanted in (
-            lambda one: one.state is State.KILLED and one.reason != "cancelled",
-            lambda one: one.state is State.FAILED,
-        ):
-            for rank, outcome in outcomes.items():
-                if wanted(outcome):
-                    return rank
+        for rank, outcome in outcomes.items():
+            if outcome.state is State.KILLED and outcome.reason != "cancelled":
+                return rank
+        for rank, outcome in outcomes.items():
+            if rank == 0 and outcome.state is State.PRUNED:  # what others raise afterwards comes of that
+                return 0
+            if outcome.state is State.FAILED:
+                return rank
         return next(iter(outcomes)) if 0 not in outcomes else 0
 
     @staticmethod

@@ -76,6 +76,7 @@ def test_a_rank_that_raised_may_be_the_victim_of_another_for_a_moment() -> None:
         ([(0, FINISHED), (1, FINISHED)], State.FINISHED, ""),
         ([(1, FINISHED), (0, PRUNED)], State.PRUNED, ""),
         ([(0, PRUNED), (1, ENDED)], State.PRUNED, ""),
+        ([(0, PRUNED), (1, RAISED)], State.PRUNED, ""),
         ([(1, RAISED), (0, ENDED)], State.FAILED, "rank 1: ValueError: no"),
         ([(0, RAISED), (1, RAISED)], State.FAILED, "ValueError: no"),
         ([(0, FINISHED), (1, RAISED)], State.FAILED, "rank 1: ValueError: no"),
