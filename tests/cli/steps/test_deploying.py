@@ -55,7 +55,7 @@ def conf(folder: Path, text: str) -> str:
         ),
         (REGISTER + "deploy: {to: endpoint, endpoint: {prt: 1}}\n", [], "did you mean 'port'?"),
         (ENDPOINT, ["--status", "--end"], "--status and --end were given; give one of them"),
-        (ENDPOINT, ["--json"], "--json is for --status"),
+        (ENDPOINT, ["--quiet", "--json"], "--quiet and --json exclude each other"),
         (ENDPOINT, ["--config", "again.yaml"], "2 config files were given; give one"),
     ],
 )
