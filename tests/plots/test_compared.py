@@ -66,6 +66,12 @@ def test_boxes_hold_the_middle_half_of_all_values() -> None:
     assert (box.lowerfence, box.q1, box.median, box.q3, box.upperfence) == ((0.0,), (25.0,), (50.0,), (75.0,), (100.0,))
 
 
+def test_sweeps_whose_names_begin_alike_have_a_box_each() -> None:
+    names = [f"flights-gradient-boosting-2026{month}" for month in ("11", "12")]
+    figure = plots.distributions([sweep(name, 1.0, 2.0) for name in names])
+    assert len({box.x for box in figure.data}) == 2
+
+
 def test_params_that_differ_come_first_and_are_marked() -> None:
     rows = params_side_by_side([{"same": 1, "x": 0.5}, {"same": 1, "x": 0.25, "new": "a"}])
     assert rows == [("x", ["0.5", "0.25"], True), ("new", ["not set", "a"], True), ("same", ["1", "1"], False)]

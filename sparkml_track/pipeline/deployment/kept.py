@@ -63,7 +63,8 @@ def keep(home: Home, made: Deployment, ref: ModelRef, registry: Registry) -> Non
         ref: the version.
         registry: where it is.
     """
-    last = next(iter(deployments(home, made.project)[-1:]), None)
+    # Of its kind: a project may put one version into a table and another one behind an endpoint.
+    last = next((each for each in reversed(deployments(home, made.project)) if each.to == made.to), None)
     if made.is_as(last):
         return
     request = {"to": made.to, "alias": made.alias, "project": made.project}
@@ -77,7 +78,7 @@ def keep(home: Home, made: Deployment, ref: ModelRef, registry: Registry) -> Non
         place = (made.project, made.to)
         others = [each for each in deployed_at(registry.tags(ref)) if (each.project, each.to) != place]
         _tag(registry, ref, [*others, made])
-        if last is not None and last.to == made.to and (last.model, last.version) != (made.model, made.version):
+        if last is not None and (last.model, last.version) != (made.model, made.version):
             _leave(registry, last)
     except RegistryError as error:
         _log.warning("the deployment of %s is not among its tags: %s", ref, error)

@@ -12,11 +12,6 @@ import pytest
 from sparkml_track.api.progress.lines import JSON_EVERY, LOG_EVERY, JsonLines, LogLines
 from tests.api.progress.looks import look
 
-NAMES = (
-    "event sweep metric planned done finished pruned failed killed running waiting slots busy best best_trial "
-    "best_params rate elapsed remaining note ended"
-)
-
 
 class Clock:
     """Seconds that a test sets."""
@@ -78,6 +73,14 @@ def test_json_has_the_names_that_programs_rely_on() -> None:
     ]
     assert (line["event"], line["best"], line["best_trial"], line["rate"]) == ("progress", None, 7, 0.5)
     assert line["best_params"] == {"x": 0.5, "kind": "forest", "odd": str(object), "gone": None, "none": None}
+
+
+def test_facts_of_steps_are_json_whatever_numbers_they_have() -> None:
+    stream = io.StringIO()
+    facts = {"auc": math.nan, "by month": {1: {"psi": math.inf}}, "list": [1.5, -math.inf], "set": {1}}
+    JsonLines(stream).write("facts", {"facts": facts})
+    line = json.loads(stream.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert line["facts"] == {"auc": None, "by month": {"1": {"psi": None}}, "list": [1.5, None], "set": "{1}"}
 
 
 def test_a_reader_who_leaves_costs_the_lines_alone() -> None:

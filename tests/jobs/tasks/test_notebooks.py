@@ -89,6 +89,7 @@ def test_values_are_arguments_of_a_script(tmp_path: Path) -> None:
         ("a.ipynb", "[]", {}, "a.ipynb is not a notebook of Jupyter"),
         ("a.ipynb", '{"cells": []}', {"arguments": ("x",)}, "has no arguments; give it values by params"),
         ("a.ipynb", '{"cells": []}', {"params": {"a-b": 1}}, "params: 'a-b' is not a name of Python"),
+        ("a.ipynb", '{"cells": []}', {"params": {"class": 1}}, "params: 'class' is not a name of Python"),
         ("a.py", "a b", {}, "a.py is not Python: invalid syntax (line 1)"),
     ],
 )

@@ -83,6 +83,17 @@ def test_other_settings_restart_it_and_other_routes_do_not(project: Bench) -> No
     assert not alive(first.record.pid, first.record.start)
 
 
+def test_another_token_restarts_it(project: Bench, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("one" * 8)
+    token.chmod(0o600)
+    running = project.deploy(token_file=str(token))
+    assert project.deploy(token_file=str(token)).record.pid == running.record.pid
+    token.write_text("two" * 8)
+    again = project.deploy(token_file=str(token))
+    assert (again.how, again.record.pid == running.record.pid) == ("restarted", False)
+
+
 def test_a_dead_one_is_reported_with_the_end_of_its_log_and_replaced(
     project: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sparkml_track.errors import RegistryError
 from sparkml_track.home import Home
-from sparkml_track.pipeline.deployment.kept import Deployment, deployed_at, deployments, keep
+from sparkml_track.pipeline.deployment.kept import Deployment, deployed_at, deployments, ended, keep
 from tests.serving.models import NAME, registry
 
 MADE = Deployment("front", "endpoint", "http://127.0.0.1:1", NAME, 1, "champion", "2026-01-01T00:00:00+00:00", "me")
@@ -39,6 +39,24 @@ def test_a_version_keeps_its_last_place_of_each_kind(tmp_path: Path) -> None:
     tagged = deployed_at(models.tags(ref))
     assert tagged == made[-10:]
     assert deployments(home, "front") == made[:3]
+
+
+def test_the_version_that_was_there_before_is_there_no_longer(tmp_path: Path) -> None:
+    home, models = Home(tmp_path), registry()
+    first, second = models.version(NAME, 1), models.version(NAME, 2)
+    keep(home, MADE, first, models)
+    keep(home, replace(MADE, to="table", where="scores@v0"), first, models)
+    keep(home, replace(MADE, version=2, at="2026-01-03T00:00:00+00:00"), second, models)
+    assert [each.to for each in deployed_at(models.tags(first))] == ["table"]
+    assert [each.version for each in deployed_at(models.tags(second))] == [2]
+
+
+def test_an_end_is_in_the_audit(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    ended(home, "front", "process 7")
+    said = "".join(path.read_text() for path in home.system.rglob("*") if path.is_file())
+    assert "deployments/front" in said
+    assert "process 7 is ended" in said
 
 
 def test_lines_that_were_cut_short_cost_themselves(tmp_path: Path) -> None:
