@@ -14,7 +14,7 @@ from sparkml_track.cli.steps.voices import AsJson, Quiet, Voice, voice_of
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import ConfigError
 
-__all__ = ["STEPS", "Config", "register", "run_one", "run_steps"]
+__all__ = ["STEPS", "Config", "register", "run_one", "run_steps", "steps_of"]
 
 STEPS = {
     "prepare": "Write the raw tables.",
@@ -44,10 +44,17 @@ def run(
     """Run all steps of a config file: prepare, features, sweep, register, deploy, score, monitor."""
     voice = voice_of(quiet=quiet, as_json=as_json)
     settings = load(config)
+    run_steps(settings, steps_of(settings), voice)
+
+
+def steps_of(settings: Settings) -> list[str]:
+    """The steps that a file has sections for, in their order.
+
+    A deployment of the champion to a table is what the step score would do again, so that is left out then.
+    """
     steps = [step for step in STEPS if getattr(settings, step) is not None]
-    # A deployment of the champion to a table is what the step score would do again.
     does = settings.deploy is not None and (settings.deploy.to, settings.deploy.alias) == ("table", "champion")
-    run_steps(settings, [step for step in steps if not (does and step == "score")], voice)
+    return [step for step in steps if not (does and step == "score")]
 
 
 def _add_step(app: typer.Typer, name: str, text: str) -> None:

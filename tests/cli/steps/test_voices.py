@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from sparkml_track.cli.steps.command import run_steps
+from sparkml_track.cli.steps.command import run_steps, steps_of
 from sparkml_track.cli.steps.voices import voice_of
 from sparkml_track.config.settings import Settings, load
 from sparkml_track.errors import InvalidInput
@@ -31,6 +32,32 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     file = tmp_path / "project.yaml"
     file.write_text("name: mine\nhome: home\nsweep: {objective: 'm:f', max_trials: 1, space: {x: {uniform: [0, 1]}}}\n")
     return load(file)
+
+
+@pytest.mark.parametrize(
+    ("deploy", "scores"),
+    [(None, True), (("table", "champion"), False), (("table", "rival"), True), (("stream", "champion"), True)],
+)
+def test_the_champion_is_scored_once_and_another_version_beside_it(
+    settings: Settings, deploy: tuple[str, str] | None, scores: bool
+) -> None:
+    section = None if deploy is None else SimpleNamespace(to=deploy[0], alias=deploy[1])
+    steps = steps_of(replace(settings, score=SimpleNamespace(), deploy=section))  # type: ignore[arg-type]
+    assert steps == ["sweep", *(["deploy"] if deploy else []), *(["score"] if scores else [])]
+
+
+def test_prints_of_a_project_do_not_stand_between_lines_of_json(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_step(step: str, settings: Settings) -> SimpleNamespace:
+        print("the project says so")
+        return SimpleNamespace(facts=dict)
+
+    monkeypatch.setattr("sparkml_track.pipeline.steps.run_step", run_step)
+    run_steps(settings, ["sweep"], voice_of(quiet=False, as_json=True))
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["step", "facts"]
+    assert "the project says so" in err
 
 
 def test_json_is_an_object_on_each_line_alone(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

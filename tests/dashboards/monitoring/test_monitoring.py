@@ -192,6 +192,16 @@ def test_a_home_without_monitoring_says_what_fills_it(empty_page: Page) -> None:
     assert "sparkml-track monitor" in alarms.alarms_section(empty_page)
 
 
+def test_windows_of_too_few_rows_move_no_column_to_the_top(tmp_path: Path) -> None:
+    page = Page("monitoring", Home(tmp_path / "home").make())
+    thin = replace(CALM, column="seats", window="2013-12", psi=9.0, verdict="too few rows")
+    moved = replace(CALM, column="temp", window="2013-11", psi=0.4, verdict="drift")
+    append(lake(page), "thin", Stamp("run", FIRST), {"drift": [CALM, moved, thin], "profile": [SEATS]})
+    judged, few = drifted.heat(page, chosen.Choice("thin"))[1].data
+    assert list(judged.y) == ["seats", "temp"], "drawn from below"
+    assert (9.0 in judged.z[0], 0 in few.z[0]) == (False, True)
+
+
 def test_a_monitor_whose_tables_are_few_still_has_a_page(tmp_path: Path) -> None:
     page = Page("monitoring", Home(tmp_path))
     only = {"drift": [replace(CALM, psi=NAN, verdict="too few rows")], "profile": [SEATS]}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import sparkml_track as st
-from sparkml_track.engine.loop.progress import Progress
+from sparkml_track.engine.loop.progress import Progress, progress_of
+from sparkml_track.goal import Goal
 from sparkml_track.objective import Trial
 
 
@@ -73,3 +77,12 @@ def test_while_it_runs_slots_trials_and_their_reports_are_known(tmp_path: Path) 
     assert (one.number, one.value, one.step, list(one.params)) == (0, 0.5, 3, ["x"])
     assert found.remaining is not None
     assert found.remaining <= 200.0
+
+
+def test_at_its_end_no_trial_waits_for_a_slot() -> None:
+    """Those that were open when the last slot was lost wait for nothing any more."""
+    spec, slots = SimpleNamespace(name="s", goals=(Goal("loss"),)), SimpleNamespace(there=0, each=1)
+    loop: Any = SimpleNamespace(counts=Counter(), best=None, slots=slots, spec=spec, planned=8, elapsed=4.0, note="")
+    loop.running, loop.live = 0, {number: object() for number in range(3)}
+    ended = progress_of(loop, ended=True)
+    assert (ended.waiting, ended.running, ended.remaining, ended.ended) == (0, 0, 0.0, True)
