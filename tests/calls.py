@@ -18,11 +18,11 @@ Call = Callable[..., tuple[int, str, str]]
 def caller(command: str, capsys: pytest.CaptureFixture[str]) -> Call:
     """Calls one command with the arguments it is given."""
 
-    def call(*arguments: str) -> tuple[int, str, str]:
+    def call(*arguments: object) -> tuple[int, str, str]:
         before = signal.getsignal(signal.SIGTERM)
         try:
             with pytest.raises(SystemExit) as caught:
-                main([command, *arguments])
+                main([command, *map(str, arguments)])
         finally:
             signal.signal(signal.SIGTERM, before)
         out = capsys.readouterr()

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sparkml_track.cli import app as command_line
 from sparkml_track.server.browser import find_browser
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.calls import Call, caller
 
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SPARKML_LAKE", "")
-
-    def run(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            command_line.main(["dashboards", *map(str, words)])
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
+    return caller("dashboards", capsys)
 
 
 def test_a_new_page_is_listed_and_runs(tmp_path: Path, call: Call) -> None:
