@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
+from importlib.machinery import PathFinder
 from types import CodeType
 from typing import Protocol
 
@@ -68,9 +70,8 @@ class Trial(Protocol):
 
 def find_code(folders: Sequence[str]) -> None:
     """Puts folders first on ``sys.path``, where they stay, because what is there may import more later."""
-    for folder in reversed(folders):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    if sys.path[: len(folders)] != list(folders):
+        sys.path[:] = [*folders, *(each for each in sys.path if each not in folders)]
 
 
 def resolve(path: str, code: Sequence[str] = ()) -> Function:
@@ -81,12 +82,14 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
         code: folders put first on ``sys.path``, where they stay, because the objective may import later.
 
     Raises:
-        ObjectiveError: the path has another form, the module does not import, or has no such function.
+        ObjectiveError: the path has another form, the module does not import or is that of other folders, or it has no
+            such function.
     """
     module_name, colon, name = path.partition(":")
     if not (colon and module_name and name.isidentifier()):
         raise ObjectiveError(f"{path!r} names no function; allowed is package.module:function")
     find_code(code)
+    _check_unshadowed(path, module_name.partition(".")[0], code)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -106,6 +109,17 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ObjectiveError(f"{path!r} cannot be found: module {module_name} has no function {name!r}{hint}")
     return function
+
+
+def _check_unshadowed(path: str, name: str, code: Sequence[str]) -> None:
+    """A process has one module of a name: another project's, imported earlier, would run in place of this one's."""
+    found = PathFinder.find_spec(name, list(code)) if name in sys.modules else None
+    ours, theirs = found and found.origin, getattr(sys.modules.get(name), "__file__", None)
+    if ours and theirs and os.path.realpath(ours) != os.path.realpath(theirs):
+        raise ObjectiveError(
+            f"{path!r} names a module of {ours}, but this process has imported {name!r} from {theirs}; rename one of "
+            "them, or use this one in a process of its own (in a notebook: restart the kernel)"
+        )
 
 
 def problems(function: object) -> list[str]:

@@ -98,6 +98,18 @@ def own_logger() -> Iterator[None]:
     logger.propagate, logger.handlers = rest
 
 
+@pytest.fixture(autouse=True)
+def own_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A process has one module of a name: what a test wrote and imported is not in the way of the next one's."""
+    before = set(sys.modules)
+    yield
+    temporary = str(tmp_path_factory.getbasetemp())
+    for name in sys.modules.keys() - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(temporary):
+            del sys.modules[name]
+    sys.path[:] = [each for each in sys.path if not each.startswith(temporary)]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left_running() -> Iterator[None]:
     """After the last test no process that one of them started is left."""
