@@ -30,7 +30,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities.paged_list import PagedList
 
-from ._mlflow_kept import EXPERIMENT, Kept, OneExperiment, end_runs, number, refused
+from ._mlflow_kept import EXPERIMENT, Kept, OneExperiment, end_runs, keep_clients, number, refused
 from .attempt.run_log import NESTED, NESTED_RUNS, Recorder, current
 
 __all__ = ["TrialStore", "registry"]
@@ -79,6 +79,8 @@ class TrialStore(OneExperiment):
         self._of: Recorder | None = None
         self._runs: dict[str, Kept] = {}
         self._models: dict[str, LoggedModel] = {}
+        if now is current:  # a process of a slot, whose MLflow is ours alone
+            keep_clients()
         self._nested = nested or os.environ.get(NESTED_RUNS, "keep")
 
     def has(self, identity: str) -> bool:

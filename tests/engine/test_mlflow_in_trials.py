@@ -180,6 +180,28 @@ def test_a_trial_that_chooses_another_store_leaves_the_next_one_its_own(swept: A
     assert [run.data.metrics.get("mine") for run in runs] == [0.0, None, 2.0, 3.0]
 
 
+def goes_and_comes_back(trial: Any) -> float:
+    """Logs here, there, and here again."""
+    import mlflow
+
+    mlflow.log_metric("curve", 0.0, step=0)
+    mlflow.end_run()
+    here, there = mlflow.get_tracking_uri(), f"sqlite:///{trial.artifact_dir}/other.db"
+    mlflow.set_tracking_uri(there)
+    with mlflow.start_run():
+        mlflow.log_metric("curve", 1.0, step=1)
+    mlflow.set_tracking_uri(here)
+    mlflow.log_metric("curve", 2.0, step=2)
+    (run,) = MlflowClient(there).search_runs(["0"])
+    return float(run.data.metrics["curve"])
+
+
+def test_what_is_logged_goes_where_the_trial_says_at_that_moment(swept: Any) -> None:
+    client, (run,) = swept(goes_and_comes_back, executor="processes", max_trials=1)
+    assert [one.value for one in client.get_metric_history(run.info.run_id, "curve")] == [0.0, 2.0]
+    assert run.data.metrics["loss"] == 1.0
+
+
 def only_fits(trial: Any) -> float:
     """Nothing of MLflow: the sweep switches it on."""
     from sklearn.linear_model import LogisticRegression
