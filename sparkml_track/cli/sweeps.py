@@ -1,4 +1,4 @@
-"""Commands about the accounting of sweeps: ``resume``, ``extend``, ``reproduce``, ``verify``, ``sweeps``."""
+"""Commands about the accounting of sweeps: ``stop``, ``resume``, ``extend``, ``reproduce``, ``verify``, ``sweeps``."""
 
 from __future__ import annotations
 
@@ -31,11 +31,29 @@ DIFFERS = 3
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
+    app.command("stop")(guarded(_stop))
     app.command("resume")(guarded(_resume))
     app.command("extend")(guarded(_extend))
     app.command("reproduce")(guarded(_reproduce))
     app.command("verify")(guarded(_verify))
     app.command("sweeps")(guarded(_sweeps))
+
+
+def _stop(
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep id; see `sparkml-track sweeps`.")],
+    config: _Config = None,
+) -> None:
+    """End a sweep that runs elsewhere, as Ctrl-C there: what is known is published, and resume goes on."""
+    from sparkml_track.journals import ask_to_stop
+
+    home = _home(load(config) if config else None)
+    driver = ask_to_stop(home.root, sweep)
+    if driver is None:
+        raise InvalidInput(f"nobody runs sweep {sweep}; `sparkml-track show {sweep}` shows how it ended")
+    typer.echo(
+        f"sweep {sweep} is asked to stop: pid {driver.pid} on host {driver.host} ends its trials within some seconds; "
+        f"`sparkml-track resume {sweep}` goes on"
+    )
 
 
 def _resume(

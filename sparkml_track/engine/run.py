@@ -98,7 +98,7 @@ class _Run:
             around.reached(Lifecycle.PLANNED)
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = self._open_executor(self._open_roots(stack))
-            self._watch = Watch(self._sweep, around.origin, self._interrupts, self._roots, around.listener)
+            self._watch = Watch(journal, around.origin, self._interrupts, self._roots, around.listener)
             stack.callback(close, executor)
             pages.load("sweep")  # while workers start, so that the report costs its drawing alone
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))

@@ -23,7 +23,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self.caught = 0
+        self.caught, self._requested = 0, False
         self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> Interrupts:
@@ -41,7 +41,14 @@ class Interrupts:
         """Of the signal, for a person; empty if none came."""
         if not self.caught:
             return ""
+        if self._requested:
+            return "a request to stop"
         return "Ctrl-C" if self.caught == signal.SIGINT else signal.Signals(self.caught).name
+
+    def request(self) -> None:
+        """Somebody asked for the end by other means: as Ctrl-C."""
+        if not self.caught:
+            self.caught, self._requested = signal.SIGINT, True
 
     def later(self) -> Callable[[], bool]:
         """Tells whether a first signal came after now."""

@@ -11,6 +11,7 @@ from sparkml_track.engine.loop.progress import ProgressListener, progress_of
 from sparkml_track.engine.publishing.finish import way_on
 from sparkml_track.engine.signals import Interrupts
 from sparkml_track.engine.storage.shared_folders import Roots
+from sparkml_track.journals import Journal
 
 __all__ = ["Watch"]
 
@@ -20,10 +21,10 @@ EVERY = 0.2
 
 
 class Watch:
-    """Ends the loop after a signal, and reports its progress.
+    """Ends the loop after a signal or when somebody asks for it, and reports its progress.
 
     Args:
-        sweep: its id.
+        journal: of the sweep; says whether somebody asked for the end.
         origin: where it was started from.
         interrupts: what came.
         roots: whose checkpoints are removed as trials end.
@@ -32,13 +33,13 @@ class Watch:
 
     def __init__(
         self,
-        sweep: str,
+        journal: Journal,
         origin: Mapping[str, object],
         interrupts: Interrupts,
         roots: Roots,
         listener: ProgressListener | None,
     ) -> None:
-        self._way_on = way_on(sweep, origin)
+        self._journal, self._way_on = journal, way_on(journal.sweep, origin)
         self._interrupts = interrupts
         self._roots = roots
         self._listener = listener
@@ -46,6 +47,8 @@ class Watch:
 
     def __call__(self, loop: SweepState) -> None:
         """Looks; called by the loop, on its thread."""
+        if self._journal.asked_to_stop:
+            self._interrupts.request()
         if self._interrupts.caught and not loop.stopping:
             _log.warning(
                 "%s: %d trials are being ended and what is known is published (once more quits at once); %s",

@@ -34,6 +34,7 @@ from sparkml_track.journals._file import (
     list_sweeps,
     open_file,
     read_file,
+    stop_file,
 )
 from sparkml_track.journals._follow import Appended, Place
 from sparkml_track.journals._home import problem_with_folder
@@ -46,6 +47,7 @@ from sparkml_track.journals._objects.opened import (
     open_objects,
     problem_with_store,
     read_objects,
+    stop_objects,
 )
 from sparkml_track.journals._process import alive, here, started
 
@@ -57,6 +59,7 @@ __all__ = [
     "Record",
     "SweepEntry",
     "alive",
+    "ask_to_stop",
     "first",
     "follow",
     "here",
@@ -137,6 +140,26 @@ def last(home: Path, sweep: str) -> Record | None:
     """
     store = Home(home).journal_store
     return last_object(store, sweep) if store else last_file(home, sweep)
+
+
+def ask_to_stop(home: Path, sweep: str) -> Holder | None:
+    """Asks the driver that runs a sweep to end it in good order, as Ctrl-C does, wherever it is.
+
+    It sees that within some seconds; then it ends what runs, which takes some more, and gives the lease back.
+
+    Args:
+        home: the state folder.
+        sweep: the sweep id.
+
+    Returns:
+        The driver; None if nobody runs the sweep.
+
+    Raises:
+        SpecError: the id is not valid.
+        JournalError: there is no such journal, or it cannot be written.
+    """
+    store = Home(home).journal_store
+    return stop_objects(store, sweep) if store else stop_file(home, sweep)
 
 
 def sweeps(home: Path, wanted: Callable[[str, int], bool] = lambda *_: True) -> Sequence[SweepEntry]:

@@ -104,6 +104,11 @@ class Journal(ABC):
         """Whether what was begun is still under way. Raises what ``flush`` would."""
         return False
 
+    @property
+    def asked_to_stop(self) -> bool:
+        """Whether somebody asked this driver to end its sweep, by ``ask_to_stop``; seen within some seconds."""
+        return False
+
     @abstractmethod
     def close(self) -> None:
         """Flushes and gives the lease back, also when the flush raises. May be called twice."""

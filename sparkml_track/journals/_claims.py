@@ -29,6 +29,7 @@ __all__ = [
     "newest_lease",
     "read_claim",
     "released_path",
+    "stop_path",
     "write_claim",
 ]
 
@@ -70,6 +71,11 @@ def lease_path(folder: Path, epoch: int) -> Path:
 def released_path(folder: Path, epoch: int) -> Path:
     """What marks it as given back."""
     return folder / f"e{epoch:04d}.released"
+
+
+def stop_path(folder: Path, epoch: int) -> Path:
+    """What asks its driver to end the sweep."""
+    return folder / f"e{epoch:04d}.stop"
 
 
 def newest_lease(folder: Path) -> int:

@@ -9,16 +9,25 @@ from pathlib import Path
 
 from sparkml_track.errors import JournalError, SpecError
 from sparkml_track.home import Home
-from sparkml_track.journals._base import Record, SweepEntry
+from sparkml_track.journals._base import Holder, Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
-from sparkml_track.journals._claims import live_holder, newest_lease
+from sparkml_track.journals._claims import live_holder, newest_lease, stop_path
 from sparkml_track.journals._errors import translated
 from sparkml_track.journals._follow import Appended, Place, first_record, follow
 from sparkml_track.journals._lease import FileLease, Pulse
 from sparkml_track.journals._segments import SegmentJournal
 from sparkml_track.journals._store import SegmentName, Store
 
-__all__ = ["check_sweep", "first_file", "follow_file", "last_file", "list_sweeps", "open_file", "read_file"]
+__all__ = [
+    "check_sweep",
+    "first_file",
+    "follow_file",
+    "last_file",
+    "list_sweeps",
+    "open_file",
+    "read_file",
+    "stop_file",
+]
 
 _SWEEP = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -63,6 +72,16 @@ def last_file(home: Path, sweep: str) -> Record | None:
 def follow_file(home: Path, sweep: str, since: Place | None) -> Iterator[Appended]:
     """What was appended after a place, without the lease."""
     return follow(_existing(home, sweep), sweep, since)
+
+
+def stop_file(home: Path, sweep: str) -> Holder | None:
+    """Asks the driver of a sweep to end it; None if nobody runs it."""
+    _existing(home, sweep)
+    folder = _folder(home, sweep)
+    with translated("ask for the end in", folder):
+        if (holder := live_holder(folder, Pulse().stale)) is not None:
+            stop_path(folder, newest_lease(folder)).touch(mode=0o600)
+    return holder
 
 
 def _existing(home: Path, sweep: str) -> _FileStore:

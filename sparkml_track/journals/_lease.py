@@ -25,6 +25,7 @@ from sparkml_track.journals._claims import (
     newest_lease,
     read_claim,
     released_path,
+    stop_path,
     write_claim,
 )
 from sparkml_track.journals._errors import translated
@@ -36,6 +37,8 @@ __all__ = ["FileLease", "Pulse"]
 
 _log = logging.getLogger(__name__)
 
+#: Seconds between looks whether somebody asked for the end.
+_LOOK = 1.0
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
@@ -160,9 +163,14 @@ class FileLease(Lease):
         return True
 
     def _beat(self) -> None:
-        while not self._done.wait(self._pulse.every):
+        lease, stop = lease_path(self._folder, self.epoch), stop_path(self._folder, self.epoch)
+        beaten = time.monotonic()
+        while not self._done.wait(min(_LOOK, self._pulse.every)):
             try:
-                os.utime(lease_path(self._folder, self.epoch))
+                self.asked_to_stop = self.asked_to_stop or stop.exists()
+                if time.monotonic() - beaten >= self._pulse.every - _LOOK / 2:
+                    os.utime(lease)
+                    beaten = time.monotonic()
             except OSError as error:
                 if not self._done.is_set():
                     self._failed = str(error)

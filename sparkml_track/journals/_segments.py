@@ -131,6 +131,11 @@ class SegmentJournal(Journal):
         self._settle()
         return False
 
+    @property
+    @override
+    def asked_to_stop(self) -> bool:
+        return self._lease.asked_to_stop
+
     def close(self) -> None:
         """See ``Journal``. In a fork of the driver it does nothing."""
         if self._closed or os.getpid() != self._pid:

@@ -85,9 +85,11 @@ class Lease(ABC):
 
     Attributes:
         epoch: of the driver that holds it.
+        asked_to_stop: whether somebody asked this driver to end its sweep; seen within some seconds.
     """
 
     epoch: int
+    asked_to_stop: bool = False
 
     @abstractmethod
     def check(self) -> None:

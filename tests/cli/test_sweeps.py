@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from sparkml_track.engine.surroundings import Surroundings
 from sparkml_track.journals import read
 from sparkml_track.space import parse
 from sparkml_track.trackers import MemoryTracker, Tracker
+from tests.clusters import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +104,41 @@ def test_a_sweep_of_a_config_file_is_resumed_with_its_failed_trials(
     capsys.readouterr()
     assert command("verify", one.sweep) == 0
     assert "4 trials, all as the journal says" in capsys.readouterr().out
+
+
+WAITS = """\
+import time
+from pathlib import Path
+
+def train(trial):
+    if trial.number == 2 and not Path(__file__).with_name("mended").exists():
+        Path(__file__).with_name("waits").touch()
+        time.sleep(600)
+    return trial.params["x"]
+"""
+
+
+def test_a_sweep_of_another_process_is_stopped_in_good_order(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "code" / "accounted.py").write_text(WAITS)
+    program = [str(Path(sys.executable).with_name("sparkml-track")), "sweep", "--config", str(config)]
+    with (config.parent / "log").open("w") as log, subprocess.Popen(program, stdout=log, stderr=log) as driver:
+        wait_until((config.parent / "code" / "waits").exists, 120)
+        (one,) = overview(config.parent / "state")
+        assert command("stop", one.sweep) == 0
+        said = capsys.readouterr().out
+        assert f"sweep {one.sweep} is asked to stop: pid {driver.pid} on host" in said
+        assert driver.wait(120) == 130
+    assert "a request to stop: 1 trials are being ended" in (config.parent / "log").read_text()
+    (one,) = overview(config.parent / "state")
+    assert one.resumable
+    assert one.counts is not None and (one.counts.finished, one.counts.killed) == (2, 1)
+    assert command("verify", one.sweep) == 0
+    assert command("stop", one.sweep) == 2
+    assert f"nobody runs sweep {one.sweep}" in capsys.readouterr().err
+    (config.parent / "code" / "mended").touch()
+    assert command("resume", one.sweep) == 0
+    (one,) = overview(config.parent / "state")
+    assert one.counts is not None and one.counts.finished == 4
 
 
 def test_a_finished_sweep_is_extended(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from sparkml_track.errors import JournalError, LeaseHeld
-from sparkml_track.journals import Journal, Record, open_journal, read, sweeps
+from sparkml_track.journals import Journal, Record, ask_to_stop, open_journal, read, sweeps
 from sparkml_track.journals._file import open_file
 from sparkml_track.journals._lease import Pulse
+from tests.clusters import wait_until
 from tests.journals.conftest import Driver
 
 DRIVER = """
@@ -300,3 +301,26 @@ def test_a_refused_driver_leaves_nothing(home: Path, driver: Driver) -> None:
         open_journal(home, "sweep")
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
     assert set(threading.enumerate()) <= threads
+
+
+def test_a_driver_is_asked_to_stop_and_the_next_one_is_not(home: Path) -> None:
+    journal = open_file(home, "sweep", Pulse(every=0.01))
+    assert not journal.asked_to_stop
+    holder = ask_to_stop(home, "sweep")
+    assert holder is not None
+    assert holder.pid == os.getpid()
+    wait_until(lambda: journal.asked_to_stop, 30)
+    journal.append([Record("accepted", {"number": 1})])
+    journal.close()
+    assert ask_to_stop(home, "sweep") is None, "nobody runs it"
+    again = open_file(home, "sweep", Pulse(every=0.01))
+    ticks = again._lease._folder / "e0002.lease"  # type: ignore[attr-defined]
+    before = ticks.stat().st_mtime_ns
+    wait_until(lambda: ticks.stat().st_mtime_ns != before, 30)
+    assert not again.asked_to_stop, "it was the one before that was asked"
+    again.close()
+
+
+def test_there_is_nobody_to_ask_where_there_is_no_sweep(home: Path) -> None:
+    with pytest.raises(JournalError, match="there is no journal of sweep 'other'"):
+        ask_to_stop(home, "other")

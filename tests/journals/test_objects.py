@@ -20,6 +20,7 @@ from sparkml_track.journals import (
     Journal,
     Place,
     Record,
+    ask_to_stop,
     follow,
     last,
     open_journal,
@@ -32,6 +33,7 @@ from sparkml_track.journals._objects.asking import Patience, client_of
 from sparkml_track.journals._objects.opened import open_objects
 from sparkml_track.testing.journals import JournalCase
 from sparkml_track.testing.objects import KEY, SECRET, ObjectServer
+from tests.clusters import wait_until
 from tests.journals.conftest import Driver
 
 pytestmark = pytest.mark.slow
@@ -305,3 +307,19 @@ def test_sweeps_are_listed_and_what_is_not_there_is_named(home: Path) -> None:
         read(home, "sweep")
     assert [entry.sweep for entry in sweeps(home)] == ["other"]
     assert list(sweeps(home, lambda sweep, _: sweep != "other")) == []
+
+
+def test_a_driver_is_asked_to_stop_and_the_next_one_is_not(home: Path, store: ObjectAddress) -> None:
+    journal = open_objects(store / "journal", "sweep", Pulse(every=0.05))
+    assert not journal.asked_to_stop
+    assert ask_to_stop(home, "sweep") is not None
+    wait_until(lambda: journal.asked_to_stop, 30)
+    journal.append([record(1)])
+    journal.close()
+    assert ask_to_stop(home, "sweep") is None, "nobody runs it"
+    again = open_objects(store / "journal", "sweep", Pulse(every=0.05))
+    wait_until(lambda: objects(store, "e0002.beat"), 30)
+    assert not again.asked_to_stop, "it was the one before that was asked"
+    again.close()
+    with pytest.raises(JournalError, match="there is no journal of sweep 'other'"):
+        ask_to_stop(home, "other")

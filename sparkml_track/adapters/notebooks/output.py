@@ -12,8 +12,8 @@ __all__ = ["Output", "output_of"]
 class Output(Protocol):
     """What is below the cell that runs now. One thread uses it; it raises what the notebook's library raises."""
 
-    #: How a person ends what the cell does, in words; empty where nobody can. A button cannot: neither Jupyter's nor
-    #: marimo's kernel hears of a click before the cell has ended.
+    #: How a person ends what the cell does, in words; empty where nobody can. Neither Jupyter's nor marimo's kernel
+    #: hears of a click before the cell has ended; see ``StopButton``.
     way_to_end: str
 
     def show(self, html: str, text: str) -> None:
@@ -31,7 +31,7 @@ def output_of(front_end: FrontEnd) -> Output:
 
 
 class _Jupyter:
-    way_to_end = "to end it, interrupt the kernel (■)"
+    way_to_end = "interrupt the kernel (■) to end it"
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -52,7 +52,7 @@ class _Marimo:
 
         # An app is not interrupted, only left.
         editing = marimo.app_meta().mode == "edit"
-        self.way_to_end = "to end it, interrupt the cell (■)" if editing else ""
+        self.way_to_end = "interrupt the cell (■) to end it" if editing else ""
 
     def show(self, html: str, text: str) -> None:  # noqa: ARG002  # its output is a page, always
         import marimo

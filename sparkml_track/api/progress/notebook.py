@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sparkml_track.api.progress.panel import panel
@@ -12,6 +14,7 @@ from sparkml_track.api.progress.words import sentence
 
 if TYPE_CHECKING:
     from sparkml_track.adapters.notebooks.output import Output
+    from sparkml_track.adapters.notebooks.stop_button import StopButton
     from sparkml_track.engine.loop.progress import Progress
 
 __all__ = ["NotebookDisplay"]
@@ -19,6 +22,8 @@ __all__ = ["NotebookDisplay"]
 _log = logging.getLogger(__name__)
 #: Seconds between changes of what is shown: each one is sent to the page, and kept by who executes notebooks.
 EVERY = 0.5
+#: Where one of these is set, the page is on another machine, whose browser finds no address of this one.
+REMOTE = frozenset({"JUPYTERHUB_USER", "SSH_CONNECTION", "COLAB_RELEASE_TAG", "KUBERNETES_SERVICE_HOST"})
 
 
 class NotebookDisplay:
@@ -35,9 +40,16 @@ class NotebookDisplay:
         self._shown = -EVERY
         self._last: Progress | None = None
         self._gone = False
+        self._way_to_end = output.way_to_end
+        self._button: StopButton | None = None
 
     def start(self) -> None:
         """Shows that it begins."""
+        if self._way_to_end and not REMOTE.intersection(os.environ):
+            from sparkml_track.adapters.notebooks.stop_button import StopButton  # a server: only where one is needed
+
+            with suppress(OSError):
+                self._button = StopButton(self._name)
         self._show(())
 
     def __call__(self, progress: Progress) -> None:
@@ -48,7 +60,13 @@ class NotebookDisplay:
             self._show(())
 
     def stop(self) -> None:
-        """Leaves what was shown last."""
+        """Leaves what was shown last, but for how to end it."""
+        self._way_to_end = ""
+        if self._button is not None:
+            self._button.close()
+            self._button = None
+        if self._last is not None and not self._last.ended:
+            self._show(())
 
     def ended(self, lines: Sequence[str]) -> None:
         """Adds what it found."""
@@ -57,7 +75,8 @@ class NotebookDisplay:
     def _show(self, lines: Sequence[str]) -> None:
         if self._gone:
             return
-        html = panel(self._name, self._last, self._output.way_to_end, lines)
+        stop = "" if self._button is None else self._button.url
+        html = panel(self._name, self._last, self._way_to_end, lines, stop)
         said = "starting" if self._last is None else f"{self._last.done} done, {sentence(self._last)}"
         try:
             self._output.show(html, "\n".join([f"{self._name}: {said}", *lines]))

@@ -1,4 +1,4 @@
-"""Progress as HTML below a cell of a notebook: no script, no address, everything escaped, colours of the page."""
+"""Progress as HTML below a cell of a notebook: no script, nothing loaded, everything escaped, colours of the page."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["panel"]
 
 _FAINT = "opacity:.7"
+_BUTTON = "border:1px solid;border-radius:4px;padding:1px 10px;margin-right:10px;color:inherit;text-decoration:none"
 _CELL = "padding:1px 12px 1px 0;text-align:left;white-space:nowrap"
 _BAR = "height:8px;border-radius:4px;background:rgba(128,128,128,.25);margin:6px 0;max-width:560px"
 
 
-def panel(name: str, progress: Progress | None, way_to_end: str, last: Sequence[str] = ()) -> str:
+def panel(name: str, progress: Progress | None, way_to_end: str, last: Sequence[str] = (), stop: str = "") -> str:
     """A panel.
 
     Args:
@@ -27,17 +28,23 @@ def panel(name: str, progress: Progress | None, way_to_end: str, last: Sequence[
         progress: the last look; None before the first.
         way_to_end: how a person ends the sweep, in words.
         last: what it found, a line each, once it has ended.
+        stop: where a click ends it; empty for nowhere.
     """
     if progress is None:
         return _box([f"<b>{escape(name)}</b>: starting"])
     parts = [f"<b>{escape(name)}</b> {escape(_times(progress))}", _bar(progress), _line(_counts(progress))]
     parts += [_best(progress), _line(progress.note), _running(progress)]
-    parts += [_line(way_to_end, _FAINT)] if way_to_end and not progress.ended else []
+    parts += [_end(way_to_end, stop)] if way_to_end and not progress.ended else []
     return _box([*parts, *(_line(each, _FAINT) for each in last)])
 
 
 def _box(parts: Iterable[str]) -> str:
     return f'<div class="sparkml-progress" style="font-size:13px;line-height:1.5">{"".join(parts)}</div>'
+
+
+def _end(way: str, stop: str) -> str:
+    link = f'<a href="{escape(stop)}" target="_blank" rel="noopener noreferrer" style="{_BUTTON}">Stop</a>'
+    return f'<div style="margin-top:6px">{link if stop else ""}<span style="{_FAINT}">{"or " if stop else ""}{escape(way)}</span></div>'
 
 
 def _line(text: str, style: str = "") -> str:

@@ -1,7 +1,8 @@
 """The lease of a sweep in an object store.
 
 ``e<epoch>.lease`` is put if it is not there, and says who took it, as on a file system. ``e<epoch>.beat`` is put again
-and again: the store's own time of it is the heartbeat. ``e<epoch>.released`` says that the lease was given back.
+and again: the store's own time of it is the heartbeat. ``e<epoch>.released`` says that the lease was given back,
+``e<epoch>.stop`` asks its driver to end the sweep.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class ObjectLease(Lease):
         self._folder, self._client, self._pulse, self._patience = folder, client, pulse, patience
         self._done, self._failed = threading.Event(), ""
         self.epoch = self._take(epoch)
-        self._next = folder / f"e{self.epoch + 1:04d}.lease"
+        self._next, self._stop = folder / f"e{self.epoch + 1:04d}.lease", folder / f"e{self.epoch:04d}.stop"
         self._heart = threading.Thread(target=self._beat, name=f"lease of {folder.name}", daemon=True)
         self._heart.start()
 
@@ -137,6 +138,7 @@ class ObjectLease(Lease):
             try:
                 self._client.put(self._folder / f"e{self.epoch:04d}.beat", b"")
                 heard = time.monotonic()
+                self.asked_to_stop = self.asked_to_stop or bool(self._client.found(self._stop))
             except JournalError as error:
                 if not may_pass(error) or time.monotonic() - heard > self._patience.longest:
                     self._failed = str(error)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from sparkml_track.adapters.objects.client import FoundObject
 from sparkml_track.address import ObjectAddress
 from sparkml_track.errors import JournalError
-from sparkml_track.journals._base import Record, SweepEntry
+from sparkml_track.journals._base import Holder, Record, SweepEntry
 from sparkml_track.journals._chain import last_record, newest, records, walk
 from sparkml_track.journals._file import check_sweep
 from sparkml_track.journals._follow import Appended, Place, first_record, follow
@@ -26,6 +26,7 @@ __all__ = [
     "open_objects",
     "problem_with_store",
     "read_objects",
+    "stop_objects",
 ]
 
 
@@ -79,6 +80,16 @@ def list_objects(root: ObjectAddress, wanted: Callable[[str, int], bool] = lambd
         epoch = max(newest_lease(objects), *(name.epoch for _, name in named if name), 0)
         entries.append(SweepEntry(sweep, epoch, live_holder(client, root / sweep, objects, Pulse().stale), written))
     return sorted(entries, key=lambda entry: -entry.modified)
+
+
+def stop_objects(root: ObjectAddress, sweep: str) -> Holder | None:
+    """Asks the driver of a sweep to end it; None if nobody runs it."""
+    _existing(root, sweep)
+    client, folder = client_of(root.bucket), root / sweep
+    found = list(client.walk(folder))
+    if (holder := live_holder(client, folder, found, Pulse().stale)) is not None:
+        client.put(folder / f"e{newest_lease(found):04d}.stop", b"")
+    return holder
 
 
 def problem_with_store(root: ObjectAddress) -> str | None:

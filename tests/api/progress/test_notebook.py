@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sparkml_track.api.progress.notebook import EVERY, NotebookDisplay
+from sparkml_track.api.progress.notebook import EVERY, REMOTE, NotebookDisplay
 from sparkml_track.api.progress.panel import panel
 from sparkml_track.engine.loop.progress import RunningNow
 from tests.api.progress.looks import look
@@ -72,6 +72,31 @@ def test_how_to_end_it_is_not_said_of_what_has_ended_or_where_nobody_can() -> No
     assert "interrupt" not in panel("s", look(ended=True), "interrupt the cell")
     assert "interrupt" in panel("s", look(), "interrupt the cell")
     assert panel("s", look(), "") == panel("s", look(ended=False), "")
+
+
+def test_a_cell_has_a_button_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in REMOTE:
+        monkeypatch.delenv(name, raising=False)
+    cell, clock = Cell(), Clock()
+    shown = NotebookDisplay("forests", cell, clock)
+    shown.start()
+    shown(look(finished=1))
+    (address,) = re.findall('href="([^"]*)"[^>]*>Stop<', cell.shown[-1][0])
+    assert address.startswith("http://127.0.0.1:")
+    shown.stop()  # interrupted: it has not ended
+    assert "Stop" not in cell.shown[-1][0]
+    assert "interrupt" not in cell.shown[-1][0]
+
+
+@pytest.mark.parametrize("name", sorted(REMOTE))
+def test_where_the_page_is_on_another_machine_there_is_no_button(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "x")
+    cell = Cell()
+    shown = NotebookDisplay("forests", cell, Clock())
+    shown.start()
+    shown(look(finished=1))
+    assert "href" not in cell.shown[-1][0]
+    assert "interrupt the cell" in cell.shown[-1][0]
 
 
 def test_what_is_shown_is_escaped_and_loads_nothing() -> None:

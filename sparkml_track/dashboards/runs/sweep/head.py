@@ -77,6 +77,8 @@ def _models(page: Page, row: SweepRow) -> Markup:
 
 
 def _way_on(row: SweepRow) -> Sequence[Markup]:
+    if row.state == "running":
+        return (note(Markup("It can be ended from anywhere: <code>sparkml-track stop {}</code>").format(row.sweep)),)
     if not row.resumable:
         return ()
     return (note(Markup("It can be gone on with: <code>sparkml-track resume {}</code>").format(row.sweep), "warn"),)
