@@ -43,8 +43,8 @@ def _box(parts: Iterable[str]) -> str:
 
 
 def _end(way: str, stop: str) -> str:
-    link = f'<a href="{escape(stop)}" target="_blank" rel="noopener noreferrer" style="{_BUTTON}">Stop</a>'
-    return f'<div style="margin-top:6px">{link if stop else ""}<span style="{_FAINT}">{"or " if stop else ""}{escape(way)}</span></div>'
+    link = f'<a href="{escape(stop)}" target="_blank" rel="noopener noreferrer" style="{_BUTTON}">Stop</a>or '
+    return f'<div style="margin-top:6px;{_FAINT}">{link if stop else ""}{escape(way)}</div>'
 
 
 def _line(text: str, style: str = "") -> str:
