@@ -30,7 +30,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
 os.environ.update(ENVIRONMENT)
 FOREIGN = ("SPARKML_HOME", "MLFLOW_TRACKING", "MLFLOW_REGISTRY", "MLFLOW_EXPERIMENT", "MLFLOW_RUN")
-# A home, a master or a tracking server of the caller must not reach the tests.
+# A home, a master, a tracking server or the way to another machine of the caller must not reach the tests.
 for name in (
     "SPARKML_HOME",
     "SPARK_HOME",
@@ -38,6 +38,10 @@ for name in (
     "MLFLOW_TRACKING_URI",
     "MLFLOW_REGISTRY_URI",
     "MLFLOW_RUN_ID",
+    "SSH_CONNECTION",
+    "JUPYTERHUB_USER",
+    "COLAB_RELEASE_TAG",
+    "KUBERNETES_SERVICE_HOST",
 ):
     os.environ.pop(name, None)
 

@@ -14,7 +14,6 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from sparkml_track.api.progress.notebook import REMOTE
 from sparkml_track.engine.audit.load import load_sweep
 from sparkml_track.engine.audit.sweep_list import overview
 from sparkml_track.home import Home
@@ -95,8 +94,6 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executed]:
         patch.chdir(folder)
         for name in ("SPARKML_HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
             patch.setenv(name, str(folder / name.lower()))
-        for name in REMOTE:
-            patch.delenv(name, raising=False)
         cells = [nbformat.v4.new_code_cell(cell) for cell in (BEGIN, SWEEP, AGAIN, AGAIN)]
         client = Client(nbformat.v4.new_notebook(cells=cells), timeout=240, kernel_name="python3", allow_errors=True)
         client.seen = seen

@@ -104,7 +104,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 def test_a_cell_shows_progress_while_it_runs(run: Run) -> None:
-    assert any("interrupt the cell (■) to end it" in text for text in run.whole.outputs)
+    assert any(">Stop</a>or interrupt the cell" in text for text in run.whole.outputs)
     assert any("2 running" in text for text in run.whole.outputs)
     assert any("6 of 6 trials" in text for text in run.whole.outputs)
 

@@ -74,9 +74,7 @@ def test_how_to_end_it_is_not_said_of_what_has_ended_or_where_nobody_can() -> No
     assert panel("s", look(), "") == panel("s", look(ended=False), "")
 
 
-def test_a_cell_has_a_button_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in REMOTE:
-        monkeypatch.delenv(name, raising=False)
+def test_a_cell_has_a_button_while_it_runs() -> None:
     cell, clock = Cell(), Clock()
     shown = NotebookDisplay("forests", cell, clock)
     shown.start()
