@@ -6,6 +6,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sparkml_track.plots import figure_of
+
 __all__ = ["BAD", "COLOURS", "chart", "label", "on_page"]
 
 #: Told apart by people who do not see all colours: Okabe and Ito, "Color Universal Design", 2008.
@@ -23,9 +25,7 @@ def chart(traces: Sequence[Mapping[str, object]], height: int = 300, **layout: o
         height: in pixels.
         layout: of plotly, over the common one: ``yaxis={"title": "PSI"}``.
     """
-    from plotly.graph_objects import Figure
-
-    figure = Figure(data=[dict(trace) for trace in traces], layout={"height": height})
+    figure = figure_of(data=[dict(trace) for trace in traces], layout={"height": height})
     axis = layout.get("xaxis")
     below = 28 if isinstance(axis, Mapping) and "title" in axis else 0  # pixels that its title takes
     figure.update_layout(margin={"l": 50, "r": 12, "t": 24, "b": 40 + below}, colorway=COLOURS)

@@ -43,7 +43,7 @@ from sparkml_track.plots._importances import FEWEST, Importances, load, shares_o
 from sparkml_track.plots._parallel import ParallelCoordinates
 from sparkml_track.plots._pareto import draw_pareto
 from sparkml_track.plots._picture import picture
-from sparkml_track.plots._plotly import plotly_figure
+from sparkml_track.plots._plotly import figure_of, plotly_figure
 from sparkml_track.plots._quality import draw_quality
 from sparkml_track.plots._scores import draw_scores
 from sparkml_track.plots._several import best_so_far, bests, distributions
@@ -81,6 +81,7 @@ __all__ = [
     "draw_quality",
     "draw_scores",
     "draw_trend",
+    "figure_of",
     "library",
     "load",
     "params_side_by_side",

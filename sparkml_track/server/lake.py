@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from sparkml_track.adapters.mlflow.links import PAGES
 from sparkml_track.dashboards import SHIPPED
+from sparkml_track.dashboards.runs.ahead import read_ahead
 from sparkml_track.server.gate import Accounts, Gate
 
 __all__ = ["NO_FORMULAS", "OWN", "Lake", "mount"]
@@ -39,6 +41,7 @@ def mount(app: Any, project: Path, accounts: Accounts | None = None) -> None:
     @asynccontextmanager
     async def lifespan(served: Any) -> AsyncIterator[Any]:
         async with inner(served) as state:
+            threading.Thread(target=read_ahead, name="sparkml-ahead", daemon=True).start()
             yield state
         await lake.close()
 

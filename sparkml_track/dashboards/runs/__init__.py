@@ -5,6 +5,7 @@ columns   takes records, gives that
 reading   journals that are followed
 overview  all sweeps of a home
 sweeps    the list of them
+ahead     what pages show first, made when a server starts
 sweep     one of them
 compare   several of them side by side
 """

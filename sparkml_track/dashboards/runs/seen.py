@@ -109,6 +109,16 @@ class Seen:
         """The spec as JSON."""
         return {} if self.plan is None else self.plan.spec.described
 
+    def numbers_of(self, name: str) -> Any:
+        """A parameter of all rows as numbers, nan where a trial has none; None if it is anything else anywhere."""
+        if name not in self._numbers:
+            self._numbers[name] = _as_numbers(self.params.get(name))
+        return self._numbers[name]
+
+    @cached_property
+    def _numbers(self) -> dict[str, Any]:
+        return {}
+
     @cached_property
     def counts(self) -> Counts:
         """Trials by state."""
@@ -235,3 +245,16 @@ class Seen:
     def rows(self) -> Iterator[int]:
         """All of them."""
         return iter(range(len(self.states)))
+
+
+def _as_numbers(column: Sequence[object] | None) -> Any:
+    import numpy as np
+
+    kinds = {*map(type, column or ())}
+    if column is None or not kinds <= {int, float, _Unset}:
+        return None
+    given: Any = [math.nan if value is UNSET else value for value in column] if _Unset in kinds else column
+    try:
+        return np.array(given, dtype=float)
+    except OverflowError:
+        return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkml_track.dashboards.blocks import Markup, note, section
 from sparkml_track.dashboards.runs.seen import STATES, UNSET, Seen
-from sparkml_track.dashboards.runs.sweep.drawn import drawn_rows, numbers_of, plot_trials
+from sparkml_track.dashboards.runs.sweep.drawn import drawn_rows, plot_trials
 from sparkml_track.errors import SparkmlError
 from sparkml_track.goal import Goal
 from sparkml_track.plots import shares_of
@@ -55,7 +55,7 @@ def _edges(seen: Seen, goal: Goal) -> Iterator[str]:
     ranked = seen.ranked(goal)
     top = ranked[: max(5, min(10, len(ranked) // 10))]
     for name, low, high, log in _ranges(seen):
-        numbers = numbers_of(seen, name)
+        numbers = seen.numbers_of(name)
         if numbers is None or not math.isfinite(numbers[top[0]]):
             continue
         places = [_place(each, low, high, log) for each in numbers[top].tolist() if math.isfinite(each)]
@@ -139,7 +139,7 @@ def _parts(seen: Seen) -> Iterator[tuple[str, str, Any]]:
     import numpy as np
 
     for name, column in seen.params.items():
-        numbers = numbers_of(seen, name)
+        numbers = seen.numbers_of(name)
         if numbers is not None and len(set(column)) > 8:
             finite = numbers[np.isfinite(numbers)]
             first, last = (float(each) for each in np.quantile(finite, (0.25, 0.75)))

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparkml_track.dashboards.runs.seen import STATES, UNSET, Seen
+from sparkml_track.dashboards.runs.seen import STATES, Seen
 from sparkml_track.goal import Goal
 from sparkml_track.plots import PlotTrial, PlotTrials
 from sparkml_track.trial import State
 
-__all__ = ["Ranges", "caption_of", "drawn_rows", "numbers_of", "plot_trials", "pruned_rows", "within"]
+__all__ = ["Ranges", "caption_of", "drawn_rows", "plot_trials", "pruned_rows", "within"]
 
 #: From and to, by the name of a parameter, or of an objective.
 Ranges = Mapping[str, tuple[float, float]]
@@ -48,24 +48,11 @@ def _extremes(seen: Seen, rows: Any) -> Any:
 
     found: list[int] = []
     for name in seen.params:
-        numbers = numbers_of(seen, name)
+        numbers = seen.numbers_of(name)
         if numbers is not None:
             given = rows[np.isfinite(numbers[rows])]
             found += [int(given[numbers[given].argmin()]), int(given[numbers[given].argmax()])] if len(given) else []
     return np.array(sorted(set(found)), dtype=np.int64)
-
-
-def numbers_of(seen: Seen, name: str) -> Any:
-    """A parameter of all rows as numbers, nan where a trial has none; None if it is anything else anywhere."""
-    import numpy as np
-
-    column = seen.params.get(name)
-    if column is None or not {type(value) for value in column} <= {int, float, type(UNSET)}:
-        return None
-    try:
-        return np.array([math.nan if value is UNSET else value for value in column], dtype=float)
-    except OverflowError:
-        return None
 
 
 def within(seen: Seen, ranges: Ranges, states: Sequence[str] = ()) -> Any:
@@ -74,7 +61,7 @@ def within(seen: Seen, ranges: Ranges, states: Sequence[str] = ()) -> Any:
 
     kept = np.ones(len(seen.states), dtype=bool)
     for name, (low, high) in ranges.items():
-        numbers = seen.metrics.get(name) if name not in seen.params else numbers_of(seen, name)
+        numbers = seen.metrics.get(name) if name not in seen.params else seen.numbers_of(name)
         if numbers is not None:
             kept &= (numbers >= low) & (numbers <= high)
     if states:

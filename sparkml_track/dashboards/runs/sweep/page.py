@@ -176,9 +176,15 @@ def chosen_frame(page: Page, choice: Choice, states: Sequence[str], points: Sequ
     """
     if not choice.sweep or not choice.view:
         return None
+    stamp = page.stamp(Kind.SWEEPS, of=choice.sweep)
     found = seen(page, choice.sweep)
     numbers = chosen_trials(drawn_view(page, choice)[0], points) if points else ()
-    return frame(found, trial_rows(found, _goal(found, choice.goal), choice.ranges, states, numbers))
+
+    def made() -> Any:
+        return frame(found, trial_rows(found, _goal(found, choice.goal), choice.ranges, states, numbers))
+
+    key = ("frame", choice.sweep, choice.goal, tuple(sorted(choice.ranges.items())), tuple(sorted(states)))
+    return made() if points else page.kept.get(key, stamp, made)
 
 
 def one_trial(page: Page, sweep: str | None, picked: Any) -> Sequence[object]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkml_track.dashboards.queries.broken import broken
 from sparkml_track.dashboards.runs.seen import STATES, UNSET, Seen
-from sparkml_track.dashboards.runs.sweep.drawn import Ranges, numbers_of, within
+from sparkml_track.dashboards.runs.sweep.drawn import Ranges, within
 from sparkml_track.goal import Goal
 
 __all__ = ["frame", "sliders", "trial_rows"]
@@ -82,7 +82,7 @@ class _Found:
 
 def _column(seen: Seen, name: str, column: Sequence[object], rows: Any) -> Any:
     """Numbers as numbers; all else as text, so that a table can sort it."""
-    numbers = numbers_of(seen, name)
+    numbers = seen.numbers_of(name)
     if numbers is not None:
         return numbers[rows]
     given = (column[row] for row in rows.tolist())
@@ -94,7 +94,7 @@ def sliders(seen: Seen, goal: Goal) -> dict[str, tuple[float, float]]:
     import numpy as np
 
     found = {goal.metric: seen.values(goal)[seen.finished(goal)]}
-    found |= {name: numbers for name in seen.params if (numbers := numbers_of(seen, name)) is not None}
+    found |= {name: numbers for name in seen.params if (numbers := seen.numbers_of(name)) is not None}
     ends = {}
     for name, numbers in found.items():
         finite = numbers[np.isfinite(numbers)]
