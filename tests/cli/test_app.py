@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -132,7 +133,12 @@ def test_run_scores_a_table_once(config: Path, ran: Ran, call: Call, to: str, la
     )
     config.write_text(CONF + more)
     assert call("run", config)[0] == 0
-    assert [step for step, _ in ran] == ["prepare", "features", "sweep", "register", *last]
+    steps = [step for step, _ in ran]
+    assert steps == ["prepare", "features", "sweep", "register", *last]
+    for step in steps:
+        code, out, err = call(step, "--config", config, "--json")
+        assert (code, [json.loads(line)["event"] for line in out.splitlines()], err) == (0, ["step", "facts"], "")
+        assert call(step, "--config", config, "--quiet") == (0, "", "")
 
 
 def test_run_ends_with_what_the_steps_gave_and_how_to_open_the_ui(config: Path, ran: Ran, call: Call) -> None:

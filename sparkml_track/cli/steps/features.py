@@ -12,6 +12,7 @@ import typer
 from sparkml_track.cli.guard import guarded
 from sparkml_track.cli.steps.command import STEPS, run_one
 from sparkml_track.cli.steps.publishing import publish
+from sparkml_track.cli.steps.voices import AsJson, Quiet, voice_of
 from sparkml_track.config.settings import load
 
 if TYPE_CHECKING:
@@ -31,13 +32,17 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="features")
 
 
-def features(context: typer.Context, config: _Config = None) -> None:
+def features(context: typer.Context, config: _Config = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Make the feature tables and the training set; or one of the commands below."""
     if context.invoked_subcommand is not None:
+        if quiet or as_json:
+            context.fail(
+                f"Options of the step come with --config; those of {context.invoked_subcommand} come behind it."
+            )
         return
     if config is None:
         context.fail("Missing option '--config' / '-c', or a command.")
-    run_one(config, "features")
+    run_one(config, "features", voice_of(quiet=quiet, as_json=as_json))
 
 
 def audit(

@@ -81,6 +81,7 @@ def test_an_audit_is_shown_and_a_leak_is_exit_3(call: Call, monkeypatch: pytest.
         (("audit",), "Missing argument 'CONFIG'"),
         (("audit", "none.yaml"), "none.yaml"),
         (("audit", "bare.yaml"), "no section 'features', so there is nothing to audit"),
+        (("--json", "audit", "conf.yaml"), "Options of the step come with --config; those of audit come behind it."),
         (("--config", "bare.yaml"), "no section 'features', so there is nothing to features"),
         (("audit", "wrong.yaml"), "features.build"),
         (("audit", "conf.yaml", "--cuts", "0"), "--cuts"),
