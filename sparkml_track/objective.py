@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
-import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
-from importlib.machinery import PathFinder
-from types import CodeType
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Protocol
 
 from sparkml_track.errors import ObjectiveError
@@ -82,17 +81,17 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
         code: folders put first on ``sys.path``, where they stay, because the objective may import later.
 
     Raises:
-        ObjectiveError: the path has another form, the module does not import or is that of other folders, or it has no
-            such function.
+        ObjectiveError: the path has another form, the module or one that it uses is that of other folders, it does not
+            import, or has no such function.
     """
     module_name, colon, name = path.partition(":")
     if not (colon and module_name and name.isidentifier()):
         raise ObjectiveError(f"{path!r} names no function; allowed is package.module:function")
     find_code(code)
-    _check_unshadowed(path, module_name.partition(".")[0], code)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
+        _check_unhidden(path, module_name, code)
         where = f" in {', '.join(code)} or" if code else ""
         raise ObjectiveError(
             f"{path!r} cannot be imported: no module {error.name!r}{where} among the installed packages; "
@@ -103,6 +102,7 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
         raise ObjectiveError(
             f"{path!r} cannot be imported: {text[:500]} (raised while importing {module_name})"
         ) from None
+    _check_unhidden(path, module_name, code)
     function: Function | None = getattr(module, name, None)
     if not callable(function):
         near = get_close_matches(name, [each for each in vars(module) if callable(getattr(module, each))], 1)
@@ -111,15 +111,29 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
     return function
 
 
-def _check_unshadowed(path: str, name: str, code: Sequence[str]) -> None:
+def _check_unhidden(path: str, module: str, code: Sequence[str]) -> None:
     """A process has one module of a name: another project's, imported earlier, would run in place of this one's."""
-    found = PathFinder.find_spec(name, list(code)) if name in sys.modules else None
-    ours, theirs = found and found.origin, getattr(sys.modules.get(name), "__file__", None)
-    if ours and theirs and os.path.realpath(ours) != os.path.realpath(theirs):
-        raise ObjectiveError(
-            f"{path!r} names a module of {ours}, but this process has imported {name!r} from {theirs}; rename one of "
-            "them, or use this one in a process of its own (in a notebook: restart the kernel)"
-        )
+    wanted = [module, *_used(sys.modules[module])] if module in sys.modules else [module.partition(".")[0]]
+    for name in wanted:
+        ours, theirs = _file_of(name, code), getattr(sys.modules.get(name), "__file__", None)
+        if ours and theirs and ours.resolve() != Path(theirs).resolve():
+            raise ObjectiveError(
+                f"{path!r} needs {name!r} from {ours}, but this process has imported {name!r} from {theirs}; rename "
+                "one of them, or use this one in a process of its own (in a notebook: restart the kernel)"
+            )
+
+
+def _file_of(name: str, code: Sequence[str]) -> Path | None:
+    """Where folders of code have a module; None where they do not."""
+    places = [Path(folder, *name.split(".")) for folder in code]
+    return next((file for at in places for file in (at / "__init__.py", at.with_suffix(".py")) if file.is_file()), None)
+
+
+def _used(module: ModuleType) -> set[str]:
+    """The modules that it imported, or functions and classes of."""
+    things = vars(module).values()
+    names = {each.__name__ for each in things if isinstance(each, ModuleType)}
+    return (names | {each.__module__ for each in things if isinstance(each, (FunctionType, type))}) - {"__main__"}
 
 
 def problems(function: object) -> list[str]:

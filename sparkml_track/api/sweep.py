@@ -192,7 +192,7 @@ def run(
             _log.warning("%s", sentence)
     with display(spec.name, progress) as shown:
         files = environment_files(found)
-        around = Surroundings(home.root, found, data, tags=tags, files=files, listener=shown, **more)
+        around = Surroundings(home.root, found, data, tags=tags, files=files, listener=shown, asked=shown.asked, **more)
         result = run_sweep(spec, around)
     shown.ended(_last_lines(result, home))
     return result

@@ -44,15 +44,18 @@ def _stop(
     config: _Config = None,
 ) -> None:
     """End a sweep that runs elsewhere, as Ctrl-C there: what is known is published, and resume goes on."""
-    from sparkml_track.journals import ask_to_stop
+    from sparkml_track.engine.publishing.finish import way_on
+    from sparkml_track.engine.records.entries import plan_of
+    from sparkml_track.journals import ask_to_stop, read
 
     home = _home(load(config) if config else None)
     driver = ask_to_stop(home.root, sweep)
     if driver is None:
-        raise InvalidInput(f"nobody runs sweep {sweep}; `sparkml-track show {sweep}` shows how it ended")
+        raise InvalidInput(f"nobody runs sweep {sweep}; `sparkml-track sweeps` lists how sweeps stand")
+    plan = plan_of(read(home.root, sweep))
     typer.echo(
-        f"sweep {sweep} is asked to stop: pid {driver.pid} on host {driver.host} ends its trials within some seconds; "
-        f"`sparkml-track resume {sweep}` goes on"
+        f"sweep {sweep} is asked to stop: pid {driver.pid} on host {driver.host} hears it within some seconds, ends "
+        f"what runs and publishes what is known; {way_on(sweep, {} if plan is None else plan.origin)}"
     )
 
 

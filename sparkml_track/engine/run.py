@@ -79,7 +79,6 @@ class _Run:
         data = around.data if own else {name: materialised(name, value) for name, value in around.data.items()}
         self._around = replace(around, data=data)
         self._interrupts = Interrupts()
-        self._sweep = ""
 
     def run(self) -> SweepResult:
         around = self._around
@@ -95,10 +94,11 @@ class _Run:
                 sampler, pruner = self._sampler(self._spec), self._pruner(self._spec)
             journal = stack.enter_context(closing(opening.journal))
             self._sweep = journal.sweep
+            self._interrupts.listen_to(lambda: journal.asked_to_stop, around.asked)
             around.reached(Lifecycle.PLANNED)
             # Workers start while the tracking store is opened: what takes longest begins first.
             executor = self._open_executor(self._open_roots(stack))
-            self._watch = Watch(journal, around.origin, self._interrupts, self._roots, around.listener)
+            self._watch = Watch(self._sweep, around.origin, self._interrupts, self._roots, around.listener)
             stack.callback(close, executor)
             pages.load("sweep")  # while workers start, so that the report costs its drawing alone
             tracker = stack.enter_context(closing(open_tracker(self._spec.tracking.uri, around.home)))

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: the first ends the sweep in good order, the second quits at once, or gives a prompt back."""
+"""Ctrl-C and SIGTERM: the first ends the sweep in good order, the second quits at once, or gives a prompt back.
+
+Who asks for the end by other means is heard too, and counts as Ctrl-C; the first signal after that is still the first.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,15 @@ Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Interrupts:
-    """While entered on the main thread, keeps the first signal for ``caught``; on other threads it does nothing.
+    """While entered on the main thread, keeps the first signal for ``caught``; on other threads no signal is heard.
 
     Attributes:
-        caught: the signal's number, 0 if none came.
+        caught: the signal's number, 0 if none came; that of Ctrl-C for a request.
     """
 
     def __init__(self) -> None:
-        self.caught, self._requested = 0, False
+        self.caught, self._count, self._requested = 0, 0, False
+        self._sources: list[Callable[[], bool]] = []
         self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> Interrupts:
@@ -45,23 +49,36 @@ class Interrupts:
             return "a request to stop"
         return "Ctrl-C" if self.caught == signal.SIGINT else signal.Signals(self.caught).name
 
-    def request(self) -> None:
-        """Somebody asked for the end by other means: as Ctrl-C."""
-        if not self.caught:
-            self.caught, self._requested = signal.SIGINT, True
+    def listen_to(self, *asked: Callable[[], bool]) -> None:
+        """Somebody may ask for the end by these too; they are called often."""
+        self._sources += asked
+
+    def look(self) -> None:
+        """Notices who asked; each way counts once."""
+        for asked in [asked for asked in self._sources if asked()]:
+            self._sources.remove(asked)
+            self._count += 1
+            if not self.caught:
+                self.caught, self._requested = signal.SIGINT, True
 
     def later(self) -> Callable[[], bool]:
-        """Tells whether a first signal came after now."""
-        before = self.caught
-        return lambda: self.caught != before
+        """Tells whether a signal or a request came after now."""
+        before = self._count
+
+        def came() -> bool:
+            self.look()
+            return self._count != before
+
+        return came
 
     def _catch(self, number: int, _frame: FrameType | None) -> None:
-        if self.caught:
+        self._count += 1
+        if self.caught and not self._requested:
             if front_end() is not FrontEnd.SCRIPT:
                 # A second one stops the waiting; what a person has in memory is worth more.
                 raise KeyboardInterrupt
             os._exit(128 + number)
-        self.caught = number
+        self.caught, self._requested = number, False
 
     def raise_if_caught(self) -> None:
         """Goes on as the signal would have.

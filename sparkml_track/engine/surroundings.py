@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from sparkml_track.engine.loop.ports import OutcomeListener, goes_on
 from sparkml_track.engine.loop.progress import ProgressListener
 from sparkml_track.engine.publishing.finish import LONGEST_WAIT
 from sparkml_track.engine.spec.lifecycle import LifecycleListener, unheard
+from sparkml_track.engine.storage.waiting import never
 from sparkml_track.refs import DataRef, TableRef
 
 __all__ = ["Surroundings"]
@@ -38,6 +39,7 @@ class Surroundings:
         tags: for the parent run: code version, Spark facts.
         files: the same as artifacts, by path.
         listener: gets the progress.
+        asked: whether somebody asked for the end where the progress is shown.
     """
 
     home: Path
@@ -49,6 +51,7 @@ class Surroundings:
     tags: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     listener: ProgressListener | None = None
+    asked: Callable[[], bool] = never
     origin: Mapping[str, object] = field(default_factory=dict)
     longest_wait: float = LONGEST_WAIT
     reached: LifecycleListener = unheard

@@ -11,7 +11,6 @@ from sparkml_track.engine.loop.progress import ProgressListener, progress_of
 from sparkml_track.engine.publishing.finish import way_on
 from sparkml_track.engine.signals import Interrupts
 from sparkml_track.engine.storage.shared_folders import Roots
-from sparkml_track.journals import Journal
 
 __all__ = ["Watch"]
 
@@ -24,7 +23,7 @@ class Watch:
     """Ends the loop after a signal or when somebody asks for it, and reports its progress.
 
     Args:
-        journal: of the sweep; says whether somebody asked for the end.
+        sweep: its id.
         origin: where it was started from.
         interrupts: what came.
         roots: whose checkpoints are removed as trials end.
@@ -33,13 +32,13 @@ class Watch:
 
     def __init__(
         self,
-        journal: Journal,
+        sweep: str,
         origin: Mapping[str, object],
         interrupts: Interrupts,
         roots: Roots,
         listener: ProgressListener | None,
     ) -> None:
-        self._journal, self._way_on = journal, way_on(journal.sweep, origin)
+        self._way_on, self._stopped = way_on(sweep, origin), False
         self._interrupts = interrupts
         self._roots = roots
         self._listener = listener
@@ -47,9 +46,9 @@ class Watch:
 
     def __call__(self, loop: SweepState) -> None:
         """Looks; called by the loop, on its thread."""
-        if self._journal.asked_to_stop:
-            self._interrupts.request()
-        if self._interrupts.caught and not loop.stopping:
+        self._interrupts.look()
+        if self._interrupts.caught and not self._stopped:
+            self._stopped = True
             _log.warning(
                 "%s: %d trials are being ended and what is known is published (once more quits at once); %s",
                 self._interrupts.name,

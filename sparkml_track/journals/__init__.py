@@ -145,7 +145,8 @@ def last(home: Path, sweep: str) -> Record | None:
 def ask_to_stop(home: Path, sweep: str) -> Holder | None:
     """Asks the driver that runs a sweep to end it in good order, as Ctrl-C does, wherever it is.
 
-    It sees that within some seconds; then it ends what runs, which takes some more, and gives the lease back.
+    It sees that within some seconds, over NFS within a minute; then it ends what runs, which takes some more, and gives
+    the lease back.
 
     Args:
         home: the state folder.

@@ -117,9 +117,15 @@ def judge(folder: Path, claim: Claim) -> Verdict:
     return Verdict.UNKNOWN
 
 
-def live_holder(folder: Path, stale: float) -> Holder | None:
-    """Who holds the sweep, as far as can be known at once; None for nobody. Raises OSError."""
-    epoch = newest_lease(folder)
+def live_holder(folder: Path, stale: float, epoch: int | None = None) -> Holder | None:
+    """Who holds the sweep, as far as can be known at once; None for nobody. Raises OSError.
+
+    Args:
+        folder: of the sweep's journal.
+        stale: seconds without a heartbeat after which a driver elsewhere counts as dead.
+        epoch: of the lease that is looked at; the newest by default.
+    """
+    epoch = newest_lease(folder) if epoch is None else epoch
     if not epoch:
         return None
     claim = read_claim(folder, epoch)

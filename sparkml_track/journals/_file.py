@@ -79,8 +79,9 @@ def stop_file(home: Path, sweep: str) -> Holder | None:
     _existing(home, sweep)
     folder = _folder(home, sweep)
     with translated("ask for the end in", folder):
-        if (holder := live_holder(folder, Pulse().stale)) is not None:
-            stop_path(folder, newest_lease(folder)).touch(mode=0o600)
+        epoch = newest_lease(folder)
+        if (holder := live_holder(folder, Pulse().stale, epoch)) is not None:
+            stop_path(folder, epoch).touch(mode=0o600)
     return holder
 
 

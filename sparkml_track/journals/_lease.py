@@ -166,8 +166,9 @@ class FileLease(Lease):
         lease, stop = lease_path(self._folder, self.epoch), stop_path(self._folder, self.epoch)
         beaten = time.monotonic()
         while not self._done.wait(min(_LOOK, self._pulse.every)):
-            try:
+            with suppress(OSError):  # nothing depends on this look
                 self.asked_to_stop = self.asked_to_stop or stop.exists()
+            try:
                 if time.monotonic() - beaten >= self._pulse.every - _LOOK / 2:
                     os.utime(lease)
                     beaten = time.monotonic()

@@ -9,7 +9,7 @@ Two kinds of places:
   with a header of its own, put if absent. Segments are then as small as a flush; nothing else differs, because the
   header of each says which one it follows. The lease is put if absent too, as ``e0003.lease``; its heartbeat is
   another small object that is put again, since an object's time cannot be touched, and giving it back puts
-  ``e0003.released``.
+  ``e0003.released``. Who asks for the end of the sweep puts ``e0003.stop``, in both kinds of places.
 """
 
 from __future__ import annotations

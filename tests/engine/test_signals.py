@@ -44,3 +44,31 @@ def test_the_second_one_leaves_a_notebook_its_variables(monkeypatch: pytest.Monk
             send()
         assert interrupts.caught
     assert ended == []
+
+
+def test_a_request_counts_as_ctrl_c_and_the_first_signal_after_it_is_still_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.delattr(sys, "ps1", raising=False)
+    asked = [False, False]
+    with Interrupts() as interrupts:
+        interrupts.listen_to(lambda: asked[0], lambda: asked[1])
+        interrupts.look()
+        assert not interrupts.caught
+        asked[0] = True
+        interrupts.look()
+        assert (interrupts.caught, interrupts.name) == (signal.SIGINT, "a request to stop")
+        hurried = interrupts.later()
+        assert not hurried(), "it was there before"
+        asked[1] = True
+        assert hurried()
+        again = interrupts.later()
+        send()
+        assert again()
+        assert (interrupts.name, ended) == ("Ctrl-C", [])
+        send()
+    assert ended == [130]
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.raise_if_caught()

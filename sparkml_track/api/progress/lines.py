@@ -46,6 +46,10 @@ class LogLines:
     def start(self) -> None:
         """Nothing: a log has a line a minute."""
 
+    def asked(self) -> bool:
+        """Nobody can."""
+        return False
+
     def stop(self) -> None:
         """Nothing."""
 

@@ -23,7 +23,17 @@ _log = logging.getLogger(__name__)
 #: Seconds between changes of what is shown: each one is sent to the page, and kept by who executes notebooks.
 EVERY = 0.5
 #: Where one of these is set, the page is on another machine, whose browser finds no address of this one.
-REMOTE = frozenset({"JUPYTERHUB_USER", "SSH_CONNECTION", "COLAB_RELEASE_TAG", "KUBERNETES_SERVICE_HOST"})
+REMOTE = frozenset(
+    {
+        "JUPYTERHUB_USER",
+        "SSH_CONNECTION",
+        "COLAB_RELEASE_TAG",
+        "KUBERNETES_SERVICE_HOST",
+        "DATABRICKS_RUNTIME_VERSION",
+        "SAGEMAKER_INTERNAL_IMAGE_URI",
+        "KERNEL_GATEWAY",
+    }
+)
 
 
 class NotebookDisplay:
@@ -55,9 +65,15 @@ class NotebookDisplay:
     def __call__(self, progress: Progress) -> None:
         """Shows, if it is time."""
         self._last, now = progress, self._clock()
+        if progress.ended and self._button is not None:
+            self._button.close()
         if progress.ended or now - self._shown >= EVERY:
             self._shown = now
             self._show(())
+
+    def asked(self) -> bool:
+        """Whether somebody pressed the button."""
+        return self._button is not None and self._button.pressed
 
     def stop(self) -> None:
         """Leaves what was shown last, but for how to end it."""

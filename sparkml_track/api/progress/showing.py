@@ -25,6 +25,9 @@ class Display(Protocol):
     def __call__(self, progress: Progress) -> None:
         """Takes a look at it."""
 
+    def asked(self) -> bool:
+        """Whether a person asked for the end here."""
+
     def stop(self) -> None:
         """Draws no more; called once, also after an error."""
 
@@ -79,6 +82,10 @@ class _Given:
     def __call__(self, progress: Progress) -> None:
         """Passes it on, and raises what that raises: who reports progress stops then."""
         self._listener(progress)
+
+    def asked(self) -> bool:
+        """Nobody can."""
+        return False
 
     def stop(self) -> None:
         """Nothing."""

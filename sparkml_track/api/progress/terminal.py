@@ -49,6 +49,10 @@ class TerminalDisplay:
         """Begins to draw."""
         self._do(lambda: self._live.start(refresh=True))
 
+    def asked(self) -> bool:
+        """Ctrl-C does."""
+        return False
+
     def stop(self) -> None:
         """Leaves what was drawn last."""
         self._do(self._live.stop, always=True)

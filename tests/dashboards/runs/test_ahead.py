@@ -14,6 +14,10 @@ from sparkml_track.dashboards.runs.sweep import page as sweep_page
 from sparkml_track.dashboards.runs.sweep.page import Choice, chosen_frame, drawn_view
 
 
+def train(trial: Any) -> float:
+    return float(trial.params["x"])
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPARKML_HOME", str(tmp_path))
@@ -24,7 +28,7 @@ def test_a_page_finds_what_was_read_ahead_and_what_changed_is_made_again(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {"max_trials": 6, "sampler": "random", "executor": "inline", "progress": False, "seed": 1}
-    sweep = st.sweep(lambda trial: trial.params["x"], {"x": st.uniform(0, 1)}, name="small", **given).sweep
+    sweep = st.sweep(train, {"x": st.uniform(0, 1)}, name="small", **given).sweep
     ahead.read_ahead()
 
     made: list[str] = []
@@ -42,9 +46,9 @@ def test_a_page_finds_what_was_read_ahead_and_what_changed_is_made_again(
     assert made == []
     assert set(chosen_frame(page, choice, ("failed",), ())["trial"]) == set()
     assert made == ["frame"]
-    st.sweep(lambda trial: trial.params["x"], {"x": st.uniform(0, 1)}, name="small", **{**given, "max_trials": 9})
-    (again,) = {each.name for each in (home / "journal").iterdir() if each.is_dir()} - {sweep}
-    assert len(chosen_frame(page, Choice(again, "loss", "History"), (), ())) == 9
+    again = st.sweep(train, {"x": st.uniform(0, 1)}, name="small", resume=sweep, **{**given, "max_trials": 9})
+    assert again.sweep == sweep
+    assert len(chosen_frame(page, choice, (), ())) == 9, "it went on since"
 
 
 @pytest.mark.parametrize("rubbish", [False, True])

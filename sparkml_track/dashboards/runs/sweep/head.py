@@ -78,7 +78,8 @@ def _models(page: Page, row: SweepRow) -> Markup:
 
 def _way_on(row: SweepRow) -> Sequence[Markup]:
     if row.state == "running":
-        return (note(Markup("It can be ended from anywhere: <code>sparkml-track stop {}</code>").format(row.sweep)),)
+        way = Markup("It can be ended from anywhere on this home: <code>sparkml-track stop {}</code>")
+        return (note(way.format(row.sweep)),)
     if not row.resumable:
         return ()
     return (note(Markup("It can be gone on with: <code>sparkml-track resume {}</code>").format(row.sweep), "warn"),)
