@@ -138,11 +138,12 @@ class ObjectLease(Lease):
             try:
                 self._client.put(self._folder / f"e{self.epoch:04d}.beat", b"")
                 heard = time.monotonic()
-                self.asked_to_stop = self.asked_to_stop or bool(self._client.found(self._stop))
             except JournalError as error:
                 if not may_pass(error) or time.monotonic() - heard > self._patience.longest:
                     self._failed = str(error)
                     return
+            with suppress(JournalError):  # nothing depends on this look
+                self.asked_to_stop = self.asked_to_stop or bool(self._client.found(self._stop))
 
 
 def newest_lease(found: Iterable[FoundObject]) -> int:
