@@ -113,7 +113,7 @@ def resolve(path: str, code: Sequence[str] = ()) -> Function:
 
 def _check_unhidden(path: str, module: str, code: Sequence[str]) -> None:
     """A process has one module of a name: another project's, imported earlier, would run in place of this one's."""
-    wanted = [module, *_used(sys.modules[module])] if module in sys.modules else [module.partition(".")[0]]
+    wanted = [module, *sorted(_used(sys.modules[module]))] if module in sys.modules else [module.partition(".")[0]]
     for name in wanted:
         ours, theirs = _file_of(name, code), getattr(sys.modules.get(name), "__file__", None)
         if ours and theirs and ours.resolve() != Path(theirs).resolve():
@@ -132,8 +132,9 @@ def _file_of(name: str, code: Sequence[str]) -> Path | None:
 def _used(module: ModuleType) -> set[str]:
     """The modules that it imported, or functions and classes of."""
     things = vars(module).values()
-    names = {each.__name__ for each in things if isinstance(each, ModuleType)}
-    return (names | {each.__module__ for each in things if isinstance(each, (FunctionType, type))}) - {"__main__"}
+    names: set[object] = {each.__name__ for each in things if isinstance(each, ModuleType)}
+    names |= {each.__module__ for each in things if isinstance(each, (FunctionType, type))}
+    return {name for name in names if isinstance(name, str) and name != "__main__"}
 
 
 def problems(function: object) -> list[str]:

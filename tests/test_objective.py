@@ -40,6 +40,12 @@ def test_nor_does_a_helper_of_another_project(imports: str, tmp_path: Path) -> N
         resolve(f"{NAME}_other:train", [str(tmp_path / "other")])
 
 
+def test_what_is_of_no_module_is_no_helper(tmp_path: Path) -> None:
+    code = "def train(trial): return 1\ndef bare(): pass\nbare.__module__ = None\n"
+    (tmp_path / f"{NAME}.py").write_text(code)
+    assert resolve(f"{NAME}:train", [str(tmp_path)])(None) == 1
+
+
 def test_nor_does_a_module_of_a_package_without_a_file(tmp_path: Path) -> None:
     for number, name in enumerate(("one", "other")):
         (tmp_path / name / "jobs_of_a_project").mkdir(parents=True)

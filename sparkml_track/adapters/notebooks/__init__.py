@@ -2,5 +2,5 @@
 
 front_end    where a person sits, if anywhere
 output       HTML below a cell, changed while the cell runs
-stop_button  a link that interrupts the cell
+stop_button  a link that asks for the end of what a cell does
 """

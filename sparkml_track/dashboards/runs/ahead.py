@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 from sparkml_track.dashboards.page import Page, open_page
 from sparkml_track.dashboards.runs.overview import overview
@@ -20,12 +22,18 @@ def read_ahead() -> None:
 
     For a thread of its own. What cannot be read is for the page to say.
     """
+    page = open_page("sweep")
+    found: list[str] = []
+    _tried(lambda: found.extend(row.sweep for row in overview(page)[:_SWEEPS]))
+    for sweep in found:
+        _tried(partial(_draw, page, sweep))
+
+
+def _tried(make: Callable[[], None]) -> None:
     try:
-        page = open_page("sweep")
-        for row in overview(page)[:_SWEEPS]:
-            _draw(page, row.sweep)
+        make()
     except Exception as error:  # noqa: BLE001  # nobody waits for it
-        _log.debug("nothing was read ahead: %s: %s", type(error).__name__, error)
+        _log.debug("not read ahead: %s: %s", type(error).__name__, error)
 
 
 def _draw(page: Page, sweep: str) -> None:

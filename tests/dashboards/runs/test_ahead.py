@@ -59,3 +59,18 @@ def test_a_home_that_has_nothing_to_read_is_left_alone(rubbish: bool, home: Path
     before = sorted(home.rglob("*"))
     ahead.read_ahead()
     assert sorted(home.rglob("*")) == before
+
+
+def test_a_sweep_that_cannot_be_drawn_costs_no_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"max_trials": 2, "sampler": "random", "executor": "inline", "progress": False}
+    names = [st.sweep(train, {"x": st.uniform(0, 1)}, name=name, **given).sweep for name in ("good", "bad")]
+    drawn: list[str] = []
+
+    def draws(_: object, sweep: str) -> None:
+        if sweep == names[1]:
+            raise ValueError("it cannot")
+        drawn.append(sweep)
+
+    monkeypatch.setattr(ahead, "_draw", draws)
+    ahead.read_ahead()
+    assert drawn == names[:1]
