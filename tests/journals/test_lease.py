@@ -318,6 +318,8 @@ def test_a_driver_is_asked_to_stop_and_the_next_one_is_not(home: Path) -> None:
     before = ticks.stat().st_mtime_ns
     wait_until(lambda: ticks.stat().st_mtime_ns != before, 30)
     assert not again.asked_to_stop, "it was the one before that was asked"
+    assert ask_to_stop(home, "sweep") is not None
+    wait_until(lambda: again.asked_to_stop, 30)
     again.close()
 
 

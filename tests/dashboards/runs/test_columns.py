@@ -117,6 +117,21 @@ def test_units_of_a_trial_are_at_work_each_until_the_trial_has_ended() -> None:
     assert seen([*records, one, accepted(0)]).at_work == 0
 
 
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [([1, 2.5], [1.0, 2.5]), ([1, True], None), (["1", 2], None), ([1, 10**400], None)],
+    ids=["numbers", "truth", "text", "too great"],
+)
+def test_a_parameter_is_numbers_only_where_all_its_values_are(
+    values: list[object], numbers: list[float] | None
+) -> None:
+    found = seen([plan(), *(asked(number, x=value) for number, value in enumerate(values))])
+    given = found.numbers_of("x")
+    assert (None if given is None else given.tolist()) == numbers
+    assert found.numbers_of("x") is given
+    assert found.numbers_of("another") is None
+
+
 def test_a_sweep_at_one_look_does_not_change_with_what_is_added() -> None:
     columns = Columns("sweep")
     columns.add(map(encode, whole()[:-1]))
