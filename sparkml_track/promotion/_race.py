@@ -8,9 +8,10 @@ better one gets the alias.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import reduce
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -99,14 +100,24 @@ class Race:
         return settled
 
     def _checked(self, settled: Settled) -> Settled:
-        """Gives way to a better candidate that came through the gate at the same time, and takes back from a worse."""
-        best = self.candidate
-        for rival in self._rivals():
-            best = rival if outlasts(self.spec, rival, best) else best
-        now = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
-        assert best.ref is not None
-        if now is not None and now != best.ref and now.version in {self.own.version, *self._marks()}:
-            move_champion(self.registry, now, best.ref)
+        """Gives way to a better candidate that came through the gate at the same time, and takes back from a worse.
+
+        The alias is taken only from versions that were compared: one that came while others were measured is compared
+        first, and where a person moved it, it stays.
+        """
+        for _ in range(_TRIES):
+            marks = self._marks()
+            compared = [self.candidate, *self._measured(marks)]
+            best = reduce(lambda one, other: other if outlasts(self.spec, other, one) else one, compared)
+            now = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
+            if now is None or now == best.ref:
+                break
+            if any(now == each.ref for each in compared):
+                assert best.ref is not None
+                if move_champion(self.registry, now, best.ref):
+                    break
+            elif now.version in marks or now.version not in self._marks():
+                break
         if best.ref == self.own:
             return settled
         reason = f"{best.ref}, registered at the same time, is not beaten"
@@ -121,8 +132,8 @@ class Race:
             if verdict == ALIAS_CHAMPION != self.known.get(version) and version != self.own.version
         ]
 
-    def _rivals(self) -> Iterator[Measured]:
-        for version in self._marks():
+    def _measured(self, versions: Iterable[int]) -> Iterator[Measured]:
+        for version in versions:
             # One that cannot be measured on this data cannot be compared, and stays where it is.
             with suppress(DataError):
                 yield self.measure(self.registry.version(self.spec.model, version))

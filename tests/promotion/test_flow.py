@@ -242,6 +242,34 @@ def test_a_champion_that_was_taken_back_by_hand_is_no_rival(registry: MemoryRegi
     assert registry.alias("delay", "champion") == third.model
 
 
+class Overtaken(MemoryRegistry):
+    """A rival has come through the gate; while it is measured, a third that is better than both takes the alias."""
+
+    third: Verdict | None = None
+
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        if version == 1 and self.third is None:
+            rival = self.register("delay", _package(1e-3), Run("model", "rival", "tests"))
+            self.annotate(rival, {}, {"sparkml.verdict": "champion"})
+        return super().move_alias(name, alias, expected, version)
+
+    def load(self, ref: ModelRef) -> object:
+        if ref.version == 2 and self.third is None:
+            self.third = register(SPEC, RECIPE, DATA, self)
+        return super().load(ref)
+
+
+def test_a_champion_that_was_not_compared_yet_gives_way_to_nobody() -> None:
+    registry = Overtaken()
+    verdict = register(replace(SPEC, params={"model": {"C": 1e-4}}), RECIPE, DATA, registry)
+    assert registry.third is not None
+    assert registry.third.promoted
+    assert registry.alias("delay", "champion") == registry.third.model
+    assert not verdict.promoted
+    assert verdict.champion is not None
+    assert verdict.champion.ref == registry.third.model
+
+
 def test_many_promotions_at_once_leave_the_best_as_champion() -> None:
     registry = MemoryRegistry()
     specs = [replace(SPEC, params={"model": {"C": c}}) for c in (1e-4, 1e-3, 1.0, 1e-2, 1e-5, 3e-4)]
