@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from sparkml_track.address import is_address
+from sparkml_track.governance.hidden_reads import hidden_reads
 from sparkml_track.refs import TableRef
 from sparkml_track.schema import ARROW_SOURCE
 
@@ -54,8 +55,9 @@ class Watch:
         files = files_of(data)
         if files is None:
             return tuple(self.read)
-        # Spark names no files of tables in object stores: tasks read those.
-        return (*(seen or self).among(files), *(ref for ref in tuple(self.read) if is_address(ref.path)))
+        # Tasks read the files of tables in object stores, and the plan of a Connect session does not name those.
+        blind = () if hasattr(data, "_jdf") else tuple(ref for ref in tuple(self.read) if is_address(ref.path))
+        return (*(seen or self).among(files), *blind)
 
     def among(self, files: Iterable[Path]) -> tuple[TableRef, ...]:
         """The versions that were read and have one of these files."""
@@ -72,7 +74,8 @@ def files_of(data: Any) -> frozenset[Path] | None:
     if hasattr(data, "inputFiles"):
         # A plan may be one that cannot say; then all that was read counts.
         with suppress(Exception):
-            return frozenset(Path(unquote(urlparse(str(uri)).path)) for uri in data.inputFiles())
+            named = [Path(unquote(urlparse(str(uri)).path)) for uri in data.inputFiles()]
+            return frozenset((*named, *(Path(folder, "_") for folder in hidden_reads(data))))
     return None
 
 

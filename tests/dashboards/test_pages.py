@@ -1,6 +1,6 @@
 """Every page can be drawn: of a home with nothing in it, with rubbish in it, and with a sweep of 100,000 trials.
 
-Of a home with all that the steps of a project leave, see tests/pipeline/test_lineage.py.
+Of the home that the main job leaves, see tests/jobs/test_main_job.py.
 """
 
 from __future__ import annotations

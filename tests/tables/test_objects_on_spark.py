@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.errors import DataError, TableError
+from sparkml_track.governance.watch import Watch
 from sparkml_track.tables import DeltaTables, TableExpectations
 from sparkml_track.testing.objects import KEY, SECRET, ObjectServer
 
@@ -44,6 +45,14 @@ def test_a_frame_is_written_and_read_by_tasks(tables: DeltaTables, s3: str, spar
     with pytest.raises(DataError, match="are in the table already"):
         tables.write("t", frame.limit(1), mode="append")
     assert len(DeltaTables(s3).vacuum("t", timedelta(0))) == 0
+
+
+def test_a_frame_says_which_of_the_tables_it_is_computed_from(tables: DeltaTables, spark: SparkSession) -> None:
+    refs = [tables.write(name, spark.range(3)) for name in ("a", "b")]
+    watch = Watch(dict.fromkeys(refs))
+    frame = tables.read("a").where("id > 1")
+    assert watch.sources(frame) == watch.sources(frame.cache()) == (refs[0],)
+    frame.unpersist()
 
 
 def test_rows_change_by_spark_jobs(tables: DeltaTables, s3: str, spark: SparkSession) -> None:

@@ -14,6 +14,7 @@ from sparkml_track.features.asof import Asof, point_in_time
 from sparkml_track.features.asof.contract import Side
 from sparkml_track.features.asof.local import LEAST, by_duckdb
 from sparkml_track.features.asof.window import by_window
+from sparkml_track.governance.watch import Watch
 from sparkml_track.tables import DeltaTables
 from sparkml_track.testing.asof import PointInTimeCase
 
@@ -74,6 +75,19 @@ def test_rows_of_any_data_frame_are_fed_to_duckdb(spark: SparkSession, tmp_path:
     none = by_duckdb(rows.where("id > 9"), sides, schema, least=0)
     assert none is not None
     assert none.collect() == []
+
+
+def test_what_is_computed_from_the_join_says_what_duckdb_read(spark: SparkSession, tmp_path: Path) -> None:
+    tables = DeltaTables(tmp_path / "it's 100%, a, b", spark)
+    refs = [tables.write(name, given) for name, given in (("rows", ROWS), ("known", FEATURES), ("other", FEATURES))]
+    rows, known = tables.read("rows"), tables.read("known")
+    watch = Watch(dict.fromkeys(refs))
+    sides = [Side(known, HOW)]
+    schema = by_window(rows, sides).schema
+    for given in (rows, rows.where("id > 0")):
+        joined = by_duckdb(given, sides, schema, least=0)
+        assert joined is not None
+        assert set(watch.sources(joined.where("x > 0").groupBy("k").count())) == {refs[0], refs[1]}
 
 
 def test_small_features_and_those_that_are_computed_go_by_the_window(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""What a data frame reads and its ``inputFiles`` does not name: behind a cache, and in functions on Spark's workers.
+
+A plan ends where a part of it is cached, and a function of ``mapInArrow`` that opens files itself is no file to Spark.
+So such a function has its reads in its name, which is part of every plan made from it and is shown by explain().
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+__all__ = ["hidden_reads", "reading"]
+
+_NAME = re.compile(r"\breads\[([^\]]*)\]")
+
+
+def reading(function: Callable[..., Any], folders: Iterable[str]) -> Callable[..., Any]:
+    """The same function, under a name that says from which folders it reads.
+
+    Args:
+        function: what Spark is given.
+        folders: paths or addresses.
+    """
+    named = partial(function)
+    named.__name__ = f"reads[{','.join(quote(folder, safe='/:') for folder in sorted(set(folders)))}]"  # type: ignore[attr-defined]
+    return named
+
+
+def hidden_reads(frame: Any) -> frozenset[str]:
+    """The folders that are read; none are known of a data frame of a Connect session."""
+    classic = getattr(frame, "_jdf", None)
+    if classic is None:
+        return frozenset()
+    ran = classic.queryExecution()
+    plan = ran.analyzed()
+    named = (unquote(each) for found in _NAME.findall(str(plan)) for each in found.split(",") if each)
+    return frozenset((*named, *(_behind(plan) if "InMemoryRelation" in str(ran.optimizedPlan()) else ())))
+
+
+def _behind(plan: Any) -> Iterator[str]:
+    """The folders of files that a plan reads, cached or not."""
+    leaves = plan.collectLeaves()
+    for place in range(leaves.size()):
+        leaf = leaves.apply(place)
+        if leaf.getClass().getSimpleName() == "LogicalRelation":
+            for uri in leaf.relation().inputFiles():
+                yield unquote(urlsplit(str(uri)).path).rpartition("/")[0]

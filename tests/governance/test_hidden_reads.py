@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparkml_track.governance.hidden_reads import hidden_reads, reading
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.spark
+
+
+def same(batches: Iterator[Any]) -> Iterator[Any]:
+    yield from batches
+
+
+def test_what_a_function_reads_is_known_of_all_that_is_computed_from_it(spark: SparkSession) -> None:
+    folders = ["/a, b/[c]", "s3://bucket/100%/ü"]
+    frame = spark.range(3).mapInArrow(reading(same, folders), "id long")
+    frame.createOrReplaceTempView("read_by_function")
+    inside = spark.range(9).where("id in (select id from read_by_function)")
+    assert hidden_reads(frame.join(spark.range(2), "id")) == hidden_reads(inside) == set(folders)
+    assert frame.count() == 3
+    assert hidden_reads(spark.range(3)) == set()
+
+
+def test_a_cache_hides_no_file(spark: SparkSession, tmp_path: Path) -> None:
+    for name in ("a 1", "b"):
+        spark.range(3).write.parquet(str(tmp_path / name))
+    cached = spark.read.parquet(str(tmp_path / "a 1")).groupBy("id").count().cache()
+    both = cached.join(spark.read.parquet(str(tmp_path / "b")), "id")
+    assert len(both.inputFiles()) < 4, "Spark names the files behind a cache itself by now"
+    assert hidden_reads(both) == {str(tmp_path / "a 1"), str(tmp_path / "b")}
+    cached.unpersist()
+    assert hidden_reads(both.groupBy("id").count()) == set()
