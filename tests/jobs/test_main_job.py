@@ -70,9 +70,7 @@ def test_its_sweep_is_in_mlflow_as_the_journal_says(home: Path, capsys: pytest.C
     assert (code, said.split(",")[0]) == (0, f"sweep {sweep}: 6 trials")
 
 
-def test_its_features_are_followed_to_all_their_tables(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_its_features_are_followed_to_all_their_tables(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, said, _ = caller("catalog", capsys)("lineage", "flights_training", "--up", "--format", "json")
     assert code == 0
     raw = {"flights", "weather", "planes"}

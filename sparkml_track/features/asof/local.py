@@ -12,12 +12,14 @@ import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.adapters.spark.by_value import sent_by_value
 from sparkml_track.features.asof import query
 from sparkml_track.features.asof.contract import Asof, Side
 from sparkml_track.features.asof.scans import Scan, scan_of
+from sparkml_track.governance.hidden_reads import reading
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -121,8 +123,10 @@ def _run(rows: DataFrame, sides: Sequence[Side], scans: Sequence[Scan], schema: 
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2,
         scan is None,
     )
+    read = [*scans, *([scan] if scan else [])]
+    run = reading(asked.__call__, {str(Path(file).parent) for each in read for file in each.files})
     with sent_by_value(query):
-        return (fed if scan is None else session.range(0, 1, 1, 1)).mapInArrow(asked.__call__, schema)
+        return (fed if scan is None else session.range(0, 1, 1, 1)).mapInArrow(run, schema)
 
 
 def _sql(rows: DataFrame, sides: Sequence[Side], scans: Sequence[Scan], scan: Scan | None) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sparkml_track.adapters.spark.by_value import sent_by_value
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import TableError
+from sparkml_track.governance.hidden_reads import reading
 from sparkml_track.tables._delta import task_files
 from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._rows.arrow import arrow_of
@@ -207,8 +208,9 @@ def _read_by_tasks(spark: SparkSession, files: Sequence[Location], fields: Struc
 
     wanted = StructType([*fields, *(StructType().add(file, StringType()) if file else ())])
     read = task_files.Reading(dict(files[0].for_tasks or {}), arrow_of(wanted.json()), file)
+    run = reading(read.__call__, {str(each).rpartition("/")[0] for each in files})
     with sent_by_value(task_files):
-        return spark.createDataFrame([(str(each),) for each in files], "path string").mapInArrow(read.__call__, wanted)
+        return spark.createDataFrame([(str(each),) for each in files], "path string").mapInArrow(run, wanted)
 
 
 def repeated_key(data: DataFrame, columns: Sequence[str]) -> dict[str, object] | None:
