@@ -3,6 +3,7 @@
 app       the applications that MLflow's command starts: ``--app-name sparkml``, ``--app-name sparkml-auth``
 endpoint  the endpoint
 lake      the dashboards, under the same roof
+assets    marimo's own scripts
 gate      who gets to them
 export    a page as a file
 browser   what draws it

@@ -11,6 +11,7 @@ from typing import Any
 from sparkml_track.adapters.mlflow.links import PAGES
 from sparkml_track.dashboards import SHIPPED
 from sparkml_track.dashboards.runs.ahead import read_ahead
+from sparkml_track.server.assets import Assets
 from sparkml_track.server.gate import Accounts, Gate
 
 __all__ = ["NO_FORMULAS", "OWN", "Lake", "mount"]
@@ -60,11 +61,12 @@ class Lake:
         from starlette.requests import Request
         from starlette.responses import RedirectResponse
         from starlette.routing import Mount, Route, Router
-        from starlette.staticfiles import StaticFiles
 
         self._pages: list[Any] = []
-        # One place for the scripts of all pages, so that a browser keeps them from page to page.
-        builder = marimo.create_asgi_app(quiet=True, asset_url=f"{PAGES}{ASSETS}", html_head=NO_FORMULAS)
+        # One place for the scripts of all pages, so that a browser keeps them from page to page. They are marimo's and
+        # no secret; browsers ask for some of them without saying who they are.
+        assets, at = Assets(Path(marimo.__file__).parent / "_static"), f"{PAGES}{ASSETS}"
+        builder = marimo.create_asgi_app(quiet=True, asset_url=at, html_head=NO_FORMULAS + assets.preload(at))
         for page in SHIPPED:
             builder = builder.with_app(path=f"/{page.name}", root=str(page.file), middleware=[self._seen])
         own = project / "dashboards"
@@ -74,10 +76,8 @@ class Lake:
         def first(_: Request) -> RedirectResponse:
             return RedirectResponse(f"{PAGES}/home/")
 
-        # The scripts are marimo's and no secret; browsers ask for some of them without saying who they are.
-        assets = StaticFiles(directory=Path(marimo.__file__).parent / "_static")
         ours = Router([Route("/", first), Mount("/", builder.build())])
-        self.routes = [Route(PAGES, first), Mount(f"{PAGES}{ASSETS}", assets), Mount(PAGES, Gate(ours, accounts))]
+        self.routes = [Route(PAGES, first), Mount(at, assets), Mount(PAGES, Gate(ours, accounts))]
 
     async def close(self) -> None:
         """Ends what runs for those who look; else their threads keep the process."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from typing import Any
 
@@ -52,6 +53,17 @@ def test_an_account_sees_pages_and_its_cookie_opens_their_socket(
         assert opened.recv(timeout=60)
     with pytest.raises(InvalidStatus, match="403"):
         connect(socket, additional_headers={**cookie, "Origin": "http://evil.example"}, open_timeout=60)
+
+
+def test_scripts_are_kept_by_browsers_for_good_and_the_large_one_comes_early(
+    guarded: TrackingServer, experiment: str
+) -> None:
+    page = get(guarded, ADMIN).text
+    (early,) = re.findall(r'<link rel="modulepreload" href="(/lake/static/assets/Plot-[^"]+)"', page)
+    for path in (early, *re.findall(r'"(/lake/static/assets/index-[^"]+[.]js)"', page)):
+        assert "immutable" in get(guarded, path=path).headers["cache-control"]
+    assert "cache-control" not in get(guarded, path="/lake/static/manifest.json").headers
+    assert "cache-control" not in get(guarded, path="/lake/static/assets/none.js").headers
 
 
 def test_a_page_runs_no_code_that_it_is_sent(guarded: TrackingServer, experiment: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,6 +136,21 @@ def test_dots_in_a_box_are_trials(page: Page, write: Write, name: str) -> None:
     trace = figure.data[0]  # type: ignore[attr-defined]
     points = [{"curveNumber": 0, "pointIndex": place} for place in (1, 3)] + [{"curveNumber": 99, "pointIndex": 0}, {}]
     assert chosen_trials(figure, points) == sorted(int(trace.customdata[place]) for place in (1, 3))
+
+
+def test_values_in_a_box_on_an_axis_are_trials(page: Page, write: Write) -> None:
+    import marimo as mo
+
+    write(whole(20, failed=[3]))
+    figure: Any = view(seen(page, "sweep"), "Parallel coordinates", LOSS)[0]
+    names = list(figure.layout.xaxis.ticktext)
+    box = {"x": [names.index("x") - 0.2, names.index("x") + 0.2], "y": [-0.01, 0.27]}
+    shown = mo.ui.plotly(figure)
+    points = shown._convert_value({"points": [], "range": box, "indices": []})
+    # x goes from -0.5 to 1.4 in steps of 0.1; trial 3 has no value.
+    assert chosen_trials(figure, points) == [0, 1, 2, 4, 5]
+    corners = {each: y for line in figure.data for each, y in zip(line.customdata or (), line.y, strict=False)}
+    assert set(corners) == set(range(20)) - {3}
 
 
 def test_two_objectives_have_a_front(page: Page, write: Write) -> None:

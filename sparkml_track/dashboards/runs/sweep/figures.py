@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from sparkml_track.dashboards.blocks import Markup
-from sparkml_track.dashboards.charts import BAD, COLOURS, chart
+from sparkml_track.dashboards.charts import COLOURS, chart
 from sparkml_track.dashboards.runs.seen import STATES, Seen
 from sparkml_track.dashboards.runs.sweep.drawn import (
     Ranges,
@@ -17,6 +17,7 @@ from sparkml_track.dashboards.runs.sweep.drawn import (
     pruned_rows,
     within,
 )
+from sparkml_track.dashboards.runs.sweep.parallel import draw_parallel
 from sparkml_track.engine.results.curves import Curve
 from sparkml_track.goal import Goal
 from sparkml_track.plots import (
@@ -108,13 +109,12 @@ def _history(seen: Seen, goal: Goal, rows: Any) -> Sequence[object]:
 
 
 def _parallel(seen: Seen, goal: Goal, rows: Any) -> Sequence[object]:
-    """In colours that are seen on light and on dark ground."""
-    figure, said = _by(ParallelCoordinates(), _FEW)(seen, goal, rows)
-    for trace in cast("Any", figure).data:
-        trace.update(tickfont={"shadow": "none"}, rangefont={"shadow": "none"})
-        trace.line.colorscale = [[0, BAD], [0.3, COLOURS[1]], [1, COLOURS[-1]]]
-    cast("Any", figure).update_layout(margin={"t": 90})
-    return figure, Markup(str(said).replace("dark is better", "red is better"))  # escaped before
+    of = _finished(seen, goal, rows)
+    shown = drawn_rows(seen, goal, _FEW, of)
+    plotted = ParallelCoordinates().draw(plot_trials(seen, goal, shown), goal)
+    said = "Each line is a trial, red is better. Draw a box around values on an axis to list their trials below."
+    figure = draw_parallel(plotted, sorted(seen.numbers[shown].tolist()))  # plots draw by number
+    return figure, _soft(f"{said}{caption_of(seen, goal, len(shown), len(of))}" if plotted.caption else "")
 
 
 def _shown(plotted: Plotted, more: str, selects: bool) -> Sequence[object]:
