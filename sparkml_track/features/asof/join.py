@@ -49,8 +49,7 @@ def points_in_time(rows: DataFrame, sides: Sequence[Side]) -> DataFrame:
         how = side.how
         check_join(rows, side.features, how.keys, how.outputs, {how.time: how.feature_time}, taken)
         taken += how.outputs
-    joined = by_window(rows, sides)
-    return by_duckdb(rows, sides, joined.schema) or joined
+    return by_duckdb(rows, sides) or by_window(rows, sides)
 
 
 def latest_join(rows: DataFrame, features: DataFrame, keys: Mapping[str, str], outputs: Mapping[str, str]) -> DataFrame:

@@ -36,13 +36,12 @@ _KEYS = _WHOLE | _TIMES | {"string", "binary", "boolean"}
 _VALUES = _KEYS | {"float", "double"}
 
 
-def by_duckdb(rows: DataFrame, sides: Sequence[Side], schema: StructType, least: int | None = None) -> DataFrame | None:
+def by_duckdb(rows: DataFrame, sides: Sequence[Side], least: int | None = None) -> DataFrame | None:
     """Add what was known of each side, by DuckDB.
 
     Args:
         rows: that look up.
         sides: what is looked up.
-        schema: of the result.
         least: bytes of feature files from which it is worth it, ``LEAST`` for None.
 
     Returns:
@@ -54,7 +53,21 @@ def by_duckdb(rows: DataFrame, sides: Sequence[Side], schema: StructType, least:
     found = [scan for scan in scans if scan is not None]
     if len(found) < len(sides) or sum(scan.size for scan in found) < (LEAST if least is None else least):
         return None
-    return _run(rows, sides, found, schema)
+    return _run(rows, sides, found, _schema(rows, sides))
+
+
+def _schema(rows: DataFrame, sides: Sequence[Side]) -> StructType:
+    """That of the window's result."""
+    from pyspark.sql.types import StructField, StructType
+
+    fields = [StructField(field.name, field.dataType, metadata=field.metadata) for field in rows.schema]
+    for side in sides:
+        theirs = side.features.schema
+        fields += [
+            StructField(name, theirs[column].dataType, metadata=theirs[column].metadata)
+            for name, column in side.how.outputs.items()
+        ]
+    return StructType(fields)
 
 
 def _is_here(rows: DataFrame) -> bool:

@@ -51,6 +51,9 @@ class Query:
                     for column, field in zip(batch.columns, self.schema, strict=True)
                 ]
                 yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        # A worker whose input was not read to its end is not used again; the next one would load everything anew.
+        for _ in batches:
+            pass
 
     def _connect(self, spill: str) -> Any:
         import duckdb

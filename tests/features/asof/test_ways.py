@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ class TestDuckDB(Ways):
     def joined(self, session: SparkSession, rows: pa.Table, sides: Sequence[tuple[pa.Table, Asof]]) -> DataFrame:
         left, given = self.read(session, rows, sides)
         window = by_window(left, given)
-        found = by_duckdb(left, given, window.schema, least=0)
+        found = by_duckdb(left, given, least=0)
         if found is not None:
             assert found.schema == window.schema
         return found or window
@@ -68,13 +69,30 @@ class TestDuckDB(Ways):
 def test_rows_of_any_data_frame_are_fed_to_duckdb(spark: SparkSession, tmp_path: Path) -> None:
     rows = on_disk(spark, ROWS, tmp_path).where("id > 1").unionAll(spark.createDataFrame(ROWS))
     sides = [Side(on_disk(spark, FEATURES, tmp_path), HOW)]
-    schema = by_window(rows, sides).schema
-    joined = by_duckdb(rows, sides, schema, least=0)
+    joined = by_duckdb(rows, sides, least=0)
     assert joined is not None
     assert sorted(map(tuple, joined.select("id", "x").collect())) == [(1, 1), (2, 2), (2, 2)]
-    none = by_duckdb(rows.where("id > 9"), sides, schema, least=0)
+    none = by_duckdb(rows.where("id > 9"), sides, least=0)
     assert none is not None
     assert none.collect() == []
+
+
+def test_the_worker_that_ran_the_join_is_used_again(spark: SparkSession, tmp_path: Path) -> None:
+    sides = [Side(on_disk(spark, FEATURES, tmp_path), HOW)]
+
+    def worker(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            yield pa.RecordBatch.from_arrays([pa.array([os.getpid()])], ["pid"])
+
+    def pids() -> set[int]:
+        return {row["pid"] for row in spark.range(0, 1, 1, 1).mapInArrow(worker, "pid long").collect()}
+
+    for rows in (on_disk(spark, ROWS, tmp_path), spark.createDataFrame(ROWS)):
+        before = pids()
+        joined = by_duckdb(rows, sides, least=0)
+        assert joined is not None
+        assert len(joined.collect()) == 2
+        assert pids() == before
 
 
 def test_what_is_computed_from_the_join_says_what_duckdb_read(spark: SparkSession, tmp_path: Path) -> None:
@@ -83,9 +101,8 @@ def test_what_is_computed_from_the_join_says_what_duckdb_read(spark: SparkSessio
     rows, known = tables.read("rows"), tables.read("known")
     watch = Watch(dict.fromkeys(refs))
     sides = [Side(known, HOW)]
-    schema = by_window(rows, sides).schema
     for given in (rows, rows.where("id > 0")):
-        joined = by_duckdb(given, sides, schema, least=0)
+        joined = by_duckdb(given, sides, least=0)
         assert joined is not None
         assert set(watch.sources(joined.where("x > 0").groupBy("k").count())) == {refs[0], refs[1]}
 
@@ -93,7 +110,6 @@ def test_what_is_computed_from_the_join_says_what_duckdb_read(spark: SparkSessio
 def test_small_features_and_those_that_are_computed_go_by_the_window(spark: SparkSession, tmp_path: Path) -> None:
     rows, known = on_disk(spark, ROWS, tmp_path), on_disk(spark, FEATURES, tmp_path)
     assert "MapInArrow" not in plan(point_in_time(rows, known, HOW))
-    schema = by_window(rows, [Side(known, HOW)]).schema
     for features, taken in (
         (known, True),
         (known.selectExpr("x", "key", "at"), True),
@@ -102,7 +118,7 @@ def test_small_features_and_those_that_are_computed_go_by_the_window(spark: Spar
         (known.selectExpr("key", "at", "x + 1L as x"), False),
         (spark.createDataFrame(FEATURES), False),
     ):
-        assert (by_duckdb(rows, [Side(features, HOW)], schema, least=0) is not None) == taken
+        assert (by_duckdb(rows, [Side(features, HOW)], least=0) is not None) == taken
     assert LEAST > 0
 
 
@@ -117,7 +133,7 @@ def test_files_that_another_reader_would_read_otherwise_go_by_the_window(spark: 
     cases.append(spark.read.parquet(str(tmp_path / "parted")).selectExpr("key", "at", "cast(x as bigint) as x"))
     for features in cases:
         sides = [Side(features, HOW)]
-        assert by_duckdb(rows, sides, by_window(rows, sides).schema, least=0) is None
+        assert by_duckdb(rows, sides, least=0) is None
 
 
 def table_of(spark: SparkSession, folder: Path) -> DataFrame:
