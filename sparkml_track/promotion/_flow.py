@@ -65,7 +65,7 @@ def _package(model: Any, recipe: Recipe, test: Any, carried: CarriedFeatures | N
     with _by_user("inputs"):
         sample = recipe.inputs(test.slice(0, 5))
         own = None if carried is None else carried.of_model(list(sample.columns))
-    return Package(model, sample, recipe.method, carried=own)
+    return Package(model, sample, recipe.method, carried=own, flavor=recipe.flavor)
 
 
 def _run(spec: Promotion) -> Run:

@@ -11,7 +11,7 @@ from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import SpecError
 from sparkml_track.goal import DIRECTIONS, Goal
 from sparkml_track.refs import DataRef, ModelRef
-from sparkml_track.registries import ALIAS_CHAMPION
+from sparkml_track.registries import ALIAS_CHAMPION, SKLEARN
 
 __all__ = ["Measured", "Promotion", "Recipe", "Verdict"]
 
@@ -26,6 +26,7 @@ class Recipe:
         evaluate: (model, table) to metrics by name.
         inputs: (table) to the pandas data frame a model takes.
         method: what models are asked by, "predict_proba" or "predict".
+        flavor: see ``Package``; ``evaluate`` gets versions of any other than scikit-learn's as MLflow wraps them.
     """
 
     refit: Callable[[Mapping[str, Any], Mapping[str, Any], int], Any]
@@ -33,6 +34,7 @@ class Recipe:
     evaluate: Callable[[Any, Any], Mapping[str, float]]
     inputs: Callable[[Any], Any]
     method: str = "predict_proba"
+    flavor: str = SKLEARN
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,6 @@
 _base          the contract
 _memory        the twin
 _mlflow        MLflow's registry
-_mlflow_runs   runs that are not sweeps, in MLflow
-_mlflow_files  a model as a folder in MLflow's format
-_mlflow_carried  what such a folder says of the model's features
 _files         digests of a model's files
 _types         what a stored model may name, and where the project's own code is
 _columns       the columns of a signature
@@ -19,6 +16,7 @@ from sparkml_track.registries._base import (
     ALIAS_CHALLENGER,
     ALIAS_CHAMPION,
     FORMATS,
+    SKLEARN,
     Column,
     Package,
     Registry,
@@ -34,6 +32,7 @@ __all__ = [
     "ALIAS_CHALLENGER",
     "ALIAS_CHAMPION",
     "FORMATS",
+    "SKLEARN",
     "Column",
     "MemoryRegistry",
     "MlflowRegistry",

@@ -26,6 +26,7 @@ __all__ = [
 ALIAS_CHAMPION = "champion"  # the version that scores
 ALIAS_CHALLENGER = "challenger"  # the latest version that did not beat it
 
+SKLEARN = "mlflow.sklearn"
 #: In what forms a stored model may be read. All but the first run code that comes with the model.
 FORMATS = ("skops", "code", "pickle", "cloudpickle", "pyfunc")
 
@@ -69,6 +70,8 @@ class Package:
         requirements: pip requirements of whoever loads it, with versions; empty takes the library's own.
         carried: from what its features are looked up and computed; the model takes its columns, and the sample has
             them. Kept as ``features.json`` beside the model.
+        flavor: the module of MLflow that stores the model. One of any other than ``mlflow.sklearn`` is asked by
+            "predict", as ``mlflow.pyfunc`` does, and is read where the registry's formats have "pyfunc".
     """
 
     model: object
@@ -76,6 +79,7 @@ class Package:
     method: str = "predict_proba"
     requirements: Sequence[str] = ()
     carried: CarriedFeatures | None = None
+    flavor: str = SKLEARN
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sparkml_track.errors import RegistryError
-from sparkml_track.registries._base import Column, Package, Signature
+from sparkml_track.registries._base import SKLEARN, Column, Package, Signature
 
 __all__ = ["signature_of"]
 
@@ -19,18 +19,19 @@ def signature_of(package: Package) -> Signature:
 
     Raises:
         RegistryError: the sample is not a data frame with rows, a column has a type models do not take, or the model
-            lacks the method.
+            of scikit-learn lacks the method.
     """
     sample: Any = package.sample
     if not len(getattr(sample, "columns", ())) or not len(sample):
         raise RegistryError(f"the sample of a model must be a pandas data frame with rows, got {sample!r:.80}")
-    if not callable(getattr(package.model, package.method, None)):
+    method = package.method if package.flavor == SKLEARN else "predict"
+    if package.flavor == SKLEARN and not callable(getattr(package.model, method, None)):
         raise RegistryError(f"{type(package.model).__name__} has no method {package.method!r} to be asked by")
     names = [str(name) for name in sample.columns]
     if len(set(names)) < len(names):
         raise RegistryError(f"the sample of a model has columns of the same name: {', '.join(names)}")
     inputs = tuple(Column(str(name), _type(str(name), sample[name])) for name in sample.columns)
-    return Signature(inputs, package.method)
+    return Signature(inputs, method)
 
 
 def _type(name: str, column: Any) -> str:

@@ -74,6 +74,10 @@ def test_a_stored_model_is_read_as_skops_unless_the_file_says_more(tmp_path: Pat
     assert trusting.register is not None
     assert trusting.register.formats == ("skops", "code")
     assert any("formats" in each for each in problems(tmp_path, f"{text}  formats: [joblib]\n"))
+    other = load(written(tmp_path, f"{text}  flavor: xgboost\n  formats: [pyfunc]\n"), {})
+    assert other.register is not None
+    assert other.register.flavor == "xgboost"
+    assert any("models of xgboost are read" in each for each in problems(tmp_path, f"{text}  flavor: xgboost\n"))
 
 
 def test_settings_are_frozen(tmp_path: Path) -> None:

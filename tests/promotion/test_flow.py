@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from sparkml_track.promotion import Promotion, Recipe, Verdict, register
 from sparkml_track.promotion._gate import figures
 from sparkml_track.promotion._spec import Measured
 from sparkml_track.refs import DataRef, ModelRef, TableRef
-from sparkml_track.registries import MemoryRegistry, Package, Registry, Run
+from sparkml_track.registries import Column, MemoryRegistry, MlflowRegistry, Package, Registry, Run, Signature
 
 DATA_REF = DataRef("test", "abc", 400, TableRef("training", "/tables/training", 4))
 SPEC = Promotion("delay", "tests", {"model": {"C": 1.0}}, "log_loss", sweep="s1", sweep_run="r1", data=(DATA_REF,))
@@ -72,6 +74,28 @@ def test_a_first_candidate_that_does_not_beat_a_baseline_is_challenger(registry:
     assert (verdict.alias, registry.alias("delay", "champion")) == ("challenger", None)
     assert registry.alias("delay", "challenger") == verdict.model
     assert "does not beat base_rate" in verdict.reason
+
+
+def test_the_flavor_of_the_recipe_stores_the_candidate(home: Path) -> None:
+    xgboost = pytest.importorskip("xgboost")
+
+    def boosted(params: Mapping[str, Any], data: Mapping[str, Any], seed: int) -> Any:
+        rows = data["train"]
+        return xgboost.train(
+            {"nthread": 1, "objective": "binary:logistic"}, xgboost.DMatrix(inputs(rows), rows["late"])
+        )
+
+    def measure(model: Any, rows: Any) -> dict[str, float]:
+        wrapped = not hasattr(model, "predict_proba")
+        score = model.predict(inputs(rows)) if wrapped else model.predict_proba(inputs(rows))[:, 1]
+        return {"log_loss": log_loss(rows["late"].to_numpy(), score)}
+
+    recipe = replace(RECIPE, refit=boosted, evaluate=measure, flavor="mlflow.xgboost")
+    registry = MlflowRegistry(f"sqlite:///{home / 'mlflow.db'}", str(home / "artifacts"), ("pyfunc",), lineage=False)
+    with closing(registry):
+        verdict = register(SPEC, recipe, DATA, registry)
+        assert verdict.promoted
+        assert registry.signature(verdict.model) == Signature((Column("x", "double"),), "predict")
 
 
 def test_an_equal_candidate_leaves_the_champion(registry: MemoryRegistry) -> None:

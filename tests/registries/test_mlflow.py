@@ -25,7 +25,7 @@ from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import MlflowRegistry, Package, Registry, Run
 from sparkml_track.registries._files import digest_files
-from sparkml_track.registries._mlflow_files import _sklearn_flavor, read_model
+from sparkml_track.registries._mlflow.files import _sklearn_flavor, read_model
 from sparkml_track.schema import TAG_FILES, TAG_NAME
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 from sparkml_track.testing.trackers import sample_parent

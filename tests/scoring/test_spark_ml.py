@@ -15,7 +15,7 @@ import pytest
 from sparkml_track.errors import DataError, NotBuilt
 from sparkml_track.refs import ModelRef
 from sparkml_track.registries import Column, MemoryRegistry, MlflowRegistry, Run, Signature
-from sparkml_track.registries._mlflow_files import _sklearn_flavor
+from sparkml_track.registries._mlflow.files import _sklearn_flavor
 from sparkml_track.scoring import Scoring, score, score_frame
 from sparkml_track.tables import DeltaTables
 

@@ -5,6 +5,7 @@ ambient      where the calling program makes MLflow write
 errors       foreign errors become ours; log lines stay off the terminal
 experiments  found or made, and where they keep artifacts
 datasets     what a table is as a dataset
+inner        a model whose loader is ours, as its own flavor reads it
 links        deep links into MLflow's UI
 names        of metrics, params and tags, one to one
 runs         the one writer of runs, through the client

@@ -34,6 +34,8 @@ class RegisterSettings(Section):
         approval: whether a person approves what came through the gate, before it is champion.
         look_ups: whether the model carries the look-ups of the training set, so that it can be asked by keys.
         formats: in what forms stored models may be read; all but skops run code that comes from the store.
+        flavor: the module of MLflow that stores the model, such as "xgboost" or "pytorch". ``evaluate`` gets a version
+            of any other than sklearn as ``mlflow.pyfunc`` has it: with ``predict``.
     """
 
     model: Annotated[str, matching(r"[A-Za-z0-9_ .-]{1,128}", "a name without '/' and ':'")]
@@ -46,6 +48,13 @@ class RegisterSettings(Section):
     approval: bool = False
     look_ups: bool = False
     formats: tuple[Literal["skops", "code", "pickle", "cloudpickle", "pyfunc"], ...] = ("skops",)
+    flavor: Identifier = "sklearn"
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> RegisterSettings:
+        if self.flavor != "sklearn" and "pyfunc" not in self.formats:
+            raise ValueError(f"a mapping whose 'formats' have pyfunc, as which models of {self.flavor} are read")
+        return self
 
 
 class StreamSettings(Section):

@@ -17,7 +17,7 @@ from sparkml_track.features.online.function import add_outputs
 from sparkml_track.online_stores import on_demand
 from sparkml_track.online_stores.functions import loaded
 from sparkml_track.refs import DataRef, ModelRef, TableRef
-from sparkml_track.registries import Package, Registry, Run
+from sparkml_track.registries import SKLEARN, Package, Registry, Run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,6 +43,7 @@ class Logged:
         params: of its run.
         metrics: of its run.
         requirements: see ``Package``.
+        flavor: see ``Package``.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Logged:
     params: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     requirements: Sequence[str] = ()
+    flavor: str = SKLEARN
 
 
 def log_model(
@@ -88,7 +90,8 @@ def log_model(
         data=tuple(DataRef(name, f"v{ref.version}", None, ref) for name, ref in what.tables.items()),
         started=time.time(),
     )
-    return registry.register(what.registered, Package(model, sample, method, what.requirements, carried), run)
+    package = Package(model, sample, method, what.requirements, carried, what.flavor)
+    return registry.register(what.registered, package, run)
 
 
 def model_at(uri: str | ModelRef, registry: Registry) -> ModelRef:

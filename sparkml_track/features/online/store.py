@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sparkml_track.carried import CarriedLookup
-from sparkml_track.errors import DataError, NotBuilt
+from sparkml_track.errors import DataError
 from sparkml_track.features.feature_tables import feature_info
 from sparkml_track.features.lookup import FeatureLookup
 from sparkml_track.features.online.carrying import carried_features
@@ -20,7 +20,7 @@ from sparkml_track.features.online.publishing import Published, opened, publish
 from sparkml_track.features.online.spec import FeatureSpec, check_features, read_spec, spec_of, write_spec
 from sparkml_track.online_stores import OnlineStore
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries import Registry
+from sparkml_track.registries import SKLEARN, Registry
 from sparkml_track.scoring import score_frame
 from sparkml_track.tables import Tables
 
@@ -131,11 +131,12 @@ class OnlineFeatures(ABC):
         ``registry.load``, scoring of tables that have the features, and the digests of its files know no difference.
 
         Args:
-            model: fitted on the features of the training set, in their order; compatible with scikit-learn.
+            model: fitted on the features of the training set, in their order.
             name: of the run.
             training_set: of this store.
             registry: where to.
-            flavor: ``mlflow.sklearn``, the only one there is.
+            flavor: the module of MLflow that stores it, such as ``mlflow.xgboost``. A model of any other than
+                ``mlflow.sklearn``, the default, is read where the formats of the registry have "pyfunc".
             registered_model_name: ``name`` by default.
             experiment: of the run; the registered name by default.
             method: "predict_proba" or "predict"; the first that the model has by default.
@@ -145,18 +146,16 @@ class OnlineFeatures(ABC):
 
         Raises:
             DataError: the training set was not made by look-ups.
-            NotBuilt: another flavor.
-            RegistryError: the model cannot be stored, or the registry failed.
+            RegistryError: the model cannot be stored by this flavor, or the registry failed.
             SpecError: a function cannot be carried.
         """
-        if flavor is not None and flavor.__name__ != "mlflow.sklearn":
-            raise NotBuilt(f"models are stored by mlflow.sklearn, not by {flavor.__name__}: leave flavor= out")
         if training_set.origin is None:
             raise DataError("nobody knows how this training set was made: make it with create_training_set")
         carried = carried_features(training_set.origin, training_set.features)
         registered = registered_model_name or name
         names = (name, registered, experiment or registered)
-        what = Logged(*names, training_set.tables, method, params or {}, metrics or {}, requirements)
+        kind = SKLEARN if flavor is None else flavor.__name__
+        what = Logged(*names, training_set.tables, method, params or {}, metrics or {}, requirements, kind)
         return log_model(model, training_set.load_df(), carried, registry, what)
 
     def score_batch(

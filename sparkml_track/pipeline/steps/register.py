@@ -62,6 +62,7 @@ def register(project: Project) -> Registered:
         baselines=project.function(section.baselines),
         evaluate=project.function(section.evaluate),
         inputs=project.function(section.inputs),
+        flavor=f"mlflow.{section.flavor}",
     )
     carried = _carried(project)
     rows, refs = splits(project, "train", "valid", "test")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,7 @@ import pyarrow as pa
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from sparkml_track.errors import DataError, NotBuilt, RegistryError, SpecError, TableError
+from sparkml_track.errors import DataError, RegistryError, SpecError, TableError
 from sparkml_track.features import FeatureFunction, FeatureLookup, FeatureStore
 from sparkml_track.online_stores import MemoryOnlineStore, features_of_rows, open_online_store
 from sparkml_track.registries import MlflowRegistry, Registry
@@ -217,12 +219,83 @@ def test_what_is_missing_is_named(
         adds.add(pd.DataFrame({"origin": ["JFK"], "plane": ["N1"], "miles": ["far"], "asked": [NOON]}))
 
 
-def test_only_models_of_scikit_learn_and_of_training_sets_are_logged(
+def booster(rows: pd.DataFrame, late: Any) -> Any:
+    xgboost = pytest.importorskip("xgboost")
+    return xgboost.train({"max_depth": 2, "nthread": 1}, xgboost.DMatrix(rows, late), 3)
+
+
+def by_python(rows: pd.DataFrame, late: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of type hints of MLflow's own
+        from mlflow.pyfunc import PythonModel
+
+    class Sum(PythonModel):
+        def predict(self, context: object, model_input: pd.DataFrame, params: object = None) -> Any:
+            return 2 * model_input["miles"].to_numpy() + model_input["seats"].to_numpy()
+
+    return Sum()
+
+
+def of_spark(rows: pd.DataFrame, late: Any) -> Any:
+    from pyspark.ml import Pipeline
+    from pyspark.ml.feature import Imputer, VectorAssembler
+    from pyspark.ml.regression import LinearRegression
+    from pyspark.sql import SparkSession
+
+    names, made = list(rows.columns), [f"{name}_" for name in rows.columns]
+    stages = [Imputer(inputCols=names, outputCols=made), VectorAssembler(inputCols=made, outputCol="features")]
+    session = SparkSession.builder.getOrCreate()
+    frame = session.createDataFrame(pa.Table.from_pandas(rows.assign(late=late)))
+    return Pipeline(stages=[*stages, LinearRegression(labelCol="late")]).fit(frame)  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("flavor", "fit"), [("mlflow.xgboost", booster), ("mlflow.pyfunc", by_python), ("mlflow.spark", of_spark)]
+)
+def test_a_model_of_any_flavor_carries_its_look_ups(
+    store: FeatureStore, spark: SparkSession, home: Path, flavor: str, fit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = training_set(store, spark)
+    rows = made.load_df().orderBy("flight").toPandas()
+    address, online = f"sqlite:///{home / 'mlflow.db'}", str(home / "online")
+    with closing(MlflowRegistry(address, str(home / "artifacts"), ("pyfunc",))) as registry:
+        model, module = fit(rows[list(made.features)], rows["late"]), importlib.import_module(flavor)
+        ref = store.log_model(model, "delays", training_set=made, registry=registry, flavor=module)
+        assert [column.name for column in registry.signature(ref).inputs] == list(made.features)
+        given: Any = registry.load(ref)
+        expected = list(map(float, given.predict(rows[list(made.features)])))
+        assert len(set(expected)) > 1
+        got = store.score_batch(ref, flights(spark).drop("late"), registry=registry).orderBy("flight").toPandas()
+        assert got["problem"].isna().all()
+        assert got["score"].tolist() == pytest.approx(expected)
+        # By MLflow alone.
+        for name in ("weather", "planes"):
+            store.publish_table(name, online)
+        keys = flights(spark).toPandas().drop(columns="late")
+        keys["asked"] = keys["asked"].dt.tz_localize("UTC")
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        load = importlib.import_module("mlflow.pyfunc").load_model
+        found = load(registry_folder(registry, ref), model_config={"online_store": online})
+        assert list(map(float, found.predict(keys)))[1:] == pytest.approx(expected[1:])
+    with (
+        closing(MlflowRegistry(address, str(home / "artifacts"))) as careful,
+        pytest.raises(RegistryError, match="stored as pyfunc, which can run any code"),
+    ):
+        careful.load(ref)
+
+
+def test_only_models_of_flavors_and_of_training_sets_are_logged(
     store: FeatureStore, spark: SparkSession, registry: Registry
 ) -> None:
     made = training_set(store, spark)
-    with pytest.raises(NotBuilt, match=r"not by json"):
+    with pytest.raises(RegistryError, match=r"json stores no models"):
         store.log_model(object(), "m", training_set=made, registry=registry, flavor=json)
+    broken = by_python(pd.DataFrame(), None)
+    type(broken).predict = lambda *_, **__: 1 / 0
+    pyfunc = importlib.import_module("mlflow.pyfunc")
+    with pytest.raises(RegistryError, match=r"cannot be asked when it is read back: .*ZeroDivisionError"):
+        store.log_model(broken, "m", training_set=made, registry=registry, flavor=pyfunc)
+    assert registry.names() == ()
     lambdas = FeatureFunction(np.log1p, {"x": "miles"}, "log")
     made = store.create_training_set(flights(spark), [SEATS], "late", keys=["flight"])
     with pytest.raises(SpecError, match="must be a plain Python function"):

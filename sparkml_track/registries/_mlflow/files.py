@@ -7,18 +7,18 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from sparkml_track.adapters.spark.errors import first_line, is_spark_error
 from sparkml_track.errors import RegistryError
-from sparkml_track.registries._base import Column, Package, Signature
+from sparkml_track.registries._base import SKLEARN, Column, Package, Signature
 from sparkml_track.registries._columns import signature_of
-from sparkml_track.registries._mlflow_carried import read_carried, write_carried
+from sparkml_track.registries._mlflow.carried import read_carried, write_carried
+from sparkml_track.registries._mlflow.flavors import save_model, wrapped
 from sparkml_track.registries._types import code_of, why_not
 
 __all__ = ["read_model", "read_signature", "write_model"]
 
 
 def write_model(package: Package, folder: Path, mlflow_model: Any) -> None:
-    """Writes a scikit-learn compatible model in the skops format, with signature, example, requirements and code.
+    """Writes a model with signature, example and requirements; one like scikit-learn's as skops, with its code.
 
     Requirements are given, not inferred: MLflow infers by loading the model in a new process, 10 s and more.
 
@@ -26,6 +26,16 @@ def write_model(package: Package, folder: Path, mlflow_model: Any) -> None:
         RegistryError: another process could not read the model.
     """
     flavor = _sklearn_flavor()
+    if package.flavor == SKLEARN:
+        _save_as_skops(flavor, package, folder, mlflow_model)
+    else:
+        save_model(package, folder, mlflow_model, _inputs_only(signature_of(package)))
+        _ask(package, folder, mlflow_model)
+    if package.carried is not None:
+        write_carried(package.carried, folder, mlflow_model)
+
+
+def _save_as_skops(flavor: Any, package: Package, folder: Path, mlflow_model: Any) -> None:
     types = _types_inside(package.model)
     flavor.save_model(
         package.model,
@@ -39,8 +49,28 @@ def write_model(package: Package, folder: Path, mlflow_model: Any) -> None:
         pip_requirements=list(package.requirements) or flavor.get_default_pip_requirements(include_skops=True),
         pyfunc_predict_fn=package.method,
     )
-    if package.carried is not None:
-        write_carried(package.carried, folder, mlflow_model)
+
+
+def _ask(package: Package, folder: Path, mlflow_model: Any) -> None:
+    """Adds to the signature what the model gives once it is read back.
+
+    Raises:
+        RegistryError: it cannot be read back, or gives nothing for the sample.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.models.signature import infer_signature
+
+    try:
+        given = wrapped(folder).predict(package.sample)
+    # Whatever libraries and models raise.
+    except Exception as error:
+        raise RegistryError(
+            f"{type(package.model).__name__} was written by {package.flavor} and cannot be asked when it is read back: "
+            f"{type(error).__name__}: {error!s:.300}"
+        ) from error
+    outputs = infer_signature(model_output=given).outputs
+    mlflow_model.signature = ModelSignature(mlflow_model.signature.inputs, outputs)
+    mlflow_model.save(str(folder / "MLmodel"))
 
 
 def read_signature(folder: Path) -> Signature:
@@ -74,27 +104,13 @@ def read_model(folder: Path, formats: Collection[str]) -> object:
     flavor, flavors = _sklearn_flavor(), Model.load(str(folder)).flavors
     if "sklearn" not in flavors:
         _check_format("pyfunc", formats)
-        return _wrapped(flavor.pyfunc, folder, is_spark="spark" in flavors)
+        return wrapped(folder)
     stored = flavors["sklearn"]
     _check_format(stored.get("serialization_format", "pickle"), formats)
     if "code" in formats or stored.get("serialization_format") != "skops":
         loaded: object = flavor.load_model(str(folder))
         return loaded
     return _read_skops(folder / stored["pickled_model"])
-
-
-def _wrapped(pyfunc: Any, folder: Path, *, is_spark: bool) -> object:
-    """MLflow's wrapper of a model; one of Spark ML makes a local session where there is none."""
-    try:
-        wrapped: object = pyfunc.load_model(str(folder))
-    except Exception as error:
-        if not (is_spark and (is_spark_error(error) or isinstance(error, ImportError))):
-            raise
-        raise RegistryError(
-            f"it is a model of Spark ML, and there is no Spark here ({first_line(error)}): give the machine Java and "
-            "pyspark, or score with it in batches where there is Spark"
-        ) from error
-    return wrapped
 
 
 def _read_skops(file: Path) -> object:
@@ -166,8 +182,13 @@ def _signature(package: Package) -> Any:
 def _foreign_signature(signature: Signature, package: Package) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.models.signature import infer_signature
-    from mlflow.types import ColSpec, Schema
 
     output = getattr(package.model, package.method)(package.sample)
-    inputs = Schema([ColSpec(column.type, column.name) for column in signature.inputs])
-    return ModelSignature(inputs, infer_signature(model_output=output).outputs)
+    return ModelSignature(_inputs_only(signature).inputs, infer_signature(model_output=output).outputs)
+
+
+def _inputs_only(signature: Signature) -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    return ModelSignature(Schema([ColSpec(column.type, column.name) for column in signature.inputs]))

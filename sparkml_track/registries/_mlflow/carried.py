@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sparkml_track.adapters.mlflow.inner import INNER
 from sparkml_track.carried import FEATURES_FILE, CarriedFeatures
 
 __all__ = ["read_carried", "write_carried"]
@@ -49,7 +50,10 @@ def write_carried(carried: CarriedFeatures, folder: Path, model: Any) -> None:
     names = dict.fromkeys([*first, *carried.columns])
     inputs = Schema([ColSpec(kinds[name], name, required=False) for name in names])
     model.signature = ModelSignature(inputs, model.signature.outputs)
-    model.flavors["python_function"] |= {
+    described = model.flavors["python_function"]
+    if "sklearn" not in model.flavors:
+        described[INNER] = {key: described.get(key) for key in ("loader_module", "data")}
+    described |= {
         "loader_module": _LOADER,
         "data": FEATURES_FILE,
         "config": {"online_store": ""},

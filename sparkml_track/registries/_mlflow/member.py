@@ -21,9 +21,9 @@ from sparkml_track.registries._base import FORMATS, Package, Registry, Run, Sign
 from sparkml_track.registries._files import check_files, digest_files
 from sparkml_track.registries._lineage import record_registration
 from sparkml_track.registries._lock import alone
-from sparkml_track.registries._mlflow_carried import read_carried
-from sparkml_track.registries._mlflow_files import read_model, read_signature, write_model
-from sparkml_track.registries._mlflow_runs import RunRecorder, facts_of
+from sparkml_track.registries._mlflow.carried import read_carried
+from sparkml_track.registries._mlflow.files import read_model, read_signature, write_model
+from sparkml_track.registries._mlflow.runs import RunRecorder, facts_of
 from sparkml_track.schema import TAG_FILES, TAG_KIND
 
 __all__ = ["MlflowRegistry"]

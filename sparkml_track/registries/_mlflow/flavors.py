@@ -1,0 +1,67 @@
+"""Models that are not scikit-learn's: written by their flavor of MLflow, asked through its ``predict``."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from sparkml_track.adapters.mlflow.inner import INNER, InnerModel
+from sparkml_track.adapters.spark.errors import first_line, is_spark_error
+from sparkml_track.errors import RegistryError
+from sparkml_track.registries._base import Package
+
+__all__ = ["save_model", "wrapped"]
+
+
+def save_model(package: Package, folder: Path, mlflow_model: Any, signature: Any) -> None:
+    """Writes the model by its flavor, whatever its first arguments are called.
+
+    Raises:
+        RegistryError: there is no such flavor, or its library is not installed.
+    """
+    flavor = _flavor(package.flavor)
+    given = {
+        "mlflow_model": mlflow_model,
+        "signature": signature,
+        "input_example": package.sample,
+        "pip_requirements": list(package.requirements) or flavor.get_default_pip_requirements(),
+    }
+    if flavor.__name__ == "mlflow.pyfunc":
+        flavor.save_model(path=str(folder), python_model=package.model, **given)
+    else:
+        flavor.save_model(package.model, str(folder), **given)
+
+
+def wrapped(folder: Path) -> Any:
+    """MLflow's wrapper of a model, or the like of it where its features are looked up before it is asked.
+
+    Raises:
+        RegistryError: a model of Spark ML, which makes a local session where there is none, and there is no Spark.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    flavors = Model.load(str(folder)).flavors
+    inner = flavors["python_function"].get(INNER)
+    try:
+        return mlflow.pyfunc.load_model(str(folder)) if inner is None else InnerModel(folder, inner)
+    except Exception as error:
+        if not ("spark" in flavors and (is_spark_error(error) or isinstance(error, ImportError))):
+            raise
+        raise RegistryError(
+            f"it is a model of Spark ML, and there is no Spark here ({first_line(error)}): give the machine Java and "
+            "pyspark, or score with it in batches where there is Spark"
+        ) from error
+
+
+def _flavor(name: str) -> Any:
+    try:
+        flavor = importlib.import_module(name)
+    except ImportError as error:
+        raise RegistryError(
+            f"models of {name} cannot be stored here: {error}. Install its library, or name another flavor"
+        ) from error
+    if not callable(getattr(flavor, "save_model", None)):
+        raise RegistryError(f"{name} stores no models; a flavor is a module of MLflow such as mlflow.xgboost")
+    return flavor
