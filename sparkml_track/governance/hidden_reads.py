@@ -30,21 +30,28 @@ def reading(function: Callable[..., Any], folders: Iterable[str]) -> Callable[..
 
 
 def hidden_reads(frame: Any) -> frozenset[str]:
-    """The folders that are read; none are known of a data frame of a Connect session."""
+    """The folders, or files, that are read; none are known of a data frame of a Connect session."""
     classic = getattr(frame, "_jdf", None)
     if classic is None:
         return frozenset()
-    ran = classic.queryExecution()
-    plan = ran.analyzed()
+    plan = classic.queryExecution().analyzed()
     named = (unquote(each) for found in _NAME.findall(str(plan)) for each in found.split(",") if each)
-    return frozenset((*named, *(_behind(plan) if "InMemoryRelation" in str(ran.optimizedPlan()) else ())))
+    has_cache = not classic.sparkSession().sharedState().cacheManager().isEmpty()
+    return frozenset((*named, *(_scanned(plan) if has_cache else ())))
 
 
-def _behind(plan: Any) -> Iterator[str]:
-    """The folders of files that a plan reads, cached or not."""
-    leaves = plan.collectLeaves()
-    for place in range(leaves.size()):
-        leaf = leaves.apply(place)
-        if leaf.getClass().getSimpleName() == "LogicalRelation":
-            for uri in leaf.relation().inputFiles():
-                yield unquote(urlsplit(str(uri)).path).rpartition("/")[0]
+def _scanned(plan: Any) -> Iterator[str]:
+    """What a plan and the queries inside it read of files, cached or not."""
+    for part in (plan, *_all(plan.subqueriesAll())):
+        for leaf in _all(part.collectLeaves()):
+            relation = leaf.relation() if _name(leaf) == "LogicalRelation" else None
+            if relation is not None and _name(relation) == "HadoopFsRelation":
+                yield from (unquote(urlsplit(str(each)).path) for each in _all(relation.location().rootPaths()))
+
+
+def _all(sequence: Any) -> list[Any]:
+    return [sequence.apply(place) for place in range(sequence.size())]
+
+
+def _name(thing: Any) -> str:
+    return str(thing.getClass().getSimpleName())

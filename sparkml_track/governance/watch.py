@@ -55,8 +55,9 @@ class Watch:
         files = files_of(data)
         if files is None:
             return tuple(self.read)
-        # Tasks read the files of tables in object stores, and the plan of a Connect session does not name those.
-        blind = () if hasattr(data, "_jdf") else tuple(ref for ref in tuple(self.read) if is_address(ref.path))
+        # Tasks read the files of tables in object stores: where a plan names nothing at all (that of a Connect session,
+        # one that was cut by a checkpoint) it may be any of them.
+        blind = () if files else tuple(ref for ref in tuple(self.read) if is_address(ref.path))
         return (*(seen or self).among(files), *blind)
 
     def among(self, files: Iterable[Path]) -> tuple[TableRef, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkml_track.adapters.mlflow.inner import INNER, InnerModel
+from sparkml_track.adapters.mlflow.inner import INNER, inner_model
 from sparkml_track.errors import DataError
 from sparkml_track.online_stores._features import RowFeatures, in_types_of_model, online_features
 from sparkml_track.online_stores._open import open_online_store
@@ -39,7 +39,7 @@ class LookupModel:
         self._address = address
         described: Any = Model.load(str(folder))
         how = described.flavors["python_function"]
-        self._model: Any = InnerModel(folder, how[INNER]) if INNER in how else mlflow.sklearn.load_model(str(folder))
+        self._model: Any = inner_model(folder, how) if INNER in how else mlflow.sklearn.load_model(str(folder))
         self._method = str(how.get("predict_fn", "predict"))
         self._kinds = {each.name: getattr(each.type, "name", "") for each in described.signature.inputs.inputs}
         self._features: RowFeatures | None = None

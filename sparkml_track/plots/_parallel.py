@@ -43,6 +43,7 @@ class ParallelCoordinates(Plot):
         }
         axes.append({"label": label(goal.metric, 24), "values": values})
         trace = {"type": "parcoords", "line": line, "dimensions": axes, "labelangle": -18, "labelside": "top"}
+        trace["customdata"] = [one.number for one in shown]
         caption = "Each line is a trial, dark is better. Drag along an axis to select, drag its name to move it."
         if len(names) > _MOST_PARAMS:
             caption += f" {_MOST_PARAMS} of {len(names)} parameters are drawn."

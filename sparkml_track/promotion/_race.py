@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from sparkml_track.errors import DataError, RegistryError
-from sparkml_track.promotion._decisions import PENDING
+from sparkml_track.promotion._decisions import PENDING, REJECTED, WITHDRAWN
 from sparkml_track.promotion._gate import decide, figures, outlasts
 from sparkml_track.promotion._moves import move_champion
 from sparkml_track.promotion._spec import Measured, Promotion
@@ -78,10 +78,7 @@ class Race:
             champion = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
             if champion == self.own:
                 return self._checked(settled)
-        raise RegistryError(
-            f"the champion of {self.spec.model} moved {_TRIES} times during the comparison, so {self.own} got no "
-            "alias; register again when no other promotion runs"
-        )
+        raise self._restless()
 
     def _judged(self, champion: ModelRef | None) -> Settled:
         before = None if champion is None else replace(self.measure(champion), name="champion")
@@ -109,27 +106,42 @@ class Race:
             marks = self._marks()
             compared = [self.candidate, *self._measured(marks)]
             best = reduce(lambda one, other: other if outlasts(self.spec, other, one) else one, compared)
+            assert best.ref is not None
             now = self.registry.alias(self.spec.model, ALIAS_CHAMPION)
-            if now is None or now == best.ref:
+            if now == best.ref:
                 break
             if any(now == each.ref for each in compared):
-                assert best.ref is not None
                 if move_champion(self.registry, now, best.ref):
+                    now = best.ref
                     break
-            elif now.version in marks or now.version not in self._marks():
+            elif now is None or now.version in marks or now.version not in self._marks():
                 break
-        if best.ref == self.own:
+        else:
+            raise self._restless()
+        if now == self.own:
             return settled
+        if best.ref == self.own:
+            reason = f"the champion was moved to {now or 'no version'} meanwhile"
+            return self._marked(Settled(settled.champion, ALIAS_CHALLENGER, reason))
         reason = f"{best.ref}, registered at the same time, is not beaten"
         return self._marked(Settled(replace(best, name="champion"), ALIAS_CHALLENGER, reason))
 
+    def _restless(self) -> RegistryError:
+        return RegistryError(
+            f"the champion of {self.spec.model} moved {_TRIES} times during the comparison, so {self.own} got no "
+            "alias; register again when no other promotion runs"
+        )
+
     def _marks(self) -> list[int]:
-        """Other versions that came through the gate since this promotion started."""
+        """Other versions that came through the gate since this promotion started, and that nobody took back."""
         found = self.registry.tagged(self.spec.model, TAG_VERDICT)
+        said = self.registry.tagged(self.spec.model, TAG_APPROVAL)
         return [
             version
             for version, verdict in found.items()
-            if verdict == ALIAS_CHAMPION != self.known.get(version) and version != self.own.version
+            if verdict == ALIAS_CHAMPION != self.known.get(version)
+            and version != self.own.version
+            and said.get(version) not in (REJECTED, WITHDRAWN)
         ]
 
     def _measured(self, versions: Iterable[int]) -> Iterator[Measured]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from sparkml_track.carried import CarriedFeatures
 from sparkml_track.errors import RegistryError
 from sparkml_track.refs import ModelRef
-from sparkml_track.registries._base import Package, Registry, Run, Signature, VersionFacts
+from sparkml_track.registries._base import SKLEARN, Package, Registry, Run, Signature, VersionFacts
 from sparkml_track.registries._columns import signature_of
 
 __all__ = ["MemoryRegistry"]
@@ -56,6 +56,8 @@ class MemoryRegistry(Registry):
 
     def register(self, name: str, package: Package, run: Run) -> ModelRef:
         """See the contract."""
+        if package.flavor != SKLEARN:
+            raise RegistryError(f"models of {package.flavor} are stored by MLflow alone: register to a MlflowRegistry")
         signature = signature_of(package)
         # A copy by value, so that a later fit of the same object changes no version.
         blob = _pickled(package.model)

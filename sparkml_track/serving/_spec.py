@@ -97,7 +97,7 @@ class Serving:
         model: the registered name.
         routes: alias (or version number, as text) to its share of the requests; shares need not sum to 100. An alias
             that points to no version gives its share to the others.
-        shadow: aliases whose versions score each request aside, and never answer.
+        shadow: aliases whose versions score each request aside that another version answered, and never answer.
         sticky: the header whose value decides the route, so that one client stays on one; None spreads requests.
         reload: seconds between two looks at the aliases.
         host: on which it listens.

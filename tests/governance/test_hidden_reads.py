@@ -32,8 +32,19 @@ def test_a_cache_hides_no_file(spark: SparkSession, tmp_path: Path) -> None:
     for name in ("a 1", "b"):
         spark.range(3).write.parquet(str(tmp_path / name))
     cached = spark.read.parquet(str(tmp_path / "a 1")).groupBy("id").count().cache()
-    both = cached.join(spark.read.parquet(str(tmp_path / "b")), "id")
+    cached.createOrReplaceTempView("behind_a_cache")
+    b = spark.read.parquet(str(tmp_path / "b"))
+    both, inside = cached.join(b, "id"), b.where("id in (select id from behind_a_cache)")
     assert len(both.inputFiles()) < 4, "Spark names the files behind a cache itself by now"
-    assert hidden_reads(both) == {str(tmp_path / "a 1"), str(tmp_path / "b")}
+    assert hidden_reads(both) == hidden_reads(inside) == {str(tmp_path / "a 1"), str(tmp_path / "b")}
     cached.unpersist()
     assert hidden_reads(both.groupBy("id").count()) == set()
+
+
+def test_what_is_no_file_hides_none_behind_a_cache(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(3).write.parquet(str(tmp_path / "a"))
+    cached = spark.read.parquet(str(tmp_path / "a")).cache()
+    table = '(select 1 as "id" from sysibm.sysdummy1) t'
+    other = spark.read.jdbc("jdbc:derby:memory:sources;create=true", table)
+    assert hidden_reads(cached.join(other, "id")) == {str(tmp_path / "a")}
+    cached.unpersist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -292,6 +292,43 @@ def test_a_champion_that_was_not_compared_yet_gives_way_to_nobody() -> None:
     assert not verdict.promoted
     assert verdict.champion is not None
     assert verdict.champion.ref == registry.third.model
+
+
+class Moved(MemoryRegistry):
+    """While the first rival is looked for, a person makes another version champion, or takes one back."""
+
+    def __init__(self, act: Callable[[Registry], object]) -> None:
+        super().__init__()
+        self._act: Callable[[Registry], object] | None = act
+
+    def move_alias(self, name: str, alias: str, expected: ModelRef | None, version: int) -> bool:
+        moved = super().move_alias(name, alias, expected, version)
+        if self._act is not None and version == 2:
+            act, self._act = self._act, None
+            act(self)
+        return moved
+
+
+def test_where_a_person_moved_the_alias_it_stays_and_the_verdict_says_so() -> None:
+    registry = Moved(lambda registry: registry.set_alias("delay", "champion", 1))
+    registry.register("delay", _package(1e-4), Run("model", "earlier", "tests"))
+    verdict = register(SPEC, RECIPE, DATA, registry)
+    assert _champion(registry) == 1
+    assert not verdict.promoted
+    assert verdict.reason == "the champion was moved to delay version 1 meanwhile"
+    assert registry.tags(verdict.model)["sparkml.verdict"] == "challenger"
+
+
+def test_a_version_that_was_withdrawn_meanwhile_is_no_rival() -> None:
+    def withdrawn(registry: Registry) -> None:
+        better = registry.register("delay", _package(1.0), Run("model", "rival", "tests"))
+        registry.annotate(better, {}, {"sparkml.verdict": "champion", "sparkml.approval": "withdrawn"})
+
+    registry = Moved(withdrawn)
+    registry.register("delay", _package(1e-5), Run("model", "earlier", "tests"))
+    verdict = register(replace(SPEC, params={"model": {"C": 1e-3}}), RECIPE, DATA, registry)
+    assert verdict.promoted
+    assert registry.alias("delay", "champion") == verdict.model
 
 
 def test_many_promotions_at_once_leave_the_best_as_champion() -> None:

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -328,6 +329,27 @@ class Own:
     def predict(self, frame):
         return own_helper.FACTOR * frame["wind"]
 """
+
+
+def test_a_model_of_another_flavor_comes_with_the_code_of_its_class(
+    registry: MlflowRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _sklearn_flavor()  # the first import of MLflow's models warns
+    code = "import mlflow.pyfunc\n\nclass Own(mlflow.pyfunc.PythonModel):\n"
+    code += "    def predict(self, context, model_input, params=None):\n        return model_input['wind'] * 2\n"
+    (tmp_path / "own_flavored.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with warnings.catch_warnings(action="ignore"):  # of type hints that the class could have
+        model = importlib.import_module("own_flavored").Own()
+    package = Package(model, _inputs().head(2), flavor="mlflow.pyfunc")
+    ref = registry.register("own", package, RUN)
+    assert registry.signature(ref).method == "predict"
+    with registry._files(ref) as folder:
+        assert (folder / "code" / "own_flavored.py").is_file()
+    with pytest.raises(RegistryError, match="stored as pyfunc, which can run any code"):
+        registry.load(ref)
+    uri = registry.log_model("logged", Package(model, None, flavor="mlflow.pyfunc"), ref.run_id, "0")
+    assert uri.startswith("models:/")
 
 
 def test_a_model_of_spark_ml_without_spark_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

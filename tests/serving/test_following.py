@@ -222,6 +222,22 @@ def test_a_shadow_that_hangs_or_raises_changes_no_answer(start: Start) -> None:
     until(lambda: 'role="shadow",status="200"' in get(served.url, "/metrics").text)
 
 
+def test_a_version_that_answered_is_not_asked_again_aside(start: Start) -> None:
+    calls: list[int] = []
+
+    def counts(frame: pd.DataFrame) -> object:
+        calls.append(len(frame))
+        return [0.0] * len(frame)
+
+    # Shadows are asked one after the other: once the champion was, the challenger would have been.
+    routes = {"champion": 0.0, "challenger": 1.0}
+    served = start(shadowed(counts), routes=routes, shadow=("challenger", "champion"))
+    before = len(calls)
+    assert version(ask(served.url, rows())) == 2
+    until(lambda: 'role="shadow",status="200"' in get(served.url, "/metrics").text)
+    assert len(calls) == before + 1
+
+
 def test_a_shadow_that_takes_other_columns_is_counted(start: Start) -> None:
     models = registry()
     data = inputs().assign(more=1.0)

@@ -118,7 +118,10 @@ class _Loop:
     def _canary(self, day: datetime) -> None:
         if self.registry.alias(self.model, "challenger") is None:
             return
-        served = self.tables.to_arrow(f"{SERVED}_rows", ["flight_id", "model_version", "score", "scored_at"])
+        # The champion scores the challenger's requests aside: on the same rows far fewer of them decide.
+        both = (f"{SERVED}_rows", f"{SERVED}_shadow")
+        columns = ["flight_id", "model_version", "score", "scored_at"]
+        served = pa.concat_tables(self.tables.to_arrow(name, columns) for name in both if self.tables.exists(name))
         labelled = promotion.Labelled(self.tables.to_arrow(LABELS), ("flight_id",), "late")
         who = promotion.rivals(self.registry, self.model)
         judged = promotion.look(CANARY, who, served, labelled)
@@ -184,7 +187,8 @@ class _Loop:
 
     def _serving(self) -> Serving:
         kept = Recording(SERVED, self.settings.home.inference(SERVED), every=5.0, keep=KEEP)
-        return Serving(self.model, {"champion": 100 - SHARE, "challenger": SHARE}, reload=600.0, recording=kept, port=0)
+        routes = {"champion": 100 - SHARE, "challenger": SHARE}
+        return Serving(self.model, routes, shadow=("champion",), reload=600.0, recording=kept, port=0)
 
     def _split(self, name: str) -> Period:
         assert self.settings.features is not None

@@ -7,31 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["INNER", "InnerModel"]
+__all__ = ["INNER", "inner_model"]
 
 #: In MLflow's description of such a model: which loader its flavor named, and of what it reads.
 INNER = "sparkml_inner"
 
 
-class InnerModel:
-    """A model as its own flavor loads it for ``mlflow.pyfunc``.
+def inner_model(folder: Path, python_function: Mapping[str, Any]) -> Any:
+    """The model, with ``predict`` for rows that have all its features; nothing of it is this package's.
 
     Args:
         folder: of the model.
-        inner: what the flavor said before the loader became ours.
+        python_function: what MLflow's description says under this name.
     """
+    from mlflow.utils.model_utils import _add_code_from_conf_to_system_path
 
-    def __init__(self, folder: Path, inner: Mapping[str, Any]) -> None:
-        # A loader may look into MLflow's description for what is its own.
-        data = inner.get("data")
-        self._model: Any = importlib.import_module(inner["loader_module"])._load_pyfunc(  # noqa: SLF001 - MLflow's name
-            str(folder / data if data else folder)
-        )
-
-    def predict(self, rows: Any) -> Any:
-        """What the model gives for rows that have all its features."""
-        return self._model.predict(rows)
-
-    def get_raw_model(self) -> Any:
-        """As MLflow's wrapper has it."""
-        return self._model.get_raw_model()
+    inner = python_function[INNER]
+    _add_code_from_conf_to_system_path(str(folder), dict(python_function))
+    loader: Any = importlib.import_module(inner["loader_module"])
+    return loader._load_pyfunc(str(folder / inner["data"] if inner.get("data") else folder))  # noqa: SLF001

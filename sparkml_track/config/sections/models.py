@@ -53,7 +53,7 @@ class RegisterSettings(Section):
     @model_validator(mode="after")
     def _can_be_read(self) -> RegisterSettings:
         if self.flavor != "sklearn" and "pyfunc" not in self.formats:
-            raise ValueError(f"a mapping whose 'formats' have pyfunc, as which models of {self.flavor} are read")
+            raise ValueError(f"a mapping whose 'formats' has pyfunc, as which models of {self.flavor} are read")
         return self
 
 

@@ -29,8 +29,10 @@ def write_model(package: Package, folder: Path, mlflow_model: Any) -> None:
     if package.flavor == SKLEARN:
         _save_as_skops(flavor, package, folder, mlflow_model)
     else:
-        save_model(package, folder, mlflow_model, _inputs_only(signature_of(package)))
-        _ask(package, folder, mlflow_model)
+        named = hasattr(package.sample, "columns")
+        save_model(package, folder, mlflow_model, _inputs_only(signature_of(package)) if named else None)
+        if named:
+            _ask(package, folder, mlflow_model)
     if package.carried is not None:
         write_carried(package.carried, folder, mlflow_model)
 
@@ -61,14 +63,13 @@ def _ask(package: Package, folder: Path, mlflow_model: Any) -> None:
     from mlflow.models.signature import infer_signature
 
     try:
-        given = wrapped(folder).predict(package.sample)
+        outputs = infer_signature(model_output=wrapped(folder).predict(package.sample)).outputs
     # Whatever libraries and models raise.
     except Exception as error:
         raise RegistryError(
             f"{type(package.model).__name__} was written by {package.flavor} and cannot be asked when it is read back: "
             f"{type(error).__name__}: {error!s:.300}"
         ) from error
-    outputs = infer_signature(model_output=given).outputs
     mlflow_model.signature = ModelSignature(mlflow_model.signature.inputs, outputs)
     mlflow_model.save(str(folder / "MLmodel"))
 
@@ -129,7 +130,7 @@ def _read_skops(file: Path) -> object:
 
 
 def _check_format(stored: str, formats: Collection[str]) -> None:
-    if stored not in formats:
+    if stored not in {"skops", *formats}:
         raise RegistryError(
             f"the model is stored as {stored}, which can run any code when it is read; allowed are "
             f"{', '.join(sorted(formats))}. Where you trust all who can write to the store, allow {stored} among the "

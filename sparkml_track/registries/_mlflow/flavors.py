@@ -6,10 +6,11 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from sparkml_track.adapters.mlflow.inner import INNER, InnerModel
+from sparkml_track.adapters.mlflow.inner import INNER, inner_model
 from sparkml_track.adapters.spark.errors import first_line, is_spark_error
 from sparkml_track.errors import RegistryError
 from sparkml_track.registries._base import Package
+from sparkml_track.registries._types import code_of
 
 __all__ = ["save_model", "wrapped"]
 
@@ -21,11 +22,12 @@ def save_model(package: Package, folder: Path, mlflow_model: Any, signature: Any
         RegistryError: there is no such flavor, or its library is not installed.
     """
     flavor = _flavor(package.flavor)
-    given = {
+    given: dict[str, Any] = {
         "mlflow_model": mlflow_model,
         "signature": signature,
         "input_example": package.sample,
-        "pip_requirements": list(package.requirements) or flavor.get_default_pip_requirements(),
+        "pip_requirements": list(package.requirements) or _requirements(flavor),
+        "code_paths": code_of(_modules(type(package.model))) or None,
     }
     if flavor.__name__ == "mlflow.pyfunc":
         flavor.save_model(path=str(folder), python_model=package.model, **given)
@@ -34,7 +36,7 @@ def save_model(package: Package, folder: Path, mlflow_model: Any, signature: Any
 
 
 def wrapped(folder: Path) -> Any:
-    """MLflow's wrapper of a model, or the like of it where its features are looked up before it is asked.
+    """MLflow's wrapper of a model, or what its flavor loads where its features are looked up before it is asked.
 
     Raises:
         RegistryError: a model of Spark ML, which makes a local session where there is none, and there is no Spark.
@@ -43,9 +45,9 @@ def wrapped(folder: Path) -> Any:
     from mlflow.models import Model
 
     flavors = Model.load(str(folder)).flavors
-    inner = flavors["python_function"].get(INNER)
+    how = flavors.get("python_function", {})
     try:
-        return mlflow.pyfunc.load_model(str(folder)) if inner is None else InnerModel(folder, inner)
+        return inner_model(folder, how) if INNER in how else mlflow.pyfunc.load_model(str(folder))
     except Exception as error:
         if not ("spark" in flavors and (is_spark_error(error) or isinstance(error, ImportError))):
             raise
@@ -53,6 +55,20 @@ def wrapped(folder: Path) -> Any:
             f"it is a model of Spark ML, and there is no Spark here ({first_line(error)}): give the machine Java and "
             "pyspark, or score with it in batches where there is Spark"
         ) from error
+
+
+def _modules(kind: type) -> list[str]:
+    """Where the classes of a model come from that are stored by their names; others are stored whole."""
+    named = [each for each in kind.__mro__ if "<locals>" not in each.__qualname__]
+    return [each.__module__ for each in named if each.__module__ != "__main__"]
+
+
+def _requirements(flavor: Any) -> list[str] | None:
+    """The library's own; None, for MLflow to find out, where they depend on the model."""
+    try:
+        return list(flavor.get_default_pip_requirements())
+    except TypeError:
+        return None
 
 
 def _flavor(name: str) -> Any:

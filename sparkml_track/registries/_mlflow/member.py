@@ -38,9 +38,9 @@ class MlflowRegistry(Registry):
     Args:
         uri: of the tracking store, which is the registry too.
         artifacts: where new experiments keep their artifacts (a path or URI); None leaves it to the store.
-        formats: what may be read. "skops" runs no code but that of installed libraries and of the project; "code"
-            (modules stored with a model), "pickle", "cloudpickle" and "pyfunc" run whatever the store holds, and the
-            digests that are checked lie in the same store.
+        formats: what may be read. "skops", which always may be, runs no code but that of installed libraries and of the
+            project; "code" (modules stored with a model), "pickle", "cloudpickle" and "pyfunc" run whatever the store
+            holds, and the digests that are checked lie in the same store.
         lineage: whether versions record from which tables and sweep they were made.
     """
 

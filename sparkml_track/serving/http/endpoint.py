@@ -203,6 +203,8 @@ class Endpoint:
         self._count_rows(route, predicted)
         record = self._recorded(call, raw, HTTPStatus.OK, answered, route, kept)
         for shadow in routing.shadows:
+            if shadow.model.ref == route.model.ref:
+                continue  # it would say the same
             if not self._shadows.offer(Asked(call.request_id, call.client_id, call.came_ms, body, shadow)):
                 self.metrics.add("shadow_dropped_total")
         return _Done(HTTPStatus.OK, answered, route, record)

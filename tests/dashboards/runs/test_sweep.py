@@ -149,6 +149,7 @@ def test_values_in_a_box_on_an_axis_are_trials(page: Page, write: Write) -> None
     points = shown._convert_value({"points": [], "range": box, "indices": []})
     # x goes from -0.5 to 1.4 in steps of 0.1; trial 3 has no value.
     assert chosen_trials(figure, points) == [0, 1, 2, 4, 5]
+    assert all(len(line.customdata) == len(line.y) for line in figure.data if line.customdata is not None)
     corners = {each: y for line in figure.data for each, y in zip(line.customdata or (), line.y, strict=False)}
     assert set(corners) == set(range(20)) - {3}
 

@@ -20,6 +20,7 @@ from sparkml_track.errors import DataError, RegistryError, SpecError, TableError
 from sparkml_track.features import FeatureFunction, FeatureLookup, FeatureStore
 from sparkml_track.online_stores import MemoryOnlineStore, features_of_rows, open_online_store
 from sparkml_track.registries import MlflowRegistry, Registry
+from sparkml_track.scoring._shipping import pack
 from sparkml_track.tables import MemoryTables, TableExpectations
 
 if TYPE_CHECKING:
@@ -263,6 +264,8 @@ def test_a_model_of_any_flavor_carries_its_look_ups(
         ref = store.log_model(model, "delays", training_set=made, registry=registry, flavor=module)
         assert [column.name for column in registry.signature(ref).inputs] == list(made.features)
         given: Any = registry.load(ref)
+        # Workers of a cluster need nothing of this package.
+        assert flavor == "mlflow.spark" or b"sparkml_track" not in pack(given, ref)
         expected = list(map(float, given.predict(rows[list(made.features)])))
         assert len(set(expected)) > 1
         got = store.score_batch(ref, flights(spark).drop("late"), registry=registry).orderBy("flight").toPandas()

@@ -113,7 +113,7 @@ def _parallel(seen: Seen, goal: Goal, rows: Any) -> Sequence[object]:
     shown = drawn_rows(seen, goal, _FEW, of)
     plotted = ParallelCoordinates().draw(plot_trials(seen, goal, shown), goal)
     said = "Each line is a trial, red is better. Draw a box around values on an axis to list their trials below."
-    figure = draw_parallel(plotted, sorted(seen.numbers[shown].tolist()))  # plots draw by number
+    figure = draw_parallel(plotted)
     return figure, _soft(f"{said}{caption_of(seen, goal, len(shown), len(of))}" if plotted.caption else "")
 
 

@@ -6,6 +6,7 @@ graphics card draws it.
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,15 +23,15 @@ _BANDS, _TICKS, _HEIGHT = 12, 5, 480
 _LEGIBLE = {"size": 11, "color": "#f4f6f8", "shadow": ", ".join(f"0 0 {size}px #1b1f23" for size in (1, 2, 2, 3, 3))}
 
 
-def draw_parallel(plotted: Plotted, numbers: Sequence[int]) -> Any:
+def draw_parallel(plotted: Plotted) -> Any:
     """The same axes and colours as the plot has.
 
     Args:
         plotted: by ``ParallelCoordinates``.
-        numbers: of its trials, in order; each corner of a line has its trial as ``customdata``.
 
     Returns:
-        A figure of plotly; with the plot's sentence where nothing could be drawn.
+        A figure of plotly, each corner of a line with its trial as ``customdata``; with the plot's sentence where
+        nothing could be drawn.
     """
     figure = plotly_figure(plotted)
     if not figure.data:
@@ -40,7 +41,7 @@ def draw_parallel(plotted: Plotted, numbers: Sequence[int]) -> Any:
     corners = [axis.places for axis in axes]
     traces = []
     for band, rows in _bands(trace.line):
-        traces.append(_lines(corners, rows, numbers, _colour(band / (_BANDS - 1))))
+        traces.append(_lines(corners, rows, trace.customdata, _colour(band / (_BANDS - 1))))
     ticks = [(place, *tick) for place, axis in enumerate(axes) for tick in axis.ticks()]
     x, y, text = map(list, zip(*ticks, strict=True))
     said = {"type": "scatter", "mode": "text", "x": x, "y": y, "text": text, "textposition": "middle right"}
@@ -66,7 +67,7 @@ class _Axis:
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         if self._given.tickvals is not None:
-            texts = map(str, self._given.ticktext)
+            texts = (html.escape(str(each)) for each in self._given.ticktext)  # plotly reads a little HTML there
             return zip(map(self._place, self._given.tickvals), texts, strict=True)
         even = (self._low + (self._high - self._low) * step / (_TICKS - 1) for step in range(_TICKS))
         return ((self._place(value), f"{value:.4g}") for value in even)
