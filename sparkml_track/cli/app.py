@@ -77,7 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Raises where the main thread is, so that whoever runs can end what it started.
     signal.signal(signal.SIGTERM, _terminated)
     _log_to_stderr()
-    app(args=None if arguments is None else list(arguments), prog_name="sparkml-track")
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="sparkml-track")
+    finally:
+        _forgive_stderr()
+
+
+def _forgive_stderr() -> None:
+    """What cannot be said to a terminal that is gone is no reason for Python to end with a code of its own, 120."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the process ends
 
 
 def _hold_standard_descriptors() -> None:

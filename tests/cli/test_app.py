@@ -412,9 +412,14 @@ def test_a_job_is_the_command_of_its_step(step: str, root: Path, tmp_path: Path)
 @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", "2>/dev/full >/dev/full"])
 def test_a_terminal_that_is_gone_costs_messages_and_nothing_else(config: Path, tmp_path: Path, stderr: str) -> None:
     code = (
-        "import logging, types, sparkml_track.pipeline.steps as steps\n"
+        "import io, logging, sys, types, sparkml_track.pipeline.steps as steps\n"
+        "class Full(io.StringIO):\n"
+        "    def flush(self):\n"
+        "        raise OSError(28, 'No space left on device')\n"
         "def run_step(step, settings):\n"
         "    logging.getLogger('sparkml_track.x').warning('a warning')\n"
+        # As a library leaves it that took stderr for itself: Python flushes it at the end.
+        "    if step == 'sweep': sys.stderr = Full()\n"
         f"    open({str(tmp_path / 'ran')!r}, 'a').write(step)\n"
         "    return types.SimpleNamespace(facts=lambda: {'said': step})\n"
         "steps.run_step = run_step\n"

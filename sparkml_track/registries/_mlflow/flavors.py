@@ -41,13 +41,13 @@ def wrapped(folder: Path) -> Any:
     Raises:
         RegistryError: a model of Spark ML, which makes a local session where there is none, and there is no Spark.
     """
-    import mlflow.pyfunc
     from mlflow.models import Model
+    from mlflow.pyfunc import load_model
 
     flavors = Model.load(str(folder)).flavors
     how = flavors.get("python_function", {})
     try:
-        return inner_model(folder, how) if INNER in how else mlflow.pyfunc.load_model(str(folder))
+        return inner_model(folder, how) if INNER in how else load_model(str(folder))
     except Exception as error:
         if not ("spark" in flavors and (is_spark_error(error) or isinstance(error, ImportError))):
             raise
