@@ -6,27 +6,37 @@ So such a function has its reads in its name, which is part of every plan made f
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 __all__ = ["hidden_reads", "reading"]
 
+#: Folders of one table that are named each.
+_MOST = 20
 _NAME = re.compile(r"\breads\[([^\]]*)\]")
 
 
-def reading(function: Callable[..., Any], folders: Iterable[str]) -> Callable[..., Any]:
+def reading(function: Callable[..., Any], *read: Sequence[str]) -> Callable[..., Any]:
     """The same function, under a name that says from which folders it reads.
 
     Args:
         function: what Spark is given.
-        folders: paths or addresses.
+        read: the files of each table: paths or addresses.
     """
     named = partial(function)
-    named.__name__ = f"reads[{','.join(quote(folder, safe='/:') for folder in sorted(set(folders)))}]"  # type: ignore[attr-defined]
+    folders = sorted({folder for files in read for folder in _folders(files)})
+    named.__name__ = f"reads[{','.join(quote(folder, safe='/:') for folder in folders)}]"  # type: ignore[attr-defined]
     return named
+
+
+def _folders(files: Sequence[str]) -> set[str]:
+    """Where files of one table lie; of very many folders the one that they have in common, for plans are read."""
+    found = {file.rpartition("/")[0] for file in files}
+    return found if len(found) <= _MOST else {os.path.commonpath(found)}
 
 
 def hidden_reads(frame: Any) -> frozenset[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,19 @@ def same(batches: Iterator[Any]) -> Iterator[Any]:
 
 def test_what_a_function_reads_is_known_of_all_that_is_computed_from_it(spark: SparkSession) -> None:
     folders = ["/a, b/[c]", "s3://bucket/100%/ü"]
-    frame = spark.range(3).mapInArrow(reading(same, folders), "id long")
+    frame = spark.range(3).mapInArrow(reading(same, *([f"{folder}/x.parquet"] for folder in folders)), "id long")
     frame.createOrReplaceTempView("read_by_function")
     inside = spark.range(9).where("id in (select id from read_by_function)")
     assert hidden_reads(frame.join(spark.range(2), "id")) == hidden_reads(inside) == set(folders)
     assert frame.count() == 3
     assert hidden_reads(spark.range(3)) == set()
+
+
+@pytest.mark.parametrize("root", ["/lake/t", "s3://bucket/lake/t"])
+def test_a_table_of_many_folders_is_named_once(root: str) -> None:
+    found = reading(same, [f"{root}/write-{number}/x.parquet" for number in range(2_000)], ["/a/x.parquet"])
+    assert found.__name__ == f"reads[/a,{os.path.normpath(root)}]"
+    assert Path(root) in Path(os.path.normpath(root), "_").parents
 
 
 def test_a_cache_hides_no_file(spark: SparkSession, tmp_path: Path) -> None:

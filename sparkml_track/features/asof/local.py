@@ -12,7 +12,6 @@ import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_track.adapters.spark.by_value import sent_by_value
@@ -136,8 +135,7 @@ def _run(rows: DataFrame, sides: Sequence[Side], scans: Sequence[Scan], schema: 
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2,
         scan is None,
     )
-    read = [*scans, *([scan] if scan else [])]
-    run = reading(asked.__call__, {str(Path(file).parent) for each in read for file in each.files})
+    run = reading(asked.__call__, *(each.files for each in (*scans, *([scan] if scan else []))))
     with sent_by_value(query):
         return (fed if scan is None else session.range(0, 1, 1, 1)).mapInArrow(run, schema)
 

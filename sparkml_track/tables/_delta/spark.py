@@ -208,7 +208,7 @@ def _read_by_tasks(spark: SparkSession, files: Sequence[Location], fields: Struc
 
     wanted = StructType([*fields, *(StructType().add(file, StringType()) if file else ())])
     read = task_files.Reading(dict(files[0].for_tasks or {}), arrow_of(wanted.json()), file)
-    run = reading(read.__call__, {str(each).rpartition("/")[0] for each in files})
+    run = reading(read.__call__, [str(each) for each in files])
     with sent_by_value(task_files):
         return spark.createDataFrame([(str(each),) for each in files], "path string").mapInArrow(run, wanted)
 
