@@ -17,7 +17,7 @@ from sparkml_track.plots import Plotted, plotly_figure
 __all__ = ["draw_parallel"]
 
 #: From the best to the worst: seen on light and on dark ground.
-_SCALE = [[0.0, BAD], [0.3, COLOURS[1]], [1.0, COLOURS[-1]]]
+_SCALE = ((0.0, BAD), (0.3, COLOURS[1]), (1.0, COLOURS[-1]))
 _BANDS, _TICKS, _HEIGHT = 12, 5, 480
 #: Over lines of any colour, on light and on dark ground.
 _LEGIBLE = {"size": 11, "color": "#f4f6f8", "shadow": ", ".join(f"0 0 {size}px #1b1f23" for size in (1, 2, 2, 3, 3))}
@@ -33,16 +33,15 @@ def draw_parallel(plotted: Plotted) -> Any:
         A figure of plotly, each corner of a line with its trial as ``customdata``; with the plot's sentence where
         nothing could be drawn.
     """
-    from plotly.colors import sample_colorscale
-
     figure = plotly_figure(plotted)
     if not figure.data:
         return figure
     trace = figure.data[0]
     axes = [_Axis(each) for each in trace.dimensions]
     corners = [axis.places for axis in axes]
-    colours = sample_colorscale(_SCALE, _BANDS)
-    traces = [_lines(corners, rows, trace.customdata, colours[band]) for band, rows in _bands(trace.line)]
+    traces = []
+    for band, rows in _bands(trace.line):
+        traces.append(_lines(corners, rows, trace.customdata, _colour(band / (_BANDS - 1))))
     ticks = [(place, *tick) for place, axis in enumerate(axes) for tick in axis.ticks()]
     x, y, text = map(list, zip(*ticks, strict=True))
     said = {"type": "scatter", "mode": "text", "x": x, "y": y, "text": text, "textposition": "middle right"}
@@ -95,3 +94,12 @@ def _lines(corners: Sequence[Sequence[float]], rows: Sequence[int], numbers: Seq
     looks = {"line": {"color": colour, "width": 1}, "opacity": 0.5, "showlegend": False}
     hover = "trial %{customdata}<extra></extra>"
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "customdata": trials, "hovertemplate": hover, **looks}
+
+
+def _colour(share: float) -> str:
+    """Of the scale, in between its colours."""
+    above = next(place for place, (end, _) in enumerate(_SCALE) if share <= end)
+    (first, one), (last, other) = _SCALE[max(above - 1, 0)], _SCALE[above]
+    part = (share - first) / ((last - first) or 1.0)
+    mixed = (round(int(one[at : at + 2], 16) * (1 - part) + int(other[at : at + 2], 16) * part) for at in (1, 3, 5))
+    return "#" + "".join(f"{each:02x}" for each in mixed)
