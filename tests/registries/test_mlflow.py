@@ -355,12 +355,12 @@ def test_a_model_of_another_flavor_comes_with_the_code_of_its_class(
 def test_a_model_of_spark_ml_without_spark_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pyspark.errors import PySparkRuntimeError
 
-    flavor = _sklearn_flavor()
-
     def no_java(_: str) -> None:
         raise PySparkRuntimeError("[JAVA_GATEWAY_EXITED] Java gateway process exited before sending its port number.")
 
-    monkeypatch.setattr(flavor.pyfunc, "load_model", no_java)
+    _sklearn_flavor()  # the first import of MLflow's models warns
+    # Under other names MLflow holds a stand-in, or not, by which of its modules came first.
+    monkeypatch.setattr(importlib.import_module("mlflow.pyfunc"), "load_model", no_java)
     (tmp_path / "MLmodel").write_text("flavors: {spark: {}, python_function: {loader_module: mlflow.spark}}\n")
     with pytest.raises(RegistryError, match=r"it is a model of Spark ML, and there is no Spark here .*JAVA_GATEWAY"):
         read_model(tmp_path, ["pyfunc"])
