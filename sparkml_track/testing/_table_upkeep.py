@@ -134,10 +134,9 @@ class TableUpkeepCase:
         tables.merge("t", come, keys=["k"])
         expected = [("c", 3, "insert", 2), ("c", 3, "update_preimage", 3), ("c", 30, "update_postimage", 3),
                     ("d", 4, "insert", 3)]  # fmt: skip
-        if not (tables.spark and tables.durable):
-            tables.update("t", "k = 'a'", {"v": "v + 10"})
-            tables.delete("t", "k = 'b'")
-            expected += [("a", 1, "update_preimage", 4), ("a", 11, "update_postimage", 4), ("b", 2, "delete", 5)]
+        tables.update("t", "k = 'a'", {"v": "v + 10"})
+        tables.delete("t", "k = 'b'")
+        expected += [("a", 1, "update_preimage", 4), ("a", 11, "update_postimage", 4), ("b", 2, "delete", 5)]
         found = tables.changes("t", 2)
         assert found.column_names == ["k", "v", "new", "_change_type", "_commit_version", "_commit_timestamp"]
         assert _fed(found) == sorted(expected)

@@ -59,6 +59,7 @@ def test_rows_change_by_spark_jobs(tables: DeltaTables, s3: str, spark: SparkSes
     tables.write("t", spark.range(10).selectExpr("id", "'old' as v").coalesce(1))
     tables.write("t", spark.range(10, 20).selectExpr("id", "'old' as v").coalesce(1), mode="append")
     before = set(tables.files("t"))
+    tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
     tables.merge("t", spark.range(8, 10).union(spark.range(30, 31)).selectExpr("id", "'new' as v"), keys=["id"])
     assert len(before & set(tables.files("t"))) == 1
     tables.update("t", "id = 12", {"v": "'changed'"})
@@ -66,6 +67,12 @@ def test_rows_change_by_spark_jobs(tables: DeltaTables, s3: str, spark: SparkSes
     rows = {row["id"]: row["v"] for row in DeltaTables(s3).to_arrow("t").to_pylist()}
     assert sorted(rows) == [*range(5, 20), 30]
     assert (rows[8], rows[12], rows[30], rows[7]) == ("new", "changed", "new", "old")
+    changes = [(row["id"], row["v"], row["_change_type"]) for row in tables.changes("t", 3).to_pylist()]
+    assert sorted(changes) == sorted(
+        [(n, "old", "update_preimage") for n in (8, 9, 12)]
+        + [(8, "new", "update_postimage"), (9, "new", "update_postimage"), (12, "changed", "update_postimage")]
+        + [(30, "new", "insert"), *((n, "old", "delete") for n in range(5))]
+    )
     assert len(tables.files(tables.optimize("t"))) == 1
     assert tables.read("t").count() == 16
 

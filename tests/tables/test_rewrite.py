@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,7 @@ def test_names_with_dots_blanks_in_folders_and_nested_values_are_changed(tmp_pat
     tables = DeltaTables(tmp_path / "a b%", spark)
     given = pa.table({"a.b": [1, 2], "many": [[1, 2], [3]], "pair": [{"x": 1}, {"x": 2}], "m": [{"k": 1}, {"k": 2}]})
     tables.write("t", given)
+    tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
     tables.update("t", "`a.b` = 2", {"many": "array(9L)"})
     tables.merge(
         "t",
@@ -137,3 +139,94 @@ def test_names_with_dots_blanks_in_folders_and_nested_values_are_changed(tmp_pat
     tables.delete("t", "`a.b` = 1")
     found = sorted(tables.to_arrow("t").to_pylist(), key=lambda row: row["a.b"])
     assert [(row["a.b"], row["many"]) for row in found] == [(2, [9]), (6, [1, 2])]
+    changes = sorted(tables.changes("t", 2).to_pylist(), key=lambda row: (row["_commit_version"], row["many"]))
+    assert [(row["a.b"], row["many"], dict(row["m"]), row["_change_type"]) for row in changes] == [
+        (2, [3], {"k": 2}, "update_preimage"),
+        (2, [9], {"k": 2}, "update_postimage"),
+        (6, [1, 2], {"k": 1}, "insert"),
+        (1, [1, 2], {"k": 1}, "delete"),
+    ]
+
+
+def fed(tables: DeltaTables, version: int) -> list[tuple[object, ...]]:
+    """What a version did, as delta-rs reads it: number, value, and what happened."""
+    rows = tables.changes("t", version, version).to_pylist()
+    return sorted((row["n"], row["v"], row["_change_type"]) for row in rows)
+
+
+def test_a_change_feed_says_what_became_of_each_row(tables: DeltaTables, tmp_path: Path, spark: SparkSession) -> None:
+    tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+    ref = tables.delete("t", "n >= 18 AND n < 30")  # one file goes whole, one is rewritten
+    assert fed(tables, ref.version) == [(n, 0, "delete") for n in range(18, 30)]
+    ref = tables.update("t", "n = 3", {"v": "v + n"})
+    assert fed(tables, ref.version) == [(3, 0, "update_preimage"), (3, 3, "update_postimage")]
+    come = spark.createDataFrame([(3, 8), (4, -1), (50, 9)], "n long, v long")
+    rules = [
+        MergeRule("matched", "delete", "source.v < 0"),
+        MergeRule("matched", "update"),
+        MergeRule("not_matched", "insert"),
+        MergeRule("not_matched_by_source", "delete", "target.n = 39"),
+    ]
+    ref = tables.merge("t", come, keys=["n"], rules=rules)
+    assert fed(tables, ref.version) == [
+        (3, 3, "update_preimage"),
+        (3, 8, "update_postimage"),
+        (4, 0, "delete"),
+        (39, 0, "delete"),
+        (50, 9, "insert"),
+    ]
+    assert tables.to_arrow("t").num_rows == 40 - 12 - 2 + 1
+    assert {path.parent.parent.name for path in (tmp_path / "t").rglob("_change_data/*/*.parquet")} == {"_change_data"}
+    assert tables.vacuum("t") == ()
+    died = tmp_path / "t" / "_change_data" / "write-of-a-killed-writer" / "part.parquet"
+    died.parent.mkdir()
+    died.write_bytes(b"half")
+    assert "_change_data/write-of-a-killed-writer/part.parquet" in tables.vacuum("t", timedelta(0), dry_run=True)
+
+
+def test_a_change_that_files_tell_alone_writes_no_change_files(
+    tables: DeltaTables, tmp_path: Path, spark: SparkSession
+) -> None:
+    tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+    ref = tables.delete("t", "n >= 10 AND n < 20")  # a whole file
+    assert fed(tables, ref.version) == [(n, 0, "delete") for n in range(10, 20)]
+    ref = tables.merge("t", spark.createDataFrame([(70, 7)], "n long, v long"), keys=["n"])
+    assert fed(tables, ref.version) == [(70, 7, "insert")]
+    tables.optimize("t")
+    assert not (tmp_path / "t" / "_change_data").exists()
+
+
+def test_the_feed_of_a_partitioned_table_has_its_partitions(tmp_path: Path, spark: SparkSession) -> None:
+    tables = DeltaTables(tmp_path, spark)
+    rows = pa.table({"n": [1, 2, 3], "v": [0, 0, 0], "a.day": ["x/ü", "x/ü", None]})
+    tables.write("t", rows, partition_by=["a.day"])
+    tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+    tables.update("t", "n = 1", {"v": "5"})
+    tables.delete("t", "n >= 2")
+    found = tables.changes("t", 2).to_pylist()
+    assert sorted((row["n"], row["v"], row["a.day"] or "", row["_change_type"]) for row in found) == [
+        (1, 0, "x/ü", "update_preimage"),
+        (1, 5, "x/ü", "update_postimage"),
+        (2, 0, "x/ü", "delete"),
+        (3, 0, "", "delete"),
+    ]
+
+
+def test_a_change_that_is_refused_leaves_no_change_files(tables: DeltaTables, tmp_path: Path) -> None:
+    tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+    tables.add_constraints("t", {"small": "v < 10"})
+    before = sorted((tmp_path / "t").rglob("*.parquet"))
+    with pytest.raises(DataError, match="small"):
+        tables.update("t", "n = 3", {"v": "99"})
+    assert sorted((tmp_path / "t").rglob("*.parquet")) == before
+
+
+def test_a_feed_that_would_not_say_what_was_written_is_refused(tables: DeltaTables) -> None:
+    tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+
+    def often() -> None:
+        for _ in range(20):  # two answers may be the same by chance
+            tables.update("t", "rand() < 0.5", {"v": "1"})
+
+    with pytest.raises(TableError, match="was true for other rows"):
+        often()

@@ -63,6 +63,7 @@ class Change:
         transaction: noted with it.
         metrics: counts of rows and files.
         notes: kept with the version.
+        feed: staged files that say what became of each row; none where ``adds`` and ``removes`` say it.
     """
 
     operation: str
@@ -74,6 +75,7 @@ class Change:
     transaction: TransactionId | None = None
     metrics: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    feed: Sequence[StagedFile] = ()
 
 
 def entries(found: Log, path: Location) -> list[Entry]:
@@ -180,6 +182,7 @@ def _lines(read: int | None, change: Change) -> list[dict[str, object]]:
     if change.metadata:
         lines.append({"metaData": dict(change.metadata)})
     lines += [{"remove": _removal(entry, now, data_change=change.data_change)} for entry in change.removes]
+    lines += [{"cdc": _change_file(file)} for file in change.feed]
     return lines + [{"add": _addition(file, now, data_change=change.data_change)} for file in change.adds]
 
 
@@ -188,6 +191,10 @@ def _removal(entry: Entry, now: int, *, data_change: bool) -> dict[str, object]:
     if not entry.partition:
         removal |= {"extendedFileMetadata": True, "partitionValues": {}, "size": entry.size}
     return removal
+
+
+def _change_file(file: StagedFile) -> dict[str, object]:
+    return {"path": file.path, "partitionValues": dict(file.partition), "size": file.size, "dataChange": False}
 
 
 def _addition(file: StagedFile, now: int, *, data_change: bool) -> dict[str, object]:

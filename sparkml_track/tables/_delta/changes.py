@@ -90,7 +90,7 @@ class ChangedTables(OpenedTables):
             found, ref = self._open(name)
             if log.has_transaction(found, transaction):
                 return ref.version
-            refuse_write(found, name, removes=True, feeds=True)  # files come and go whole
+            refuse_write(found, name, removes=True)
             old, pinned = self._open(name, at)
             present(old, pinned)
             if pinned.version == ref.version:
@@ -148,7 +148,7 @@ class ChangedTables(OpenedTables):
             found, ref = self._open(name)
             if log.has_transaction(found, transaction):
                 return ref.version
-            refuse_write(found, name, removes=True, feeds=True)  # delta-rs writes change files
+            refuse_write(found, name, removes=True)
             version = log.edit(found, action, change, transaction)
             return _noted(found, ref, transaction) if version == ref.version else version
 

@@ -40,20 +40,19 @@ def refuse_features(log: DeltaTable, name: str) -> None:
         )
 
 
-def refuse_write(log: DeltaTable, name: str, *, removes: bool, feeds: bool = False) -> None:
+def refuse_write(log: DeltaTable, name: str, *, removes: bool) -> None:
     """Refuse a write that would break what a table promises: what is named is not done here.
 
     Args:
         log: of the table.
         name: of the table.
         removes: whether rows that are there may go.
-        feeds: whether the change data feed comes out right: change files are written, or whole files come and go.
 
     Raises:
         TableError: names the features, constraints and properties.
     """
     lacking = sorted(set(log.protocol().writer_features or ()) - _WRITABLE)
-    used = [*(f"the writer feature {feature}" for feature in lacking), *_in_use(log, removes=removes, feeds=feeds)]
+    used = [*(f"the writer feature {feature}" for feature in lacking), *_in_use(log, removes=removes)]
     if used:
         raise TableError(
             f"table {name} has {', '.join(used)}, which this package cannot keep when it writes. Write it with "
@@ -61,13 +60,10 @@ def refuse_write(log: DeltaTable, name: str, *, removes: bool, feeds: bool = Fal
         )
 
 
-def _in_use(log: DeltaTable, *, removes: bool, feeds: bool) -> Iterator[str]:
+def _in_use(log: DeltaTable, *, removes: bool) -> Iterator[str]:
     """What the table asks of writers. Protocol: "Append-only Tables", "CHECK constraints", "Column Invariants" ..."""
-    properties = log.metadata().configuration
-    if removes and str(properties.get("delta.appendOnly", "")).lower() == "true":
+    if removes and str(log.metadata().configuration.get("delta.appendOnly", "")).lower() == "true":
         yield "delta.appendOnly = true"
-    if removes and not feeds and str(properties.get("delta.enableChangeDataFeed", "")).lower() == "true":
-        yield "delta.enableChangeDataFeed = true"
     for field in json.loads(log.schema().to_json())["fields"]:
         for key in field.get("metadata", {}):
             if key in ("delta.invariants", "delta.generationExpression") or key.startswith("delta.identity."):

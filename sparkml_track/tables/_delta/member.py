@@ -74,7 +74,7 @@ class DeltaTables(ChangedTables, KeptTables):
                 raise already_there(name)
             if log.has_transaction(seen[0], transaction):
                 return info.ref
-            refuse_write(seen[0], name, removes=mode == "overwrite", feeds=True)
+            refuse_write(seen[0], name, removes=mode == "overwrite")
         settled, shape = settle(expect, info), _shape(info, partition_by, wider=evolve and mode == "append")
         staged = stage(self._session, path, data, settled, shape)
         notes = _noted(staged, before_commit)
@@ -107,7 +107,7 @@ class DeltaTables(ChangedTables, KeptTables):
         try:
             if wanted.mode == "error":
                 raise already_there(staged.name)
-            refuse_write(found, staged.name, removes=wanted.mode == "overwrite", feeds=True)
+            refuse_write(found, staged.name, removes=wanted.mode == "overwrite")
             if list(wanted.by) != (by := log.partitions_of(found)):
                 raise other_partitions(staged.name, wanted.by, by)
             check_constraints(self._session, staged, constraints_of(log.properties_of(found)))

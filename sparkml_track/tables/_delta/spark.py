@@ -51,28 +51,28 @@ class WrittenByTask:
     footer: bytes
 
 
-def stage_frame(data: DataFrame, folder: Location, by: Sequence[str] = ()) -> None:
-    """Compute ``data`` and write it into ``folder``; with partition columns, into folders named after their values.
+def stage_frame(data: DataFrame, folder: Location, by: Sequence[str], name: str) -> None:
+    """Compute rows of the table ``name`` and write them into ``folder``, with ``by`` into folders of its values.
 
     Delta's timestamps are microseconds: the session's ``spark.sql.parquet.outputTimestampType`` is set so, because
     Spark has no such option on a writer.
     """
-    with translated(f"writing table {folder.parent.name}", TableError):
+    with translated(f"writing table {name}", TableError):
         data.sparkSession.conf.set(_TIMESTAMPS, "TIMESTAMP_MICROS")
         rows = _without_empty_text(data, by) if by else data
         writer = rows.write.options(**_COMMITTER).option("compression", "zstd")
         (writer.partitionBy(*by) if by else writer).parquet(f"file:{folder.path}")
 
 
-def stage_by_tasks(data: DataFrame, folder: Location, by: Sequence[str] = ()) -> list[WrittenByTask]:
-    """Compute ``data`` and let each task write its rows into ``folder``, where Spark itself cannot.
+def stage_by_tasks(data: DataFrame, folder: Location, by: Sequence[str], name: str) -> list[WrittenByTask]:
+    """Compute rows of the table ``name`` and let each task write its own into ``folder``, where Spark itself cannot.
 
     Returns:
         The files of the tasks that succeeded.
     """
     from pyspark.sql import functions as f
 
-    action = f"writing table {folder.parent.name}"
+    action = f"writing table {name}"
     with _told(action, folder), translated(action, TableError), sent_by_value(task_files):
         rows = _without_empty_text(data, by).sortWithinPartitions(*[f.col(f"`{c}`") for c in by]) if by else data
         # mapInArrow takes a name with a dot in it for a field of a struct.

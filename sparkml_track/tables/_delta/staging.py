@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow as pa
 from sparkml_track.errors import SparkmlError
 from sparkml_track.tables._delta import files, log, outcomes
 from sparkml_track.tables._delta import spark as spark_files
+from sparkml_track.tables._delta.files import StagedFile
 from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._rows.arrow import arrow_schema, as_kinds, first_duplicate, normalised
 from sparkml_track.tables._rows.columns import (
@@ -32,6 +33,7 @@ from sparkml_track.tables._rows.expect import (
     duplicate_error,
     taken_error,
 )
+from sparkml_track.tables._rows.feed import TYPE
 from sparkml_track.tables._values import TableExpectations
 
 if TYPE_CHECKING:
@@ -39,22 +41,33 @@ if TYPE_CHECKING:
 
     from sparkml_track.tables._base import Frame
 
+#: The folder of change files (Protocol, "Change Data Files").
+CHANGES = "_change_data"
 # Keys of this many rows are compared in driver memory; more go through Spark where there is a session.
 _ROWS_IN_MEMORY = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Rows that lie in files of the table's folder, and in no version yet."""
+    """Rows that lie in files of the table's folder, and in no version yet.
+
+    Attributes:
+        name: of the table.
+        path: its folder.
+        columns: of the rows.
+        files: that hold them.
+        feed: files that say what became of each row, where a table keeps that.
+    """
 
     name: str
     path: Location
     columns: Mapping[str, DeltaType]
-    files: tuple[files.StagedFile, ...]
+    files: tuple[StagedFile, ...]
+    feed: tuple[StagedFile, ...] = ()
 
     def discard(self) -> None:
         """Remove the files."""
-        for folder in {(self.path / file.path).parent for file in self.files}:
+        for folder in {(self.path / file.path).parent for file in (*self.files, *self.feed)}:
             files.discard(folder)
 
 
@@ -93,8 +106,17 @@ def stage(spark: SparkSession | None, path: Location, data: Frame, expect: Table
     return staged
 
 
-def staged_rows(path: Location, data: DataFrame, found: log.Log, *, checked: bool = True) -> Staged:
+def staged_rows(
+    path: Location, data: DataFrame, found: log.Log, *, checked: bool = True, images: DataFrame | None = None
+) -> Staged:
     """Write rows that have a table's columns, and check what the table says of them: never null, and its constraints.
+
+    Args:
+        path: of the table.
+        data: the rows.
+        found: the version.
+        checked: whether constraints are.
+        images: what became of each row, for the change feed.
 
     Raises:
         DataError: some are; their files are gone.
@@ -108,7 +130,15 @@ def staged_rows(path: Location, data: DataFrame, found: log.Log, *, checked: boo
         check_written(path.name, files.summed(staged.files, path, required), TableExpectations(), required)
         if checked:
             check_constraints(data.sparkSession, staged, constraints_of(log.properties_of(found)))
-    return staged
+        return staged if images is None else replace(staged, feed=_staged_feed(path, images, found))
+
+
+def _staged_feed(path: Location, images: DataFrame, found: log.Log) -> tuple[StagedFile, ...]:
+    home = path / CHANGES
+    folder, columns = files.new_folder(home), {**parse_columns(log.schema_of(found), path.name), TYPE: "string"}
+    with _discarding(folder):
+        staged = _staged_frame(path, folder, images, columns, log.partitions_of(found))
+    return tuple(replace(file, path=f"{home.name}/{file.path}") for file in staged.files)
 
 
 def staged_arrow(path: Location, found: log.Log, write: Callable[[Location], files.Partitions]) -> Staged:
@@ -190,10 +220,10 @@ def _staged_frame(
     path: Location, folder: Location, rows: DataFrame, columns: Mapping[str, DeltaType], by: Sequence[str]
 ) -> Staged:
     if folder.path is None:
-        written = spark_files.stage_by_tasks(rows, folder, by)
+        written = spark_files.stage_by_tasks(rows, folder, by, path.name)
         found = [files.staged_file(folder, one.name, one.size, one.footer, one.partition) for one in written]
         return Staged(path.name, path, columns, tuple(file for file in found if file.rows))
-    spark_files.stage_frame(rows, folder, by)
+    spark_files.stage_frame(rows, folder, by, path.name)
     with outcomes.translated(f"writing table {path.name}", folder):
         partitions = files.gather(folder.path) if by else {}
     return _read_back(path, folder, columns, partitions)

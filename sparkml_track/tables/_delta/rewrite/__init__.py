@@ -3,6 +3,7 @@
 changing   delete and update as Spark jobs
 merging    merge as Spark jobs
 matching   rows of a merge: which rule takes which
+feeding    what a change did to each row, for a change feed
 compacting  small files made into larger ones
 landing    the commit, and what becomes of it when other writers come first
 pruning    which files may hold what a condition asks for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,15 @@ from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta.actions import Change, Entry, entries
 from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.rewrite.candidates import FILE, by_name, path_of, rows_of, with_files
+from sparkml_track.tables._delta.rewrite.feeding import images
 from sparkml_track.tables._delta.rewrite.landing import Plan
 from sparkml_track.tables._delta.rewrite.pruning import matcher, may_match, ranges
 from sparkml_track.tables._delta.staging import Staged, staged_rows
+from sparkml_track.tables._rows.feed import is_fed
 from sparkml_track.tables._values import TransactionId
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,10 @@ def compute(spark: SparkSession, found: log.Log, wanted: RowChange) -> Plan | No
         return None
     whole = [entry for entry, count in touched.items() if wanted.changes is None and count == entry.rows]
     partly = [entry for entry in touched if entry not in whole]
-    staged = _rewritten(spark, partly, wanted, found) if partly else None
-    plan = Plan(_change(wanted, staged, touched), judge)
+    staged = _rewritten(spark, partly, tuple(touched), wanted, found) if partly else None
     if staged is not None:
-        _check_count(plan, staged, {e: n for e, n in touched.items() if e in partly}, wanted)
-    return plan
+        _check_count(staged, touched, partly, wanted)
+    return Plan(_change(wanted, staged, touched), judge)
 
 
 def _bounds(entry: Entry) -> tuple[Mapping[str, object], Mapping[str, object]]:
@@ -80,26 +81,40 @@ def _matched(rows: DataFrame, wanted: RowChange) -> dict[str, int]:
     return {path_of(row[FILE]): row["count"] for row in counts}
 
 
-def _rewritten(spark: SparkSession, chosen: Sequence[Entry], wanted: RowChange, found: log.Log) -> Staged:
+def _rewritten(
+    spark: SparkSession, partly: Sequence[Entry], touched: Sequence[Entry], wanted: RowChange, found: log.Log
+) -> Staged:
     from pyspark.sql import functions as f
 
+    fed = is_fed(log.properties_of(found))
     with translated(wanted.action, TableError):
-        rows = rows_of(spark, chosen, log.schema_of(found))
+        rows, taken = rows_of(spark, partly, log.schema_of(found)), f.expr(_condition(wanted))
         if wanted.changes is None:
-            new = rows.where(f"not {_condition(wanted)}")
+            new = rows.where(~taken)
         else:
-            taken = f.expr(_condition(wanted))
-            new = rows.select(
-                *[
-                    f.when(taken, f.expr(wanted.changes[field.name]).cast(field.dataType))
-                    .otherwise(f.col(f"`{field.name}`"))
-                    .alias(field.name)
-                    if field.name in wanted.changes
-                    else f.col(f"`{field.name}`")
-                    for field in rows.schema
-                ]
-            )
-    return staged_rows(wanted.path, new, found, checked=wanted.changes is not None)
+            new = rows.select(*_columns(rows, wanted, lambda value, old: f.when(taken, value).otherwise(old)))
+        gone = _images(rows_of(spark, touched, log.schema_of(found)).where(taken), wanted) if fed else None
+    return staged_rows(wanted.path, new, found, checked=wanted.changes is not None, images=gone)
+
+
+def _images(taken: DataFrame, wanted: RowChange) -> DataFrame:
+    from pyspark.sql import functions as f
+
+    before, after = (_columns(taken, wanted, which) for which in (lambda _, old: old, lambda value, _: value))
+    return images(taken, before, after, f.lit(wanted.changes is not None))
+
+
+def _columns(rows: DataFrame, wanted: RowChange, which: Callable[[Column, Column], Column]) -> list[Column]:
+    """The table's columns; of one that changes ``which`` of the new value and the old one."""
+    from pyspark.sql import functions as f
+
+    changes, found = wanted.changes or {}, []
+    for field in rows.schema:
+        value = old = f.col(f"`{field.name}`")
+        if field.name in changes:
+            value = which(f.expr(changes[field.name]).cast(field.dataType), old)
+        found.append(value.alias(field.name))
+    return found
 
 
 def _change(wanted: RowChange, staged: Staged | None, touched: Mapping[Entry, int]) -> Change:
@@ -113,16 +128,19 @@ def _change(wanted: RowChange, staged: Staged | None, touched: Mapping[Entry, in
         tuple(touched),
         transaction=wanted.transaction,
         metrics={done: rows, "numAddedFiles": len(adds), "numRemovedFiles": len(touched)},
+        feed=staged.feed if staged else (),
     )
 
 
-def _check_count(plan: Plan, staged: Staged, partly: Mapping[Entry, int], wanted: RowChange) -> None:
-    """Two jobs asked the condition: both must have had the same answer."""
+def _check_count(staged: Staged, touched: Mapping[Entry, int], partly: Sequence[Entry], wanted: RowChange) -> None:
+    """Several jobs asked the condition: all must have had the same answer."""
     before = [entry.rows for entry in partly]
-    gone = sum(partly.values()) if wanted.changes is None else 0
-    kept = sum(file.rows for file in staged.files)
-    if None not in before and kept != sum(rows for rows in before if rows is not None) - gone:
-        plan.discard(wanted.path)
+    gone = sum(touched[entry] for entry in partly) if wanted.changes is None else 0
+    kept, told = (sum(file.rows for file in each) for each in (staged.files, staged.feed))
+    taken = sum(touched.values()) * (1 if wanted.changes is None else 2)
+    other = None not in before and kept != sum(rows for rows in before if rows is not None) - gone
+    if other or (staged.feed and told != taken):
+        staged.discard()
         raise TableError(
             f"{wanted.action}: the condition {wanted.where!r} was true for other rows when it was asked again. Use "
             "one that gives the same answer each time (no rand(), no current time). Nothing was written"

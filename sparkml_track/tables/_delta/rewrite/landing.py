@@ -38,7 +38,7 @@ class Plan:
 
     def discard(self, path: Location) -> None:
         """Remove what was staged."""
-        for folder in {(path / file.path).parent for file in self.change.adds}:
+        for folder in {(path / file.path).parent for file in (*self.change.adds, *self.change.feed)}:
             files.discard(folder)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from sparkml_track.tables._delta.rewrite.feeding import images
 from sparkml_track.tables._values import MergeRule
 
 if TYPE_CHECKING:
@@ -44,7 +45,16 @@ def results(rows: DataFrame, rules: Sequence[MergeRule], schema: StructType) -> 
 
     gone = [index for index, rule in enumerate(rules) if rule.then == "delete"]
     kept = rows.where(~f.col(RULE).isin(gone)) if gone else rows
-    return kept.select(*[_result(field.name, rules).cast(field.dataType).alias(field.name) for field in schema])
+    return kept.select(*_results(rules, schema))
+
+
+def changes(rows: DataFrame, rules: Sequence[MergeRule], schema: StructType) -> DataFrame:
+    """What became of each row of the table that a rule takes."""
+    from pyspark.sql import functions as f
+
+    before = [f.col(f"target.`{field.name}`").alias(field.name) for field in schema]
+    stays = [index for index, rule in enumerate(rules) if rule.then == "update"]
+    return images(rows.where(f.col(RULE) != NONE), before, _results(rules, schema), f.col(RULE).isin(stays))
 
 
 def inserts(rows: DataFrame, rules: Sequence[MergeRule], schema: StructType) -> DataFrame:
@@ -63,6 +73,10 @@ def _condition(rule: MergeRule) -> Column:
     from pyspark.sql import functions as f
 
     return f.coalesce(f.expr(rule.condition), f.lit(False)) if rule.condition is not None else f.lit(True)
+
+
+def _results(rules: Sequence[MergeRule], schema: StructType) -> list[Column]:
+    return [_result(field.name, rules).cast(field.dataType).alias(field.name) for field in schema]
 
 
 def _result(column: str, rules: Sequence[MergeRule]) -> Column:

@@ -17,12 +17,14 @@ from sparkml_track.tables._delta import log
 from sparkml_track.tables._delta.actions import Change, Entry, entries
 from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._delta.rewrite.candidates import FILE, by_name, path_of, rows_of, with_files
+from sparkml_track.tables._delta.rewrite.feeding import inserted
 from sparkml_track.tables._delta.rewrite.landing import Plan
-from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, inserts, joined, results, ruled
+from sparkml_track.tables._delta.rewrite.matching import HERE, NONE, RULE, changes, inserts, joined, results, ruled
 from sparkml_track.tables._delta.rewrite.pruning import Range, matcher, may_match
 from sparkml_track.tables._delta.spark import repeated_key
 from sparkml_track.tables._delta.staging import Staged, staged_rows
 from sparkml_track.tables._rows.expect import duplicate_error
+from sparkml_track.tables._rows.feed import is_fed
 from sparkml_track.tables._values import MergeRule, TransactionId
 
 if TYPE_CHECKING:
@@ -207,18 +209,25 @@ def _staged(
     with translated(f"merging into table {wanted.path.name}", TableError):
         fields = rows_of(spark, (), schema).schema
         source = f.broadcast(wanted.source) if wanted.rows <= _BROADCAST else wanted.source
-        parts = []
+        parts: list[DataFrame] = []
+        became: list[DataFrame] = []
         if touched:
             changed = ruled(joined(rows_of(spark, touched, schema), source, wanted.keys, "left"), wanted.rules)
             parts.append(results(changed, wanted.rules, fields))
+            became.append(changes(changed, wanted.rules, fields))
         if met is not None:
             keys = [f"`{key}`" for key in wanted.keys]
             # First the few keys of the table that match, which are cheap to send; then the rows that lack one.
             there = joined(rows_of(spark, met, schema).select(*keys), source.select(*keys), wanted.keys, "left_semi")
             fresh = joined(wanted.source, there, wanted.keys, "left_anti") if met else wanted.source
             parts.append(inserts(fresh, wanted.rules, fields))
-        new = reduce(lambda one, other: one.unionAll(other), parts)
-    return staged_rows(wanted.path, new, found)
+            became.append(inserted(parts[-1]))
+        fed = touched and is_fed(log.properties_of(found))
+    return staged_rows(wanted.path, _union(parts), found, images=_union(became) if fed else None)
+
+
+def _union(parts: Sequence[DataFrame]) -> DataFrame:
+    return reduce(lambda one, other: one.unionAll(other), parts)
 
 
 def _change(
@@ -229,7 +238,7 @@ def _change(
         kind: sum(total[index] for index, rule in enumerate(wanted.rules) if rule.then == kind)
         for kind in ("update", "delete")
     }
-    before, adds = [entry.rows for entry in touched], staged.files if staged else ()
+    before, adds, feed = [entry.rows for entry in touched], *((staged.files, staged.feed) if staged else ((), ()))
     metrics = {"numTargetRowsUpdated": by_kind["update"], "numTargetRowsDeleted": by_kind["delete"]}
     if None not in before:
         kept = sum(rows for rows in before if rows is not None) - by_kind["delete"]
@@ -240,4 +249,4 @@ def _change(
         "predicate": json.dumps([on]),
         "rules": json.dumps([rule.when + " " + rule.then for rule in wanted.rules]),
     }
-    return Change("MERGE", parameters, adds, touched, transaction=wanted.transaction, metrics=metrics)
+    return Change("MERGE", parameters, adds, touched, transaction=wanted.transaction, metrics=metrics, feed=feed)
