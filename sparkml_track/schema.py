@@ -130,7 +130,8 @@ COLUMN_ROLE = "sparkml.role"
 PROPERTY_OWNER = "sparkml.owner"
 PROPERTY_HOME = "sparkml.home"  # in another catalog: which home a table came from
 PROPERTY_TAG = "sparkml.tags."  # + a tag's name
-#: In the schema of an Arrow table: the version that its rows were read from.
+#: Among the attributes of a data frame of pandas, and of an Arrow table as pandas knows them: the version that its rows
+#: were read from.
 ARROW_SOURCE = "sparkml.source"
 TAG_NAME = "sparkml.name."  # + a metric's or param's name as the store takes it, on a run: the name it was given
 TAG_DECIDED_BY = "sparkml.promotion.metric"  # the metric that decided about a candidate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sparkml_track.governance.watch import tables_of
 from sparkml_track.refs import DataRef, TableRef
@@ -26,7 +27,7 @@ class Given:
     made_from: tuple[TableRef, ...] = ()
 
 
-def given_data(data: Mapping[str, object] | None) -> Given:
+def given_data(data: object) -> Given:
     """Reads what was given as a version of a table.
 
     Raises:
@@ -34,9 +35,11 @@ def given_data(data: Mapping[str, object] | None) -> Given:
     """
     if not isinstance(data, Mapping):
         return Given({})
-    read = {name: _read(value) if isinstance(value, TableRef) else value for name, value in data.items()}
+    read: dict[str, Any] = {
+        name: _read(value) if isinstance(value, TableRef) else value for name, value in data.items()
+    }
     inputs = tuple(
-        DataRef(str(name), f"v{value.version}", read[name].num_rows, value)  # type: ignore[attr-defined]  # Arrow
+        DataRef(str(name), f"v{value.version}", read[name].num_rows, value)
         for name, value in data.items()
         if isinstance(value, TableRef)
     )

@@ -152,10 +152,8 @@ def sweep(  # noqa: PLR0913 - the one public function whose arguments are the pr
         tracking=tracking,
         autolog=autolog,
     )
-    home, found = Home.find(), given_data(data)
-    more = {"inputs": found.inputs, "made_from": found.made_from}
-    given = replace(given, data=found.data or data)
-    return run(given, home, lambda: spark or local_or_active(home=home), progress=progress, **more)
+    home = Home.find()
+    return run(given, home, lambda: spark or local_or_active(home=home), progress=progress)
 
 
 def run(
@@ -173,9 +171,12 @@ def run(
         home: the state folder; made if missing.
         session: gives the Spark session, if the executor needs one.
         progress: see ``sweep``.
-        more: further fields of ``Surroundings``.
+        more: further fields of ``Surroundings``. Versions of tables that data is read from, or comes from as far as it
+            says so itself, are ``inputs`` and ``made_from`` by default.
     """
-    given, nested = tracked_where(given)
+    read = given_data(given.data)
+    given, nested = tracked_where(replace(given, data=read.data or given.data))
+    more = {"inputs": read.inputs, "made_from": read.made_from, **more}
     spec = check(given)
     data = given.data if isinstance(given.data, Mapping) else {}
     found = None if spec.executor in ("inline", "processes") else session()

@@ -25,6 +25,7 @@ from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.frontdoors._sparkml_objective import FitAndEvaluate, deviation_name
 from sparkml_track.frontdoors._sparkml_params import ParamSpace
 from sparkml_track.frontdoors._sparkml_split import Split, SplitPlan
+from sparkml_track.governance.watch import tables_of
 from sparkml_track.home import Home
 from sparkml_track.samplers import Sampler
 from sparkml_track.space import flatten
@@ -178,7 +179,8 @@ def tune(  # noqa: PLR0913 - those of sweep(), and of what it takes the place of
         tracking=tracking,
     )
     with split.cached():
-        result = run(given, Home.find(), lambda: _computed(split, data), progress=progress, origin=_ORIGIN)
+        more = {"origin": _ORIGIN, "made_from": tables_of(data)}
+        result = run(given, Home.find(), lambda: _computed(split, data), progress=progress, **more)
         return _tuned(objective, result, refit=refit)
 
 

@@ -7,7 +7,7 @@ sources. An Arrow table says nothing: its sources are all that was read until th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,10 @@ from sparkml_track.governance.hidden_reads import hidden_reads
 from sparkml_track.refs import TableRef
 from sparkml_track.schema import ARROW_SOURCE
 
-__all__ = ["SEEN", "Watch", "files_of", "mark", "tables_of"]
+__all__ = ["SEEN", "Watch", "files_of", "marked", "tables_of"]
 
+#: Where pyarrow keeps what pandas knows of a table.
+_PANDAS = b"pandas"
 #: Reads that are remembered; a process that reads for days forgets the oldest.
 _MOST = 10_000
 
@@ -80,22 +82,30 @@ def files_of(data: Any) -> frozenset[Path] | None:
     return None
 
 
-def mark(ref: TableRef) -> bytes:
-    """What an Arrow table says of the version that its rows were read from."""
-    return json.dumps([ref.name, ref.path, ref.version]).encode()
+def marked(metadata: Mapping[bytes, bytes] | None, ref: TableRef) -> dict[bytes, bytes]:
+    """An Arrow schema's metadata, with the version that the rows were read from.
+
+    It lies where pyarrow keeps the ``attrs`` of a data frame of pandas, so that one which is made of the rows has it,
+    what is chosen or computed from that, and an Arrow table that is made of it again.
+    """
+    found = dict(metadata or {})
+    kept = {"index_columns": [], "column_indexes": [], "columns": [], **json.loads(found.get(_PANDAS, "{}"))}
+    kept["attributes"] = {**kept.get("attributes", {}), ARROW_SOURCE: [ref.name, ref.path, ref.version]}
+    return found | {_PANDAS: json.dumps(kept).encode()}
 
 
 def tables_of(data: Any) -> tuple[TableRef, ...]:
     """The versions that data comes from, as far as it says so itself.
 
     Args:
-        data: a DataFrame says it by its files and what this process read, an Arrow table by its mark; other data does
-            not.
+        data: a DataFrame of Spark says it by its files and what this process read, an Arrow table and a frame or column
+            of pandas by their mark; other data does not.
     """
     files = files_of(data)
     if files is not None:
         return SEEN.among(files)
     with suppress(AttributeError, ValueError, TypeError, KeyError):
-        name, path, version = json.loads(data.schema.metadata[ARROW_SOURCE.encode()])
+        attributes = data.attrs if hasattr(data, "attrs") else json.loads(data.schema.metadata[_PANDAS])["attributes"]
+        name, path, version = attributes[ARROW_SOURCE]
         return (TableRef(str(name), str(path), int(version)),)
     return ()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -17,9 +18,13 @@ import sparkml_track as st
 from sparkml_track.catalog.lineage.graph import edges_in
 from sparkml_track.catalog.queries.ask import Catalog
 from sparkml_track.features import FeatureLookup, FeatureStore
+from sparkml_track.frontdoors.gangs import distribute
+from sparkml_track.frontdoors.groups import train_groups
+from sparkml_track.frontdoors.sklearn import SparkSearchCV
+from sparkml_track.governance.watch import tables_of
 from sparkml_track.home import Home
 from sparkml_track.promotion import Promotion, Recipe, register
-from sparkml_track.refs import DataRef
+from sparkml_track.refs import DataRef, TableRef
 from sparkml_track.registries import MlflowRegistry
 from sparkml_track.scoring import Scoring, score
 from sparkml_track.tables import DeltaTables, TableExpectations
@@ -129,3 +134,63 @@ def test_a_sweep_reads_a_version_of_a_table(home: Path, monkeypatch: pytest.Monk
     assert (str(edge.source), edge.target.name, edge.job.run) == ("table main.default.t@0", found.sweep, found.run_id)
     with pytest.raises(st.SparkmlError, match="no version 7"):
         st.sweep(total, {"x": st.uniform(0, 1)}, data={"rows": type(ref)("t", ref.path, 7)}, max_trials=1)
+
+
+@pytest.fixture
+def version(home: Path, monkeypatch: pytest.MonkeyPatch) -> TableRef:
+    """Of a table with two groups."""
+    monkeypatch.setenv("SPARKML_HOME", str(home))
+    rows = pa.table({"g": ["a", "b"] * 10, "x": [float(n) for n in range(20)], "y": [n % 2 for n in range(20)]})
+    return DeltaTables(Home.find().tables).write("t", rows)
+
+
+def edges(target: str) -> list[tuple[str, str]]:
+    """What things of a kind were made from, and by what."""
+    found = edges_in(Catalog(Home.find()).system.rows("lineage"))
+    return sorted((str(one.source), one.job.kind) for one in found if one.target.kind == target)
+
+
+def frame(version: TableRef) -> Any:
+    """As people hold rows: of pandas, chosen and changed."""
+    rows = DeltaTables(Home.find().tables).to_arrow(version).to_pandas()
+    return rows[rows.x > 1].assign(z=1.0)
+
+
+def largest(trial: Any) -> float:
+    return float(trial.data["rows"].x.max())
+
+
+def test_a_frame_of_pandas_says_of_which_version_it_is(version: TableRef) -> None:
+    found = st.sweep(largest, {"c": st.uniform(0, 1)}, data={"rows": frame(version)}, sampler="random", max_trials=1,
+                     executor="inline", name="s")  # fmt: skip
+    assert (found.best_value, edges("SWEEP")) == (19.0, [("table main.default.t@0", "SWEEP")])
+    back = pa.Table.from_pandas(frame(version))
+    assert tables_of(back) == tables_of(back.to_pandas()["x"]) == (version,)
+    assert tables_of(pandas.DataFrame({"x": [1]})) == tables_of(object()) == ()
+
+
+def test_a_search_of_scikit_learn_has_the_lineage_of_its_rows(version: TableRef) -> None:
+    rows = frame(version)
+    search = SparkSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, executor="inline")
+    search.fit(rows[["x", "z"]], rows["y"])
+    assert edges("SWEEP") == [("table main.default.t@0", "SWEEP")]
+
+
+def count(pdf: Any) -> dict[str, float]:
+    return {"n": float(len(pdf))}
+
+
+def test_models_of_groups_have_the_lineage_of_their_rows_and_their_table_too(version: TableRef) -> None:
+    trained = train_groups(frame(version), "g", count, executor="inline", table="models_of_g")
+    assert edges("SWEEP") == [("table main.default.t@0", "SWEEP")]
+    by_hand = ("table main.default.t@0", "PYTHON")
+    assert edges("TABLE") == [(f"sweep {trained.sweep_result.sweep}", "SWEEP"), by_hand]
+
+
+def rows_of(trial: Any) -> int:
+    return int(trial.data["rows"].num_rows)
+
+
+def test_a_distributed_call_reads_versions_of_tables_and_has_their_lineage(version: TableRef) -> None:
+    assert distribute(rows_of, workers=1, executor="inline", data={"rows": version}) == 20
+    assert edges("SWEEP") == [("table main.default.t@0", "SWEEP")]

@@ -20,6 +20,8 @@ from pyspark.ml.tuning import CrossValidator, ParamGridBuilder, TrainValidationS
 
 import sparkml_track as st
 from sparkml_track import schema
+from sparkml_track.catalog.lineage.graph import edges_in
+from sparkml_track.catalog.queries.ask import Catalog
 from sparkml_track.errors import InvalidInput
 from sparkml_track.executors import Ended, Started, Work, open_executor
 from sparkml_track.frontdoors._sparkml_objective import FitAndEvaluate
@@ -27,6 +29,7 @@ from sparkml_track.frontdoors._sparkml_params import ParamSpace
 from sparkml_track.frontdoors._sparkml_split import Split, SplitPlan
 from sparkml_track.frontdoors.sparkml import tune
 from sparkml_track.home import Home
+from sparkml_track.tables import DeltaTables
 from sparkml_track.testing.executors import attempt, events_until
 from sparkml_track.trial import State
 
@@ -293,6 +296,16 @@ def test_a_candidate_whose_metric_is_nan_is_never_the_best(rows: DataFrame) -> N
     found = tune(acting, {acting.x: [-1.0, 1.0]}, First(), rows, **options)
     assert found.avgMetrics == pytest.approx([math.nan, 1.0], nan_ok=True)
     assert found.bestParams == {acting.x: 1.0}
+
+
+def test_rows_of_a_table_are_in_the_lineage_of_the_sweep(spark: SparkSession, rows: DataFrame) -> None:
+    tables = DeltaTables(Home.find().tables, spark)
+    tables.write("t", rows)
+    acting = Acting(lambda x, data: x)
+    options: dict[str, Any] = {"folds": 2, "sampler": "grid", "tracking": MEMORY, "refit": False}
+    tune(acting, {acting.x: [1.0]}, First(), tables.read("t").where("a > 0.1"), **options)
+    (edge,) = [one for one in edges_in(Catalog(Home.find()).system.rows("lineage")) if one.target.kind == "SWEEP"]
+    assert (str(edge.source), edge.job.kind) == ("table main.default.t@0", "SWEEP")
 
 
 def test_a_sweep_without_a_finished_trial_raises_what_the_last_one_raised(rows: DataFrame) -> None:

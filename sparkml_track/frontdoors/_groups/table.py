@@ -169,10 +169,16 @@ class ResultTable:
                 "table= another name"
             )
 
-    def write(self, trained: Trained) -> TableRef:
-        """Writes a version; earlier ones can still be read."""
-        rows = trained.rows()
-        return DeltaTables(self.root).write(self.name, rows, mode="overwrite", description="models of groups")
+    def write(self, trained: Trained, made_from: Sequence[TableRef] = ()) -> TableRef:
+        """Writes a version; earlier ones can still be read.
+
+        Args:
+            trained: the rows.
+            made_from: versions that the rows of the groups come from.
+        """
+        return DeltaTables(self.root).write(
+            self.name, trained.rows(), mode="overwrite", description="models of groups", made_from=made_from
+        )
 
     def latest(self) -> TableRef:
         """The newest version.

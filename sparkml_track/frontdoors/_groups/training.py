@@ -30,6 +30,9 @@ from sparkml_track.frontdoors._groups.objective import TrainGroup
 from sparkml_track.frontdoors._groups.sampler import GroupSampler
 from sparkml_track.frontdoors._groups.staging import Groups, is_spark, stage
 from sparkml_track.frontdoors._groups.table import ResultTable, Trained
+from sparkml_track.governance.edges import Job, Node, between, record
+from sparkml_track.governance.homes import home_of_ref
+from sparkml_track.governance.watch import tables_of
 from sparkml_track.home import Home
 from sparkml_track.journals import last, read, sweeps
 from sparkml_track.refs import TableRef
@@ -95,9 +98,11 @@ def train(
         with held(work.folder, f"these groups are trained under the name {asked.sweep.name!r}"):
             given = _sweep(asked, how, groups, work, resume=_resume(asked.sweep, work, home))
             work.models.mkdir(exist_ok=True)
-            result = _run(given, asked, home, progress)
+            sources = tables_of(asked.data)
+            result = _run(given, asked, home, {"progress": progress, "origin": _ORIGIN, "made_from": sources})
             trained = Trained(groups, result, how.small, work.models, storage / _KEPT / result.sweep)
-            ref = table.write(trained)
+            ref = table.write(trained, sources)
+            _record(ref, result, str(asked.sweep.name))
             remove(work.folder)
     return ref, result
 
@@ -155,14 +160,21 @@ def _sweep(asked: Asked, how: Checked, groups: Groups, work: _Work, *, resume: o
     )
 
 
-def _run(given: SweepArguments, asked: Asked, home: Home, progress: ProgressListener | bool | None) -> SweepResult:
+def _run(given: SweepArguments, asked: Asked, home: Home, more: Mapping[str, Any]) -> SweepResult:
     def session() -> SparkSession:
         return asked.data.sparkSession if is_spark(asked.data) else local_or_active(home=home)
 
     try:
-        return run(given, home, session, progress=progress, origin=_ORIGIN)
+        return run(given, home, session, **more)
     except ResumeRefused as error:
         if asked.sweep.resume != "auto":
             raise
         _log.warning("%s. These groups are trained anew", error)
-        return run(replace(given, resume="never"), home, session, progress=progress, origin=_ORIGIN)
+        return run(replace(given, resume="never"), home, session, **more)
+
+
+def _record(ref: TableRef, result: SweepResult, name: str) -> None:
+    """The table is made by the sweep, too."""
+    if lake := home_of_ref(ref):
+        job = Job("SWEEP", name, result.run_id)
+        record(lake.system, between([Node("SWEEP", result.sweep)], [Node.of(ref)], job))

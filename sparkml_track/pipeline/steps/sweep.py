@@ -71,7 +71,8 @@ def sweep(project: Project) -> Swept:
     given = sweep_arguments(settings, function, rows)
     named = settings.tracking.experiment is not None
     given = replace(given, experiment=project.experiment, experiment_given=named)
-    more = {"inputs": inputs, "code": settings.code, "origin": origin}
+    # The step records lineage itself.
+    more = {"inputs": inputs, "made_from": (), "code": settings.code, "origin": origin}
     result = run(given, settings.home, project.session, progress=settings.progress, **more)
     params, found = _found(result, section.metric)
     return Swept(

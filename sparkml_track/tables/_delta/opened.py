@@ -14,6 +14,7 @@ import pyarrow as pa
 from sparkml_track.errors import TableError
 from sparkml_track.governance.governor import Governor
 from sparkml_track.governance.grants import Principal
+from sparkml_track.governance.watch import marked
 from sparkml_track.refs import TableRef
 from sparkml_track.schema import PROPERTY_OWNER
 from sparkml_track.tables._base import Tables
@@ -24,7 +25,7 @@ from sparkml_track.tables._delta.added import added_files
 from sparkml_track.tables._delta.known import Known, KnownVersions
 from sparkml_track.tables._delta.locations import Location, location_of
 from sparkml_track.tables._rows.arguments import check_moment, column_list
-from sparkml_track.tables._rows.arrow import marked, normalised
+from sparkml_track.tables._rows.arrow import normalised
 from sparkml_track.tables._rows.columns import column_names, comments_of, parse_columns, parse_roles
 from sparkml_track.tables._rows.constraints import PREFIX, constraints_of
 from sparkml_track.tables._rows.difference import check_keys, difference, filled, shared_columns
@@ -135,7 +136,8 @@ class OpenedTables(Tables):
         if missing:
             raise no_columns(ref, missing, there)
         present(found, ref)
-        return marked(log.to_arrow(found, ref.name, columns), ref)
+        rows = log.to_arrow(found, ref.name, columns)
+        return rows.replace_schema_metadata(marked(rows.schema.metadata, ref))
 
     def head(self, table: TableRef | str, rows: int = 10, at: Moment | None = None) -> pa.Table:
         found, ref = self._read(table, at)

@@ -10,9 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sparkml_track.errors import DataError
-from sparkml_track.governance.watch import mark
-from sparkml_track.refs import TableRef
-from sparkml_track.schema import ARROW_SOURCE
 
 _INSTANT = pa.timestamp("us", "UTC")
 
@@ -36,12 +33,6 @@ def normalised(data: pa.Table, name: str) -> pa.Table:
         return data.cast(pa.schema(fields), safe=False)
     except (pa.ArrowException, ValueError) as error:
         raise DataError(f"table {name}: the Arrow table cannot be stored: {error}") from error
-
-
-def marked(data: pa.Table, ref: TableRef) -> pa.Table:
-    """Say in the schema's metadata from which version rows were read; columns and rows that are chosen keep it."""
-    metadata = {**(data.schema.metadata or {}), ARROW_SOURCE.encode(): mark(ref)}
-    return data.replace_schema_metadata(metadata)
 
 
 def arrow_schema(schema: pa.Schema) -> str:
