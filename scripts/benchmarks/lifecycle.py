@@ -2,7 +2,7 @@
 
 scripts/bench lifecycle [--only NAME ...] [--rows N]
 
---rows is of all but ``serving``.
+--rows is of all but serving.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from lifecycle_join import ROWS, join, join_few
 from lifecycle_monitoring import monitoring
 from lifecycle_scoring import scoring
-from lifecycle_serving import serving
+from lifecycle_serving import serving, serving_look_ups
 from rows import main
 
 if __name__ == "__main__":
@@ -21,5 +21,12 @@ if __name__ == "__main__":
         place = sys.argv.index("--rows")
         os.environ[ROWS] = sys.argv[place + 1]
         del sys.argv[place : place + 2]
-    rows = {"join": join, "join few": join_few, "scoring": scoring, "monitoring": monitoring, "serving": serving}
+    rows = {
+        "join": join,
+        "join few": join_few,
+        "scoring": scoring,
+        "monitoring": monitoring,
+        "serving": serving,
+        "serving look-ups": serving_look_ups,
+    }
     main(__doc__, __file__, rows, {})

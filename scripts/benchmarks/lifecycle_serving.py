@@ -2,7 +2,9 @@
 
 Both servers are processes of their own on loopback, with one worker each; ours records every request in inference
 tables meanwhile. The client sends one row a request over kept connections. The two are asked in turn, ROUNDS times;
-medians are printed. On a machine with other work to do, compare the processor seconds of a thousand requests.
+medians are printed, and what the model's own ``predict_proba`` of one row takes in this process. With look-ups our
+server is sent a key and seven of ten features, and looks three up in SQLite; MLflow's is sent all ten. On a machine
+with other work to do, compare the processor seconds of a thousand requests.
 
 SPARKML_BENCH_SERVING_SECONDS (10) is how long each part lasts.
 """
@@ -20,49 +22,76 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from rows import Row
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from sparkml_track.carried import CarriedFeatures, CarriedLookup
 from sparkml_track.home import Home
+from sparkml_track.online_stores import Publication, on_demand, open_online_store
 from sparkml_track.registries import MlflowRegistry, Package, Run
 
-__all__ = ["serving"]
+__all__ = ["serving", "serving_look_ups"]
 
 SECONDS = float(os.environ.get("SPARKML_BENCH_SERVING_SECONDS", "10"))
 RATE = 200
 CONNECTIONS = 8
 ROUNDS = 3
 MODEL = "bench"
+NAMES = [f"f{number}" for number in range(10)]
+KEYS = 10_000
+#: Of three features, by one key.
+LOOKED_UP = CarriedFeatures(
+    tuple(NAMES),
+    (CarriedLookup("places", 0, {"place": "place"}, {name: name for name in NAMES[-3:]}),),
+    (),
+    on_demand.serialised_types({"place": pa.int64(), **dict.fromkeys(NAMES[-3:], pa.float64())}),
+)
 
 
 def serving() -> Row:
     """One row a request: p50 and p99 at 200 requests a second; requests a second beside MLflow's own server."""
+    return _beside(None)
+
+
+def serving_look_ups() -> Row:
+    """The same where three of the features are looked up by a key, and nothing by MLflow's server."""
+    random = np.random.default_rng(4)
+    rows = pa.table({"place": range(KEYS), **{name: random.normal(size=KEYS) for name in NAMES[-3:]}})
+    with closing(open_online_store("sqlite")) as online:
+        online.publish(Publication("places", 0, ("place",), rows.schema), rows.to_batches())
+    return _beside(LOOKED_UP)
+
+
+def _beside(carried: CarriedFeatures | None) -> Row:
     home = Home.find().make()
-    uri = _register(home)
+    uri, predict = _register(home, carried)
+    request, full = _request(carried is not None), _request(False)
     ours = [sys.executable, "-m", "sparkml_track.cli", "serve", MODEL]
     peer = [sys.executable, "-m", "mlflow", "models", "serve", "-m", uri, "--env-manager", "local"]
     with _server(ours, "/health") as (port, process), _server(peer, "/health") as (peer_port, peer_process):
-        for each in (port, peer_port):
-            asyncio.run(_flood(each, 1.0))
-        times = asyncio.run(_steady(port, SECONDS))
-        peer_times = asyncio.run(_steady(peer_port, SECONDS))
+        for each, asked in ((port, request), (peer_port, full)):
+            asyncio.run(_flood(each, 1.0, asked))
+        times = asyncio.run(_steady(port, SECONDS, request))
+        peer_times = asyncio.run(_steady(peer_port, SECONDS, full))
         rates, peer_rates, costs, peer_costs = [], [], [], []
         for _ in range(ROUNDS):
-            for number, who, found, cost in (
-                (port, process, rates, costs),
-                (peer_port, peer_process, peer_rates, peer_costs),
+            for number, who, asked, found, cost in (
+                (port, process, request, rates, costs),
+                (peer_port, peer_process, full, peer_rates, peer_costs),
             ):
                 before = _cpu(who.pid)
-                done = asyncio.run(_flood(number, SECONDS / ROUNDS))
+                done = asyncio.run(_flood(number, SECONDS / ROUNDS, asked))
                 found.append(done / (SECONDS / ROUNDS))
                 cost.append((_cpu(who.pid) - before) / done * 1000)
     rate, peer_rate = statistics.median(rates), statistics.median(peer_rates)
     return {
+        "predict ms": predict,
         "p50 ms at 200/s": _quantile(times, 0.5),
         "p99 ms": _quantile(times, 0.99),
         "mlflow p50 ms": _quantile(peer_times, 0.5),
@@ -76,16 +105,25 @@ def serving() -> Row:
     }
 
 
-def _register(home: Home) -> str:
-    """A model of 10 columns; gives the folder of it, for MLflow's server."""
+def _register(home: Home, carried: CarriedFeatures | None) -> tuple[str, float]:
+    """A model of 10 columns; gives a folder of it for MLflow's server, and milliseconds of its prediction of a row."""
+    import mlflow
+
     random = np.random.default_rng(3)
-    names = [f"f{number}" for number in range(10)]
-    rows = pd.DataFrame(random.normal(size=(5_000, 10)), columns=names)
+    rows = pd.DataFrame(random.normal(size=(5_000, 10)), columns=NAMES)
     model = HistGradientBoostingClassifier(max_iter=100).fit(rows, rows["f0"] + rows["f1"] > 0)
     registry = MlflowRegistry(home.tracking_uri, str(home.artifacts), lineage=False)
-    registry.register(MODEL, Package(model, rows.head(5)), Run("model", "bench", "bench"))
+    registry.register(MODEL, Package(model, rows.head(5), carried=carried), Run("model", "bench", "bench"))
     registry.set_alias(MODEL, "champion", 1)
-    return str(next(home.artifacts.rglob("MLmodel")).parent)
+    plain = str(home.root / "plain")
+    as_usual = {"pyfunc_predict_fn": "predict_proba", "serialization_format": "cloudpickle"}
+    mlflow.sklearn.save_model(model, plain, input_example=rows.head(5), **as_usual)
+    row, times = rows.head(1), list[float]()
+    for _ in range(200):
+        start = time.perf_counter()
+        model.predict_proba(row)
+        times.append((time.perf_counter() - start) * 1000)
+    return plain, statistics.median(times)
 
 
 @contextmanager
@@ -131,8 +169,10 @@ def _cpu(pid: int) -> float:
     return found
 
 
-def _request() -> bytes:
-    row = {f"f{number}": 0.1 * number for number in range(10)}
+def _request(by_key: bool) -> bytes:
+    row: dict[str, float] = {name: 0.1 * number for number, name in enumerate(NAMES)}
+    if by_key:
+        row = {"place": 77, **{name: row[name] for name in NAMES[:-3]}}
     body = json.dumps({"dataframe_records": [row]}).encode()
     head = f"POST /invocations HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
@@ -145,9 +185,9 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
     await reader.readexactly(int(head.partition(b"content-length:")[2].split(b"\r\n")[0]))
 
 
-async def _flood(port: int, seconds: float) -> int:
+async def _flood(port: int, seconds: float, request: bytes) -> int:
     """How many requests are answered, if each connection asks again as soon as it has its answer."""
-    until, request = time.perf_counter() + seconds, _request()
+    until = time.perf_counter() + seconds
 
     async def one() -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -161,10 +201,10 @@ async def _flood(port: int, seconds: float) -> int:
     return sum(await asyncio.gather(*(one() for _ in range(CONNECTIONS))))
 
 
-async def _steady(port: int, seconds: float) -> list[float]:
+async def _steady(port: int, seconds: float, request: bytes) -> list[float]:
     """Milliseconds of requests that are sent at a rate, whether the ones before are answered or not."""
     free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-    times, request, tasks = list[float](), _request(), []
+    times, tasks = list[float](), []
     for _ in range(4 * CONNECTIONS):
         free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
 
