@@ -31,6 +31,7 @@ class Limits:
         seconds: from the first byte of a request to its answer.
         concurrency: requests in hand; more are sent away with 429.
         threads: that ask models.
+        together: requests that one thread may answer at once, where they waited for it; 1 asks for each alone.
     """
 
     rows: int = 10_000
@@ -38,9 +39,11 @@ class Limits:
     seconds: float = 30.0
     concurrency: int = 64
     threads: int = 4
+    together: int = 32
 
     def __post_init__(self) -> None:
-        counts = {"rows": self.rows, "bytes": self.bytes, "concurrency": self.concurrency, "threads": self.threads}
+        names = ("rows", "bytes", "concurrency", "threads", "together")
+        counts: dict[str, int] = {name: getattr(self, name) for name in names}
         wrong = [f"limits.{name} is {value}, it must be at least 1" for name, value in counts.items() if value < 1]
         if not (math.isfinite(self.seconds) and self.seconds > 0):
             wrong.append(f"limits.seconds is {self.seconds}, it must be more than 0")

@@ -24,6 +24,7 @@ class LimitSettings(Section):
         seconds: from a request to its answer.
         concurrency: requests in hand; more get 429.
         threads: that ask models.
+        together: requests that waited for a thread and are answered at once; 1 answers each alone.
     """
 
     rows: Positive = 10_000
@@ -31,6 +32,7 @@ class LimitSettings(Section):
     seconds: Seconds = 30.0
     concurrency: Positive = 64
     threads: Positive = 4
+    together: Positive = 32
 
 
 class RecordSettings(Section):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from sparkml_track.errors import DataError, RegistryError, SparkmlError
 from sparkml_track.online_stores import in_types_of_model
@@ -17,8 +17,10 @@ from sparkml_track.serving.protocol.columns import Input, Typed, typed
 from sparkml_track.serving.protocol.params import checked_params
 from sparkml_track.serving.protocol.refused import Refused
 
-__all__ = ["Predicted", "predict", "warm"]
+__all__ = ["Predicted", "predict", "predict_together", "warm"]
 
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 _KINDS = {"b": "boolean", "i": "long", "u": "long", "f": "double", "M": "datetime"}
 _DTYPES = {"boolean": "bool", "integer": "int32", "long": "int64"}
 
@@ -46,12 +48,33 @@ def predict(model: LoadedModel, body: Body) -> Predicted:
     Raises:
         Refused: the request is not what its signature says.
     """
-    params = checked_params(body.params, model.params)
-    inputs = model.inputs if model.features is None else _optional(model.inputs)
-    found = typed(body.columns, body.rows, inputs, is_text=body.is_text)
-    kinds = {each.name: each.kind for each in inputs if each.name in found.arrays}
-    question, columns, unknown = _question(model, body, found, kinds)
-    return Predicted(ask(model.call(params), model.method, question), columns, kinds, unknown)
+    return _alone(model, _checked(model, body))
+
+
+def predict_together(model: LoadedModel, bodies: Sequence[Body]) -> list[Predicted | Exception]:
+    """Asks a version for several requests at once; each gets what it would have got alone.
+
+    Requests with nulls, infinite numbers, unknown keys or params are asked alone, for columns have other types there.
+
+    Returns:
+        For each request its prediction, or what ``predict`` would have raised.
+    """
+    made: dict[int, Predicted | Exception] = {}
+    checked = {place: _tried(_checked, model, body) for place, body in enumerate(bodies)}
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for place, each in checked.items():
+        if isinstance(each, Exception):
+            made[place] = each
+        elif each.body.rows and not (each.params or any(each.found.holes) or any(each.found.infinite)):
+            alike.setdefault((*each.found.arrays, "", *sorted(each.body.columns)), []).append(place)
+    for places in alike.values():
+        group = [each for place in places if isinstance(each := checked[place], _Checked)]
+        if len(group) > 1 and (answers := _together(model, group)):
+            made |= zip(places, answers, strict=True)
+    for place, each in checked.items():
+        if place not in made and isinstance(each, _Checked):
+            made[place] = _tried(_alone, model, each)
+    return [made[place] for place in range(len(bodies))]
 
 
 def warm(model: LoadedModel) -> None:
@@ -67,6 +90,68 @@ def warm(model: LoadedModel) -> None:
     bad = [problem for value, problem in zip(answered.values, answered.problems, strict=True) if value is None]
     if len(bad) == rows:
         raise RegistryError(f"{model.ref} predicts for no row of its own input example: {bad[0]}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A request that is what the signature says."""
+
+    body: Body
+    params: Mapping[str, object]
+    found: Typed
+    kinds: Mapping[str, str]
+
+
+def _checked(model: LoadedModel, body: Body) -> _Checked:
+    params = checked_params(body.params, model.params)
+    inputs = model.inputs if model.features is None else _optional(model.inputs)
+    found = typed(body.columns, body.rows, inputs, is_text=body.is_text)
+    return _Checked(body, params, found, {each.name: each.kind for each in inputs if each.name in found.arrays})
+
+
+def _alone(model: LoadedModel, each: _Checked) -> Predicted:
+    kinds = dict(each.kinds)
+    question, columns, unknown = _question(model, each.body, each.found, kinds)
+    return Predicted(ask(model.call(each.params), model.method, question), columns, kinds, unknown)
+
+
+def _together(model: LoadedModel, group: Sequence[_Checked]) -> list[Predicted] | None:
+    """What comes of requests whose columns have the same names and types; None where that is not sure."""
+    import numpy as np
+
+    first, rows = group[0], [each.body.rows for each in group]
+    arrays = {name: np.concatenate([each.found.arrays[name] for each in group]) for name in first.found.arrays}
+    plain = {name: [value for each in group for value in each.found.plain[name]] for name in first.found.plain}
+    none: list[str | None] = [None] * sum(rows)
+    given = {name: [value for each in group for value in each.body.columns[name]] for name in first.body.columns}
+    kinds = dict(first.kinds)
+    # Of a key no signature names the type: the values of a request say it.
+    loose = [name for name in given if name not in arrays] if model.features is not None else []
+    try:
+        question, columns, unknown = _question(model, Body(given, sum(rows)), Typed(arrays, plain, none, none), kinds)
+        if unknown or any(question.holes) or any(question.infinite):
+            return None
+        answered = ask(model.call({}), model.method, question)
+    except Exception:  # noqa: BLE001 -- each is asked alone, and has its own
+        return None
+    made, start = list[Predicted](), 0
+    for each in group:
+        some = slice(start, start := start + each.body.rows)
+        own = {name: values[some] for name, values in columns.items() if name not in loose}
+        own_kinds = {name: kind for name, kind in kinds.items() if name not in loose}
+        for name in loose:
+            if kind := _plain_kind(given[name][some]):
+                own[name], own_kinds[name] = given[name][some], kind
+        parts = Answered(answered.values[some], answered.scores[some], answered.problems[some])
+        made.append(Predicted(parts, own, own_kinds, unknown))
+    return made
+
+
+def _tried(what: Callable[[LoadedModel, _Given], _Made], model: LoadedModel, given: _Given) -> _Made | Exception:
+    try:
+        return what(model, given)
+    except Exception as error:  # noqa: BLE001 -- of one request
+        return error
 
 
 def _optional(inputs: Sequence[Input]) -> tuple[Input, ...]:
