@@ -78,6 +78,19 @@ def ids(tables: DeltaTables, name: str) -> dict[str, int]:
 # -------------------------------------------------------------------------------------------------- what is written
 
 
+def test_requests_do_not_wait_until_many_records_are_in_the_tables(
+    recorders: Any, tables: DeltaTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = recorders(every=1000)
+    names = [f"request {number}" for number in range(100)]
+    add(recorder, *names)
+    pauses = list[float]()
+    monkeypatch.setattr(recorder._stop, "wait", pauses.append)
+    assert recorder.flush()
+    assert len(pauses) >= 2 * (len(names) // 20) and max(pauses) < 0.1
+    assert ids(tables, NAMES[1]) == dict.fromkeys(names, 1)
+
+
 def test_each_request_and_each_prediction_is_a_row(tmp_path: Path, tables: DeltaTables) -> None:
     kept, models = recording(tmp_path, keep={"flight": "long"}), registry()
     with serve(spec(recording=kept), models, tables) as served:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -78,6 +79,7 @@ def _serve_here(
     spec: Serving, found: EndpointFile, refresh: Callable[[], Serving], stop: threading.Event, inherited: str
 ) -> None:
     from sparkml_track import serving
+    from sparkml_track.engine.garbage import collecting_new_only
     from sparkml_track.online_stores import features_of_rows, open_online_store
     from sparkml_track.tables import DeltaTables
 
@@ -100,9 +102,12 @@ def _serve_here(
         else:
             parent.ready()
             parent.watch(stop)
-        while not stop.wait(_ALIVE):
-            if not served.alive():
-                raise SetupError("the server ended by itself; the log says why")
+        gc.collect()
+        # Over all that was imported a collection takes a quarter of a second, in which nothing is answered.
+        with collecting_new_only():
+            while not stop.wait(_ALIVE):
+                if not served.alive():
+                    raise SetupError("the server ended by itself; the log says why")
     finally:
         served.close()
         registry.close()

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sparkml_track.errors import DataError, SparkmlError
 from sparkml_track.serving._spec import Recording
@@ -22,6 +23,7 @@ from sparkml_track.serving.inference.arrow import TABLES, Rows, payload_rows, pr
 from sparkml_track.serving.inference.records import Record
 from sparkml_track.serving.inference.segments import first_number, last_number, new_segment, records_of, segments_of
 from sparkml_track.serving.inference.spool import HeldSpool, Spool, claim, claim_left
+from sparkml_track.serving.models.routing import SHADOW
 from sparkml_track.tables import Tables
 
 __all__ = ["Recorder"]
@@ -30,9 +32,12 @@ _LOG = logging.getLogger(__name__)
 #: Bytes of records that are made into one commit.
 _AT_ONCE = 32 * 2**20
 _LONGEST_WAIT = 60.0
+#: After so many records the thread sleeps for so many seconds, so that requests do not wait for what it does.
+_PIECE, _PAUSE = 20, 0.003
 _PASSED = "passed.json"
 
 _Numbered = list[tuple[int, Record]]
+_Item = TypeVar("_Item")
 
 
 class Recorder:
@@ -120,7 +125,7 @@ class Recorder:
                 path.unlink()
 
     def _commit(self, held: HeldSpool, segments: Sequence[Path]) -> None:
-        records = [each for path in segments for each in records_of(path)]
+        records = [each for path in segments for each in self._giving_way(records_of(path))]
         if not records:
             return
         passed = _passed(held.folder)
@@ -159,7 +164,16 @@ class Recorder:
             return payload_rows(records)
         columns = self._tables.describe(name).columns if there else {}
         kinds = {column: simple_kind(each) for column, each in columns.items()}
-        return prediction_rows(records, kinds, shadow=kind == TABLES[2])
+        shadow = kind == TABLES[2]
+        own = [each for each in records if (each.role == SHADOW) == shadow]
+        return prediction_rows(self._giving_way(own), kinds, shadow=shadow)
+
+    def _giving_way(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """The same items, with pauses while requests are answered."""
+        for place, item in enumerate(items, 1):
+            yield item
+            if place % _PIECE == 0:
+                self._stop.wait(_PAUSE)
 
 
 def _parts(segments: Iterable[Path]) -> Iterator[list[Path]]:
