@@ -147,6 +147,12 @@ class TableUpkeepCase:
         assert gone == {row["k"] for row in tables.to_arrow("t", at=last).to_pylist()}
         assert _fed(tables.changes("t", 3, 3)) == sorted(row for row in expected if row[3] == 3)
 
+    def test_a_table_with_a_column_of_the_feeds_keeps_none(self, tables: Tables) -> None:
+        first = tables.write("t", pa.table({"k": ["a"], "_change_type": ["mine"]}))
+        with pytest.raises(TableError, match="table t has the column _change_type, as a change feed has"):
+            tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
+        assert tables.latest("t") == first
+
     def test_a_feed_that_cannot_be_is_refused(self, tables: Tables) -> None:
         tables.write("t", rows(("a", 1)))
         tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -221,12 +222,16 @@ def test_a_change_that_is_refused_leaves_no_change_files(tables: DeltaTables, tm
     assert sorted((tmp_path / "t").rglob("*.parquet")) == before
 
 
-def test_a_feed_that_would_not_say_what_was_written_is_refused(tables: DeltaTables) -> None:
+def test_a_feed_that_would_not_say_what_was_written_is_refused(tables: DeltaTables, spark: SparkSession) -> None:
     tables.set_properties("t", {"delta.enableChangeDataFeed": "true"})
 
-    def often() -> None:
+    def often(change: Callable[[], object]) -> None:
         for _ in range(20):  # two answers may be the same by chance
-            tables.update("t", "rand() < 0.5", {"v": "1"})
+            change()
 
     with pytest.raises(TableError, match="was true for other rows"):
-        often()
+        often(lambda: tables.update("t", "rand() < 0.5", {"v": "1"}))
+    come = spark.range(40).selectExpr("id as n", "id as v")
+    rules = [MergeRule("matched", "delete", "rand() < 0.1"), MergeRule("matched", "update", "rand() < 0.5")]
+    with pytest.raises(TableError, match="was true for other rows"):
+        often(lambda: tables.merge("t", come, keys=["n"], rules=rules))

@@ -57,6 +57,7 @@ class Staged:
         columns: of the rows.
         files: that hold them.
         feed: files that say what became of each row, where a table keeps that.
+        images: how many rows those have; None where there is nothing to say.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Staged:
     columns: Mapping[str, DeltaType]
     files: tuple[StagedFile, ...]
     feed: tuple[StagedFile, ...] = ()
+    images: int | None = None
 
     def discard(self) -> None:
         """Remove the files."""
@@ -130,7 +132,10 @@ def staged_rows(
         check_written(path.name, files.summed(staged.files, path, required), TableExpectations(), required)
         if checked:
             check_constraints(data.sparkSession, staged, constraints_of(log.properties_of(found)))
-        return staged if images is None else replace(staged, feed=_staged_feed(path, images, found))
+        if images is None:
+            return staged
+        feed = _staged_feed(path, images, found)
+        return replace(staged, feed=feed, images=sum(file.rows for file in feed))
 
 
 def _staged_feed(path: Location, images: DataFrame, found: log.Log) -> tuple[StagedFile, ...]:

@@ -19,6 +19,7 @@ from sparkml_track.tables._delta.rewrite.landing import Plan, land
 from sparkml_track.tables._rows.arguments import check_keep, check_size, column_list
 from sparkml_track.tables._rows.constraints import check_held, check_properties, check_rules
 from sparkml_track.tables._rows.errors import already_there, no_table, unknown_columns
+from sparkml_track.tables._rows.feed import check_feed
 from sparkml_track.tables._values import FILE_SIZE, Moment
 
 #: The folder, under the root, of tables that were dropped: no table can have this name.
@@ -78,6 +79,7 @@ class KeptTables(OpenedTables):
     @recorded("SET PROPERTIES")
     def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
         check_properties(name, properties)
+        check_feed(name, properties, self.describe(name).columns)
         action = f"setting properties of table {name}"
         return self._altered(name, action, lambda found: _set_properties(found, action, properties))
 

@@ -27,7 +27,7 @@ from sparkml_track.tables._rows.errors import (
     no_version,
     unknown_columns,
 )
-from sparkml_track.tables._rows.feed import TIME, VERSION, check_range, compared, feed_of, is_fed, no_feed
+from sparkml_track.tables._rows.feed import TIME, VERSION, check_feed, check_range, compared, feed_of, is_fed, no_feed
 from sparkml_track.tables._rows.moments import version_at
 from sparkml_track.tables._values import (
     FILE_SIZE,
@@ -210,6 +210,7 @@ class HeldTables(Tables):
     def set_properties(self, name: str, properties: Mapping[str, str]) -> TableRef:
         check_properties(name, properties)
         info = self.describe(name)
+        check_feed(name, properties, info.columns)
         return self._altered(name, "SET TBLPROPERTIES", properties={**info.properties, **properties})
 
     def comment(self, name: str, text: str, column: str | None = None) -> TableRef:

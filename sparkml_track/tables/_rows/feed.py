@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -18,6 +18,19 @@ TYPE, VERSION, TIME = "_change_type", "_commit_version", "_commit_timestamp"
 def is_fed(properties: Mapping[str, str]) -> bool:
     """Whether a version keeps what changed."""
     return properties.get(FEED, "").lower() == "true"
+
+
+def check_feed(name: str, properties: Mapping[str, str], columns: Iterable[str]) -> None:
+    """Refuse to begin a feed of a table whose own columns have the names of the feed's.
+
+    Raises:
+        TableError: names them.
+    """
+    taken = sorted({TYPE, VERSION, TIME} & set(columns))
+    if is_fed(properties) and taken:
+        raise TableError(
+            f"table {name} has the column {', '.join(taken)}, as a change feed has: write it under another name first"
+        )
 
 
 def check_range(name: str, since: object, until: object) -> None:

@@ -61,7 +61,8 @@ def compute(spark: SparkSession, found: log.Log, wanted: RowChange) -> Plan | No
         return None
     whole = [entry for entry, count in touched.items() if wanted.changes is None and count == entry.rows]
     partly = [entry for entry in touched if entry not in whole]
-    staged = _rewritten(spark, partly, tuple(touched), wanted, found) if partly else None
+    fed = is_fed(log.properties_of(found))
+    staged = _rewritten(spark, partly, tuple(touched) if fed else (), wanted, found) if partly else None
     if staged is not None:
         _check_count(staged, touched, partly, wanted)
     return Plan(_change(wanted, staged, touched), judge)
@@ -82,19 +83,19 @@ def _matched(rows: DataFrame, wanted: RowChange) -> dict[str, int]:
 
 
 def _rewritten(
-    spark: SparkSession, partly: Sequence[Entry], touched: Sequence[Entry], wanted: RowChange, found: log.Log
+    spark: SparkSession, partly: Sequence[Entry], told: Sequence[Entry], wanted: RowChange, found: log.Log
 ) -> Staged:
+    """Writes the files that are partly touched anew, and of those in ``told`` what became of their rows."""
     from pyspark.sql import functions as f
 
-    fed = is_fed(log.properties_of(found))
     with translated(wanted.action, TableError):
         rows, taken = rows_of(spark, partly, log.schema_of(found)), f.expr(_condition(wanted))
         if wanted.changes is None:
             new = rows.where(~taken)
         else:
             new = rows.select(*_columns(rows, wanted, lambda value, old: f.when(taken, value).otherwise(old)))
-        gone = _images(rows_of(spark, touched, log.schema_of(found)).where(taken), wanted) if fed else None
-    return staged_rows(wanted.path, new, found, checked=wanted.changes is not None, images=gone)
+        became = _images(rows_of(spark, told, log.schema_of(found)).where(taken), wanted) if told else None
+    return staged_rows(wanted.path, new, found, checked=wanted.changes is not None, images=became)
 
 
 def _images(taken: DataFrame, wanted: RowChange) -> DataFrame:
@@ -136,10 +137,10 @@ def _check_count(staged: Staged, touched: Mapping[Entry, int], partly: Sequence[
     """Several jobs asked the condition: all must have had the same answer."""
     before = [entry.rows for entry in partly]
     gone = sum(touched[entry] for entry in partly) if wanted.changes is None else 0
-    kept, told = (sum(file.rows for file in each) for each in (staged.files, staged.feed))
+    kept = sum(file.rows for file in staged.files)
     taken = sum(touched.values()) * (1 if wanted.changes is None else 2)
     other = None not in before and kept != sum(rows for rows in before if rows is not None) - gone
-    if other or (staged.feed and told != taken):
+    if other or staged.images not in (None, taken):
         staged.discard()
         raise TableError(
             f"{wanted.action}: the condition {wanted.where!r} was true for other rows when it was asked again. Use "

@@ -230,6 +230,12 @@ def _union(parts: Sequence[DataFrame]) -> DataFrame:
     return reduce(lambda one, other: one.unionAll(other), parts)
 
 
+def _images_of(metrics: Mapping[str, int]) -> int:
+    """Rows of change files: an updated row is there twice."""
+    updated = metrics["numTargetRowsUpdated"]
+    return 2 * updated + metrics["numTargetRowsDeleted"] + metrics["numTargetRowsInserted"]
+
+
 def _change(
     wanted: Merging, staged: Staged | None, touched: Sequence[Entry], counts: Mapping[str, Mapping[int, int]]
 ) -> Change:
@@ -243,6 +249,13 @@ def _change(
     if None not in before:
         kept = sum(rows for rows in before if rows is not None) - by_kind["delete"]
         metrics["numTargetRowsInserted"] = sum(file.rows for file in adds) - kept
+        if staged and staged.images is not None and staged.images != _images_of(metrics):
+            staged.discard()
+            raise TableError(
+                f"merging into table {wanted.path.name}: a condition of a rule was true for other rows when it was "
+                "asked again. Use conditions that give the same answer each time (no rand(), no current time). "
+                "Nothing was written"
+            )
     metrics |= {"numTargetFilesAdded": len(adds), "numTargetFilesRemoved": len(touched)}
     on = " AND ".join(f"target.`{key}` = source.`{key}`" for key in wanted.keys)
     parameters = {
