@@ -11,8 +11,10 @@ import importlib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from importlib.metadata import distributions
+from importlib.metadata import packages_distributions as by_package
 from pathlib import Path
 from types import ModuleType
 
@@ -56,8 +58,11 @@ def _is_model(found: type, module: str) -> bool:
 
 def is_users(module: ModuleType) -> bool:
     """Whether a module is the project's own: neither of the standard library nor installed."""
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and not str(Path(file).resolve()).startswith(_installed(tuple(sys.path)))
+    file, path = getattr(module, "__file__", None), tuple(sys.path)
+    if not isinstance(file, str) or str(Path(file).resolve()).startswith(_installed(path)):
+        return False
+    top = module.__name__.partition(".")[0]
+    return not any(Path(file).resolve().is_relative_to(folder) for folder in _delivered(path).get(top, ()))
 
 
 @lru_cache(maxsize=1)
@@ -65,6 +70,19 @@ def _installed(path: tuple[str, ...]) -> tuple[str, ...]:
     folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders += [entry for entry in path if entry.endswith(("site-packages", "dist-packages"))]
     return tuple({f"{Path(folder).resolve()}{os.sep}" for folder in folders})
+
+
+@lru_cache(maxsize=1)
+def _delivered(path: tuple[str, ...]) -> Mapping[str, frozenset[Path]]:
+    """Where packages lie that were installed, also outside of the usual folders (``pip install --target``).
+
+    Only an installer writes a RECORD; a project that lies on the path has other metadata beside it, if any.
+    """
+    del path  # what is found is of it
+    homes = {
+        each.name: Path(str(each.locate_file(""))).resolve() for each in distributions() if each.read_text("RECORD")
+    }
+    return {top: frozenset(homes[name] for name in names if name in homes) for top, names in by_package().items()}
 
 
 def code_of(names: Iterable[str]) -> list[str]:
@@ -88,7 +106,11 @@ def code_of(names: Iterable[str]) -> list[str]:
 def _imports(path: Path) -> Iterator[str]:
     """The packages that the files of a module import."""
     for file in path.rglob("*.py") if path.is_dir() else [path]:
-        for node in ast.walk(ast.parse(file.read_bytes())):
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (SyntaxError, ValueError):  # a template, or of a later Python
+            continue
+        for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 yield from (alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -13,9 +13,13 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import cloudpickle
 import mlflow
+import numpy
+import pandas
 import pytest
 import skops.io
 import yaml
@@ -27,6 +31,7 @@ from sparkml_track.refs import ModelRef
 from sparkml_track.registries import MlflowRegistry, Package, Registry, Run
 from sparkml_track.registries._files import digest_files
 from sparkml_track.registries._mlflow.files import _sklearn_flavor, read_model
+from sparkml_track.registries._mlflow.flavors import save_model
 from sparkml_track.schema import TAG_FILES, TAG_NAME
 from sparkml_track.testing.registries import NAME, RUN, RegistryCase, _inputs, _package
 from sparkml_track.testing.trackers import sample_parent
@@ -350,6 +355,54 @@ def test_a_model_of_another_flavor_comes_with_the_code_of_its_class(
         registry.load(ref)
     uri = registry.log_model("logged", Package(model, None, flavor="mlflow.pyfunc"), ref.run_id, "0")
     assert uri.startswith("models:/")
+
+
+def net(rows: Any) -> Any:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(1)
+    return torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+
+
+def boosted(rows: Any) -> Any:
+    lightgbm = pytest.importorskip("lightgbm")
+    return lightgbm.train({"objective": "regression", "verbose": -1}, lightgbm.Dataset(rows, rows["x"]), 5)
+
+
+@pytest.mark.parametrize(("flavor", "fit"), [("mlflow.pytorch", net), ("mlflow.lightgbm", boosted)])
+def test_models_of_libraries_that_are_optional_are_stored_read_and_asked(
+    database: Path, tmp_path: Path, flavor: str, fit: Callable[[Any], Any]
+) -> None:
+    rows = pandas.DataFrame({"x": numpy.linspace(0, 1, 50), "z": numpy.linspace(1, 0, 50)}).astype("float32")
+    model = fit(rows)
+    shutil.copy(database, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with closing(MlflowRegistry(uri, str(tmp_path / "artifacts"), formats=["pyfunc"])) as registry:
+        ref = registry.register("optional", Package(model, rows.head(3), flavor=flavor), RUN)
+        found = numpy.asarray(registry.load(ref).predict(rows)).reshape(-1)  # type: ignore[attr-defined]
+        wanted = model.predict(rows) if fit is boosted else model(_tensor(rows)).detach().numpy()[:, 0]
+        assert numpy.allclose(found, wanted, atol=1e-5)
+        assert [each.name for each in registry.signature(ref).inputs] == ["x", "z"]
+
+
+def _tensor(rows: Any) -> Any:
+    import torch
+
+    return torch.tensor(rows.to_numpy())
+
+
+def test_a_model_of_torch_is_stored_in_the_form_that_has_named_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = dict[str, object]()
+
+    def save(pytorch_model: object, path: str, serialization_format: str | None = None, **_: object) -> None:
+        given["serialization_format"] = serialization_format
+
+    flavor = ModuleType("mlflow.pytorch")
+    flavor.__dict__.update(save_model=save, get_default_pip_requirements=lambda: ["torch"])
+    monkeypatch.setitem(sys.modules, "mlflow.pytorch", flavor)
+    save_model(Package(object(), _inputs().head(2), flavor="mlflow.pytorch"), tmp_path, None, None)
+    assert given == {"serialization_format": "pickle"}
 
 
 def test_a_model_of_spark_ml_without_spark_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
-from sparkml_track.registries._types import code_of, why_not
+from sparkml_track.registries._types import code_of, is_users, why_not
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,30 @@ def test_code_is_that_of_the_project_alone(tmp_path: Path, monkeypatch: pytest.M
     ]
     for name in ("one_pack", "one_pack.part", "two_file"):
         del sys.modules[name]
+
+
+def test_a_library_is_nobodys_code_wherever_it_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by ``pip install --target``; a project with its own metadata beside it is not installed."""
+    for name, kept in (("delivered_pack", "dist-info/RECORD"), ("own_pack", "egg-info/SOURCES.txt")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("def f(): pass\n")
+        file = tmp_path / f"{name}-1.0.{kept}"
+        file.parent.mkdir()
+        file.write_text(f"{name}/__init__.py,,\n")
+        (file.parent / "top_level.txt").write_text(f"{name}\n")
+        (file.parent / ("METADATA" if "dist" in kept else "PKG-INFO")).write_text(f"Name: {name}\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = [importlib.import_module(name) for name in ("delivered_pack", "own_pack")]
+    assert [is_users(module) for module in modules] == [False, True]
+    assert code_of(["delivered_pack.f", "own_pack.f"]) == [str(tmp_path / "own_pack")]
+    assert "is not a class that models are made of" in why_not("delivered_pack.f")
+
+
+def test_a_file_of_another_python_does_not_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "three_pack").mkdir()
+    (tmp_path / "three_pack" / "__init__.py").write_text("import four_file\n")
+    (tmp_path / "three_pack" / "template.py").write_text("def {{ name }}(): pass\n")
+    (tmp_path / "four_file.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("three_pack")
+    assert code_of(["three_pack.f"]) == [str(tmp_path / "four_file.py"), str(tmp_path / "three_pack")]
