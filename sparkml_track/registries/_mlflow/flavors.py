@@ -30,7 +30,8 @@ def save_model(package: Package, folder: Path, mlflow_model: Any, signature: Any
         "pip_requirements": list(package.requirements) or _requirements(flavor),
         "code_paths": code_of(_modules(type(package.model))) or None,
     }
-    if flavor.__name__ == "mlflow.pytorch" and "serialization_format" in inspect.signature(flavor.save_model).parameters:
+    formats = "serialization_format" in inspect.signature(flavor.save_model).parameters
+    if formats and flavor.__name__ == "mlflow.pytorch":
         given["serialization_format"] = "pickle"  # its other one has no named columns
     if flavor.__name__ == "mlflow.pyfunc":
         flavor.save_model(path=str(folder), python_model=package.model, **given)
