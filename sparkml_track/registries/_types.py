@@ -11,10 +11,9 @@ import importlib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
-from importlib.metadata import distributions
-from importlib.metadata import packages_distributions as by_package
 from pathlib import Path
 from types import ModuleType
 
@@ -58,11 +57,10 @@ def _is_model(found: type, module: str) -> bool:
 
 def is_users(module: ModuleType) -> bool:
     """Whether a module is the project's own: neither of the standard library nor installed."""
-    file, path = getattr(module, "__file__", None), tuple(sys.path)
-    if not isinstance(file, str) or str(Path(file).resolve()).startswith(_installed(path)):
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or str(Path(file).resolve()).startswith(_installed(tuple(sys.path))):
         return False
-    top = module.__name__.partition(".")[0]
-    return not any(Path(file).resolve().is_relative_to(folder) for folder in _delivered(path).get(top, ()))
+    return not _delivered(Path(file).resolve(), module.__name__.partition(".")[0])
 
 
 @lru_cache(maxsize=1)
@@ -72,17 +70,18 @@ def _installed(path: tuple[str, ...]) -> tuple[str, ...]:
     return tuple({f"{Path(folder).resolve()}{os.sep}" for folder in folders})
 
 
-@lru_cache(maxsize=1)
-def _delivered(path: tuple[str, ...]) -> Mapping[str, frozenset[Path]]:
-    """Where packages lie that were installed, also outside of the usual folders (``pip install --target``).
+@lru_cache(maxsize=1000)
+def _delivered(file: Path, top: str) -> bool:
+    """Whether an installer put a package into another folder than the usual ones (``pip install --target``).
 
-    Only an installer writes a RECORD; a project that lies on the path has other metadata beside it, if any.
+    Only an installer writes a RECORD beside it; a project that lies on the path has other metadata there, if any.
     """
-    del path  # what is found is of it
-    homes = {
-        each.name: Path(str(each.locate_file(""))).resolve() for each in distributions() if each.read_text("RECORD")
-    }
-    return {top: frozenset(homes[name] for name in names if name in homes) for top, names in by_package().items()}
+    root = next((folder.parent for folder in file.parents if folder.name == top), file.parent)
+    for record in root.glob("*.dist-info/RECORD"):
+        with suppress(OSError), record.open(encoding="utf-8", errors="replace") as lines:
+            if any(line.startswith((f"{top}/", f"{top}.py,")) for line in lines):
+                return True
+    return False
 
 
 def code_of(names: Iterable[str]) -> list[str]:
