@@ -57,10 +57,8 @@ class ServedViews(SharedViews):
             self._run(f"CREATE DATABASE IF NOT EXISTS {quoted(_FILES)}")
             self._run(f"CREATE DATABASE IF NOT EXISTS {quoted(name[0])}")
             columns = self._table(view, files)
-            said = f" COMMENT {_text(comment)}" if comment else ""
-            target = ".".join(map(quoted, name))
             select = f"SELECT {columns} FROM {quoted(_FILES)}.{files}"  # noqa: S608
-            self._run(f"CREATE OR REPLACE VIEW {target}{said} AS {select}")
+            self._lead(view.name, ".".join(map(quoted, name)), select, comment)
         self._leave(view.name)
         self._of[view.name] = files
         self._forget(_KEPT)
@@ -70,6 +68,14 @@ class ServedViews(SharedViews):
         with translated(f"dropping table {table}", QueryError):
             self._run(f"DROP VIEW IF EXISTS {'.'.join(map(quoted, served_name(table)))}")
         self._leave(table)
+
+    def _lead(self, table: str, target: str, select: str, comment: str) -> None:
+        """Lets a name mean other rows. Spark replaces a view by dropping it first; what it alters is always there."""
+        if table in self._of:
+            self._run(f"ALTER VIEW {target} AS {select}")
+            self._run(f"ALTER VIEW {target} SET TBLPROPERTIES ('comment' = {_text(comment)})")
+        else:
+            self._run(f"CREATE OR REPLACE VIEW {target} COMMENT {_text(comment)} AS {select}")
 
     def _table(self, view: View, name: str) -> str:
         """Makes the hidden table; gives the columns of the view."""
