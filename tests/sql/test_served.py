@@ -48,5 +48,8 @@ def test_a_name_is_always_there_while_its_rows_change(spark: SparkSession, tmp_p
     assert {row[0] for row in spark.sql("SELECT v FROM here.t").collect()} == {1}
     said = {row[0]: row[1] for row in spark.sql("DESCRIBE EXTENDED here.t").collect()}
     assert said["Comment"] == "it's 41"
+    spark.sql("DROP VIEW here.t")  # any client can
+    put(42)
+    assert {row[0] for row in spark.sql("SELECT v FROM here.t").collect()} == {0}
     views.drop("main.here.t")
     assert not spark.catalog.tableExists("here.t")

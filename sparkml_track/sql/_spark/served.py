@@ -58,7 +58,7 @@ class ServedViews(SharedViews):
             self._run(f"CREATE DATABASE IF NOT EXISTS {quoted(name[0])}")
             columns = self._table(view, files)
             select = f"SELECT {columns} FROM {quoted(_FILES)}.{files}"  # noqa: S608
-            self._lead(view.name, ".".join(map(quoted, name)), select, comment)
+            self._lead(".".join(map(quoted, name)), select, comment)
         self._leave(view.name)
         self._of[view.name] = files
         self._forget(_KEPT)
@@ -69,13 +69,11 @@ class ServedViews(SharedViews):
             self._run(f"DROP VIEW IF EXISTS {'.'.join(map(quoted, served_name(table)))}")
         self._leave(table)
 
-    def _lead(self, table: str, target: str, select: str, comment: str) -> None:
+    def _lead(self, target: str, select: str, comment: str) -> None:
         """Lets a name mean other rows. Spark replaces a view by dropping it first; what it alters is always there."""
-        if table in self._of:
-            self._run(f"ALTER VIEW {target} AS {select}")
-            self._run(f"ALTER VIEW {target} SET TBLPROPERTIES ('comment' = {_text(comment)})")
-        else:
-            self._run(f"CREATE OR REPLACE VIEW {target} COMMENT {_text(comment)} AS {select}")
+        self._run(f"CREATE VIEW IF NOT EXISTS {target} AS {select}")  # a client may have dropped it
+        self._run(f"ALTER VIEW {target} AS {select}")
+        self._run(f"ALTER VIEW {target} SET TBLPROPERTIES ('comment' = {_text(comment)})")
 
     def _table(self, view: View, name: str) -> str:
         """Makes the hidden table; gives the columns of the view."""
