@@ -8,6 +8,7 @@ from sparkml_track import schema
 from sparkml_track.trackers._mlflow.lanes import tables
 from sparkml_track.trackers._mlflow.lanes.batch import Batch
 from sparkml_track.trackers._mlflow.lanes.database import Database
+from sparkml_track.trackers._mlflow.lanes.tables import Conflict
 from sparkml_track.trackers._mlflow.models import model_location
 
 __all__ = ["write_batch", "write_data"]
@@ -29,10 +30,13 @@ def write_batch(db: Database, batch: Batch, experiment: int, root: str) -> None:
         db.change_for(f"DELETE FROM {table} WHERE run_uuid IN ({{}})", known)  # noqa: S608
     db.change_for("DELETE FROM tags WHERE key = ? AND run_uuid IN ({})", batch.late, schema.TAG_ARTIFACTS)
     db.add(tables.RUNS, [(*row[:-1], experiment, row.run_id) for row in batch.runs])
-    db.add(tables.TAGS, batch.tags)
+    # A run that was made here has no rows yet, and nobody else can add any before the transaction ends.
+    new = set(ids).difference(known)
+    db.add(tables.TAGS, [row for row in batch.tags if row[-1] in new], Conflict.REFUSE)
+    db.add(tables.TAGS, [row for row in batch.tags if row[-1] not in new])
     db.add(tables.PARAMS, batch.params)
     db.add(tables.METRICS, batch.metrics)
-    db.add(tables.LATEST, batch.newest)
+    db.add(tables.LATEST, batch.newest, Conflict.REFUSE)
     if batch.data:
         write_data(db, batch, experiment)
     if batch.models:

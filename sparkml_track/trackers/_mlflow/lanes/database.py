@@ -20,6 +20,8 @@ class Database(ABC):
 
     #: What makes a SELECT keep others from its rows until the transaction ends.
     locking = ""
+    #: What makes it keep them as they are until then, for others that do the same too.
+    keeping = ""
 
     @abstractmethod
     def query(self, statement: str, *values: object) -> list[Row]:

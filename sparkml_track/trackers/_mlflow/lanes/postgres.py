@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -11,9 +13,11 @@ from typing_extensions import override
 from sparkml_track.adapters.mlflow.errors import hush, schema_error
 from sparkml_track.adapters.mlflow.uri import redacted
 from sparkml_track.errors import TrackingError
+from sparkml_track.trackers._mlflow.lanes.batch import Batch
 from sparkml_track.trackers._mlflow.lanes.database import Row
 from sparkml_track.trackers._mlflow.lanes.sql import SqlLane
 from sparkml_track.trackers._mlflow.lanes.tables import Conflict, Table, schema_head
+from sparkml_track.trackers._rows import Parent
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,7 +31,9 @@ _MAKING = 7_305_114_092_001
 class PostgresLane(SqlLane):
     """Runs in PostgreSQL, through the driver that the URI names.
 
-    Rows go as one array for each column: one statement, however many there are.
+    New rows go as a copy; where rows may be there, as one array for each column: one statement, however many there
+    are. A large batch goes half by a second connection, since for each row a server checks that its run is there, and
+    gives one processor to one connection.
 
     Args:
         uri: of the database.
@@ -35,12 +41,33 @@ class PostgresLane(SqlLane):
     """
 
     locking = " FOR NO KEY UPDATE"  # as an UPDATE does; rows that name these may be added
+    keeping = " FOR SHARE"
+    copied = 20  # rows that are worth a copy
+    apart = 100  # runs that are worth a second connection
 
     def __init__(self, uri: str, artifact_root: str | None) -> None:
         super().__init__(uri, artifact_root)
         self._open: Connection | None = None
+        self._second: PostgresLane | None = None
         with self.translated():
             self._engine = _engine(uri)
+
+    @override
+    def put(self, parent: Parent, batch: Batch) -> set[str]:
+        half = {row.run_id for row in batch.runs[: len(batch.runs) // 2]}
+        shared = batch.data or batch.models or batch.late  # rows that both would change could end in a deadlock
+        if shared or len(batch.runs) < self.apart:
+            return super().put(parent, batch)
+        if self._second is None:
+            self._second = type(self)(self.full_uri, self._root)
+        return _both(
+            partial(super().put, parent, batch.without({row.run_id for row in batch.runs} - half)),
+            partial(self._second.put_whole, parent, batch.without(half)),
+        )
+
+    def put_whole(self, parent: Parent, batch: Batch) -> set[str]:
+        """As ``put``, by this connection alone."""
+        return super().put(parent, batch)
 
     @override
     def query(self, statement: str, *values: object) -> list[Row]:
@@ -56,16 +83,31 @@ class PostgresLane(SqlLane):
     def add(self, table: Table, rows: Sequence[Row], conflict: Conflict | None = None) -> None:
         if not rows:
             return
-        if table.key and (conflict or table.conflict) is Conflict.REPLACE:
+        way = conflict or table.conflict
+        if table.key and way is Conflict.REPLACE:
             # One statement may not change a row twice.
             places = [list(table.columns).index(name) for name in table.key]
             rows = list({tuple(row[place] for place in places): row for row in rows}.values())
+        new = way is Conflict.REFUSE and not table.fixed
+        if new and len(rows) >= self.copied and self._copied(table, rows):
+            return
         arrays = ", ".join(f"%s::{kind}[]" for kind in table.columns.values())
         named = ", ".join(["given.*", *table.fixed.values()])
         statement = table.insert(f"SELECT {named} FROM unnest({arrays}) AS given", conflict)  # noqa: S608
         columns = tuple(_column(values) for values in zip(*rows, strict=True))
         with self._connected() as connection:
             connection.exec_driver_sql(statement, columns)
+
+    def _copied(self, table: Table, rows: Sequence[Row]) -> bool:
+        """Whether the driver can copy rows, as psycopg does, and has done so."""
+        with self._connected() as connection:
+            cursor: Any = connection.connection.cursor()
+            if not hasattr(cursor, "copy"):
+                return False
+            with cursor, cursor.copy(f"COPY {table.name} ({', '.join(table.columns)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(_column(row))
+            return True
 
     @override
     @contextmanager
@@ -80,6 +122,8 @@ class PostgresLane(SqlLane):
     @override
     def close(self) -> None:
         super().close()
+        if self._second is not None:
+            self._second.close()
         self._engine.dispose()
 
     @contextmanager
@@ -146,6 +190,28 @@ def _engine(uri: str) -> Any:
 
     hush()
     return create_sqlalchemy_engine(uri)
+
+
+def _both(one: Callable[[], set[str]], other: Callable[[], set[str]]) -> set[str]:
+    """What two calls give together, the other in a thread of its own; an error of either is raised after both ended."""
+    found: list[set[str]] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(other())
+        except BaseException as error:  # noqa: BLE001 - raised by the thread that waits
+            failed.append(error)
+
+    thread = Thread(target=run, name="sparkml-postgres", daemon=True)
+    thread.start()
+    try:
+        found.append(one())
+    finally:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return set().union(*found)
 
 
 def _column(values: Sequence[object]) -> list[object]:

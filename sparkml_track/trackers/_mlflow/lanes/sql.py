@@ -278,7 +278,7 @@ class SqlLane(ClientLane, Database):
         query = """SELECT 1 FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
             WHERE r.run_uuid = ? AND r.experiment_id = ? AND r.lifecycle_stage = 'active'
             AND e.lifecycle_stage = 'active'"""
-        locking = f"{self.locking} OF r" if self.locking else ""
+        locking = f"{self.keeping} OF r" if self.keeping else ""
         if not self.query(query + locking, parent.run_id, int(parent.experiment_id)):
             raise TrackingError(
                 f"The parent run {parent.run_id} or its experiment was deleted from {self.uri} while the sweep ran. "

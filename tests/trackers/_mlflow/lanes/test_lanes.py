@@ -63,12 +63,20 @@ def endpoint(store: Store) -> Lane:
     return Lane(store.uri, store.artifacts, lambda body: receiver.take(received(body)))
 
 
+class PostgresByTwo(PostgresLane):
+    """What large batches take: two connections, and copies."""
+
+    copied = 1
+    apart = 2
+
+
 #: Every lane; the first one is MLflow's own, which the others are compared with.
 LANES: dict[str, Callable[[Store], Lane]] = {
     "client": lambda store: ClientLane(store.uri, store.artifacts),
     "sqlite": lambda store: SqliteLane(store.uri, store.artifacts, store.home / "mlflow.db"),
     "endpoint": endpoint,
     "postgres": lambda store: PostgresLane(store.uri, store.artifacts),
+    "postgres by two": lambda store: PostgresByTwo(store.uri, store.artifacts),
 }
 
 
@@ -79,7 +87,7 @@ def stores(pristine: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Ca
     def made(name: str) -> Store:
         home = tmp_path / name
         home.mkdir()
-        if name == "postgres":
+        if name.startswith("postgres"):
             return Store(home, request.getfixturevalue("postgres")())
         shutil.copy(pristine / "mlflow.db", home / "mlflow.db")
         return Store(home, default_uri(home))
@@ -371,7 +379,9 @@ def test_another_lane_to_the_same_store_sees_the_same_places(lane: Lane, store: 
     parent = begun(lane)
     lane.write(parent, batch(lane, parent, sample_child(0)))
     mine = lane.places(parent, [sample_child(0)])
-    reach = {name: opened for name, opened in LANES.items() if (name == "postgres") is ("postgresql" in store.uri)}
+    reach = {
+        name: opened for name, opened in LANES.items() if name.startswith("postgres") is ("postgresql" in store.uri)
+    }
     for opened in (*reach.values(), LANES["client"]):
         with closing(opened(store)) as other:
             assert other.places(parent, [sample_child(0)]) == mine
@@ -418,3 +428,22 @@ def test_of_two_rows_for_one_key_the_last_counts(lane: Lane) -> None:
     with lane.transaction():
         lane.add(tables.TAGS, [("twice", "first", parent.run_id), ("twice", "last", parent.run_id)])
     assert lane.run(parent.run_id).tags["twice"] == "last"
+
+
+@pytest.mark.parametrize("store", ["postgres by two"], indirect=True)
+def test_of_two_connections_the_trouble_of_either_is_raised_and_a_repetition_makes_it_whole(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = begun(lane)
+    entries = batch(lane, parent, *map(sample_child, range(5)))
+
+    def lost(*_: object) -> set[str]:
+        raise TrackingError("the second connection was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PostgresByTwo, "put_whole", lost)
+        with pytest.raises(TrackingError, match="second connection"):
+            lane.write(parent, entries)
+    assert {child.number for child in lane.children(parent)} < set(range(5))
+    lane.write(parent, batch(lane, parent, *map(sample_child, range(5))))
+    assert sorted(child.number for child in lane.children(parent)) == list(range(5))
