@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkml_track.governance.watch import tables_of
+from sparkml_track.governance.sources.watch import tables_of
 from sparkml_track.refs import DataRef, TableRef
 
 __all__ = ["Given", "given_data"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparkml_track.cards import card, lineage_command, table
 from sparkml_track.errors import InvalidInput
-from sparkml_track.governance.watch import tables_of
+from sparkml_track.governance.sources.watch import tables_of
 from sparkml_track.home import Home
 from sparkml_track.refs import TableRef
 

@@ -25,7 +25,7 @@ from sparkml_track.engine.spec.spec import Failures, Tracking
 from sparkml_track.frontdoors._sparkml_objective import FitAndEvaluate, deviation_name
 from sparkml_track.frontdoors._sparkml_params import ParamSpace
 from sparkml_track.frontdoors._sparkml_split import Split, SplitPlan
-from sparkml_track.governance.watch import tables_of
+from sparkml_track.governance.sources.watch import tables_of
 from sparkml_track.home import Home
 from sparkml_track.samplers import Sampler
 from sparkml_track.space import flatten

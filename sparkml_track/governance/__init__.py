@@ -5,8 +5,7 @@ principals  who this process is to the operating system
 homes       the home that a folder of tables belongs to
 spool       rows on their way into a system table
 edges       what is read and made
-watch       what was read and written, for whoever records lineage
-hidden_reads   what a data frame reads and does not name
+sources     from what data was made
 grants      who may read and change which tables
 posix       grants as access lists of the tables' folders
 audit       what was done, by whom, with what result

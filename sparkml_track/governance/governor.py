@@ -15,7 +15,8 @@ from sparkml_track.governance.audit import Deed, audited
 from sparkml_track.governance.edges import Job, Node, between, record
 from sparkml_track.governance.homes import home_of
 from sparkml_track.governance.names import SYSTEM, full_name
-from sparkml_track.governance.watch import SEEN, Watch
+from sparkml_track.governance.sources.columns import Describing, columns_written, record_columns
+from sparkml_track.governance.sources.watch import SEEN, Watch
 from sparkml_track.refs import TableRef
 
 __all__ = ["Change", "Governed", "Governor"]
@@ -52,7 +53,7 @@ class Change:
         }
 
 
-class Governed(Protocol):
+class Governed(Describing, Protocol):
     """Tables that are watched over."""
 
     def owner(self, name: str) -> str | None:
@@ -126,6 +127,9 @@ class Governor:
         if made is not None and is_new and self._lineage:
             nodes = (*sources, *_earlier(change, made))
             record(self._home.system, between(nodes, [Node.of(made)], self._job))
+            how = (change.given.get("data"), change.given.get("mode"))
+            columns = columns_written(made, *how, SEEN.among, tables) if change.action == "WRITE" else None
+            record_columns(self._home.system, made, self._job, columns)
 
     def _guard_new(self, name: str) -> None:
         """The folder of a new table where grants above it are kept by access lists: before there is a file in it."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import DataError
 from sparkml_track.governance.edges import Edge, Job, Node, between, record
+from sparkml_track.governance.sources.columns import record_columns
 from sparkml_track.pipeline.outcome import Outcome
 from sparkml_track.pipeline.project import Project
 from sparkml_track.pipeline.steps.deploy import Deployed
@@ -27,7 +28,12 @@ def record_step(project: Project, step: str, outcome: Outcome | None) -> None:
         outcome: None if it failed; tables that it wrote before are recorded.
     """
     home = project.settings.home
-    record(home.system, tuple(edges_of(project, step, outcome)))
+    edges = tuple(edges_of(project, step, outcome))
+    record(home.system, edges)
+    for made, columns in project.watch.columns.items():
+        job = next((edge.job for edge in edges if edge.target == Node.of(made)), None)
+        if job is not None:
+            record_columns(home.system, made, job, columns)
     SystemTables(home.system, project.plain_tables()).settle()
 
 

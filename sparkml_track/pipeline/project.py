@@ -15,7 +15,7 @@ from sparkml_track.api.session import local_or_active
 from sparkml_track.catalog.lineage.watched import watched
 from sparkml_track.config.settings import Settings
 from sparkml_track.errors import DataError
-from sparkml_track.governance.watch import Watch
+from sparkml_track.governance.sources.watch import Watch
 from sparkml_track.pipeline.outcome import Outcome
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from sparkml_track.features import FeatureLookup, FeatureStore
 from sparkml_track.frontdoors.gangs import distribute
 from sparkml_track.frontdoors.groups import train_groups
 from sparkml_track.frontdoors.sklearn import SparkSearchCV
-from sparkml_track.governance.watch import tables_of
+from sparkml_track.governance.sources.watch import tables_of
 from sparkml_track.home import Home
 from sparkml_track.promotion import Promotion, Recipe, register
 from sparkml_track.refs import DataRef, TableRef

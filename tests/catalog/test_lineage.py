@@ -21,7 +21,7 @@ from sparkml_track.catalog.lineage.watched import watched
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import InvalidInput
 from sparkml_track.governance.edges import Edge, Job, Kind, Node, between, record
-from sparkml_track.governance.watch import Watch
+from sparkml_track.governance.sources.watch import Watch
 from sparkml_track.refs import ModelRef, TableRef
 from sparkml_track.tables import MemoryTables, Tables
 

@@ -154,6 +154,10 @@ def test_a_champion_is_followed_from_raw_tables_to_its_scores(
 
     training = {"table main.default.shop_training@0", "table main.default.sales@0", "source shop_code:raw"}
     training |= {"table main.default.shop_facts@0", "table main.default.shops@0"}
+    followed = call("shop_scores", "--column", "score")
+    for each in ("shop_training@0", "sales@0", "shop_facts@0", "shops@0"):
+        assert f"of table main.default.{each}" in followed
+    assert "column size of table main.default.shops@0" in followed
     # A table that was read and not used is not among them: a DataFrame knows its files.
     assert things(call("models:/shop_model@champion", "--up")) == training | {f"sweep {sweep}"}
     assert things(call("shop_scores", "--up")) == training | {f"sweep {sweep}", "model shop_model@1"}

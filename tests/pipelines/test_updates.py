@@ -115,6 +115,14 @@ def test_rows_are_checked_in_one_pass_and_failures_end_what_hangs_on_them(
     graph = recorded.around(recorded.named("doubled", None), "up")
     assert {str(edge.source) for edge in graph.edges} >= {"table main.default.good@0", "table main.default.raw@0"}
 
+    columns = {
+        f"{row['target_full_name']}.{row['target_column_name']}": (row["source_full_name"], row["source_column_name"])
+        for row in system(tmp_path / "home", "column_lineage")
+    }
+    assert columns["main.default.good.v"] == ("main.default.raw", "v")
+    assert columns["main.default.good_quarantine.v"] == ("main.default.raw", "v")
+    assert columns["main.default.doubled.v"] == ("main.default.good", "v"), "a UDF names what it is given"
+
     again = from_file(tmp_path, BATCH.format(most=2), tables).update(spark)
     assert states(again) == {"good": "unchanged", "doubled": "unchanged", "wrong": "failed", "behind": "skipped"}
     looser = from_file(tmp_path, BATCH.format(most=3), tables).update(spark)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from sparkml_track.errors import DataError, TableError
-from sparkml_track.governance.watch import Watch
+from sparkml_track.governance.sources.watch import Watch
 from sparkml_track.tables import DeltaTables, TableExpectations
 from sparkml_track.testing.objects import KEY, SECRET, ObjectServer
 

@@ -3,57 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import logging
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from sparkml_track.errors import InvalidInput, TableError
-from sparkml_track.governance import spool
-from sparkml_track.governance.edges import Job, Node
-from sparkml_track.governance.names import full_name
-from sparkml_track.governance.principals import user
-from sparkml_track.refs import TableRef
+from sparkml_track.errors import InvalidInput
+from sparkml_track.governance.edges import Node
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
 
     from sparkml_track.catalog.lineage.graph import Recorded
 
-__all__ = ["Columns", "column_tree", "record_columns"]
+__all__ = ["column_tree"]
 
-_log = logging.getLogger("sparkml_track.catalog")
-#: A column that was made to the columns it needs, each with the version of its table.
-Columns: TypeAlias = Mapping[str, frozenset[tuple[TableRef, str]]]
 _Place: TypeAlias = tuple[str, int, str]
-
-
-def record_columns(folder: Path, made: TableRef, job: Job, columns: Columns | None) -> None:
-    """Writes what each column of a version needs; nothing where that is unknown.
-
-    Args:
-        folder: of rows on their way into system tables.
-        made: the version.
-        job: who made it.
-        columns: all of them.
-    """
-    common = {"event_time": datetime.now(UTC), "entity_run_id": job.run, "created_by": user()}
-    common |= {"target_full_name": full_name(made.name), "target_version": made.version}
-    rows = list[dict[str, object]]()
-    for name, sources in (columns or {}).items():
-        target = common | {"target_column_name": name}
-        rows += [
-            target
-            | {"source_full_name": full_name(ref.name), "source_version": ref.version, "source_column_name": column}
-            for ref, column in sorted(sources, key=str)
-        ] or [target]
-    try:
-        if rows:
-            spool.append(folder, "column_lineage", rows)
-    except TableError as error:
-        _log.warning("the lineage of the columns of %s was not recorded: %s", made, error)
 
 
 def column_tree(rows: pa.Table, recorded: Recorded, start: Node, column: str) -> str:

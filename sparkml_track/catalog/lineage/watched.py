@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from sparkml_track.governance.watch import Watch
+from sparkml_track.governance.sources.columns import columns_written
+from sparkml_track.governance.sources.watch import Watch
 from sparkml_track.refs import TableRef
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class _WatchedTables:
         sources = self._watch.sources(data)
         made = self._tables.write(name, data, **how)
         self._watch.written[made] = sources
+        columns = columns_written(made, data, how.get("mode"), self._watch.among, self._tables)
+        if columns is not None:
+            self._watch.columns[made] = columns
         return made
 
     def merge(self, name: str, data: Any, **how: Any) -> TableRef:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sparkml_track.catalog.information import INFORMATION
-from sparkml_track.catalog.lineage.columns import Columns, record_columns
 from sparkml_track.catalog.queries.cache import Cache
 from sparkml_track.catalog.snapshot import Snapshot, is_system, pinned
 from sparkml_track.catalog.system.store import SystemTables
@@ -22,6 +21,7 @@ from sparkml_track.governance.edges import Job, Node, between, record
 from sparkml_track.governance.grants import Principal
 from sparkml_track.governance.names import SYSTEM, full_name
 from sparkml_track.governance.principals import user
+from sparkml_track.governance.sources.columns import Columns, record_columns
 from sparkml_track.home import Home
 from sparkml_track.readable import short_text
 from sparkml_track.refs import TableRef

@@ -18,7 +18,7 @@ from sparkml_track.adapters.spark.by_value import sent_by_value
 from sparkml_track.features.asof import query
 from sparkml_track.features.asof.contract import Asof, Side
 from sparkml_track.features.asof.scans import Scan, scan_of
-from sparkml_track.governance.hidden_reads import reading
+from sparkml_track.governance.sources.hidden_reads import reading
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -135,9 +135,27 @@ def _run(rows: DataFrame, sides: Sequence[Side], scans: Sequence[Scan], schema: 
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2,
         scan is None,
     )
-    run = reading(asked.__call__, *(each.files for each in (*scans, *([scan] if scan else []))))
+    read = [each.files for each in (*scans, *([scan] if scan else []))]
+    run = reading(asked.__call__, *read, made=_made(rows, sides, scans, scan))
     with sent_by_value(query):
         return (fed if scan is None else session.range(0, 1, 1, 1)).mapInArrow(run, schema)
+
+
+def _made(
+    rows: DataFrame, sides: Sequence[Side], scans: Sequence[Scan], scan: Scan | None
+) -> list[list[tuple[int, str]]]:
+    """Of each column what it is of: a table and its column, or the place of one that is fed."""
+    own = {
+        name: (-1, str(place)) if scan is None else (len(scans), scan.columns[name])
+        for place, name in enumerate(rows.columns)
+    }
+    made = [[each] for each in own.values()]
+    for place, (side, of) in enumerate(zip(sides, scans, strict=True)):
+        how, created = side.how, [side.how.created] if side.how.created else []
+        common = [own[name] for name in (*how.keys, how.time)]
+        common += [(place, of.columns[name]) for name in (*how.keys.values(), how.feature_time, *created)]
+        made += [[*common, (place, of.columns[column])] for column in how.outputs.values()]
+    return made
 
 
 def _sql(rows: DataFrame, sides: Sequence[Side], scans: Sequence[Scan], scan: Scan | None) -> str:

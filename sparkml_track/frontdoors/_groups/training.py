@@ -32,7 +32,7 @@ from sparkml_track.frontdoors._groups.staging import Groups, is_spark, stage
 from sparkml_track.frontdoors._groups.table import ResultTable, Trained
 from sparkml_track.governance.edges import Job, Node, between, record
 from sparkml_track.governance.homes import home_of_ref
-from sparkml_track.governance.watch import tables_of
+from sparkml_track.governance.sources.watch import tables_of
 from sparkml_track.home import Home
 from sparkml_track.journals import last, read, sweeps
 from sparkml_track.refs import TableRef

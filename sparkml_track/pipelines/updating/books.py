@@ -10,6 +10,7 @@ from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import TableError
 from sparkml_track.governance.edges import Job, Node, between, record
 from sparkml_track.governance.names import full_name
+from sparkml_track.governance.sources.columns import record_columns
 from sparkml_track.pipelines.planning.graph import Node as FlowNode
 from sparkml_track.pipelines.updating.executed import FlowResult
 
@@ -38,6 +39,7 @@ class Books:
         outside = [Node("SOURCE", f"{node.flow.place.partition(':')[0]}:{result.flow}")] if _from_outside(node) else []
         for made, sources in result.made.items():
             record(self._system.folder, between([*map(Node.of, sources), *outside], [Node.of(made)], job))
+            record_columns(self._system.folder, made, job, result.columns.get(made))
         self._append("pipeline_updates", [self._flow_row(result, code, started)])
         self._append("expectations", self._rule_rows(result))
 

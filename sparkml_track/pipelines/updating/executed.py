@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sparkml_track.errors import InvalidInput
+from sparkml_track.governance.sources.columns import Columns
 from sparkml_track.pipelines.planning.decisions import Decision
 from sparkml_track.pipelines.planning.graph import Graph
 from sparkml_track.pipelines.planning.marks import Place, place_of
@@ -40,6 +41,7 @@ class FlowResult:
         rows: how many it wrote.
         seconds: that it took.
         counted: rows for each expectation.
+        columns: of versions that it made, from which columns theirs were, where that is known.
     """
 
     flow: str
@@ -50,6 +52,7 @@ class FlowResult:
     rows: int = 0
     seconds: float = 0.0
     counted: tuple[Counted, ...] = ()
+    columns: Mapping[TableRef, Columns] = field(default_factory=dict)
 
 
 @dataclass
@@ -137,5 +140,6 @@ def _with(result: FlowResult, written: Written, reader: FlowReader) -> FlowResul
         result,
         made={**result.made, **dict.fromkeys(written.made, sources)},
         rows=result.rows + written.rows,
+        columns={**result.columns, **written.columns},
         counted=summed(result.counted, written.counted) if written.counted else result.counted,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sparkml_track.governance.sources.columns import Columns, columns_written
+from sparkml_track.governance.sources.watch import Watch
 from sparkml_track.pipelines.declared.values import Target
 from sparkml_track.pipelines.planning.marks import Place, application, generation_of, notes_of, place_of
 from sparkml_track.pipelines.updating.rules import Counted, checked, refuse_failed
@@ -27,11 +29,13 @@ class Written:
         made: the versions, of the table and of that of the rows that are kept apart.
         rows: how many were written.
         counted: for each rule.
+        columns: from which columns those of a version were made, where that is known.
     """
 
     made: tuple[TableRef, ...]
     rows: int
     counted: tuple[Counted, ...]
+    columns: Mapping[TableRef, Columns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,12 @@ class Writer:
             ready.close()
         # Done before: nothing was computed.
         rows_written, counted = counts[0] if counts else (0, ())
-        return Written((made, *apart), rows_written, counted)
+        mode = "overwrite" if place is None else "append"
+        frames = dict(zip((made, *apart), (ready.kept, ready.apart), strict=False))
+        among = Watch(dict.fromkeys(read)).among
+        said = {ref: columns_written(ref, rows, mode, among, self.tables) for ref, rows in frames.items()}
+        columns = {ref: each for ref, each in said.items() if each is not None}
+        return Written((made, *apart), rows_written, counted, columns)
 
     def _commit(self, table: str, rows: DataFrame, place: Place | None, how: dict[str, Any]) -> TableRef:
         mode: Mode = "append"

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sparkml_track.errors import TableError
 from sparkml_track.governance.governor import Governor
 from sparkml_track.governance.grants import Principal
-from sparkml_track.governance.watch import marked
+from sparkml_track.governance.sources.watch import marked
 from sparkml_track.refs import TableRef
 from sparkml_track.schema import PROPERTY_OWNER
 from sparkml_track.tables._base import Tables

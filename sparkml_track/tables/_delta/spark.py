@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sparkml_track.adapters.spark.by_value import sent_by_value
 from sparkml_track.adapters.spark.errors import translated
 from sparkml_track.errors import TableError
-from sparkml_track.governance.hidden_reads import reading
+from sparkml_track.governance.sources.hidden_reads import reading
 from sparkml_track.tables._delta import task_files
 from sparkml_track.tables._delta.locations import Location
 from sparkml_track.tables._rows.arrow import arrow_of

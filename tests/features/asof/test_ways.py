@@ -15,7 +15,8 @@ from sparkml_track.features.asof import Asof, point_in_time
 from sparkml_track.features.asof.contract import Side
 from sparkml_track.features.asof.local import LEAST, by_duckdb
 from sparkml_track.features.asof.window import by_window
-from sparkml_track.governance.watch import Watch
+from sparkml_track.governance.sources.columns import columns_written
+from sparkml_track.governance.sources.watch import Watch
 from sparkml_track.tables import DeltaTables
 from sparkml_track.testing.asof import PointInTimeCase
 
@@ -105,6 +106,11 @@ def test_what_is_computed_from_the_join_says_what_duckdb_read(spark: SparkSessio
         joined = by_duckdb(given, sides, least=0)
         assert joined is not None
         assert set(watch.sources(joined.where("x > 0").groupBy("k").count())) == {refs[0], refs[1]}
+        columns = columns_written(refs[2], joined.where("id > 1"), "overwrite", watch.among, tables)
+        assert columns is not None
+        said = {name: " ".join(sorted(f"{ref.name}.{one}" for ref, one in each)) for name, each in columns.items()}
+        assert said["t"] == "rows.id rows.t"
+        assert said["x"] == "known.at known.key known.x rows.id rows.k rows.t"
 
 
 def test_small_features_and_those_that_are_computed_go_by_the_window(spark: SparkSession, tmp_path: Path) -> None:

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from sparkml_track.address import is_address
-from sparkml_track.governance.hidden_reads import hidden_reads
+from sparkml_track.governance.sources.hidden_reads import hidden_reads
 from sparkml_track.refs import TableRef
 from sparkml_track.schema import ARROW_SOURCE
+
+if TYPE_CHECKING:
+    from sparkml_track.governance.sources.columns import Columns
 
 __all__ = ["SEEN", "Watch", "files_of", "marked", "tables_of"]
 
@@ -34,10 +37,12 @@ class Watch:
     Attributes:
         read: each version that was read, in order.
         written: each version that was made, with the versions it was made from.
+        columns: of versions that were made, from which columns each of theirs was, where that is known.
     """
 
     read: dict[TableRef, None] = field(default_factory=dict)
     written: dict[TableRef, tuple[TableRef, ...]] = field(default_factory=dict)
+    columns: dict[TableRef, Columns] = field(default_factory=dict)
 
     def note(self, ref: TableRef) -> None:
         """Remembers that a version was read."""

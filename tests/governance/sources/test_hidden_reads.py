@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sparkml_track.governance.hidden_reads import hidden_reads, reading
+from sparkml_track.governance.sources.hidden_reads import hidden_reads, reading
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -1,0 +1,7 @@
+"""From what data was made, as far as it can say it.
+
+watch          what was read and written, for whoever records lineage
+hidden_reads   what a data frame reads and does not name
+plan           Spark's analyzed plan of a data frame, as far as columns go
+columns        from which columns of which versions each column was made
+"""
