@@ -6,11 +6,11 @@ Things are numbers while the graph is walked, so that of many edges only those b
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sparkml_track.errors import InvalidInput
 from sparkml_track.governance.edges import Edge, Job, Kind, Node
@@ -24,6 +24,8 @@ __all__ = ["Direction", "Graph", "Recorded", "edges_in"]
 Direction = Literal["up", "down", "both"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDS = ("type", "full_name", "version")
+_JOB = ("entity_type", "entity_id", "entity_run_id", "code")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -187,11 +189,11 @@ def edges_in(rows: pa.Table) -> tuple[Edge, ...]:
 
     rows = rows.sort_by("event_time")
     times = (_EPOCH + timedelta(microseconds=at) for at in rows["event_time"].cast(pa.int64()).to_pylist())
-    names = ("entity_type", "entity_id", "entity_run_id", "code")
-    jobs = _shared(
-        Job, zip(*(rows[name].to_pylist() for name in names), strict=True), lambda each: (*each[:3], each[3] or "")
-    )
-    return tuple(map(Edge, _ends(rows, "source"), _ends(rows, "target"), jobs, times))
+    # What one edge leads to is where others begin: both sides share their objects.
+    sides = (rows.select([f"{side}_{name}" for name in _ENDS]).rename_columns(_ENDS) for side in ("source", "target"))
+    ends = _shared(pa.concat_tables(sides), Node)
+    jobs = _shared(rows.select(_JOB), lambda kind, name, run, code: Job(kind, name, run, code or ""))
+    return tuple(map(Edge, ends, ends[rows.num_rows :], jobs, times))
 
 
 def _keys(rows: pa.Table) -> Any:
@@ -264,17 +266,18 @@ def _first_places(values: Any) -> tuple[list[int], list[int]]:
     return found.tolist(), places.tolist()
 
 
-def _ends(rows: pa.Table, side: str) -> Iterator[Node]:
-    return _shared(Node, zip(*(rows[f"{side}_{name}"].to_pylist() for name in _ENDS), strict=True), tuple)
+def _shared(rows: pa.Table, made_of: Callable[..., _Made]) -> list[_Made]:
+    """An object for each row, the same one for the same values."""
+    import numpy
 
-
-def _shared(kind: Any, fields: Iterable[Sequence[Any]], made_of: Any) -> Iterator[Any]:
-    """An object for each, the same one for the same fields."""
-    known = dict[Sequence[Any], Any]()
-    for each in fields:
-        if each not in known:
-            known[each] = kind(*made_of(each))
-        yield known[each]
+    codes = numpy.zeros(rows.num_rows, dtype=numpy.int64)
+    for column in rows.columns:
+        encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+        # Numbered anew each time, so that no product of two counts is too large.
+        codes = numpy.unique(codes * len(encoded.dictionary) + encoded.indices.to_numpy(), return_inverse=True)[1]
+    _, first = numpy.unique(codes, return_index=True)
+    made = list(map(made_of, *(column.to_pylist() for column in rows.take(first).columns)))
+    return list(map(made.__getitem__, codes.tolist()))
 
 
 def _unknown(name: str, version: int | None, found: list[Node], known: Iterable[Node]) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructType
 
 _GLOB = re.compile(r"([\\*?\[\]{}])")
+_LISTING, _LISTED = "spark.sql.sources.parallelPartitionDiscovery.threshold", 500
 _TIMESTAMPS = "spark.sql.parquet.outputTimestampType"
 # Hadoop's marker file would be clutter in a Delta table; version 2 commits each task's files once.
 _COMMITTER = {
@@ -197,9 +198,25 @@ def _read(spark: SparkSession, files: Sequence[Location], fields: StructType, fi
     if files[0].for_tasks is not None:
         return _read_by_tasks(spark, files, fields, file)
     # Folders named key=value mean nothing: values come from the log. Spark expands patterns, so brackets are quoted.
-    found = spark.read.schema(fields).parquet(*["file:" + _GLOB.sub(r"\\\1", str(each.path)) for each in files])
+    paths = ["file:" + _GLOB.sub(r"\\\1", str(each.path)) for each in files]
+    with _listed_here(spark):
+        found = spark.read.schema(fields).parquet(*paths)
     named = [f.col("_metadata.file_path").alias(file)] if file else []
     return found.select(*[f.col(f"`{field.name}`") for field in fields], *named) if file else found
+
+
+@contextmanager
+def _listed_here(spark: SparkSession) -> Iterator[None]:
+    """Let the driver look at some hundred files itself; beyond 32 Spark starts a job with a task for each."""
+    before = str(spark.conf.get(_LISTING))
+    if int(before) >= _LISTED:
+        yield
+        return
+    spark.conf.set(_LISTING, str(_LISTED))
+    try:
+        yield
+    finally:
+        spark.conf.set(_LISTING, before)
 
 
 def _read_by_tasks(spark: SparkSession, files: Sequence[Location], fields: StructType, file: str) -> DataFrame:

@@ -209,20 +209,22 @@ def _staged(
     with translated(f"merging into table {wanted.path.name}", TableError):
         fields = rows_of(spark, (), schema).schema
         source = f.broadcast(wanted.source) if wanted.rows <= _BROADCAST else wanted.source
+        fed = bool(touched) and is_fed(log.properties_of(found))
         parts: list[DataFrame] = []
         became: list[DataFrame] = []
         if touched:
             changed = ruled(joined(rows_of(spark, touched, schema), source, wanted.keys, "left"), wanted.rules)
             parts.append(results(changed, wanted.rules, fields))
-            became.append(changes(changed, wanted.rules, fields))
+            if fed:
+                became.append(changes(changed, wanted.rules, fields))
         if met is not None:
             keys = [f"`{key}`" for key in wanted.keys]
             # First the few keys of the table that match, which are cheap to send; then the rows that lack one.
             there = joined(rows_of(spark, met, schema).select(*keys), source.select(*keys), wanted.keys, "left_semi")
             fresh = joined(wanted.source, there, wanted.keys, "left_anti") if met else wanted.source
             parts.append(inserts(fresh, wanted.rules, fields))
-            became.append(inserted(parts[-1]))
-        fed = touched and is_fed(log.properties_of(found))
+            if fed:
+                became.append(inserted(parts[-1]))
     return staged_rows(wanted.path, _union(parts), found, images=_union(became) if fed else None)
 
 
