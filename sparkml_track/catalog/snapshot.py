@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,13 @@ class Snapshot:
         return tuple(f"{full_name(ref.name)}@{ref.version}" for ref in self.refs)
 
 
-def pinned(mentions: Iterable[Mention], at: Mapping[str, int], tables: Tables, system: SystemTables) -> Snapshot:
+def pinned(
+    mentions: Iterable[Mention],
+    at: Mapping[str, int],
+    tables: Tables,
+    system: SystemTables,
+    look: Callable[[TableInfo], View] | None = None,
+) -> Snapshot:
     """Pins the tables of a query.
 
     Args:
@@ -51,6 +57,7 @@ def pinned(mentions: Iterable[Mention], at: Mapping[str, int], tables: Tables, s
         at: versions by name, for tables that are named without one.
         tables: where they are.
         system: whose rows that wait are written if the query reads them.
+        look: gives what is seen of a version; all of it by default.
 
     Raises:
         InvalidInput: no such table or version, or a name in ``at`` that the query does not have.
@@ -73,7 +80,8 @@ def pinned(mentions: Iterable[Mention], at: Mapping[str, int], tables: Tables, s
             continue
         if (name, version) not in infos:
             infos[name, version] = _info(name, version, tables)
-        views[mention] = view_of(infos[name, version], tables)
+        info = infos[name, version]
+        views[mention] = view_of(info, tables) if look is None else look(info)
     of = {mention: infos[key].ref for mention, name in names.items()
           if (key := (name, versions.get(name) if mention.version is None else mention.version)) in infos}  # fmt: skip
     fixed = all(view.rows is None for view in views.values())

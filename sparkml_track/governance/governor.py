@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sparkml_track.address import is_address
+from sparkml_track.errors import AccessDenied
 from sparkml_track.governance import grants, posix
 from sparkml_track.governance.audit import Deed, audited
 from sparkml_track.governance.edges import Job, Node, between, record
@@ -92,6 +93,10 @@ class Governor:
         """
         if self._home is not None and not _is_system(name):
             grants.check(self._home, privilege, name, owner, self._who)
+            if privilege == "SELECT" and grants.restrictions(self._home, name, owner, self._who):
+                raise AccessDenied(
+                    f"{full_name(name)} has filtered rows or masked columns, which SQL alone applies: ask it by a query"
+                )
 
     def noted(self, ref: TableRef) -> None:
         """A version was read."""

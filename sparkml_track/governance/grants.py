@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,19 @@ from sparkml_track.governance.names import SYSTEM, full_name
 from sparkml_track.governance.principals import account, groups, owner_of
 from sparkml_track.home import Home
 
-__all__ = ["EVERYONE", "PRIVILEGES", "Enforcement", "Grant", "Grants", "Principal", "check", "keep", "load"]
+__all__ = [
+    "EVERYONE",
+    "PRIVILEGES",
+    "Enforcement",
+    "Grant",
+    "Grants",
+    "Principal",
+    "Restriction",
+    "check",
+    "keep",
+    "load",
+    "restrictions",
+]
 
 #: What can be granted. ALL is both others.
 PRIVILEGES = ("SELECT", "MODIFY", "ALL")
@@ -76,16 +88,41 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Restriction:
+    """What of a table those see who ask a server for it.
+
+    Attributes:
+        table: in full.
+        column: that is masked; empty for a filter of rows.
+        expression: SQL of DuckDB over the table: the value that is shown, or the condition of rows that are; ``$user``
+            is whoever asks.
+        exempt: principals who see all.
+    """
+
+    table: str
+    column: str
+    expression: str
+    exempt: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What there is one of."""
+        return self.table, self.column
+
+
+@dataclass(frozen=True, slots=True)
 class Grants:
     """All that was granted in a home.
 
     Attributes:
         rows: the latest for each privilege, object and principal.
         enforce: "advisory", or "posix" where the tables' folders are guarded too.
+        restrictions: filters of rows and masks of columns.
     """
 
     rows: tuple[Grant, ...] = ()
     enforce: Enforcement = "advisory"
+    restrictions: tuple[Restriction, ...] = ()
 
     def on(self, table: str) -> tuple[Grant, ...]:
         """What was granted or revoked on a table, its schema or its catalog."""
@@ -105,7 +142,7 @@ class Grants:
     def with_one(self, grant: Grant) -> Grants:
         """These with one more, which holds over an earlier one."""
         kept = {row.key: row for row in self.rows} | {grant.key: grant}
-        return Grants(tuple(kept.values()), self.enforce)
+        return replace(self, rows=tuple(kept.values()))
 
 
 def check(
@@ -144,6 +181,31 @@ def check(
     )
 
 
+def restrictions(
+    home: Home, table: str, owner: Callable[[], str | None], who: Principal | None
+) -> tuple[Restriction, ...]:
+    """The filters and masks through which somebody sees a table.
+
+    Args:
+        home: whose tables.
+        table: by any form of its name.
+        owner: gives the table's owner, if it has one; asked last.
+        who: asks a server. None for this process, which reads the files itself: it sees them whole.
+
+    Returns:
+        None for the owner of the home, that of the table, root, and those who are exempt.
+
+    Raises:
+        TableError: what is restricted cannot be read.
+    """
+    if who is None or who.root:
+        return ()
+    full = full_name(table)
+    own = (each for each in load(home).restrictions if each.table == full)
+    found = tuple(each for each in own if not any(map(who.is_one_of, each.exempt)))
+    return () if not found or who.name in {owner(), owner_of(home.root)} else found
+
+
 _loaded: dict[Path, tuple[tuple[int, int, int], Grants]] = {}
 
 
@@ -178,7 +240,10 @@ def keep(home: Home, grants: Grants) -> None:
     """
     path = home.grants
     beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    text = json.dumps({"enforce": grants.enforce, "grants": [asdict(row) for row in grants.rows]}, indent=1)
+    kept: dict[str, object] = {"enforce": grants.enforce, "grants": [asdict(row) for row in grants.rows]}
+    if grants.restrictions:
+        kept["restrictions"] = [asdict(each) for each in grants.restrictions]
+    text = json.dumps(kept, indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f"{path.name}.*.part"):  # of one that was killed; one at a time is here
@@ -200,10 +265,18 @@ def _parsed(text: str) -> Grants:
     kept = json.loads(text)
     if kept["enforce"] not in ("advisory", "posix"):
         raise ValueError(f"enforce is {kept['enforce']!r}")
-    return Grants(tuple(_rows(kept["grants"])), kept["enforce"])
+    return Grants(tuple(_rows(kept["grants"])), kept["enforce"], tuple(_restrictions(kept.get("restrictions", []))))
 
 
 def _rows(kept: list[dict[str, object]]) -> Iterator[Grant]:
     for row in kept:
         names = str(row["privilege"]), str(row["object"]), str(row["principal"])
         yield Grant(*names, granted=bool(row["granted"]))
+
+
+def _restrictions(kept: list[dict[str, object]]) -> Iterator[Restriction]:
+    for row in kept:
+        exempt = row["exempt"]
+        if not isinstance(exempt, list):
+            raise TypeError(f"exempt is {exempt!r}")
+        yield Restriction(str(row["table"]), str(row["column"]), str(row["expression"]), tuple(map(str, exempt)))

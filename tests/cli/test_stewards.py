@@ -12,6 +12,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from sparkml_track.catalog import Catalog
+from sparkml_track.governance.grants import Principal
 from sparkml_track.home import Home
 from sparkml_track.registries import MlflowRegistry, Package, Run
 from tests.calls import Call, caller
@@ -100,3 +101,21 @@ def test_wrong_input_is_one_sentence_and_exit_2(call: Call, arguments: list[str]
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
     assert said in err
+
+
+def test_rows_are_filtered_and_columns_masked(call: Call) -> None:
+    assert "it holds for those whom a server knows by name" in call("filter", "air.flights", "k = $user")[2]
+    assert call("mask", "air.flights", "delay", "NULL", "--except", "ann", "--except", "group:ops")[0] == 0
+    assert call("grants")[1].splitlines()[1:] == [
+        "main.air.flights shows rows where k = $user",
+        "column delay of main.air.flights shows NULL, but to user:ann, group:ops",
+    ]
+    assert len(json.loads(call("grants", "air", "--json")[1])["restrictions"]) == 2
+    assert Catalog(Home.find(), who=Principal("eve")).sql("SELECT * FROM air.flights").rows.num_rows == 0
+    code, _, err = call("mask", "air.flights", "dely", "NULL")
+    assert (code, "no column 'dely'" in err) == (2, True)
+    assert "give the expression, or --off" in call("filter", "air.flights")[2]
+    assert "give no expression" in call("filter", "air.flights", "true", "--off")[2]
+    assert call("filter", "air.flights", "--off")[0] == call("mask", "air.flights", "delay", "--off")[0] == 0
+    assert "not filtered" in call("filter", "air.flights", "--off")[2]
+    assert call("grants")[1] == "grants are advisory; nothing is granted\n"

@@ -2,5 +2,6 @@
 
 ask    the way of a query
 cache  answers that cannot be stale
+restricted  a table as somebody sees it who may not see all of it
 saved  queries in files, with their parameters
 """

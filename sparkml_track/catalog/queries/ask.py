@@ -10,27 +10,30 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sparkml_track.catalog.information import INFORMATION
 from sparkml_track.catalog.queries.cache import Cache
-from sparkml_track.catalog.snapshot import Snapshot, is_system, pinned
+from sparkml_track.catalog.queries.restricted import restricted
+from sparkml_track.catalog.snapshot import Snapshot, is_system, pinned, view_of
+from sparkml_track.catalog.stewards.tags import table_owner
 from sparkml_track.catalog.system.store import SystemTables
 from sparkml_track.errors import AccessDenied, InvalidInput, SparkmlError, TableError
 from sparkml_track.governance.edges import Job, Node, between, record
-from sparkml_track.governance.grants import Principal
+from sparkml_track.governance.grants import Principal, check, restrictions
 from sparkml_track.governance.names import SYSTEM, full_name
 from sparkml_track.governance.principals import user
 from sparkml_track.governance.sources.columns import Columns, record_columns
 from sparkml_track.home import Home
 from sparkml_track.readable import short_text
 from sparkml_track.refs import TableRef
-from sparkml_track.sql import Answer, Engine, Query, check_parameters, open_engine
+from sparkml_track.sql import Answer, Engine, Query, View, check_parameters, open_engine
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sparkml_track.tables import Tables
+    from sparkml_track.tables import TableInfo, Tables
 
 __all__ = ["Catalog", "Result"]
 
@@ -100,6 +103,7 @@ class Catalog:
         self.tables = tables
         self.system = SystemTables(self.home.system, tables)
         self._engine = engine
+        self._who = who
         self._user = user() if who is None else who.name
         self._is_other = self._user != user()
         self._cache = Cache(self.home.cache)
@@ -152,7 +156,8 @@ class Catalog:
         target = None if save is None else _target(save, self.tables)
         parsed = self.engine.parse(query.text)
         check_parameters(parsed.parameters, query.params)
-        course.snapshot = snapshot = pinned(parsed.mentions, at, self.tables, self.system)
+        look = partial(self._look, timeout=query.timeout)
+        course.snapshot = snapshot = pinned(parsed.mentions, at, self.tables, self.system, look)
         if self._is_other and (own := next((ref.name for ref in snapshot.refs if is_system(ref.name)), None)):
             raise AccessDenied(
                 f"{own} has what everybody asked and was granted, so only the account that runs this reads it; your "
@@ -168,6 +173,19 @@ class Catalog:
         if target is not None:
             course.saved = self._save(target, query, answer, snapshot, course)
         return Result(answer.rows, answer.more, snapshot.refs, course.saved, course.cached, course.seconds, course.id)
+
+    def _look(self, info: TableInfo, timeout: float | None) -> View:
+        """What is seen of a version, by whoever asks."""
+        name, owner = info.ref.name, partial(table_owner, info)
+        who = self._who
+        if who is None or not (found := restrictions(self.home, name, owner, who)):
+            return view_of(info, self.tables)
+        check(self.home, "SELECT", name, owner, who)
+        from sparkml_track.tables import DeltaTables
+
+        # This process may read what whoever asks may not.
+        whole = view_of(info, DeltaTables(self.home.tables_root, lineage=False))
+        return restricted(self.engine, whole, found, who.name, timeout)
 
     def _save(self, target: str, query: Query, answer: Answer, snapshot: Snapshot, course: _Course) -> TableRef:
         read = ", ".join(snapshot.names) or "nothing"

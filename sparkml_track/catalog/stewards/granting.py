@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sparkml_track.home import Home
     from sparkml_track.tables import Tables
 
-__all__ = ["enforce", "give", "principal", "privilege", "readable_by", "take"]
+__all__ = ["alone", "enforce", "give", "principal", "privilege", "readable_by", "take"]
 
 
 _WAYS: dict[str, Enforcement] = {"advisory": "advisory", "posix": "posix"}
@@ -81,7 +81,7 @@ def enforce(home: Home, tables: Tables, how: str) -> tuple[str, ...]:
             f"the tables lie in {home.tables_root}, and an object store knows no accounts of this machine; "
             "allowed is advisory: keep others out by the store's own policies"
         )
-    with audited(home.system, Deed("ENFORCE", str(home.root), {"enforce": how})), _alone(home):
+    with audited(home.system, Deed("ENFORCE", str(home.root), {"enforce": how})), alone(home):
         check_manages(home, str(home.root), None)
         after = replace(grants.load(home), enforce=wanted)
         said = _guard(home, tables, after, None)
@@ -121,7 +121,7 @@ def _change(home: Home, tables: Tables, wanted: Grant) -> tuple[str, ...]:
                   wanted.granted)  # fmt: skip
     request = {"privilege": grant.privilege, "principal": grant.principal}
     deed = Deed("GRANT" if grant.granted else "REVOKE", grant.object, request)
-    with audited(home.system, deed), _alone(home):
+    with audited(home.system, deed), alone(home):
         check_manages(home, grant.object, _owner(tables, grant.object))
         before = grants.load(home)
         if not grant.granted and not any(row.key == grant.key and row.granted for row in before.rows):
@@ -136,8 +136,8 @@ def _change(home: Home, tables: Tables, wanted: Grant) -> tuple[str, ...]:
 
 
 @contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """One at a time reads grants and keeps them again."""
+def alone(home: Home) -> Iterator[None]:
+    """One at a time reads grants and keeps them again; a block."""
     home.system.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(home.grants.with_suffix(".lock")):
         yield

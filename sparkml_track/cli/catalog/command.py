@@ -37,8 +37,9 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="What tables there are, and from what each was made.", no_args_is_help=True)
     looked = (ls, show, search, lineage, stewards.audit, granting.grants)
     for command in (*looked, stewards.tag, stewards.owner, stewards.comment, granting.grant, granting.revoke,
-                    granting.enforce, sync):  # fmt: skip
+                    granting.enforce, granting.mask, sync):  # fmt: skip
         group.command()(guarded(command))
+    group.command("filter")(guarded(granting.filter_rows))
     app.add_typer(group, name="catalog")
 
 

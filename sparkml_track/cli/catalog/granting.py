@@ -1,10 +1,10 @@
-"""The commands ``catalog grant``, ``revoke``, ``grants`` and ``enforce``."""
+"""The commands ``catalog grant``, ``revoke``, ``grants``, ``enforce``, ``filter`` and ``mask``."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.table import Table
@@ -16,7 +16,7 @@ from sparkml_track.errors import InvalidInput
 if TYPE_CHECKING:
     from sparkml_track.governance.grants import Grant
 
-__all__ = ["enforce", "grant", "grants", "revoke"]
+__all__ = ["enforce", "filter_rows", "grant", "grants", "mask", "revoke"]
 
 _Words = Annotated[list[str], typer.Argument(metavar="PRIVILEGE on THING to PRINCIPAL")]
 
@@ -52,9 +52,11 @@ def grants(
     found = load(home_in(config))
     name = securable(thing, tables_in(config)) if thing else ""
     rows = [row for row in found.rows if row.granted and (not name or f"{name}.".startswith(f"{row.object}."))]
+    seen = [each for each in found.restrictions if not name or f"{each.table}.".startswith(f"{name}.")]
     if as_json:
         kept = [{key: value for key, value in asdict(row).items() if key != "granted"} for row in rows]
-        typer.echo(json.dumps({"enforce": found.enforce, "grants": kept}, indent=1))
+        said = {"enforce": found.enforce, "grants": kept, "restrictions": list(map(asdict, seen))}
+        typer.echo(json.dumps(said, indent=1))
         return
     typer.echo(f"grants are {found.enforce}" + ("" if rows else "; nothing is granted"))
     shown = Table("privilege", "on", "to", box=None)
@@ -62,6 +64,61 @@ def grants(
         shown.add_row(row.privilege, row.object, row.principal)
     if rows:
         print_table(shown)
+    for each in seen:
+        what = f"column {each.column} of {each.table} shows" if each.column else f"{each.table} shows rows where"
+        but = f", but to {', '.join(each.exempt)}" if each.exempt else ""
+        typer.echo(f"{what} {each.expression}{but}")
+
+
+_Except = Annotated[list[str] | None, typer.Option("--except", metavar="PRINCIPAL", help="Sees all; may be repeated.")]
+_Off = Annotated[bool, typer.Option("--off", help="Takes it away.")]
+
+
+def filter_rows(
+    table: Annotated[str, typer.Argument(metavar="TABLE")],
+    condition: Annotated[str, typer.Argument(help="SQL over its columns; $user is who asks.")] = "",
+    exempt: _Except = None,
+    off: _Off = False,
+    config: Config = None,
+) -> None:
+    """Show only some rows of a table to those who ask a server: "carrier = 'AA' or owner = $user"."""
+    _restrict(Restricted(table, "", condition, tuple(exempt or ())), off, config)
+
+
+def mask(
+    table: Annotated[str, typer.Argument(metavar="TABLE")],
+    column: Annotated[str, typer.Argument()],
+    expression: Annotated[str, typer.Argument(help="SQL over its columns: what is shown instead.")] = "",
+    exempt: _Except = None,
+    off: _Off = False,
+    config: Config = None,
+) -> None:
+    """Show something else than a column to those who ask a server: "left(phone, 3) || '...'", or NULL."""
+    _restrict(Restricted(table, column, expression, tuple(exempt or ())), off, config)
+
+
+class Restricted(NamedTuple):
+    """What a command asks for."""
+
+    table: str
+    column: str
+    expression: str
+    exempt: tuple[str, ...]
+
+
+def _restrict(asked: Restricted, off: bool, config: Config) -> None:
+    from sparkml_track.catalog.stewards import restricting
+    from sparkml_track.governance.grants import Restriction
+
+    home, tables = home_in(config), tables_in(config)
+    if off and (asked.expression or asked.exempt):
+        raise InvalidInput("--off takes a filter or a mask away; give no expression and no --except with it")
+    if off:
+        restricting.lift(home, tables, asked.table, asked.column)
+    elif asked.expression.strip():
+        _say(restricting.restrict(home, tables, Restriction(*asked)))
+    else:
+        raise InvalidInput("give the expression, or --off to take it away")
 
 
 def enforce(
