@@ -14,7 +14,8 @@ from sparkml_track.governance import spool
 from sparkml_track.governance.edges import Job
 from sparkml_track.governance.names import full_name
 from sparkml_track.governance.principals import user
-from sparkml_track.governance.sources.plan import Source, columns_of
+from sparkml_track.governance.sources.made import Source
+from sparkml_track.governance.sources.plan import columns_of
 from sparkml_track.refs import TableRef
 
 __all__ = ["Columns", "Describing", "columns_written", "record_columns"]

@@ -8,33 +8,24 @@ and is never less: a plan with a part that is not known here says nothing at all
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from sparkml_track.governance.sources.hidden_reads import all_of, kind_of, named_columns, named_reads
+from sparkml_track.governance.sources.made import NOTHING, Source, Sources, Struct, all_of_them, merged, with_more
 
-__all__ = ["Source", "columns_of"]
-
-
-class Source(NamedTuple):
-    """A column of files.
-
-    Attributes:
-        path: one of the files, or their folder.
-        column: its name.
-    """
-
-    path: str
-    column: str
+__all__ = ["columns_of"]
 
 
-Sources: TypeAlias = frozenset[Source]
+_log = logging.getLogger("sparkml_track.catalog")
 _Json: TypeAlias = dict[str, Any]
-_NOTHING: Sources = frozenset()
 #: The rows of a common table expression, until it is seen what they are of.
 _ROWS = "rows"
 _CTE = "\0cte"
+#: Expressions that give what their first one gives.
+_KEEP = ("Alias", "Cast", "First", "Last", "AggregateExpression", "WindowExpression", "KnownNotNull", "KnownNullable")
 #: Leaves that are of no file.
 _WITHOUT_FILES = ("LocalRelation", "Range", "OneRowRelation", "EmptyRelation")
 #: Of an expression: what names no column.
@@ -57,7 +48,7 @@ class _Scope(NamedTuple):
 
     output: tuple[int, ...]
     made: Mapping[int, Sources]
-    rows: Sources = _NOTHING
+    rows: Sources = NOTHING
     cte: int = -1
 
     @property
@@ -78,11 +69,12 @@ def columns_of(frame: Any) -> dict[str, Sources] | None:
     classic = getattr(frame, "_jdf", None)
     if classic is None:
         return None
-    plan = classic.queryExecution().analyzed()
     try:
+        plan = classic.queryExecution().analyzed()
         scope = _Reader(dict(_relations(plan))).scope(json.loads(plan.toJSON()), {})
         found = {name: scope.made[each] | scope.rows for name, each in zip(frame.columns, scope.output, strict=True)}
-    except (_Unknown, LookupError, ValueError, TypeError):
+    except Exception as error:  # noqa: BLE001  # the rows are written: whatever a plan holds, it can only be unknown
+        _log.debug("the plan does not say of which columns its columns are: %r", error)
         return None
     return None if any(one.path == _CTE for each in found.values() for one in each) else found
 
@@ -119,11 +111,7 @@ class _Part(NamedTuple):
 
 
 class _Reader:
-    """Reads the JSON of plans.
-
-    Args:
-        files: a file of each relation, by the number of its first column.
-    """
+    """Reads the JSON of plans; ``files`` has a file of each relation, by the number of its first column."""
 
     def __init__(self, files: Mapping[int, str]) -> None:
         self._files = files
@@ -146,7 +134,7 @@ class _Reader:
         if not children:
             return self._leaf(name, node)
         inside = {**outer, **{key: value for child in children for key, value in child.made.items()}}
-        part = _Part(node, children, inside, frozenset[Source]().union(*(child.rows for child in children)))
+        part = _Part(node, children, inside, all_of_them([child.rows for child in children]))
         way = _WAYS.get(name)
         if way is None:
             raise _Unknown(name)
@@ -174,7 +162,7 @@ class _Reader:
         """Columns beside those there are."""
         given = self._used([part.node["partitionSpec"], part.node["orderSpec"]], part.inside)
         more = self._named(part, part.node["windowExpressions"])
-        made = {each: more.made[each] | given for each in more.output}
+        made = {each: with_more(more.made[each], given) for each in more.output}
         return _Scope(part.first.output + more.output, {**part.first.made, **made}, part.rows)
 
     def generate(self, part: _Part) -> _Scope:
@@ -211,7 +199,7 @@ class _Reader:
             ]
             made = (self._read(each, read, part.first) for each in columns)
             return _Scope(output, dict(zip(output, made, strict=True)), part.rows)
-        given = frozenset[Source]().union(*(child.all for child in part.children))
+        given = all_of_them([child.all for child in part.children])
         return _Scope(output, dict.fromkeys(output, given), given)
 
     def _read(self, said: Sequence[tuple[int, str]], read: Sequence[str], given: _Scope) -> Sources:
@@ -220,14 +208,14 @@ class _Reader:
 
     def distinct(self, part: _Part) -> _Scope:
         """Rows that are compared as a whole."""
-        return part.first._replace(rows=frozenset[Source]().union(*(child.all for child in part.children)))
+        return part.first._replace(rows=all_of_them([child.all for child in part.children]))
 
     def union(self, part: _Part) -> _Scope:
         """Columns by their places."""
         if part.node.get("byName") or part.node.get("allowMissingCol"):
             raise _Unknown("by name")
         parts = zip(*([child.made[key] for key in child.output] for child in part.children), strict=True)
-        given = (frozenset[Source]().union(*each) for each in parts)
+        given = (merged(each) for each in parts)
         return _Scope(part.first.output, dict(zip(part.first.output, given, strict=True)), part.rows)
 
     def defined(self, part: _Part) -> _Scope:
@@ -239,7 +227,7 @@ class _Reader:
         known = dict[Source, Sources]()
 
         def plain(given: Sources) -> Sources:
-            return frozenset[Source]().union(*(known.get(one, frozenset([one])) for one in given))
+            return all_of_them([known.get(one, frozenset([one])) for one in given])
 
         done = part.first
         for child in part.children:
@@ -257,13 +245,13 @@ class _Reader:
             return _Scope(output, made, frozenset([Source(_CTE, f"{number}.{_ROWS}")]))
         if name in _WITHOUT_FILES:
             output = _attributes(node.get("output", []))
-            return _Scope(output, dict.fromkeys(output, _NOTHING))
+            return _Scope(output, dict.fromkeys(output, NOTHING))
         if name != "LogicalRelation":
             raise _Unknown(name)
         output = _attributes(node["output"])
         path = self._files.get(output[0])
         if path is None:  # of a database, say
-            return _Scope(output, dict.fromkeys(output, _NOTHING))
+            return _Scope(output, dict.fromkeys(output, NOTHING))
         names = [each[0]["name"] for each in node["output"]]
         return _Scope(output, {key: frozenset([Source(path, one)]) for key, one in zip(output, names, strict=True)})
 
@@ -275,20 +263,41 @@ class _Reader:
             if kind == "AttributeReference":
                 made[key] = part.inside[key]
             elif kind == "Alias":
-                made[key] = self._used(tree[1:], part.inside) or _beside(tree[0]["name"], part)
+                made[key] = self._value(tree, part.inside) or _beside(tree[0]["name"], part)
             else:
                 raise _Unknown(kind)
         return _Scope(tuple(made), made, part.rows)
 
+    def _value(self, tree: Sequence[_Json], inside: Mapping[int, Sources]) -> Sources:
+        """Of what an expression is."""
+        done: list[Sources] = []
+        for node in reversed(tree):
+            given = [done.pop() for _ in range(node["num-children"])]
+            done.append(self._expression(node, given, inside))
+        return done[-1]
+
+    def _expression(self, node: _Json, given: list[Sources], inside: Mapping[int, Sources]) -> Sources:
+        name, first = _name(node), given[0] if given else NOTHING
+        if name == "CreateNamedStruct":
+            return Struct.of(given[1::2])
+        if name == "GetStructField" and isinstance(first, Struct):
+            return first.field(node["ordinal"])
+        own = self._used(node, inside)
+        if name in _KEEP:
+            return with_more(first, own.union(*given[1:]))
+        return all_of_them([own, *given]) if given else own
+
     def _used(self, value: Any, inside: Mapping[int, Sources]) -> Sources:
         """All that expressions name, subqueries among them."""
         if isinstance(value, (list, tuple)):
-            return frozenset[Source]().union(*(self._used(each, inside) for each in value))
+            if value and isinstance(value[0], dict) and "num-children" in value[0]:
+                return self._value(value, inside)
+            return all_of_them([self._used(each, inside) for each in value])
         if not isinstance(value, dict):
-            return _NOTHING
+            return NOTHING
         if _name(value) == "AttributeReference":
             return inside[value["exprId"]["id"]]
-        own = _NOTHING
+        own = NOTHING
         if isinstance(value.get("plan"), list):
             below = self.scope(value["plan"], inside)
             own, inside = below.all, {**inside, **below.made}

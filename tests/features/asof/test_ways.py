@@ -106,11 +106,14 @@ def test_what_is_computed_from_the_join_says_what_duckdb_read(spark: SparkSessio
         joined = by_duckdb(given, sides, least=0)
         assert joined is not None
         assert set(watch.sources(joined.where("x > 0").groupBy("k").count())) == {refs[0], refs[1]}
-        columns = columns_written(refs[2], joined.where("id > 1"), "overwrite", watch.among, tables)
-        assert columns is not None
-        said = {name: " ".join(sorted(f"{ref.name}.{one}" for ref, one in each)) for name, each in columns.items()}
-        assert said["t"] == "rows.id rows.t"
-        assert said["x"] == "known.at known.key known.x rows.id rows.k rows.t"
+        ways = [joined, point_in_time(given, known, HOW)]
+        for columns in (
+            columns_written(refs[2], way.where("id > 1"), "overwrite", watch.among, tables) for way in ways
+        ):
+            assert columns is not None
+            said = {name: {f"{ref.name}.{one}" for ref, one in each} for name, each in columns.items()}
+            assert said["t"] - {"known.at", "known.key", "rows.k"} == {"rows.id", "rows.t"}
+            assert said["x"] == {"known.at", "known.key", "known.x", "rows.id", "rows.k", "rows.t"}
 
 
 def test_small_features_and_those_that_are_computed_go_by_the_window(spark: SparkSession, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sparkml_track.governance.sources.hidden_reads import reading
-from sparkml_track.governance.sources.plan import Source, columns_of
+from sparkml_track.governance.sources.made import Source
+from sparkml_track.governance.sources.plan import columns_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -74,6 +75,15 @@ QUERIES = {
     },
     "WITH x AS (SELECT id, b FROM a_rows WHERE g = 1), y AS (SELECT b AS z FROM x) SELECT z FROM y": {"z": "a.b a.g"},
     "SELECT id FROM range(3)": {"id": ""},
+    # Of a struct each field is of its own.
+    "SELECT s.x, s.y.z FROM (SELECT struct(b AS x, struct(id AS z) AS y) AS s FROM a_rows)": {"x": "a.b", "z": "a.id"},
+    "SELECT s.x FROM (SELECT last(struct(b AS x, id AS z)) OVER (PARTITION BY g ORDER BY id) AS s FROM a_rows)": {
+        "x": "a.b a.g a.id"
+    },
+    "SELECT s.y FROM (SELECT struct(b AS x, id AS y) AS s FROM a_rows UNION ALL SELECT NULL FROM c_rows)": {
+        "y": "a.id c.NULL"
+    },
+    "SELECT s FROM (SELECT struct(b AS x, id AS y) AS s FROM a_rows)": {"s": "a.b a.id"},
 }
 
 
