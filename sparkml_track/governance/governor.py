@@ -93,9 +93,10 @@ class Governor:
         """
         if self._home is not None and not _is_system(name):
             grants.check(self._home, privilege, name, owner, self._who)
-            if privilege == "SELECT" and grants.restrictions(self._home, name, owner, self._who):
+            if grants.restrictions(self._home, name, owner, self._who):
                 raise AccessDenied(
-                    f"{full_name(name)} has filtered rows or masked columns, which SQL alone applies: ask it by a query"
+                    f"{full_name(name)} has filtered rows or masked columns, which only a query by SQL applies: read "
+                    "it so, and leave changes to those who see all of it"
                 )
 
     def noted(self, ref: TableRef) -> None:

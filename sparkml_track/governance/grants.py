@@ -106,8 +106,8 @@ class Restriction:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What there is one of."""
-        return self.table, self.column
+        """What there is one of, whatever the case of the column's name."""
+        return self.table, self.column.lower()
 
 
 @dataclass(frozen=True, slots=True)

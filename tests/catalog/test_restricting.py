@@ -86,6 +86,29 @@ def test_old_versions_and_joins_are_restricted_too(here: Home, tables: DeltaTabl
     assert ask(EVE, joined) == [{"phone": "12***"}]
 
 
+def test_a_column_of_another_case_is_the_same_one(here: Home, tables: DeltaTables, ask: Asking) -> None:
+    restrict(here, tables, Restriction("air.calls", "PHONE", "NULL"))
+    restrict(here, tables, MASK)
+    assert [each.column for each in grants.load(here).restrictions] == ["phone"]
+    tables.write("air.calls", ROWS.rename_columns(["id", "owner", "Phone"]), mode="overwrite")
+    assert ask(EVE, "SELECT max(Phone) AS m FROM air.calls") == [{"m": "99***"}]
+
+
+def test_who_does_not_see_all_changes_nothing(here: Home, tables: DeltaTables) -> None:
+    restrict(here, tables, MASK)
+    mine = DeltaTables(here.tables, who=EVE)
+    changes: list[Callable[[], object]] = [
+        lambda: mine.delete("air.calls", "phone = '123456'"),
+        lambda: mine.update("air.calls", None, {"owner": "phone"}),
+        lambda: mine.write("air.calls", ROWS, mode="overwrite"),
+        lambda: Catalog(here, who=EVE).sql("SELECT * FROM air.calls", save="air.calls"),
+    ]
+    for change in changes:
+        with pytest.raises(AccessDenied, match="leave changes to those who see all"):
+            change()
+    assert tables.pin("air.calls").version == 0
+
+
 def test_nothing_of_what_is_hidden_comes_out_by_another_way(here: Home, tables: DeltaTables, ask: Asking) -> None:
     restrict(here, tables, FILTER)
     restrict(here, tables, MASK)
@@ -106,7 +129,7 @@ def test_nothing_of_what_is_hidden_comes_out_by_another_way(here: Home, tables: 
         assert "3456" not in found
     for read in (tables.to_arrow, tables.head, tables.data_files):
         mine = DeltaTables(here.tables, who=EVE)
-        with pytest.raises(AccessDenied, match="ask it by a query"):
+        with pytest.raises(AccessDenied, match="only a query by SQL"):
             getattr(mine, read.__name__)("air.calls")
     mine = DeltaTables(here.tables, who=EVE)
     assert mine.describe("air.calls").columns.keys() == set(ROWS.column_names)

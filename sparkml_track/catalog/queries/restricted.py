@@ -58,7 +58,7 @@ def check_expressions(engine: Engine, view: View, restrictions: Sequence[Restric
         InvalidInput: says what is wrong.
     """
     for one in restrictions:
-        if one.column and one.column not in view.columns:
+        if one.column and one.column.lower() not in map(str.lower, view.columns):
             raise InvalidInput(f"{one.table} has no column {one.column!r}; it has {', '.join(view.columns)}")
         try:
             parsed = engine.parse(_text(view.columns, [one]))
@@ -83,8 +83,10 @@ def _answer(
 
 
 def _text(columns: Mapping[str, str], restrictions: Sequence[Restriction]) -> str:
-    masks = {each.column: each.expression for each in restrictions if each.column}
-    shown = (f"({masks[name]}) AS {_quoted(name)}" if name in masks else _quoted(name) for name in columns)
+    # Names of columns that differ in case alone are the same one to whoever writes another version.
+    masks = {each.column.lower(): each.expression for each in restrictions if each.column}
+    kept = {name: masks.get(name.lower()) for name in columns}
+    shown = (_quoted(name) if mask is None else f"({mask}) AS {_quoted(name)}" for name, mask in kept.items())
     rows = " AND ".join(f"({each.expression})" for each in restrictions if not each.column) or "true"
     return f"SELECT {', '.join(shown)} FROM {_TABLE} WHERE {rows}"  # noqa: S608  # an owner's own words
 

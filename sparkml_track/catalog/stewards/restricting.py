@@ -62,7 +62,7 @@ def lift(home: Home, tables: Tables, table: str, column: str = "") -> None:
         AccessDenied, TableError: as ``restrict``.
     """
     info = _info(tables, table)
-    key = full_name(info.ref.name), column
+    key = full_name(info.ref.name), column.lower()
     with audited(home.system, Deed("UNMASK" if column else "UNFILTER", key[0], {"column": column})), alone(home):
         check_manages(home, key[0], table_owner(info))
         before = grants.load(home)
