@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
+from sparkml_track.governance.sources.bounded import Unknown, plain
 from sparkml_track.governance.sources.hidden_reads import all_of, kind_of, named_columns, named_reads
 from sparkml_track.governance.sources.made import NOTHING, Source, Sources, Struct, all_of_them, merged, with_more
 
@@ -30,10 +31,6 @@ _KEEP = ("Alias", "Cast", "First", "Last", "AggregateExpression", "WindowExpress
 _WITHOUT_FILES = ("LocalRelation", "Range", "OneRowRelation", "EmptyRelation")
 #: Of an expression: what names no column.
 _SAID = {"class", "dataType", "exprId", "explicitMetadata", "metadata", "qualifier", "resultId", "schema"}
-
-
-class _Unknown(Exception):
-    """A part of a plan that is not known here."""
 
 
 class _Scope(NamedTuple):
@@ -70,7 +67,7 @@ def columns_of(frame: Any) -> dict[str, Sources] | None:
     if classic is None:
         return None
     try:
-        plan = classic.queryExecution().analyzed()
+        plan = plain(frame.sparkSession, classic.queryExecution().analyzed())
         scope = _Reader(dict(_relations(plan))).scope(json.loads(plan.toJSON()), {})
         found = {name: scope.made[each] | scope.rows for name, each in zip(frame.columns, scope.output, strict=True)}
     except Exception as error:  # noqa: BLE001  # the rows are written: whatever a plan holds, it can only be unknown
@@ -137,7 +134,7 @@ class _Reader:
         part = _Part(node, children, inside, all_of_them([child.rows for child in children]))
         way = _WAYS.get(name)
         if way is None:
-            raise _Unknown(name)
+            raise Unknown(name)
         return way(self, part)
 
     def hand_on(self, part: _Part) -> _Scope:
@@ -185,7 +182,7 @@ class _Reader:
         if kind in ("LeftSemi$", "LeftAnti$"):
             return _Scope(left.output, left.made, rows)
         if kind not in ("Inner$", "Cross$", "LeftOuter$", "RightOuter$", "FullOuter$"):
-            raise _Unknown(kind)
+            raise Unknown(kind)
         return _Scope(left.output + right.output, {**left.made, **right.made}, rows)
 
     def function(self, part: _Part) -> _Scope:
@@ -213,7 +210,7 @@ class _Reader:
     def union(self, part: _Part) -> _Scope:
         """Columns by their places."""
         if part.node.get("byName") or part.node.get("allowMissingCol"):
-            raise _Unknown("by name")
+            raise Unknown("by name")
         parts = zip(*([child.made[key] for key in child.output] for child in part.children), strict=True)
         given = (merged(each) for each in parts)
         return _Scope(part.first.output, dict(zip(part.first.output, given, strict=True)), part.rows)
@@ -247,7 +244,7 @@ class _Reader:
             output = _attributes(node.get("output", []))
             return _Scope(output, dict.fromkeys(output, NOTHING))
         if name != "LogicalRelation":
-            raise _Unknown(name)
+            raise Unknown(name)
         output = _attributes(node["output"])
         path = self._files.get(output[0])
         if path is None:  # of a database, say
@@ -265,7 +262,7 @@ class _Reader:
             elif kind == "Alias":
                 made[key] = self._value(tree, part.inside) or _beside(tree[0]["name"], part)
             else:
-                raise _Unknown(kind)
+                raise Unknown(kind)
         return _Scope(tuple(made), made, part.rows)
 
     def _value(self, tree: Sequence[_Json], inside: Mapping[int, Sources]) -> Sources:

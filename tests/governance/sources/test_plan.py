@@ -140,3 +140,15 @@ def test_a_plan_of_many_steps_is_read(spark: SparkSession, files: Path) -> None:
     for step in range(60):
         frame = frame.withColumn(f"x{step}", frame["b"] + step)
     assert said(frame.select("x59"), files) == {"x59": "a.b"}
+
+
+def test_a_plan_whose_json_would_take_the_memory_is_not_read(spark: SparkSession, files: Path) -> None:
+    cases, replaced = "b", "b"
+    for number in range(40):
+        cases = f"CASE WHEN g = {number} THEN {number} ELSE {cases} END"
+        replaced = f"nvl({replaced}, id)"
+    frame = spark.read.parquet(str(files / "a"))
+    assert said(frame.selectExpr(f"{cases} AS x"), files) is None
+    assert said(frame.selectExpr(f"{replaced} AS x"), files) == {"x": "a.b a.id"}
+    few = "CASE WHEN g = 1 THEN CASE WHEN b = 2 THEN 1 END ELSE id END AS x"
+    assert said(frame.selectExpr(few), files) == {"x": "a.b a.g a.id"}
