@@ -113,13 +113,14 @@ def check(page: Page, *names: str) -> None:
     """Asks the grants for the viewer; the tables themselves ask for this process, which is the server's.
 
     Raises:
-        AccessDenied: the viewer may not read one of them, or is not known where there are accounts.
+        AccessDenied: the viewer may not read one of them or does not see all of it, or is not known where there are
+            accounts.
     """
     who = Principal(page.viewer) if page.viewer else principal(page)
     if who is not None:
         owner: Any = getattr(lake(page), "owner", lambda _: None)
         for name in names:
-            grants.check(page.home, "SELECT", name, partial(owner, name), who)
+            grants.check_whole(page.home, "SELECT", name, partial(owner, name), who)
 
 
 def _kept(  # a query, and what is made of its answer

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sparkml_track.address import is_address
-from sparkml_track.errors import AccessDenied
 from sparkml_track.governance import grants, posix
 from sparkml_track.governance.audit import Deed, audited
 from sparkml_track.governance.edges import Job, Node, between, record
@@ -92,12 +91,7 @@ class Governor:
             AccessDenied: says who may.
         """
         if self._home is not None and not _is_system(name):
-            grants.check(self._home, privilege, name, owner, self._who)
-            if grants.restrictions(self._home, name, owner, self._who):
-                raise AccessDenied(
-                    f"{full_name(name)} has filtered rows or masked columns, which only a query by SQL applies: read "
-                    "it so, and leave changes to those who see all of it"
-                )
+            grants.check_whole(self._home, privilege, name, owner, self._who)
 
     def noted(self, ref: TableRef) -> None:
         """A version was read."""
@@ -134,7 +128,7 @@ class Governor:
             nodes = (*sources, *_earlier(change, made))
             record(self._home.system, between(nodes, [Node.of(made)], self._job))
             how = (change.given.get("data"), change.given.get("mode"))
-            columns = columns_written(made, *how, SEEN.among, tables) if change.action == "WRITE" else None
+            columns = columns_written(made, *how, SEEN, tables) if change.action == "WRITE" else None
             record_columns(self._home.system, made, self._job, columns)
 
     def _guard_new(self, name: str) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "Principal",
     "Restriction",
     "check",
+    "check_whole",
     "keep",
     "load",
     "restrictions",
@@ -204,6 +205,23 @@ def restrictions(
     own = (each for each in load(home).restrictions if each.table == full)
     found = tuple(each for each in own if not any(map(who.is_one_of, each.exempt)))
     return () if not found or who.name in {owner(), owner_of(home.root)} else found
+
+
+def check_whole(
+    home: Home, privilege: str, table: str, owner: Callable[[], str | None], who: Principal | None = None
+) -> None:
+    """As ``check``, and refuses those who do not see all of a table.
+
+    Raises:
+        AccessDenied: says who may, or what there is instead.
+        TableError: as ``check``.
+    """
+    check(home, privilege, table, owner, who)
+    if restrictions(home, table, owner, who):
+        raise AccessDenied(
+            f"{full_name(table)} has filtered rows or masked columns, which only a query by SQL applies: read it so, "
+            "and leave changes to those who see all of it"
+        )
 
 
 _loaded: dict[Path, tuple[tuple[int, int, int], Grants]] = {}

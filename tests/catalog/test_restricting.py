@@ -12,10 +12,15 @@ from sparkml_track.catalog.queries.ask import Catalog
 from sparkml_track.catalog.stewards.granting import give
 from sparkml_track.catalog.stewards.restricting import lift, restrict
 from sparkml_track.catalog.stewards.tags import set_owner
+from sparkml_track.dashboards import asked
+from sparkml_track.dashboards.page import Page
+from sparkml_track.dashboards.shipped import ACCOUNTS
 from sparkml_track.errors import AccessDenied, InvalidInput, QueryError, SparkmlError, TableError
 from sparkml_track.governance import grants
 from sparkml_track.governance.grants import Grant, Principal, Restriction
+from sparkml_track.governance.principals import owner_of
 from sparkml_track.home import Home
+from sparkml_track.refs import TableRef
 from sparkml_track.sql._duckdb.engine import DuckdbEngine
 from sparkml_track.tables import DeltaTables
 
@@ -132,6 +137,8 @@ def test_nothing_of_what_is_hidden_comes_out_by_another_way(here: Home, tables: 
         with pytest.raises(AccessDenied, match="only a query by SQL"):
             getattr(mine, read.__name__)("air.calls")
     mine = DeltaTables(here.tables, who=EVE)
+    with pytest.raises(AccessDenied):
+        mine.to_arrow(TableRef("another", tables.pin("air.calls").path, 0))
     assert mine.describe("air.calls").columns.keys() == set(ROWS.column_names)
 
 
@@ -155,7 +162,7 @@ def test_an_expression_that_fails_for_a_hidden_row_does_not_say_of_which(
     here: Home, tables: DeltaTables, ask: Asking
 ) -> None:
     restrict(here, tables, Restriction("air.calls", "", "CAST(owner AS INTEGER) > 0"))
-    with pytest.raises(QueryError, match="a filter or a mask of main") as caught:
+    with pytest.raises(QueryError, match="a filter or a mask of it fails") as caught:
         ask(EVE)
     assert "bob" not in str(caught.value) + str(caught.value.__cause__)
 
@@ -172,6 +179,7 @@ def test_an_expression_that_fails_for_a_hidden_row_does_not_say_of_which(
         (Restriction("air.calls", "", "id IN (SELECT id FROM air.other)"), "reads another table"),
         (Restriction("air.calls", "", "true) UNION (SELECT 1"), "columns"),
         (Restriction("air.calls", "", "true", ("nobody special",)), "is nobody"),
+        (Restriction("air.calls", "phone", "max(phone)"), "GROUP BY"),
     ],
 )
 def test_what_cannot_be_computed_is_refused_and_changes_nothing(
@@ -218,3 +226,16 @@ def test_an_engine_that_reaches_files_is_refused(here: Home, tables: DeltaTables
     restrict(here, tables, MASK)
     with pytest.raises(AccessDenied, match="ask the engine duckdb"):
         Catalog(here, Wide(), who=EVE).sql("SELECT * FROM air.calls")
+
+
+def test_pages_behind_accounts_show_nothing_of_the_table_but_by_their_queries(
+    here: Home, tables: DeltaTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ACCOUNTS, "1")
+    restrict(here, tables, MASK)
+    seen = "SELECT max(phone) AS m FROM t"
+    assert asked.ask(Page("own", here, viewer=owner_of(here.root) or ""), seen, t="air.calls") == [{"m": "999888"}]
+    with pytest.raises(AccessDenied, match="only a query by SQL"):
+        asked.ask(Page("own", here, viewer="eve"), seen, t="air.calls")
+    with pytest.raises(AccessDenied, match="only a query by SQL"):
+        asked.once(Page("own", here, viewer="eve"), seen, t="air.calls")

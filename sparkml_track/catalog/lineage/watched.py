@@ -55,7 +55,7 @@ class _WatchedTables:
         sources = self._watch.sources(data)
         made = self._tables.write(name, data, **how)
         self._watch.written[made] = sources
-        columns = columns_written(made, data, how.get("mode"), self._watch.among, self._tables)
+        columns = columns_written(made, data, how.get("mode"), self._watch, self._tables)
         if columns is not None:
             self._watch.columns[made] = columns
         return made

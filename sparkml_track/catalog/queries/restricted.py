@@ -42,7 +42,8 @@ def restricted(
         return View(view.name, view.columns, rows=_answer(engine, view, restrictions, user, timeout).rows)
     except (InvalidInput, QueryError):
         raise QueryError(
-            f"a filter or a mask of {view.name} fails for some of its rows; ask its owner to mend it"
+            f"what is shown of {view.name} cannot be computed: a filter or a mask of it fails for some rows, which its "
+            "owner can mend, or it took too long"
         ) from None
 
 
@@ -69,7 +70,8 @@ def check_expressions(engine: Engine, view: View, restrictions: Sequence[Restric
         if others := parsed.parameters - {_USER}:
             raise InvalidInput(f"{one.expression!r} asks for ${min(others)}; there is $user alone, who asks")
     try:
-        _answer(engine, view, restrictions, "", None)
+        if _answer(engine, view, restrictions, "", None).rows.num_rows:
+            raise InvalidInput(f"a mask of {view.name} makes one row of many; allowed is an expression over one row")
     except QueryError as error:
         raise InvalidInput(f"a filter or a mask of {view.name} cannot be computed: {error}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from sparkml_track.governance import spool
 from sparkml_track.governance.edges import Job
 from sparkml_track.governance.names import full_name
 from sparkml_track.governance.principals import user
-from sparkml_track.governance.sources.made import Source
+from sparkml_track.governance.sources.made import Sources
 from sparkml_track.governance.sources.plan import columns_of
 from sparkml_track.refs import TableRef
 
@@ -42,11 +42,23 @@ class Describing(Protocol):
         ...
 
 
+class Seen(Protocol):
+    """What was read."""
+
+    def among(self, files: Iterable[Path], /) -> tuple[TableRef, ...]:
+        """The versions that have one of these files."""
+        ...
+
+    def below(self, folder: Path, /) -> bool:
+        """Whether there are versions in folders below this one."""
+        ...
+
+
 def columns_written(
     made: TableRef,
     data: Any,
     mode: str | None,
-    among: Callable[[Iterable[Path]], Iterable[TableRef]],
+    seen: Seen,
     tables: Describing,
 ) -> Columns | None:
     """Of what each column of a version is that was written from a data frame of Spark.
@@ -55,7 +67,7 @@ def columns_written(
         made: the version.
         data: the data frame; other data says nothing.
         mode: "overwrite", or one that keeps the rows that were there.
-        among: of which versions files are.
+        seen: knows of which versions files are.
         tables: which know the columns of versions.
 
     Returns:
@@ -65,8 +77,8 @@ def columns_written(
     if said is None:
         return None
     try:
-        columns = _named(said, among, tables)
-        if mode == "overwrite" or not made.version:
+        columns = _named(said, seen, tables)
+        if columns is None or mode == "overwrite" or not made.version:
             return columns
         before = replace(made, version=made.version - 1)
         kept = {name: frozenset([(before, name)]) for name in tables.describe(before).columns}
@@ -76,12 +88,11 @@ def columns_written(
         return None
 
 
-def _named(
-    said: Mapping[str, frozenset[Source]],
-    among: Callable[[Iterable[Path]], Iterable[TableRef]],
-    tables: Describing,
-) -> Columns:
-    refs = {path: tuple(among([Path(path)])) for path in {one.path for each in said.values() for one in each}}
+def _named(said: Mapping[str, Sources], seen: Seen, tables: Describing) -> Columns | None:
+    paths = {one.path for each in said.values() for one in each}
+    refs = {path: seen.among([Path(path)]) for path in paths}
+    if any(not found and seen.below(Path(path).parent) for path, found in refs.items()):
+        return None  # files of several tables, read at once
     there = {ref: frozenset(tables.describe(ref).columns) for found in refs.values() for ref in found}
     return {
         name: frozenset((ref, column) for path, column in each for ref in refs[path] if column in there[ref])

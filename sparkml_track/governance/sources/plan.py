@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -77,13 +78,15 @@ def columns_of(frame: Any) -> dict[str, Sources] | None:
 
 
 def _relations(plan: Any) -> Iterator[tuple[int, str]]:
-    """The first column of each relation of files, by its number, and one of the files."""
+    """The first column of each relation of files, by its number, and the file, or what its folders have in common."""
     for part in (plan, *all_of(plan.subqueriesAll())):
         for leaf in all_of(part.collectLeaves()):
             relation = leaf.relation() if kind_of(leaf) == "LogicalRelation" else None
             if relation is not None and kind_of(relation) == "HadoopFsRelation" and not leaf.output().isEmpty():
-                root = str(relation.location().rootPaths().head())
-                yield int(leaf.output().head().exprId().id()), unquote(urlsplit(root).path)
+                roots = str(relation.location().rootPaths().mkString("\0")).split("\0")
+                paths = [unquote(urlsplit(root).path) for root in roots]
+                common = paths[0] if len(paths) == 1 else os.path.commonpath(list(map(os.path.dirname, paths))) + "/_"
+                yield int(leaf.output().head().exprId().id()), common
 
 
 class _Part(NamedTuple):
@@ -305,7 +308,7 @@ class _Reader:
 def _beside(name: str, part: _Part) -> Sources:
     """What is made of no column may be a partition column: it is in no file, its reader adds it beside them."""
     among = (one.path for child in part.children for each in child.output for one in child.made[each])
-    return frozenset(Source(path, name) for path in among)
+    return frozenset(Source(path, name) for path in among if path != _CTE)
 
 
 def _attributes(trees: Sequence[Any]) -> tuple[int, ...]:

@@ -72,6 +72,10 @@ class Watch:
         folders = {parent for file in files for parent in file.parents}
         return tuple(ref for ref in tuple(self.read) if Path(ref.path) in folders)
 
+    def below(self, folder: Path) -> bool:
+        """Whether versions were read that lie in folders below this one."""
+        return any(folder in Path(ref.path).parents for ref in tuple(self.read))
+
 
 #: What this process read, by any object: a data frame names files, and this says of which versions they are.
 SEEN = Watch()

@@ -107,8 +107,8 @@ class Writer:
         rows_written, counted = counts[0] if counts else (0, ())
         mode = "overwrite" if place is None else "append"
         frames = dict(zip((made, *apart), (ready.kept, ready.apart), strict=False))
-        among = Watch(dict.fromkeys(read)).among
-        said = {ref: columns_written(ref, rows, mode, among, self.tables) for ref, rows in frames.items()}
+        seen = Watch(dict.fromkeys(read))
+        said = {ref: columns_written(ref, rows, mode, seen, self.tables) for ref, rows in frames.items()}
         columns = {ref: each for ref, each in said.items() if each is not None}
         return Written((made, *apart), rows_written, counted, columns)
 

@@ -108,7 +108,7 @@ class OpenedTables(Tables):
         return tuple(sorted(map(str, present(found, ref))))
 
     def data_files(self, table: TableRef | str) -> tuple[DataFile, ...]:
-        self._ask(table.name if isinstance(table, TableRef) else table)
+        self._ask(self._name_of(table))
         known = self._looked_up(table)
         self.governor.noted(known.info.ref)
         if not location_of(known.info.ref.path).all_there(known.places):
@@ -195,12 +195,19 @@ class OpenedTables(Tables):
         names = (self._path(name) / "_delta_log").names()
         return max((int(found[1]) for each in names if (found := _COMMIT.fullmatch(each))), default=-1)
 
+    def _name_of(self, table: TableRef | str) -> str:
+        """Of the table that is read: a reference reads what its path says, whatever it is called."""
+        if isinstance(table, str):
+            return table
+        root, _, name = table.path.rpartition("/")
+        return name if root == str(self._root) else table.name
+
     def _ask(self, name: str) -> None:
         self.governor.ask("SELECT", name, lambda: self.owner(name))
 
     def _read(self, table: TableRef | str, at: Moment | None = None) -> tuple[log.Log, TableRef]:
         """A version whose rows are wanted."""
-        self._ask(table.name if isinstance(table, TableRef) else table)
+        self._ask(self._name_of(table))
         found, ref = self._open(table, at)
         self.governor.noted(ref)
         return found, ref

@@ -107,9 +107,7 @@ def test_what_is_computed_from_the_join_says_what_duckdb_read(spark: SparkSessio
         assert joined is not None
         assert set(watch.sources(joined.where("x > 0").groupBy("k").count())) == {refs[0], refs[1]}
         ways = [joined, point_in_time(given, known, HOW)]
-        for columns in (
-            columns_written(refs[2], way.where("id > 1"), "overwrite", watch.among, tables) for way in ways
-        ):
+        for columns in (columns_written(refs[2], way.where("id > 1"), "overwrite", watch, tables) for way in ways):
             assert columns is not None
             said = {name: {f"{ref.name}.{one}" for ref, one in each} for name, each in columns.items()}
             assert said["t"] - {"known.at", "known.key", "rows.k"} == {"rows.id", "rows.t"}

@@ -65,8 +65,14 @@ def test_an_append_keeps_what_was_there_and_an_overwrite_does_not(tables: DeltaT
     assert of(tables, "kept", 2) == {"delay": "flights@0.delay"}
 
 
-def test_what_cannot_say_it_leaves_its_columns_unknown(tables: DeltaTables) -> None:
+def test_what_cannot_say_it_leaves_its_columns_unknown(spark: SparkSession, tables: DeltaTables) -> None:
     tables.write("copied", tables.to_arrow("flights"))
     tables.write("cut", tables.read("flights").localCheckpoint())
     tables.merge("weather", tables.read("weather"), keys=("day",))
-    assert [of(tables, *each) for each in (("copied", 0), ("cut", 0), ("weather", 1))] == [None, None, None]
+    tables.write("wind", pa.table({"wind": [3.0]}))
+    tables.read("wind")
+    both = [*tables.files("copied"), *tables.files("wind")]
+    tables.read("copied")
+    tables.write("both", spark.read.option("mergeSchema", "true").parquet(*both))
+    written = (("copied", 0), ("cut", 0), ("weather", 1), ("both", 0))
+    assert [of(tables, *each) for each in written] == [None] * 4

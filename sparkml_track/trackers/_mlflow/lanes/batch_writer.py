@@ -32,11 +32,11 @@ def write_batch(db: Database, batch: Batch, experiment: int, root: str) -> None:
     db.add(tables.RUNS, [(*row[:-1], experiment, row.run_id) for row in batch.runs])
     # A run that was made here has no rows yet, and nobody else can add any before the transaction ends.
     new = set(ids).difference(known)
-    db.add(tables.TAGS, [row for row in batch.tags if row[-1] in new], Conflict.REFUSE)
-    db.add(tables.TAGS, [row for row in batch.tags if row[-1] not in new])
+    for kind, rows in ((tables.TAGS, batch.tags), (tables.LATEST, batch.newest)):
+        db.add(kind, [row for row in rows if row[-1] in new], Conflict.REFUSE)
+        db.add(kind, [row for row in rows if row[-1] not in new])
     db.add(tables.PARAMS, batch.params)
     db.add(tables.METRICS, batch.metrics)
-    db.add(tables.LATEST, batch.newest, Conflict.REFUSE)
     if batch.data:
         write_data(db, batch, experiment)
     if batch.models:

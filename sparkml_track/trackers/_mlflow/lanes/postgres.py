@@ -58,12 +58,18 @@ class PostgresLane(SqlLane):
         shared = batch.data or batch.models or batch.late  # rows that both would change could end in a deadlock
         if shared or len(batch.runs) < self.apart:
             return super().put(parent, batch)
-        if self._second is None:
-            self._second = type(self)(self.full_uri, self._root)
-        return _both(
-            partial(super().put, parent, batch.without({row.run_id for row in batch.runs} - half)),
-            partial(self._second.put_whole, parent, batch.without(half)),
-        )
+        # One that an interrupt leaves at work is not used again.
+        second, self._second = self._second or type(self)(self.full_uri, self._root), None
+        try:
+            ended = _both(
+                partial(super().put, parent, batch.without({row.run_id for row in batch.runs} - half)),
+                partial(second.put_whole, parent, batch.without(half)),
+            )
+        except Exception:
+            second.close()
+            raise
+        self._second = second
+        return ended
 
     def put_whole(self, parent: Parent, batch: Batch) -> set[str]:
         """As ``put``, by this connection alone."""
@@ -193,7 +199,10 @@ def _engine(uri: str) -> Any:
 
 
 def _both(one: Callable[[], set[str]], other: Callable[[], set[str]]) -> set[str]:
-    """What two calls give together, the other in a thread of its own; an error of either is raised after both ended."""
+    """What two calls give together, the other in a thread of its own; an error of either is raised after both ended.
+
+    An interrupt may leave the thread at work.
+    """
     found: list[set[str]] = []
     failed: list[BaseException] = []
 

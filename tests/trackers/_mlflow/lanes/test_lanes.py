@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -447,3 +449,55 @@ def test_of_two_connections_the_trouble_of_either_is_raised_and_a_repetition_mak
     assert {child.number for child in lane.children(parent)} < set(range(5))
     lane.write(parent, batch(lane, parent, *map(sample_child, range(5))))
     assert sorted(child.number for child in lane.children(parent)) == list(range(5))
+
+
+@pytest.mark.parametrize("store", ["postgres by two"], indirect=True)
+def test_a_connection_that_an_interrupt_left_at_work_is_not_used_again(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, goes_on, used = begun(lane), threading.Event(), list[PostgresByTwo]()
+    whole = PostgresByTwo.put_whole
+
+    def slow(self: PostgresByTwo, *given: Any) -> set[str]:
+        used.append(self)
+        if len(used) == 1:
+            goes_on.wait(60)
+        return whole(self, *given)
+
+    def interrupted(self: threading.Thread, timeout: float | None = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PostgresByTwo, "put_whole", slow)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lane.write(parent, batch(lane, parent, *map(sample_child, range(4))))
+    left = [one for one in threading.enumerate() if one.name == "sparkml-postgres"]
+    lane.write(parent, batch(lane, parent, *map(sample_child, range(10, 14))))
+    goes_on.set()
+    for thread in left:
+        thread.join(60)
+    used[0].close()
+    assert used[0] is not used[1]
+    assert sorted(child.number for child in lane.children(parent)) == [*range(4), *range(10, 14)]
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+def test_a_metric_that_somebody_else_wrote_to_a_running_child_meanwhile_is_taken_over(
+    lane: Lane, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = begun(lane)
+    lane.write(parent, batch(lane, parent, sample_child(0, State.RUNNING)))
+    run_id = lane.places(parent, [sample_child(0)])[0].run_id
+    assert isinstance(lane, Database)
+    add, done = lane.add, []
+
+    def adding(table: tables.Table, rows: Any, conflict: tables.Conflict | None = None) -> None:
+        if table is tables.LATEST and rows and not done:
+            done.append(add(table, [(rows[0][0], 9.0, 1, 0, False, run_id)]))
+        add(table, rows, conflict)
+
+    monkeypatch.setattr(lane, "add", adding)
+    lane.write(parent, batch(lane, parent, sample_child(0)))
+    assert done
+    assert [child.state for child in lane.children(parent)] == [State.FINISHED]
