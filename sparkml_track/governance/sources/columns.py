@@ -91,8 +91,9 @@ def columns_written(
 def _named(said: Mapping[str, Sources], seen: Seen, tables: Describing) -> Columns | None:
     paths = {one.path for each in said.values() for one in each}
     refs = {path: seen.among([Path(path)]) for path in paths}
-    if any(not found and seen.below(Path(path).parent) for path, found in refs.items()):
-        return None  # files of several tables, read at once
+    folders = (Path(path) for path, found in refs.items() if not found)
+    if any(folder.name == "_" and seen.below(folder.parent) for folder in folders):
+        return None  # files of several tables, read at once: this is what their folders have in common
     there = {ref: frozenset(tables.describe(ref).columns) for found in refs.values() for ref in found}
     return {
         name: frozenset((ref, column) for path, column in each for ref in refs[path] if column in there[ref])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sparkml_track.catalog.queries.ask import Catalog
@@ -76,3 +77,10 @@ def test_what_cannot_say_it_leaves_its_columns_unknown(spark: SparkSession, tabl
     tables.write("both", spark.read.option("mergeSchema", "true").parquet(*both))
     written = (("copied", 0), ("cut", 0), ("weather", 1), ("both", 0))
     assert [of(tables, *each) for each in written] == [None] * 4
+
+
+def test_a_file_beside_the_home_is_no_table(spark: SparkSession, tables: DeltaTables, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
+    tables.read("flights")
+    tables.write("outside", spark.read.parquet(str(tmp_path / "x.parquet")))
+    assert of(tables, "outside", 0) == {"x": ""}
