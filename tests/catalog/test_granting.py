@@ -27,12 +27,6 @@ BOB, ANN = Principal("bob", frozenset({"guests"})), Principal("ann", frozenset({
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
-    return Home.find()
-
-
-@pytest.fixture
 def tables(here: Home) -> DeltaTables:
     found = DeltaTables(here.tables)
     found.write("air.flights", ROWS)

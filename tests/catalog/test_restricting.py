@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -28,12 +27,6 @@ ROWS = pa.table({"id": [1, 2, 3], "owner": ["eve", "bob", "eve"], "phone": ["123
 EVE, ANN = Principal("eve"), Principal("ann", frozenset({"analysts"}))
 FILTER = Restriction("air.calls", "", "owner = $user")
 MASK = Restriction("air.calls", "phone", "left(phone, 2) || '***'", ("group:analysts",))
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
-    return Home.find()
 
 
 @pytest.fixture

@@ -36,12 +36,6 @@ TYPES = {
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setenv("SPARKML_HOME", str(tmp_path / "home"))
-    return Home.find()
-
-
-@pytest.fixture
 def tables(here: Home) -> DeltaTables:
     found = DeltaTables(here.tables)
     rows = pa.table({name: pa.array([], kind) for name, kind in TYPES.items()})
